@@ -1,0 +1,151 @@
+import type { Digest } from '@holdfast/model'
+import type {
+  BucketDigest,
+  Channel,
+  Cursor,
+  Hello,
+  KeyedEntry,
+  Mark,
+  Offer,
+  Position,
+  Refused,
+  Removal,
+  Standing,
+  TypeDigest,
+} from './messages.js'
+
+/**
+ * What the machines ask of a store, as data. The shell performs a read or a write and hands the result back as an event;
+ * the simulation performs the same ones on a store in memory. All are bound to one session (peer, channel, fence).
+ */
+
+/** What the sender's store knows about a receiver's standing. */
+export interface StandingFacts {
+  /** Our head and the digest of the receiver's view at it, read together. */
+  readonly head: Mark
+  /**
+   * `known`: the cursor's (revision, tag) is in our history and the log reaches back to it. `compacted`: in our history,
+   * but the log no longer reaches back. `foreign-epoch`: another log. `contradiction`: our epoch, but a revision above our
+   * head or another tag: our store is not what it was (restored), see decision on recovery. `none`: no cursor.
+   */
+  readonly cursor: 'known' | 'compacted' | 'foreign-epoch' | 'contradiction' | 'none'
+  readonly typeDigests: readonly TypeDigest[]
+}
+
+export interface LogItem {
+  readonly type: string
+  readonly position: Position
+  readonly sizeBytes: number
+  readonly change: { readonly offer: Offer } | { readonly removal: Removal }
+}
+
+/** A page of the log in range order. `head` is there exactly when the page reaches the head of the log. */
+export interface LogPage {
+  readonly items: readonly LogItem[]
+  readonly epoch: string
+  readonly through: Position
+  readonly head?: Mark | undefined
+}
+
+export interface RepairParts {
+  readonly offers: readonly Offer[]
+  readonly removals: readonly Removal[]
+  readonly absent: readonly string[]
+}
+
+/** A batch for the receiver's store: one transaction for resources, VIPs, offered entries and cursor (DUR, VIP-5). */
+export interface Batch {
+  readonly type: string
+  readonly offers: readonly Offer[]
+  readonly removals: readonly Removal[]
+  /** Learned by absence: a hold unless the epoch is the cursor's and the count is below the threshold. */
+  readonly absent: readonly string[]
+  /** Moves `partial`; with a mark the whole range is complete: cursor := mark.cursor, partial cleared, if the digest agrees. */
+  readonly progress?:
+    | { readonly cursorEpoch: string; readonly through: Position; readonly lastOfPage: boolean; readonly mark?: Mark | undefined }
+    | undefined
+  /** A whole list of a peer without the extension: what is not in it is absent. */
+  readonly wholeList?: boolean | undefined
+  /** Epoch that the sender speaks of, where known: absence in another epoch than the cursor's is always held. */
+  readonly epoch?: string | undefined
+}
+
+export interface Applied {
+  readonly refused: readonly Refused[]
+  readonly warnings: readonly string[]
+  readonly writtenRows: number
+  readonly heldKeys: readonly string[]
+  /** Only where the batch carried a mark. */
+  readonly verified?: boolean | undefined
+  readonly offered?: Digest | undefined
+}
+
+export type StoreRead =
+  | { readonly op: 'compare'; readonly standing: Standing }
+  | { readonly op: 'changes'; readonly from: Position; readonly limitBytes: number; readonly withRemovals: boolean }
+  | { readonly op: 'buckets'; readonly resourceType: string; readonly level: number; readonly prefixes: readonly number[] }
+  | {
+      readonly op: 'repair'
+      readonly resourceType: string
+      readonly buckets: readonly number[]
+      readonly entries: readonly KeyedEntry[]
+    }
+  | { readonly op: 'keys'; readonly resourceType: string; readonly keys: readonly string[] }
+  | { readonly op: 'mark' }
+  | { readonly op: 'standing' }
+  | { readonly op: 'offered-types' }
+  | { readonly op: 'offered-buckets'; readonly resourceType: string; readonly level: number; readonly prefixes: readonly number[] }
+  | { readonly op: 'offered-entries'; readonly resourceType: string; readonly buckets: readonly number[] }
+  | { readonly op: 'due-refusals'; readonly nowMs: number }
+  /** Whole current list of one type for a peer without the extension. */
+  | { readonly op: 'list'; readonly resourceType: string }
+
+export type StoreWrite =
+  | { readonly op: 'apply'; readonly batch: Batch; readonly nowMs: number }
+  | { readonly op: 'verify'; readonly mark: Mark }
+  | { readonly op: 'acked'; readonly cursor: Cursor }
+  | { readonly op: 'admit'; readonly hello: Hello; readonly nowMs: number }
+  | { readonly op: 'diverged'; readonly resourceType: string; readonly nowMs: number }
+
+export type StoreOp = StoreRead | StoreWrite
+
+/** What each operation answers. */
+export interface StoreResults {
+  readonly compare: StandingFacts
+  readonly changes: LogPage
+  readonly buckets: readonly BucketDigest[]
+  readonly repair: RepairParts
+  readonly keys: RepairParts
+  readonly mark: Mark
+  readonly standing: Standing
+  readonly 'offered-types': readonly TypeDigest[]
+  readonly 'offered-buckets': readonly BucketDigest[]
+  readonly 'offered-entries': readonly KeyedEntry[]
+  readonly 'due-refusals': readonly { readonly resourceType: string; readonly keys: readonly string[] }[]
+  readonly list: { readonly offers: readonly Offer[]; readonly head: Mark }
+  readonly apply: Applied
+  readonly verify: { readonly verified: boolean; readonly offered: Digest }
+  readonly acked: null
+  readonly admit: { readonly admitted: true } | { readonly admitted: false; readonly reason: string }
+  readonly diverged: null
+}
+
+export type StoreAnswer = { [K in keyof StoreResults]: { readonly op: K; readonly result: StoreResults[K] } }[keyof StoreResults]
+
+/** The store of one channel of one session, asynchronous (PostgreSQL). */
+export interface ChannelStore {
+  perform<O extends StoreOp>(op: O, options: { readonly signal: AbortSignal }): Promise<StoreResults[O['op']]>
+}
+
+/** The same, synchronous (memory, for the simulation). */
+export interface SyncChannelStore {
+  perform<O extends StoreOp>(op: O): StoreResults[O['op']]
+}
+
+/** Who a channel's store speaks for. */
+export interface ChannelContext {
+  readonly channel: Channel
+  /** Name of the peer: a zone, or '' for global. */
+  readonly peer: string
+  readonly fence?: { readonly sessionId: string; readonly fence: number } | undefined
+}
