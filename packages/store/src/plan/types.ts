@@ -1,0 +1,202 @@
+import type { Audience, Origin, Resource, ResourceKey, Vips } from '@holdfast/model'
+import type { Cursor, Position } from '@holdfast/kds'
+
+/** A row of `resources` as plans see it. Tombstones stay as rows: the change log is an index over them. */
+export interface Row extends Resource {
+  readonly revision: number
+  readonly deleted: boolean
+  readonly deletedAtMs?: number | undefined
+  readonly createdAtMs: number
+  readonly modifiedAtMs: number
+  readonly status?: Uint8Array | undefined
+  readonly statusRevision: number
+  /** Digest entry (32 hex digits) of what is kept; undefined on a tombstone. Computed by the database over the row's bytes. */
+  readonly entry?: string | undefined
+  /** What the sender last offered of it (32 hex digits); undefined when withdrawn, or when it is our own. */
+  readonly offeredEntry?: string | undefined
+  /** Once visible to anyone, its removal is said as well. */
+  readonly exposed: boolean
+  /** Why a service has no VIP (yet). */
+  readonly pendingReason?: string | undefined
+  readonly holdId?: string | undefined
+  /** Kuma peers only: missing from a whole list since then. */
+  readonly absentSinceMs?: number | undefined
+}
+
+export type Family = 4 | 6
+export type Scope = 'canonical' | `zone:${string}`
+
+/** Who owns an address: not a row id, not a stored name, not arrival order. */
+export interface Owner {
+  readonly kind: string
+  readonly mesh: string
+  readonly origin: Origin
+  readonly namespace: string
+  readonly displayName: string
+}
+
+/** A row of `vip_ledger`: the only source of truth for VIPs. Never updated by sync except by its tombstone and generation. */
+export interface LedgerRow extends Owner {
+  readonly scope: Scope
+  readonly family: Family
+  readonly address: string
+  readonly generation: number
+  readonly state: 'active' | 'tombstoned'
+  /** Set on rows that this control plane allocated. */
+  readonly blockId?: string | undefined
+  readonly allocatedAtMs: number
+  readonly tombstonedAtMs?: number | undefined
+  /** Revision of our log in which the tombstone was set: the quarantine waits until every zone has acked it. */
+  readonly tombstonedRevision?: number | undefined
+}
+
+export type HistoryEvent =
+  | 'allocated'
+  | 'witnessed'
+  | 'tombstoned'
+  | 'revived'
+  | 'freed'
+  | 'replaced'
+  | 'aliased'
+  | 'refused'
+
+export interface HistoryRow extends Owner {
+  readonly scope: Scope
+  readonly family: Family
+  readonly address: string
+  readonly generation: number
+  readonly event: HistoryEvent
+  readonly atMs: number
+  readonly revision: number
+  readonly why: string
+}
+
+/** A block as the ledger needs it: a projection of the VipBlock resource, kept in the same transaction. */
+export interface BlockRow {
+  readonly id: string
+  readonly kind: string
+  readonly family: Family
+  readonly cidr: string
+  /** Zone name, or '' for global. */
+  readonly owner: string
+  readonly storeId: string
+  readonly generation: number
+  readonly createdAtMs: number
+}
+
+export interface RefusedRow extends ResourceKey {
+  readonly peer: string
+  readonly origin: Origin
+  readonly exportName: string
+  readonly entry: string
+  readonly reason: string
+  readonly remembered?: string | undefined
+  readonly sinceMs: number
+  readonly nextTryMs: number
+  readonly tries: number
+}
+
+export interface HoldRow {
+  readonly id: string
+  readonly peer: string
+  readonly type: string
+  readonly origin: Origin
+  readonly reason: string
+  readonly keyCount: number
+  readonly sinceMs: number
+  readonly state: 'held' | 'approved' | 'rejected' | 'ended'
+}
+
+export interface CursorRow {
+  readonly peer: string
+  readonly channel: 'down' | 'up' | 'status'
+  /** `received`: where we stand in the peer's log; `acked`: where the peer stands in ours. */
+  readonly side: 'received' | 'acked'
+  readonly cursor?: Cursor | undefined
+  readonly partial?: Position | undefined
+  readonly provenAtMs?: number | undefined
+}
+
+export interface AuditRow {
+  readonly atMs: number
+  readonly actor: string
+  readonly action: string
+  readonly subject: string
+  readonly detail: Readonly<Record<string, unknown>>
+}
+
+/** One transaction, completely planned. Rows carry the revision that the commit will take; no row stands in it twice. */
+export interface WritePlan {
+  readonly upserts: readonly RowWrite[]
+  readonly tombstones: readonly TombstoneWrite[]
+  /** Only `offered_entry`, `hold_id`, `absent_since`: bookkeeping that takes no new position in the log of the row. */
+  readonly offered: readonly OfferedWrite[]
+  readonly statuses: readonly (ResourceKey & { readonly status: Uint8Array | undefined; readonly offeredStatusEntry?: string | undefined })[]
+  readonly ledgerInserts: readonly LedgerRow[]
+  readonly ledgerTombstones: readonly (Owner & { readonly scope: Scope; readonly atMs: number })[]
+  readonly ledgerRevivals: readonly (Owner & { readonly scope: Scope })[]
+  /** A higher generation replaces the address; anything else is a planner's mistake. */
+  readonly ledgerReplacements: readonly LedgerRow[]
+  readonly ledgerFreed: readonly (Owner & { readonly scope: Scope; readonly family: Family })[]
+  readonly history: readonly Omit<HistoryRow, 'revision'>[]
+  readonly blocks: readonly BlockRow[]
+  readonly blockRemovals: readonly string[]
+  readonly refused: readonly RefusedRow[]
+  readonly refusedCleared: readonly (ResourceKey & { readonly peer: string })[]
+  readonly holds: readonly HoldRow[]
+  readonly visibility: readonly { readonly origin: Origin; readonly hidden: boolean }[]
+  readonly audit: readonly AuditRow[]
+}
+
+export interface RowWrite extends ResourceKey {
+  readonly row: Omit<Row, 'revision' | 'entry' | 'statusRevision' | 'status' | 'createdAtMs' | 'modifiedAtMs'>
+  /** Revision of the row that the plan was made on; undefined: there was none. A different one at commit means: plan again. */
+  readonly expectedRevision?: number | undefined
+}
+
+export interface TombstoneWrite extends ResourceKey {
+  readonly expectedRevision: number
+  readonly deletedAtMs: number
+  /** The sender still offers it although we removed it (for example because its mesh is gone). */
+  readonly offeredEntry?: string | undefined
+}
+
+export interface OfferedWrite extends ResourceKey {
+  readonly offeredEntry?: string | undefined
+  readonly holdId?: string | undefined
+  readonly absentSinceMs?: number | undefined
+}
+
+/** What a plan has to read, asked for as a set so that it costs the same few statements for 1 or 10,000 resources. */
+export interface Needs {
+  readonly keys: readonly ResourceKey[]
+  /** Rows by what makes them unique at their origin. */
+  readonly displayNames: readonly { readonly type: string; readonly mesh: string; readonly origin: Origin; readonly namespace: string; readonly displayName: string }[]
+  readonly owners: readonly Owner[]
+  readonly addresses: readonly string[]
+  readonly meshes: readonly string[]
+  /** Every live row of these meshes (mesh deletion, suspension). */
+  readonly rowsOfMeshes: readonly string[]
+  /** Own services that wait for a VIP, of these kinds. */
+  readonly pendingOfKinds: readonly string[]
+  readonly blocks: boolean
+  /** Live and recently vanished counts per (type, origin), for the HOLD threshold. */
+  readonly vanishing: readonly { readonly type: string; readonly origin: Origin }[]
+  /** Whole live set of a type and origin (whole lists of peers without the extension). */
+  readonly wholeTypes: readonly { readonly type: string; readonly origin: Origin | 'foreign' }[]
+  readonly refusedOf: readonly { readonly peer: string; readonly type: string }[]
+  readonly cursors: readonly { readonly peer: string; readonly channel: 'down' | 'up' | 'status' }[]
+}
+
+/** The role a store plays: '' and 'global', or the zone's name. */
+export interface RoleIdentity {
+  readonly role: 'global' | 'zone'
+  /** Zone name; '' at global. Also the origin of everything that is ours. */
+  readonly name: Origin
+  readonly storeId: string
+}
+
+export interface OwnVips {
+  readonly vips?: Vips | undefined
+  readonly audience: Audience
+}

@@ -1,0 +1,152 @@
+import type { Problem, Resource, ResourceContent, ResourceKey, Vips, Violation } from '@holdfast/model'
+import type { ChannelContext, ChannelStore, Cursor, Demand, StoreState } from '@holdfast/kds'
+import type { AuditRow, BlockRow, CursorRow, HistoryRow, HoldRow, LedgerRow, Owner, RefusedRow, RoleIdentity, Row } from './plan/types.js'
+
+/** Head of the change log and what the store is. */
+export interface StoreStatus {
+  readonly identity: RoleIdentity
+  readonly state: StoreState
+  /** Why it is not ready, in words for an operator. */
+  readonly reasons: readonly string[]
+  readonly head: Cursor
+}
+
+/** A change that an operator or a generator of this control plane makes to what it owns. */
+export type LocalChange =
+  | {
+      readonly change: 'put'
+      readonly key: ResourceKey
+      /** As validated by the model; labels already computed. */
+      readonly content: ResourceContent
+      readonly namespace: string
+      readonly displayName: string
+      /** Asked-for addresses by family; undefined: none asked for. */
+      readonly pins?: { readonly v4?: string | undefined; readonly v6?: string | undefined } | undefined
+      /** A headless service gets no VIP. */
+      readonly wantsVip: boolean
+      /** True if the parsed value of both specs is the same: then the stored bytes stay. */
+      readonly sameAs?: ((existing: Resource) => boolean) | undefined
+    }
+  | { readonly change: 'delete'; readonly key: ResourceKey }
+
+export type LocalOutcome =
+  | { readonly outcome: 'created' | 'updated' | 'unchanged'; readonly vips?: Vips | undefined; readonly pendingReason?: string | undefined }
+  | { readonly outcome: 'deleted' }
+  | { readonly outcome: 'refused'; readonly problem: Problem }
+
+export interface LocalRequest {
+  readonly changes: readonly LocalChange[]
+  /** All or nothing, in one transaction of any size. Otherwise each change stands alone. */
+  readonly atomic: boolean
+  readonly actor: string
+}
+
+export interface ListQuery {
+  readonly type: string
+  readonly mesh?: string | undefined
+  readonly nameContains?: string | undefined
+  readonly labels?: Readonly<Record<string, string>> | undefined
+  readonly offset: number
+  readonly limit: number
+}
+
+export interface VipQuery {
+  readonly kind?: string | undefined
+  readonly mesh?: string | undefined
+  readonly origin?: string | undefined
+  readonly displayName?: string | undefined
+  readonly address?: string | undefined
+  readonly includeTombstoned: boolean
+  readonly after?: string | undefined
+  readonly limit: number
+}
+
+export interface ZoneRecord {
+  readonly name: string
+  /** Identity of the store that this name is bound to; undefined: never met. */
+  readonly storeId?: string | undefined
+  readonly everInStep: boolean
+}
+
+export interface SessionRecord {
+  readonly sessionId: string
+  readonly peer: string
+  readonly openedAtMs: number
+  readonly closedAtMs?: number | undefined
+  readonly closeReason?: string | undefined
+  readonly instanceId: string
+  readonly peerInstanceId: string
+  readonly peerVersion: string
+  readonly extension: boolean
+  readonly lastHeartbeatMs?: number | undefined
+  /** Per channel, responses sent / acked / refused, by type. */
+  readonly counters: Readonly<Record<string, { readonly sent: number; readonly acked: number; readonly refused: number }>>
+}
+
+/** Counts of rows by (type, origin), and of the ledger: what `inspect` and metrics show. */
+export interface StoreCounts {
+  readonly resources: readonly { readonly type: string; readonly origin: string; readonly count: number }[]
+  readonly refused: number
+  readonly held: number
+  readonly pendingVips: number
+}
+
+/** Everything the product asks of a store. PostgreSQL implements it; the simulation's memory store implements its core. */
+export interface ControlPlaneStore {
+  status(): Promise<StoreStatus>
+  /** `uninitialised` → `ready`, with the pools of decision; changes nothing on a store that was initialised before. */
+  initialise(options: { readonly actor: string; readonly pools?: readonly PoolSetting[]; readonly random: Uint8Array }): Promise<{ readonly changed: boolean }>
+  /** recovering → ready. */
+  finishRecovery(reason: string): Promise<void>
+
+  readonly local: {
+    apply(request: LocalRequest, options: { readonly signal: AbortSignal }): Promise<readonly LocalOutcome[]>
+    writeStatus(key: ResourceKey, status: Uint8Array): Promise<boolean>
+  }
+  readonly read: {
+    get(key: ResourceKey): Promise<Row | undefined>
+    /** Decision: the CLI says display name and zone; '' zone = global's or this zone's own. Several answers mean ambiguous. */
+    byDisplayName(type: string, mesh: string, displayName: string, zone?: string): Promise<readonly Row[]>
+    list(query: ListQuery): Promise<{ readonly total: number; readonly items: readonly Row[] }>
+    counts(): Promise<StoreCounts>
+    refused(): Promise<readonly RefusedRow[]>
+    holds(): Promise<readonly HoldRow[]>
+    cursors(): Promise<readonly CursorRow[]>
+    audit(limit: number): Promise<readonly AuditRow[]>
+  }
+  readonly vip: {
+    ledger(query: VipQuery): Promise<{ readonly items: readonly LedgerRow[]; readonly next?: string | undefined }>
+    history(owner: Partial<Owner> & { readonly address?: string }, limit: number): Promise<readonly HistoryRow[]>
+    blocks(): Promise<readonly (BlockRow & { readonly used: number })[]>
+    /** Global: plans and writes the blocks that a zone (or global itself, owner '') needs. Grants arrive as VipBlock resources. */
+    lease(request: { readonly owner: string; readonly storeId: string; readonly demands: readonly Demand[]; readonly wantedCidrs: readonly string[] }): Promise<{ readonly granted: readonly BlockRow[]; readonly refused: readonly string[] }>
+    /** What this control plane would ask for now; empty when nothing is needed. */
+    demand(): Promise<readonly Demand[]>
+    /** A block given by the operator before the first contact (`--vip-block`), to be confirmed or refused by global. */
+    adoptBlocks(cidrs: readonly string[]): Promise<readonly Violation[]>
+    /** Ledger against resources, in the database: every active row has its service with the same addresses, and back. */
+    verifyLocal(): Promise<readonly { readonly subject: string; readonly problem: string }[]>
+    /** Frees what has served its quarantine, only in blocks above 75 % load. */
+    freeQuarantined(nowMs: number): Promise<number>
+  }
+  readonly sessions: {
+    /** Takes the fence: everything of an older session of this peer is void from here on. */
+    open(session: { readonly sessionId: string; readonly peer: string; readonly instanceId: string; readonly peerInstanceId: string; readonly peerVersion: string; readonly extension: boolean }): Promise<{ readonly fence: number }>
+    heartbeats(beats: readonly { readonly sessionId: string; readonly peer: string; readonly ackedRevision: number; readonly counters: SessionRecord['counters'] }[]): Promise<void>
+    close(sessionId: string, reason: string): Promise<void>
+    /** The last ten per peer, newest first. */
+    list(): Promise<readonly SessionRecord[]>
+    zones(): Promise<readonly ZoneRecord[]>
+  }
+  /** The store of one channel of one session; its writes are fenced. */
+  channel(context: ChannelContext): ChannelStore
+  /** A hint that the log may have grown; never carries data. Returns the way to stop listening. */
+  onAdvanced(listener: () => void): () => void
+  close(): Promise<void>
+}
+
+export interface PoolSetting {
+  readonly kind: string
+  readonly family: 4 | 6
+  readonly cidr: string
+}
