@@ -1,0 +1,165 @@
+import { parse as parseYaml, YAMLParseError } from 'yaml'
+import { type Command, type SettingSpec, type Settings, settingSpecs, specsOf } from './settings.js'
+
+export interface ConfigProblem {
+  /** The setting as its source calls it: a flag, a variable, or a key of the file. */
+  readonly key: string
+  readonly source: string
+  readonly message: string
+}
+
+export interface Resolved {
+  readonly settings: Settings
+  /** Where each setting came from: `flag`, `environment`, `file` or `default`. */
+  readonly sources: Readonly<Partial<Record<keyof Settings, string>>>
+}
+
+export interface ConfigInput {
+  readonly command: Command
+  readonly flags: Readonly<Record<string, unknown>>
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly file?: { readonly path: string; readonly text: string } | undefined
+}
+
+const loopback = (address: string): boolean =>
+  address === 'localhost' || address === '::1' || address === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(address)
+
+/**
+ * Flags over `HOLDFAST_*` environment over the YAML file over defaults.
+ * @returns the settings with the source of each, or every problem at once.
+ */
+export function resolveSettings(input: ConfigInput): Resolved | readonly ConfigProblem[] {
+  const problems: ConfigProblem[] = []
+  const values: Partial<Record<keyof Settings, unknown>> = {}
+  const sources: Partial<Record<keyof Settings, string>> = {}
+  const fromFile = readFile(input, problems)
+  const specs = specsOf(input.command)
+  for (const spec of settingSpecs) values[spec.key] = spec.fallback
+  for (const spec of specs) {
+    const found = find(spec, input, fromFile)
+    if (found === undefined) {
+      sources[spec.key] = 'default'
+      if (spec.required === true && !(input.command === 'init'))
+        problems.push({
+          key: spec.flag,
+          source: 'nowhere',
+          message: `is required (${spec.describe}); set ${spec.flag} or ${spec.env}`,
+        })
+      continue
+    }
+    const result = spec.schema.safeParse(found.value)
+    if (result.success) {
+      values[spec.key] = result.data
+      sources[spec.key] = found.source
+    } else {
+      for (const issue of result.error.issues)
+        problems.push({ key: found.key, source: found.source, message: `${issue.message}${shown(spec, found.raw)}` })
+    }
+  }
+  problems.push(...unknownKeys(input, fromFile))
+  problems.push(...exposures(specs, values, sources))
+  return problems.length > 0 ? problems : { settings: values as unknown as Settings, sources }
+}
+
+interface Found {
+  readonly value: unknown
+  readonly raw: unknown
+  readonly source: string
+  readonly key: string
+}
+
+function find(spec: SettingSpec, input: ConfigInput, file: Readonly<Record<string, unknown>>): Found | undefined {
+  const flag = input.flags[spec.key]
+  if (flag !== undefined) return { value: coerce(spec, flag), raw: flag, source: 'flag', key: spec.flag }
+  const env = input.env[spec.env]
+  if (env !== undefined && env !== '')
+    return { value: coerce(spec, env), raw: env, source: 'environment', key: spec.env }
+  const inFile = file[spec.key]
+  if (inFile !== undefined && inFile !== null)
+    return { value: coerce(spec, inFile), raw: inFile, source: `file ${input.file?.path ?? ''}`, key: spec.key }
+  return undefined
+}
+
+function coerce(spec: SettingSpec, value: unknown): unknown {
+  switch (spec.kind) {
+    case 'text':
+      return value
+    case 'number':
+      return typeof value === 'string' && /^-?\d+$/.test(value) ? Number(value) : value
+    case 'switch':
+      return value === 'true' || value === '1' ? true : value === 'false' || value === '0' ? false : value
+    case 'list':
+      return typeof value === 'string'
+        ? value
+            .split(',')
+            .map((v) => v.trim())
+            .filter((v) => v !== '')
+        : value
+  }
+}
+
+const shown = (spec: SettingSpec, raw: unknown): string => (spec.secret === true ? '' : `, got ${JSON.stringify(raw)}`)
+
+function readFile(input: ConfigInput, problems: ConfigProblem[]): Readonly<Record<string, unknown>> {
+  if (input.file === undefined) return {}
+  try {
+    const parsed: unknown = parseYaml(input.file.text)
+    if (parsed === null || parsed === undefined) return {}
+    if (typeof parsed === 'object' && !Array.isArray(parsed)) return parsed as Record<string, unknown>
+    problems.push({ key: '--config', source: input.file.path, message: 'must be a YAML mapping of settings' })
+  } catch (error) {
+    const at = error instanceof YAMLParseError ? error.linePos?.[0] : undefined
+    const where = at === undefined ? '' : `:${at.line}:${at.col}`
+    problems.push({
+      key: '--config',
+      source: `${input.file.path}${where}`,
+      message: `is not valid YAML: ${(error as Error).message.split('\n')[0] ?? ''}`,
+    })
+  }
+  return {}
+}
+
+function unknownKeys(input: ConfigInput, file: Readonly<Record<string, unknown>>): ConfigProblem[] {
+  const known = new Set<string>(settingSpecs.map((s) => s.key))
+  return Object.keys(file)
+    .filter((k) => !known.has(k))
+    .map((key) => ({
+      key,
+      source: `file ${input.file?.path ?? ''}`,
+      message: 'is not a setting of holdfast; see --help for the names',
+    }))
+}
+
+/** Until zones and users prove who they are, nothing listens where strangers could reach it. */
+function exposures(
+  specs: readonly SettingSpec[],
+  values: Partial<Record<keyof Settings, unknown>>,
+  sources: Partial<Record<keyof Settings, string>>,
+): ConfigProblem[] {
+  const addressKeys: readonly (keyof Settings)[] = ['apiAddress', 'kdsAddress', 'diagnosticsAddress']
+  return specs
+    .filter((s) => addressKeys.includes(s.key))
+    .flatMap((s) => {
+      const address = values[s.key]
+      if (typeof address !== 'string' || loopback(address)) return []
+      return [
+        {
+          key: s.flag,
+          source: sources[s.key] ?? 'default',
+          message: `${address} is not a loopback address, and this version has no TLS and no authentication yet: listen on 127.0.0.1 or ::1 and put a tunnel or an authenticating proxy in front`,
+        },
+      ]
+    })
+}
+
+/** What `/config` and the log may show. */
+export function maskedSettings(settings: Settings): Readonly<Record<string, unknown>> {
+  const masked: Record<string, unknown> = { ...settings }
+  if (settings.databaseUrl !== undefined) masked.databaseUrl = maskUrl(settings.databaseUrl)
+  return masked
+}
+
+/** Hides the password of a URL, wherever it stands. */
+export function maskUrl(url: string): string {
+  return url.replace(/^([a-z+]+:\/\/[^:@/]*):[^@]*@/i, '$1:*****@').replace(/([?&]password=)[^&]*/gi, '$1*****')
+}

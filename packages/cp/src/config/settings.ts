@@ -1,0 +1,261 @@
+import { z } from 'zod'
+
+/** Which program a setting belongs to. */
+export type Command = 'global' | 'zone' | 'migrate' | 'init'
+
+/** Everything a control plane can be told. Ports of 0 mean "any free one" (see `portsFile`). */
+export interface Settings {
+  readonly zone: string
+  readonly globalAddress: string | undefined
+  readonly databaseUrl: string | undefined
+  readonly dataDir: string
+  readonly apiAddress: string
+  readonly apiPort: number
+  readonly kdsAddress: string
+  readonly kdsPort: number
+  readonly diagnosticsAddress: string
+  readonly diagnosticsPort: number
+  readonly init: boolean
+  readonly vipBlocks: readonly string[]
+  readonly vipPools: readonly string[]
+  readonly ulaPrefix: string | undefined
+  readonly portsFile: string | undefined
+  readonly logLevel: string
+  readonly shutdownTimeoutMs: number
+  readonly heartbeatIntervalMs: number
+}
+
+export interface SettingSpec {
+  readonly key: keyof Settings
+  readonly flag: string
+  readonly env: string
+  readonly commands: readonly Command[]
+  readonly describe: string
+  readonly schema: z.ZodType
+  readonly fallback: unknown
+  readonly kind: 'text' | 'number' | 'switch' | 'list'
+  readonly required?: boolean
+  readonly secret?: boolean
+}
+
+const port = z.number().int().min(0, 'must be between 0 and 65535').max(65_535, 'must be between 0 and 65535')
+const zoneName = z
+  .string()
+  .regex(
+    /^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/,
+    'must be a DNS-1035 label: lower case letters, digits and "-", starting with a letter, at most 63 characters',
+  )
+const databaseUrl = z
+  .string()
+  .regex(/^postgres(ql)?:\/\//, 'must be a PostgreSQL URL such as postgres://user:password@host:5432/holdfast')
+const globalAddress = z
+  .string()
+  .regex(
+    /^grpcs?:\/\/[^/\s:]+(:\d+)?$|^grpcs?:\/\/\[[0-9a-fA-F:]+\](:\d+)?$/,
+    'must be grpc://HOST:PORT or grpcs://HOST:PORT',
+  )
+const host = z.string().min(1, 'must not be empty')
+const cidrs = z.array(z.string().regex(/^[0-9a-fA-F.:]+\/\d{1,3}$/, 'must be a list of CIDRs such as 241.16.0.0/20'))
+const pools = z.array(
+  z
+    .string()
+    .regex(
+      /^(MeshService|MeshExternalService|MeshMultiZoneService)=[0-9a-fA-F.:]+\/\d{1,3}$/,
+      'must be KIND=CIDR, for example MeshService=241.0.0.0/8',
+    ),
+)
+
+const servers: readonly Command[] = ['global', 'zone']
+const all: readonly Command[] = ['global', 'zone', 'migrate', 'init']
+
+/** The one list of settings: flags, environment, YAML keys (the same as `key`), defaults and their reasons. */
+export const settingSpecs: readonly SettingSpec[] = [
+  {
+    key: 'zone',
+    flag: '--zone',
+    env: 'HOLDFAST_ZONE',
+    commands: ['zone', 'init'],
+    kind: 'text',
+    schema: zoneName,
+    fallback: '',
+    required: true,
+    describe: 'name of this zone',
+  },
+  {
+    key: 'globalAddress',
+    flag: '--global-address',
+    env: 'HOLDFAST_GLOBAL_ADDRESS',
+    commands: ['zone'],
+    kind: 'text',
+    schema: globalAddress,
+    fallback: undefined,
+    describe: 'where global listens for zones; without it the zone stands alone',
+  },
+  {
+    key: 'databaseUrl',
+    flag: '--database-url',
+    env: 'HOLDFAST_DATABASE_URL',
+    commands: all,
+    kind: 'text',
+    schema: databaseUrl,
+    fallback: undefined,
+    secret: true,
+    describe: 'PostgreSQL to keep everything in; without it an embedded one under --data-dir',
+  },
+  {
+    key: 'dataDir',
+    flag: '--data-dir',
+    env: 'HOLDFAST_DATA_DIR',
+    commands: all,
+    kind: 'text',
+    schema: host,
+    fallback: '.holdfast',
+    describe: 'folder of the embedded database and of the high-water file',
+  },
+  {
+    key: 'apiAddress',
+    flag: '--api-address',
+    env: 'HOLDFAST_API_ADDRESS',
+    commands: servers,
+    kind: 'text',
+    schema: host,
+    fallback: '127.0.0.1',
+    describe: 'address the HTTP API listens on',
+  },
+  {
+    key: 'apiPort',
+    flag: '--api-port',
+    env: 'HOLDFAST_API_PORT',
+    commands: servers,
+    kind: 'number',
+    schema: port,
+    fallback: 5681,
+    describe: 'port of the HTTP API',
+  },
+  {
+    key: 'kdsAddress',
+    flag: '--kds-address',
+    env: 'HOLDFAST_KDS_ADDRESS',
+    commands: ['global'],
+    kind: 'text',
+    schema: host,
+    fallback: '127.0.0.1',
+    describe: 'address that zones dial',
+  },
+  {
+    key: 'kdsPort',
+    flag: '--kds-port',
+    env: 'HOLDFAST_KDS_PORT',
+    commands: ['global'],
+    kind: 'number',
+    schema: port,
+    fallback: 5685,
+    describe: 'port that zones dial',
+  },
+  {
+    key: 'diagnosticsAddress',
+    flag: '--diagnostics-address',
+    env: 'HOLDFAST_DIAGNOSTICS_ADDRESS',
+    commands: servers,
+    kind: 'text',
+    schema: host,
+    fallback: '127.0.0.1',
+    describe: 'address of /healthy, /ready and /metrics',
+  },
+  {
+    key: 'diagnosticsPort',
+    flag: '--diagnostics-port',
+    env: 'HOLDFAST_DIAGNOSTICS_PORT',
+    commands: servers,
+    kind: 'number',
+    schema: port,
+    fallback: 5680,
+    describe: 'port of /healthy, /ready and /metrics',
+  },
+  {
+    key: 'init',
+    flag: '--init',
+    env: 'HOLDFAST_INIT',
+    commands: servers,
+    kind: 'switch',
+    schema: z.boolean(),
+    fallback: false,
+    describe: 'initialise a store that never was (changes nothing on one that was)',
+  },
+  {
+    key: 'vipBlocks',
+    flag: '--vip-block',
+    env: 'HOLDFAST_VIP_BLOCK',
+    commands: ['zone'],
+    kind: 'list',
+    schema: cidrs,
+    fallback: [],
+    describe: 'VIP block(s) to allocate from before the first contact with global, which confirms or refuses them',
+  },
+  {
+    key: 'vipPools',
+    flag: '--vip-pool',
+    env: 'HOLDFAST_VIP_POOL',
+    commands: ['global', 'init'],
+    kind: 'list',
+    schema: pools,
+    fallback: [],
+    describe: 'VIP pools at initialisation instead of the default ones',
+  },
+  {
+    key: 'ulaPrefix',
+    flag: '--ula-prefix',
+    env: 'HOLDFAST_ULA_PREFIX',
+    commands: ['global', 'init'],
+    kind: 'text',
+    schema: z.string().regex(/^fd[0-9a-f]{2}:[0-9a-f:]+\/48$/i, 'must be an IPv6 ULA /48 such as fd12:3456:789a::/48'),
+    fallback: undefined,
+    describe: 'IPv6 ULA prefix at initialisation instead of a random one',
+  },
+  {
+    key: 'portsFile',
+    flag: '--ports-file',
+    env: 'HOLDFAST_PORTS_FILE',
+    commands: servers,
+    kind: 'text',
+    schema: host,
+    fallback: undefined,
+    describe: 'write the ports in use to this file as JSON once ready',
+  },
+  {
+    key: 'logLevel',
+    flag: '--log-level',
+    env: 'HOLDFAST_LOG_LEVEL',
+    commands: all,
+    kind: 'text',
+    schema: z.enum(
+      ['trace', 'debug', 'info', 'warn', 'error', 'silent'],
+      'must be one of trace, debug, info, warn, error, silent',
+    ),
+    fallback: 'info',
+    describe: 'how much to log',
+  },
+  {
+    key: 'shutdownTimeoutMs',
+    flag: '--shutdown-timeout-ms',
+    env: 'HOLDFAST_SHUTDOWN_TIMEOUT_MS',
+    commands: servers,
+    kind: 'number',
+    schema: z.number().int().min(100).max(600_000),
+    fallback: 10_000,
+    describe: 'bound of a graceful stop; a second signal is immediate',
+  },
+  {
+    key: 'heartbeatIntervalMs',
+    flag: '--heartbeat-interval-ms',
+    env: 'HOLDFAST_HEARTBEAT_INTERVAL_MS',
+    commands: servers,
+    kind: 'number',
+    schema: z.number().int().min(100, 'must be at least 100').max(60_000, 'must be at most 60000'),
+    fallback: 5_000,
+    describe: 'between heartbeats of a session; after three missed ones the peer counts as dead',
+  },
+]
+
+export const specsOf = (command: Command): readonly SettingSpec[] =>
+  settingSpecs.filter((s) => s.commands.includes(command))
