@@ -1,0 +1,58 @@
+import { syncLabel } from './labels.js'
+import { type Audience, globalOrigin, type Origin } from './resource.js'
+import type { TypeDescriptor } from './type-table.js'
+import { isPluginPolicy, typesSentDown, typesSentUp } from './types.js'
+
+/** Kuma keeps these on global: keys and tokens of its own API and of the connections between control planes. */
+const globalSecretsThatStay = new Set(['envoy-admin-ca', 'admin-user-token', 'inter-cp-ca', 'user-token-revocations'])
+
+/**
+ * Private keys never leave global. Kuma publishes the public half of `zone-token-signing-key*`; until Holdfast
+ * issues zone tokens itself there is nothing to publish, so they are not sent at all.
+ */
+const globalSecretPrefixesThatStay = ['user-token-signing-key', 'zone-token-signing-key']
+
+/** Of all Config entries only the identity of the whole installation is of interest elsewhere. */
+const configsThatTravel = new Set(['kuma-cluster-id'])
+
+/**
+ * Who may see a resource outside the control plane that keeps it, by what is known when it is written. Computed on
+ * every write, so that the digest of any zone's view is a sum of stored ones. Suspension (its mesh is gone) is
+ * decided by the store.
+ */
+export function audienceOf(
+  type: TypeDescriptor,
+  labels: Readonly<Record<string, string>>,
+  name: string,
+  origin: Origin,
+): Exclude<Audience, 'suspended'> {
+  if (labels[syncLabel] === 'disabled') return 'none'
+  if (type.name === 'Config' && !configsThatTravel.has(name)) return 'none'
+  if (type.name === 'GlobalSecret' && staysOnGlobal(name)) return 'none'
+  const travels = origin === globalOrigin ? type.globalToZones : type.zoneToGlobal
+  return travels ? 'all' : 'none'
+}
+
+const staysOnGlobal = (name: string): boolean =>
+  globalSecretsThatStay.has(name) || globalSecretPrefixesThatStay.some((prefix) => name.startsWith(prefix))
+
+/**
+ * Whether a Holdfast zone may see what global keeps: what global owns of the types that go down, and what other
+ * zones own of the types that cross zones; never its own (no echo). Policies of a zone stay there: only producer
+ * policies cross, and those exist only where resources live in Kubernetes namespaces.
+ */
+export function isVisibleTo(type: TypeDescriptor, origin: Origin, audience: Audience, zone: string): boolean {
+  if (audience !== 'all' || origin === zone) return false
+  return origin === globalOrigin ? type.globalToZones : crossesZones(type)
+}
+
+const crossesZones = (type: TypeDescriptor): boolean => type.acrossZones && !isPluginPolicy(type)
+
+/** `isVisibleTo` as data for a query: audience `all`, and the origin decides which list the type must be in. */
+export const downTypes = (): { readonly fromGlobal: readonly string[]; readonly acrossZones: readonly string[] } => ({
+  fromGlobal: typesSentDown.filter((type) => type.globalToZones).map((type) => type.name),
+  acrossZones: typesSentDown.filter(crossesZones).map((type) => type.name),
+})
+
+/** What a zone sends up: these types, its own origin only, audience `all`. */
+export const upTypes = (): readonly string[] => typesSentUp.map((type) => type.name)
