@@ -55,7 +55,11 @@ class Deadline {
   }
 
   async race(work: Promise<void>, name: string): Promise<void> {
-    const winner = await Promise.race([work.then(() => 'done' as const), this.#expired])
+    const oneTurn = async (expired: 'expired'): Promise<'expired'> => {
+      await new Promise((resolve) => setImmediate(resolve))
+      return expired
+    }
+    const winner = await Promise.race([work.then(() => 'done' as const), this.#expired.then(oneTurn)])
     if (winner === 'expired') throw new Error(`${name} did not close in time`)
   }
 
