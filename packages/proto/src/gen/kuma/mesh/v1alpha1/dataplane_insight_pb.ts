@@ -12,10 +12,10 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file kuma/mesh/v1alpha1/dataplane_insight.proto.
  */
 export const file_kuma_mesh_v1alpha1_dataplane_insight: GenFile = /*@__PURE__*/
-  fileDesc("CiprdW1hL21lc2gvdjFhbHBoYTEvZGF0YXBsYW5lX2luc2lnaHQucHJvdG8SEmt1bWEubWVzaC52MWFscGhhMSJ/ChBEYXRhcGxhbmVJbnNpZ2h0EkAKDXN1YnNjcmlwdGlvbnMYASADKAsyKS5rdW1hLm1lc2gudjFhbHBoYTEuRGlzY292ZXJ5U3Vic2NyaXB0aW9uEikKCG1ldGFkYXRhGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdCLBAQoVRGlzY292ZXJ5U3Vic2NyaXB0aW9uEgoKAmlkGAEgASgJEiEKGWNvbnRyb2xfcGxhbmVfaW5zdGFuY2VfaWQYAiABKAkSMAoMY29ubmVjdF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIzCg9kaXNjb25uZWN0X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCmdlbmVyYXRpb24YByABKA1iBnByb3RvMw", [file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("CiprdW1hL21lc2gvdjFhbHBoYTEvZGF0YXBsYW5lX2luc2lnaHQucHJvdG8SEmt1bWEubWVzaC52MWFscGhhMSLdBwoQRGF0YXBsYW5lSW5zaWdodBJACg1zdWJzY3JpcHRpb25zGAEgAygLMikua3VtYS5tZXNoLnYxYWxwaGExLkRpc2NvdmVyeVN1YnNjcmlwdGlvbhI3CgRtVExTGAIgASgLMikua3VtYS5tZXNoLnYxYWxwaGExLkRhdGFwbGFuZUluc2lnaHQuTVRMUxIpCghtZXRhZGF0YRgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSSQoNb3BlblRlbGVtZXRyeRgEIAEoCzIyLmt1bWEubWVzaC52MWFscGhhMS5EYXRhcGxhbmVJbnNpZ2h0Lk9wZW5UZWxlbWV0cnka3wEKBE1UTFMSPwobY2VydGlmaWNhdGVfZXhwaXJhdGlvbl90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBJBCh1sYXN0X2NlcnRpZmljYXRlX3JlZ2VuZXJhdGlvbhgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASIQoZY2VydGlmaWNhdGVfcmVnZW5lcmF0aW9ucxgDIAEoDRIVCg1pc3N1ZWRCYWNrZW5kGAQgASgJEhkKEXN1cHBvcnRlZEJhY2tlbmRzGAUgAygJGvUDCg1PcGVuVGVsZW1ldHJ5EkwKCGJhY2tlbmRzGAEgAygLMjoua3VtYS5tZXNoLnYxYWxwaGExLkRhdGFwbGFuZUluc2lnaHQuT3BlblRlbGVtZXRyeS5CYWNrZW5kGvcBCgdCYWNrZW5kEgwKBG5hbWUYASABKAkSSQoGdHJhY2VzGAIgASgLMjkua3VtYS5tZXNoLnYxYWxwaGExLkRhdGFwbGFuZUluc2lnaHQuT3BlblRlbGVtZXRyeS5TaWduYWwSRwoEbG9ncxgDIAEoCzI5Lmt1bWEubWVzaC52MWFscGhhMS5EYXRhcGxhbmVJbnNpZ2h0Lk9wZW5UZWxlbWV0cnkuU2lnbmFsEkoKB21ldHJpY3MYBCABKAsyOS5rdW1hLm1lc2gudjFhbHBoYTEuRGF0YXBsYW5lSW5zaWdodC5PcGVuVGVsZW1ldHJ5LlNpZ25hbBqbAQoGU2lnbmFsEg8KB2VuYWJsZWQYASABKAgSEgoKZW52QWxsb3dlZBgCIAEoCBIXCg9lbnZJbnB1dFByZXNlbnQYAyABKAgSDQoFc3RhdGUYBCABKAkSFQoNb3ZlcnJpZGVLaW5kcxgFIAMoCRIVCg1taXNzaW5nRmllbGRzGAYgAygJEhYKDmJsb2NrZWRSZWFzb25zGAcgAygJIsYEChVEaXNjb3ZlcnlTdWJzY3JpcHRpb24SCgoCaWQYASABKAkSIQoZY29udHJvbF9wbGFuZV9pbnN0YW5jZV9pZBgCIAEoCRIwCgxjb25uZWN0X3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjMKD2Rpc2Nvbm5lY3RfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASPwoGc3RhdHVzGAUgASgLMi8ua3VtYS5tZXNoLnYxYWxwaGExLkRpc2NvdmVyeVN1YnNjcmlwdGlvblN0YXR1cxJCCgd2ZXJzaW9uGAYgASgLMjEua3VtYS5tZXNoLnYxYWxwaGExLkRpc2NvdmVyeVN1YnNjcmlwdGlvbi5WZXJzaW9uEhIKCmdlbmVyYXRpb24YByABKA0a/QEKB1ZlcnNpb24SMQoGa3VtYURwGAEgASgLMiEua3VtYS5tZXNoLnYxYWxwaGExLkt1bWFEcFZlcnNpb24SLwoFZW52b3kYAiABKAsyIC5rdW1hLm1lc2gudjFhbHBoYTEuRW52b3lWZXJzaW9uElkKDGRlcGVuZGVuY2llcxgDIAMoCzJDLmt1bWEubWVzaC52MWFscGhhMS5EaXNjb3ZlcnlTdWJzY3JpcHRpb24uVmVyc2lvbi5EZXBlbmRlbmNpZXNFbnRyeRozChFEZXBlbmRlbmNpZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIu0CChtEaXNjb3ZlcnlTdWJzY3JpcHRpb25TdGF0dXMSNAoQbGFzdF91cGRhdGVfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASOAoFdG90YWwYAiABKAsyKS5rdW1hLm1lc2gudjFhbHBoYTEuRGlzY292ZXJ5U2VydmljZVN0YXRzEjYKA2NkcxgDIAEoCzIpLmt1bWEubWVzaC52MWFscGhhMS5EaXNjb3ZlcnlTZXJ2aWNlU3RhdHMSNgoDZWRzGAQgASgLMikua3VtYS5tZXNoLnYxYWxwaGExLkRpc2NvdmVyeVNlcnZpY2VTdGF0cxI2CgNsZHMYBSABKAsyKS5rdW1hLm1lc2gudjFhbHBoYTEuRGlzY292ZXJ5U2VydmljZVN0YXRzEjYKA3JkcxgGIAEoCzIpLmt1bWEubWVzaC52MWFscGhhMS5EaXNjb3ZlcnlTZXJ2aWNlU3RhdHMiawoVRGlzY292ZXJ5U2VydmljZVN0YXRzEhYKDnJlc3BvbnNlc19zZW50GAEgASgEEh4KFnJlc3BvbnNlc19hY2tub3dsZWRnZWQYAiABKAQSGgoScmVzcG9uc2VzX3JlamVjdGVkGAMgASgEInAKDUt1bWFEcFZlcnNpb24SDwoHdmVyc2lvbhgBIAEoCRIOCgZnaXRUYWcYAiABKAkSEQoJZ2l0Q29tbWl0GAMgASgJEhEKCWJ1aWxkRGF0ZRgEIAEoCRIYChBrdW1hQ3BDb21wYXRpYmxlGAUgASgIIkgKDEVudm95VmVyc2lvbhIPCgd2ZXJzaW9uGAEgASgJEg0KBWJ1aWxkGAIgASgJEhgKEGt1bWFEcENvbXBhdGlibGUYAyABKAhiBnByb3RvMw", [file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
- * Connections of one proxy. What other versions add is kept as unknown fields.
+ * Connections of one proxy, its certificate and what it told of itself.
  *
  * @generated from message kuma.mesh.v1alpha1.DataplaneInsight
  */
@@ -26,9 +26,19 @@ export type DataplaneInsight = Message<"kuma.mesh.v1alpha1.DataplaneInsight"> & 
   subscriptions: DiscoverySubscription[];
 
   /**
+   * @generated from field: kuma.mesh.v1alpha1.DataplaneInsight.MTLS mTLS = 2;
+   */
+  mTLS?: DataplaneInsight_MTLS | undefined;
+
+  /**
    * @generated from field: google.protobuf.Struct metadata = 3;
    */
   metadata?: JsonObject | undefined;
+
+  /**
+   * @generated from field: kuma.mesh.v1alpha1.DataplaneInsight.OpenTelemetry openTelemetry = 4;
+   */
+  openTelemetry?: DataplaneInsight_OpenTelemetry | undefined;
 };
 
 /**
@@ -37,6 +47,139 @@ export type DataplaneInsight = Message<"kuma.mesh.v1alpha1.DataplaneInsight"> & 
  */
 export const DataplaneInsightSchema: GenMessage<DataplaneInsight> = /*@__PURE__*/
   messageDesc(file_kuma_mesh_v1alpha1_dataplane_insight, 0);
+
+/**
+ * @generated from message kuma.mesh.v1alpha1.DataplaneInsight.MTLS
+ */
+export type DataplaneInsight_MTLS = Message<"kuma.mesh.v1alpha1.DataplaneInsight.MTLS"> & {
+  /**
+   * @generated from field: google.protobuf.Timestamp certificate_expiration_time = 1;
+   */
+  certificateExpirationTime?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp last_certificate_regeneration = 2;
+   */
+  lastCertificateRegeneration?: Timestamp | undefined;
+
+  /**
+   * @generated from field: uint32 certificate_regenerations = 3;
+   */
+  certificateRegenerations: number;
+
+  /**
+   * @generated from field: string issuedBackend = 4;
+   */
+  issuedBackend: string;
+
+  /**
+   * @generated from field: repeated string supportedBackends = 5;
+   */
+  supportedBackends: string[];
+};
+
+/**
+ * Describes the message kuma.mesh.v1alpha1.DataplaneInsight.MTLS.
+ * Use `create(DataplaneInsight_MTLSSchema)` to create a new message.
+ */
+export const DataplaneInsight_MTLSSchema: GenMessage<DataplaneInsight_MTLS> = /*@__PURE__*/
+  messageDesc(file_kuma_mesh_v1alpha1_dataplane_insight, 0, 0);
+
+/**
+ * @generated from message kuma.mesh.v1alpha1.DataplaneInsight.OpenTelemetry
+ */
+export type DataplaneInsight_OpenTelemetry = Message<"kuma.mesh.v1alpha1.DataplaneInsight.OpenTelemetry"> & {
+  /**
+   * @generated from field: repeated kuma.mesh.v1alpha1.DataplaneInsight.OpenTelemetry.Backend backends = 1;
+   */
+  backends: DataplaneInsight_OpenTelemetry_Backend[];
+};
+
+/**
+ * Describes the message kuma.mesh.v1alpha1.DataplaneInsight.OpenTelemetry.
+ * Use `create(DataplaneInsight_OpenTelemetrySchema)` to create a new message.
+ */
+export const DataplaneInsight_OpenTelemetrySchema: GenMessage<DataplaneInsight_OpenTelemetry> = /*@__PURE__*/
+  messageDesc(file_kuma_mesh_v1alpha1_dataplane_insight, 0, 1);
+
+/**
+ * @generated from message kuma.mesh.v1alpha1.DataplaneInsight.OpenTelemetry.Backend
+ */
+export type DataplaneInsight_OpenTelemetry_Backend = Message<"kuma.mesh.v1alpha1.DataplaneInsight.OpenTelemetry.Backend"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: kuma.mesh.v1alpha1.DataplaneInsight.OpenTelemetry.Signal traces = 2;
+   */
+  traces?: DataplaneInsight_OpenTelemetry_Signal | undefined;
+
+  /**
+   * @generated from field: kuma.mesh.v1alpha1.DataplaneInsight.OpenTelemetry.Signal logs = 3;
+   */
+  logs?: DataplaneInsight_OpenTelemetry_Signal | undefined;
+
+  /**
+   * @generated from field: kuma.mesh.v1alpha1.DataplaneInsight.OpenTelemetry.Signal metrics = 4;
+   */
+  metrics?: DataplaneInsight_OpenTelemetry_Signal | undefined;
+};
+
+/**
+ * Describes the message kuma.mesh.v1alpha1.DataplaneInsight.OpenTelemetry.Backend.
+ * Use `create(DataplaneInsight_OpenTelemetry_BackendSchema)` to create a new message.
+ */
+export const DataplaneInsight_OpenTelemetry_BackendSchema: GenMessage<DataplaneInsight_OpenTelemetry_Backend> = /*@__PURE__*/
+  messageDesc(file_kuma_mesh_v1alpha1_dataplane_insight, 0, 1, 0);
+
+/**
+ * @generated from message kuma.mesh.v1alpha1.DataplaneInsight.OpenTelemetry.Signal
+ */
+export type DataplaneInsight_OpenTelemetry_Signal = Message<"kuma.mesh.v1alpha1.DataplaneInsight.OpenTelemetry.Signal"> & {
+  /**
+   * @generated from field: bool enabled = 1;
+   */
+  enabled: boolean;
+
+  /**
+   * @generated from field: bool envAllowed = 2;
+   */
+  envAllowed: boolean;
+
+  /**
+   * @generated from field: bool envInputPresent = 3;
+   */
+  envInputPresent: boolean;
+
+  /**
+   * @generated from field: string state = 4;
+   */
+  state: string;
+
+  /**
+   * @generated from field: repeated string overrideKinds = 5;
+   */
+  overrideKinds: string[];
+
+  /**
+   * @generated from field: repeated string missingFields = 6;
+   */
+  missingFields: string[];
+
+  /**
+   * @generated from field: repeated string blockedReasons = 7;
+   */
+  blockedReasons: string[];
+};
+
+/**
+ * Describes the message kuma.mesh.v1alpha1.DataplaneInsight.OpenTelemetry.Signal.
+ * Use `create(DataplaneInsight_OpenTelemetry_SignalSchema)` to create a new message.
+ */
+export const DataplaneInsight_OpenTelemetry_SignalSchema: GenMessage<DataplaneInsight_OpenTelemetry_Signal> = /*@__PURE__*/
+  messageDesc(file_kuma_mesh_v1alpha1_dataplane_insight, 0, 1, 1);
 
 /**
  * @generated from message kuma.mesh.v1alpha1.DiscoverySubscription
@@ -63,6 +206,16 @@ export type DiscoverySubscription = Message<"kuma.mesh.v1alpha1.DiscoverySubscri
   disconnectTime?: Timestamp | undefined;
 
   /**
+   * @generated from field: kuma.mesh.v1alpha1.DiscoverySubscriptionStatus status = 5;
+   */
+  status?: DiscoverySubscriptionStatus | undefined;
+
+  /**
+   * @generated from field: kuma.mesh.v1alpha1.DiscoverySubscription.Version version = 6;
+   */
+  version?: DiscoverySubscription_Version | undefined;
+
+  /**
    * @generated from field: uint32 generation = 7;
    */
   generation: number;
@@ -74,4 +227,164 @@ export type DiscoverySubscription = Message<"kuma.mesh.v1alpha1.DiscoverySubscri
  */
 export const DiscoverySubscriptionSchema: GenMessage<DiscoverySubscription> = /*@__PURE__*/
   messageDesc(file_kuma_mesh_v1alpha1_dataplane_insight, 1);
+
+/**
+ * @generated from message kuma.mesh.v1alpha1.DiscoverySubscription.Version
+ */
+export type DiscoverySubscription_Version = Message<"kuma.mesh.v1alpha1.DiscoverySubscription.Version"> & {
+  /**
+   * @generated from field: kuma.mesh.v1alpha1.KumaDpVersion kumaDp = 1;
+   */
+  kumaDp?: KumaDpVersion | undefined;
+
+  /**
+   * @generated from field: kuma.mesh.v1alpha1.EnvoyVersion envoy = 2;
+   */
+  envoy?: EnvoyVersion | undefined;
+
+  /**
+   * @generated from field: map<string, string> dependencies = 3;
+   */
+  dependencies: { [key: string]: string };
+};
+
+/**
+ * Describes the message kuma.mesh.v1alpha1.DiscoverySubscription.Version.
+ * Use `create(DiscoverySubscription_VersionSchema)` to create a new message.
+ */
+export const DiscoverySubscription_VersionSchema: GenMessage<DiscoverySubscription_Version> = /*@__PURE__*/
+  messageDesc(file_kuma_mesh_v1alpha1_dataplane_insight, 1, 0);
+
+/**
+ * @generated from message kuma.mesh.v1alpha1.DiscoverySubscriptionStatus
+ */
+export type DiscoverySubscriptionStatus = Message<"kuma.mesh.v1alpha1.DiscoverySubscriptionStatus"> & {
+  /**
+   * @generated from field: google.protobuf.Timestamp last_update_time = 1;
+   */
+  lastUpdateTime?: Timestamp | undefined;
+
+  /**
+   * @generated from field: kuma.mesh.v1alpha1.DiscoveryServiceStats total = 2;
+   */
+  total?: DiscoveryServiceStats | undefined;
+
+  /**
+   * @generated from field: kuma.mesh.v1alpha1.DiscoveryServiceStats cds = 3;
+   */
+  cds?: DiscoveryServiceStats | undefined;
+
+  /**
+   * @generated from field: kuma.mesh.v1alpha1.DiscoveryServiceStats eds = 4;
+   */
+  eds?: DiscoveryServiceStats | undefined;
+
+  /**
+   * @generated from field: kuma.mesh.v1alpha1.DiscoveryServiceStats lds = 5;
+   */
+  lds?: DiscoveryServiceStats | undefined;
+
+  /**
+   * @generated from field: kuma.mesh.v1alpha1.DiscoveryServiceStats rds = 6;
+   */
+  rds?: DiscoveryServiceStats | undefined;
+};
+
+/**
+ * Describes the message kuma.mesh.v1alpha1.DiscoverySubscriptionStatus.
+ * Use `create(DiscoverySubscriptionStatusSchema)` to create a new message.
+ */
+export const DiscoverySubscriptionStatusSchema: GenMessage<DiscoverySubscriptionStatus> = /*@__PURE__*/
+  messageDesc(file_kuma_mesh_v1alpha1_dataplane_insight, 2);
+
+/**
+ * @generated from message kuma.mesh.v1alpha1.DiscoveryServiceStats
+ */
+export type DiscoveryServiceStats = Message<"kuma.mesh.v1alpha1.DiscoveryServiceStats"> & {
+  /**
+   * @generated from field: uint64 responses_sent = 1;
+   */
+  responsesSent: bigint;
+
+  /**
+   * @generated from field: uint64 responses_acknowledged = 2;
+   */
+  responsesAcknowledged: bigint;
+
+  /**
+   * @generated from field: uint64 responses_rejected = 3;
+   */
+  responsesRejected: bigint;
+};
+
+/**
+ * Describes the message kuma.mesh.v1alpha1.DiscoveryServiceStats.
+ * Use `create(DiscoveryServiceStatsSchema)` to create a new message.
+ */
+export const DiscoveryServiceStatsSchema: GenMessage<DiscoveryServiceStats> = /*@__PURE__*/
+  messageDesc(file_kuma_mesh_v1alpha1_dataplane_insight, 3);
+
+/**
+ * @generated from message kuma.mesh.v1alpha1.KumaDpVersion
+ */
+export type KumaDpVersion = Message<"kuma.mesh.v1alpha1.KumaDpVersion"> & {
+  /**
+   * @generated from field: string version = 1;
+   */
+  version: string;
+
+  /**
+   * @generated from field: string gitTag = 2;
+   */
+  gitTag: string;
+
+  /**
+   * @generated from field: string gitCommit = 3;
+   */
+  gitCommit: string;
+
+  /**
+   * @generated from field: string buildDate = 4;
+   */
+  buildDate: string;
+
+  /**
+   * @generated from field: bool kumaCpCompatible = 5;
+   */
+  kumaCpCompatible: boolean;
+};
+
+/**
+ * Describes the message kuma.mesh.v1alpha1.KumaDpVersion.
+ * Use `create(KumaDpVersionSchema)` to create a new message.
+ */
+export const KumaDpVersionSchema: GenMessage<KumaDpVersion> = /*@__PURE__*/
+  messageDesc(file_kuma_mesh_v1alpha1_dataplane_insight, 4);
+
+/**
+ * @generated from message kuma.mesh.v1alpha1.EnvoyVersion
+ */
+export type EnvoyVersion = Message<"kuma.mesh.v1alpha1.EnvoyVersion"> & {
+  /**
+   * @generated from field: string version = 1;
+   */
+  version: string;
+
+  /**
+   * @generated from field: string build = 2;
+   */
+  build: string;
+
+  /**
+   * @generated from field: bool kumaDpCompatible = 3;
+   */
+  kumaDpCompatible: boolean;
+};
+
+/**
+ * Describes the message kuma.mesh.v1alpha1.EnvoyVersion.
+ * Use `create(EnvoyVersionSchema)` to create a new message.
+ */
+export const EnvoyVersionSchema: GenMessage<EnvoyVersion> = /*@__PURE__*/
+  messageDesc(file_kuma_mesh_v1alpha1_dataplane_insight, 5);
 

@@ -4,18 +4,22 @@
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Duration } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
 import type { EnvoyAdmin } from "./envoy_admin_pb.js";
 import { file_kuma_mesh_v1alpha1_envoy_admin } from "./envoy_admin_pb.js";
+import type { MetricsBackend } from "./metrics_pb.js";
+import { file_kuma_mesh_v1alpha1_metrics } from "./metrics_pb.js";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file kuma/mesh/v1alpha1/dataplane.proto.
  */
 export const file_kuma_mesh_v1alpha1_dataplane: GenFile = /*@__PURE__*/
-  fileDesc("CiJrdW1hL21lc2gvdjFhbHBoYTEvZGF0YXBsYW5lLnByb3RvEhJrdW1hLm1lc2gudjFhbHBoYTEikBAKCURhdGFwbGFuZRI8CgpuZXR3b3JraW5nGAEgASgLMigua3VtYS5tZXNoLnYxYWxwaGExLkRhdGFwbGFuZS5OZXR3b3JraW5nGsQPCgpOZXR3b3JraW5nEkEKB2luYm91bmQYASADKAsyMC5rdW1hLm1lc2gudjFhbHBoYTEuRGF0YXBsYW5lLk5ldHdvcmtpbmcuSW5ib3VuZBJDCghvdXRib3VuZBgCIAMoCzIxLmt1bWEubWVzaC52MWFscGhhMS5EYXRhcGxhbmUuTmV0d29ya2luZy5PdXRib3VuZBJBCgdnYXRld2F5GAMgASgLMjAua3VtYS5tZXNoLnYxYWxwaGExLkRhdGFwbGFuZS5OZXR3b3JraW5nLkdhdGV3YXkSWgoUdHJhbnNwYXJlbnRfcHJveHlpbmcYBCABKAsyPC5rdW1hLm1lc2gudjFhbHBoYTEuRGF0YXBsYW5lLk5ldHdvcmtpbmcuVHJhbnNwYXJlbnRQcm94eWluZxIPCgdhZGRyZXNzGAUgASgJEhkKEWFkdmVydGlzZWRBZGRyZXNzGAcgASgJEi0KBWFkbWluGAggASgLMh4ua3VtYS5tZXNoLnYxYWxwaGExLkVudm95QWRtaW4SRAoJbGlzdGVuZXJzGAkgAygLMjEua3VtYS5tZXNoLnYxYWxwaGExLkRhdGFwbGFuZS5OZXR3b3JraW5nLkxpc3RlbmVyGsQDCgdJbmJvdW5kEkgKBHRhZ3MYAiADKAsyOi5rdW1hLm1lc2gudjFhbHBoYTEuRGF0YXBsYW5lLk5ldHdvcmtpbmcuSW5ib3VuZC5UYWdzRW50cnkSDAoEcG9ydBgDIAEoDRITCgtzZXJ2aWNlUG9ydBgEIAEoDRIPCgdhZGRyZXNzGAUgASgJEhYKDnNlcnZpY2VBZGRyZXNzGAYgASgJEkcKBmhlYWx0aBgHIAEoCzI3Lmt1bWEubWVzaC52MWFscGhhMS5EYXRhcGxhbmUuTmV0d29ya2luZy5JbmJvdW5kLkhlYWx0aBJFCgVzdGF0ZRgJIAEoDjI2Lmt1bWEubWVzaC52MWFscGhhMS5EYXRhcGxhbmUuTmV0d29ya2luZy5JbmJvdW5kLlN0YXRlEgwKBG5hbWUYCiABKAkSEAoIcHJvdG9jb2wYCyABKAkaKwoJVGFnc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEaFwoGSGVhbHRoEg0KBXJlYWR5GAEgASgIIi0KBVN0YXRlEgkKBVJlYWR5EAASDAoITm90UmVhZHkQARILCgdJZ25vcmVkEAIatQMKCE91dGJvdW5kEg8KB2FkZHJlc3MYAyABKAkSDAoEcG9ydBgEIAEoDRJJCgR0YWdzGAUgAygLMjsua3VtYS5tZXNoLnYxYWxwaGExLkRhdGFwbGFuZS5OZXR3b3JraW5nLk91dGJvdW5kLlRhZ3NFbnRyeRJQCgpiYWNrZW5kUmVmGAYgASgLMjwua3VtYS5tZXNoLnYxYWxwaGExLkRhdGFwbGFuZS5OZXR3b3JraW5nLk91dGJvdW5kLkJhY2tlbmRSZWYaKwoJVGFnc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEavwEKCkJhY2tlbmRSZWYSDAoEa2luZBgBIAEoCRIMCgRuYW1lGAIgASgJEgwKBHBvcnQYAyABKA0SWAoGbGFiZWxzGAQgAygLMkgua3VtYS5tZXNoLnYxYWxwaGExLkRhdGFwbGFuZS5OZXR3b3JraW5nLk91dGJvdW5kLkJhY2tlbmRSZWYuTGFiZWxzRW50cnkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARr3AQoHR2F0ZXdheRJICgR0YWdzGAEgAygLMjoua3VtYS5tZXNoLnYxYWxwaGExLkRhdGFwbGFuZS5OZXR3b3JraW5nLkdhdGV3YXkuVGFnc0VudHJ5EkoKBHR5cGUYAiABKA4yPC5rdW1hLm1lc2gudjFhbHBoYTEuRGF0YXBsYW5lLk5ldHdvcmtpbmcuR2F0ZXdheS5HYXRld2F5VHlwZRorCglUYWdzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASIpCgtHYXRld2F5VHlwZRINCglERUxFR0FURUQQABILCgdCVUlMVElOEAEadAoTVHJhbnNwYXJlbnRQcm94eWluZxIdChVyZWRpcmVjdF9wb3J0X2luYm91bmQYASABKA0SHgoWcmVkaXJlY3RfcG9ydF9vdXRib3VuZBgCIAEoDRIeChZkaXJlY3RfYWNjZXNzX3NlcnZpY2VzGAMgAygJGv4BCghMaXN0ZW5lchJECgR0eXBlGAEgASgOMjYua3VtYS5tZXNoLnYxYWxwaGExLkRhdGFwbGFuZS5OZXR3b3JraW5nLkxpc3RlbmVyLlR5cGUSDwoHYWRkcmVzcxgCIAEoCRIMCgRwb3J0GAMgASgNEgwKBG5hbWUYBCABKAkSRQoFc3RhdGUYBSABKA4yNi5rdW1hLm1lc2gudjFhbHBoYTEuRGF0YXBsYW5lLk5ldHdvcmtpbmcuSW5ib3VuZC5TdGF0ZSI4CgRUeXBlEg8KC1Vuc3BlY2lmaWVkEAASDwoLWm9uZUluZ3Jlc3MQARIOCgpab25lRWdyZXNzEAJiBnByb3RvMw", [file_kuma_mesh_v1alpha1_envoy_admin]);
+  fileDesc("CiJrdW1hL21lc2gvdjFhbHBoYTEvZGF0YXBsYW5lLnByb3RvEhJrdW1hLm1lc2gudjFhbHBoYTEi2xoKCURhdGFwbGFuZRI8CgpuZXR3b3JraW5nGAEgASgLMigua3VtYS5tZXNoLnYxYWxwaGExLkRhdGFwbGFuZS5OZXR3b3JraW5nEjMKB21ldHJpY3MYAiABKAsyIi5rdW1hLm1lc2gudjFhbHBoYTEuTWV0cmljc0JhY2tlbmQSNAoGcHJvYmVzGAMgASgLMiQua3VtYS5tZXNoLnYxYWxwaGExLkRhdGFwbGFuZS5Qcm9iZXMagxgKCk5ldHdvcmtpbmcSQQoHaW5ib3VuZBgBIAMoCzIwLmt1bWEubWVzaC52MWFscGhhMS5EYXRhcGxhbmUuTmV0d29ya2luZy5JbmJvdW5kEkMKCG91dGJvdW5kGAIgAygLMjEua3VtYS5tZXNoLnYxYWxwaGExLkRhdGFwbGFuZS5OZXR3b3JraW5nLk91dGJvdW5kEkEKB2dhdGV3YXkYAyABKAsyMC5rdW1hLm1lc2gudjFhbHBoYTEuRGF0YXBsYW5lLk5ldHdvcmtpbmcuR2F0ZXdheRJaChR0cmFuc3BhcmVudF9wcm94eWluZxgEIAEoCzI8Lmt1bWEubWVzaC52MWFscGhhMS5EYXRhcGxhbmUuTmV0d29ya2luZy5UcmFuc3BhcmVudFByb3h5aW5nEg8KB2FkZHJlc3MYBSABKAkSGQoRYWR2ZXJ0aXNlZEFkZHJlc3MYByABKAkSLQoFYWRtaW4YCCABKAsyHi5rdW1hLm1lc2gudjFhbHBoYTEuRW52b3lBZG1pbhJECglsaXN0ZW5lcnMYCSADKAsyMS5rdW1hLm1lc2gudjFhbHBoYTEuRGF0YXBsYW5lLk5ldHdvcmtpbmcuTGlzdGVuZXIazgYKB0luYm91bmQSSAoEdGFncxgCIAMoCzI6Lmt1bWEubWVzaC52MWFscGhhMS5EYXRhcGxhbmUuTmV0d29ya2luZy5JbmJvdW5kLlRhZ3NFbnRyeRIMCgRwb3J0GAMgASgNEhMKC3NlcnZpY2VQb3J0GAQgASgNEg8KB2FkZHJlc3MYBSABKAkSFgoOc2VydmljZUFkZHJlc3MYBiABKAkSRwoGaGVhbHRoGAcgASgLMjcua3VtYS5tZXNoLnYxYWxwaGExLkRhdGFwbGFuZS5OZXR3b3JraW5nLkluYm91bmQuSGVhbHRoElMKDHNlcnZpY2VQcm9iZRgIIAEoCzI9Lmt1bWEubWVzaC52MWFscGhhMS5EYXRhcGxhbmUuTmV0d29ya2luZy5JbmJvdW5kLlNlcnZpY2VQcm9iZRJFCgVzdGF0ZRgJIAEoDjI2Lmt1bWEubWVzaC52MWFscGhhMS5EYXRhcGxhbmUuTmV0d29ya2luZy5JbmJvdW5kLlN0YXRlEgwKBG5hbWUYCiABKAkSEAoIcHJvdG9jb2wYCyABKAkaKwoJVGFnc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEaFwoGSGVhbHRoEg0KBXJlYWR5GAEgASgIGrICCgxTZXJ2aWNlUHJvYmUSKwoIaW50ZXJ2YWwYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SKgoHdGltZW91dBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI5ChN1bmhlYWx0aHlfdGhyZXNob2xkGAMgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlEjcKEWhlYWx0aHlfdGhyZXNob2xkGAQgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlEk4KA3RjcBgFIAEoCzJBLmt1bWEubWVzaC52MWFscGhhMS5EYXRhcGxhbmUuTmV0d29ya2luZy5JbmJvdW5kLlNlcnZpY2VQcm9iZS5UY3AaBQoDVGNwIi0KBVN0YXRlEgkKBVJlYWR5EAASDAoITm90UmVhZHkQARILCgdJZ25vcmVkEAIatQMKCE91dGJvdW5kEg8KB2FkZHJlc3MYAyABKAkSDAoEcG9ydBgEIAEoDRJJCgR0YWdzGAUgAygLMjsua3VtYS5tZXNoLnYxYWxwaGExLkRhdGFwbGFuZS5OZXR3b3JraW5nLk91dGJvdW5kLlRhZ3NFbnRyeRJQCgpiYWNrZW5kUmVmGAYgASgLMjwua3VtYS5tZXNoLnYxYWxwaGExLkRhdGFwbGFuZS5OZXR3b3JraW5nLk91dGJvdW5kLkJhY2tlbmRSZWYaKwoJVGFnc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEavwEKCkJhY2tlbmRSZWYSDAoEa2luZBgBIAEoCRIMCgRuYW1lGAIgASgJEgwKBHBvcnQYAyABKA0SWAoGbGFiZWxzGAQgAygLMkgua3VtYS5tZXNoLnYxYWxwaGExLkRhdGFwbGFuZS5OZXR3b3JraW5nLk91dGJvdW5kLkJhY2tlbmRSZWYuTGFiZWxzRW50cnkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARr3AQoHR2F0ZXdheRJICgR0YWdzGAEgAygLMjoua3VtYS5tZXNoLnYxYWxwaGExLkRhdGFwbGFuZS5OZXR3b3JraW5nLkdhdGV3YXkuVGFnc0VudHJ5EkoKBHR5cGUYAiABKA4yPC5rdW1hLm1lc2gudjFhbHBoYTEuRGF0YXBsYW5lLk5ldHdvcmtpbmcuR2F0ZXdheS5HYXRld2F5VHlwZRorCglUYWdzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASIpCgtHYXRld2F5VHlwZRINCglERUxFR0FURUQQABILCgdCVUlMVElOEAEaqAYKE1RyYW5zcGFyZW50UHJveHlpbmcSHQoVcmVkaXJlY3RfcG9ydF9pbmJvdW5kGAEgASgNEh4KFnJlZGlyZWN0X3BvcnRfb3V0Ym91bmQYAiABKA0SHgoWZGlyZWN0X2FjY2Vzc19zZXJ2aWNlcxgDIAMoCRIaChJyZWFjaGFibGVfc2VydmljZXMYBSADKAkSYQoOaXBfZmFtaWx5X21vZGUYBiABKA4ySS5rdW1hLm1lc2gudjFhbHBoYTEuRGF0YXBsYW5lLk5ldHdvcmtpbmcuVHJhbnNwYXJlbnRQcm94eWluZy5JcEZhbWlseU1vZGUSagoScmVhY2hhYmxlX2JhY2tlbmRzGAcgASgLMk4ua3VtYS5tZXNoLnYxYWxwaGExLkRhdGFwbGFuZS5OZXR3b3JraW5nLlRyYW5zcGFyZW50UHJveHlpbmcuUmVhY2hhYmxlQmFja2VuZHMacwoRUmVhY2hhYmxlQmFja2VuZHMSXgoEcmVmcxgBIAMoCzJQLmt1bWEubWVzaC52MWFscGhhMS5EYXRhcGxhbmUuTmV0d29ya2luZy5UcmFuc3BhcmVudFByb3h5aW5nLlJlYWNoYWJsZUJhY2tlbmRSZWYajQIKE1JlYWNoYWJsZUJhY2tlbmRSZWYSDAoEa2luZBgBIAEoCRIMCgRuYW1lGAIgASgJEhEKCW5hbWVzcGFjZRgDIAEoCRIqCgRwb3J0GAQgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlEmwKBmxhYmVscxgFIAMoCzJcLmt1bWEubWVzaC52MWFscGhhMS5EYXRhcGxhbmUuTmV0d29ya2luZy5UcmFuc3BhcmVudFByb3h5aW5nLlJlYWNoYWJsZUJhY2tlbmRSZWYuTGFiZWxzRW50cnkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJCCgxJcEZhbWlseU1vZGUSDwoLVW5TcGVjaWZpZWQQABINCglEdWFsU3RhY2sQARIICgRJUHY0EAISCAoESVB2NhADGv4BCghMaXN0ZW5lchJECgR0eXBlGAEgASgOMjYua3VtYS5tZXNoLnYxYWxwaGExLkRhdGFwbGFuZS5OZXR3b3JraW5nLkxpc3RlbmVyLlR5cGUSDwoHYWRkcmVzcxgCIAEoCRIMCgRwb3J0GAMgASgNEgwKBG5hbWUYBCABKAkSRQoFc3RhdGUYBSABKA4yNi5rdW1hLm1lc2gudjFhbHBoYTEuRGF0YXBsYW5lLk5ldHdvcmtpbmcuSW5ib3VuZC5TdGF0ZSI4CgRUeXBlEg8KC1Vuc3BlY2lmaWVkEAASDwoLWm9uZUluZ3Jlc3MQARIOCgpab25lRWdyZXNzEAIangEKBlByb2JlcxIMCgRwb3J0GAEgASgNEkAKCWVuZHBvaW50cxgCIAMoCzItLmt1bWEubWVzaC52MWFscGhhMS5EYXRhcGxhbmUuUHJvYmVzLkVuZHBvaW50GkQKCEVuZHBvaW50EhQKDGluYm91bmRfcG9ydBgBIAEoDRIUCgxpbmJvdW5kX3BhdGgYAiABKAkSDAoEcGF0aBgDIAEoCWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_wrappers, file_kuma_mesh_v1alpha1_envoy_admin, file_kuma_mesh_v1alpha1_metrics]);
 
 /**
- * One proxy: the superset of 2.14 (tags) and later (listeners, protocol).
+ * One proxy: the superset of 2.14 (tags, probes) and later (listeners, protocol).
  *
  * @generated from message kuma.mesh.v1alpha1.Dataplane
  */
@@ -24,6 +28,16 @@ export type Dataplane = Message<"kuma.mesh.v1alpha1.Dataplane"> & {
    * @generated from field: kuma.mesh.v1alpha1.Dataplane.Networking networking = 1;
    */
   networking?: Dataplane_Networking | undefined;
+
+  /**
+   * @generated from field: kuma.mesh.v1alpha1.MetricsBackend metrics = 2;
+   */
+  metrics?: MetricsBackend | undefined;
+
+  /**
+   * @generated from field: kuma.mesh.v1alpha1.Dataplane.Probes probes = 3;
+   */
+  probes?: Dataplane_Probes | undefined;
 };
 
 /**
@@ -120,6 +134,11 @@ export type Dataplane_Networking_Inbound = Message<"kuma.mesh.v1alpha1.Dataplane
   health?: Dataplane_Networking_Inbound_Health | undefined;
 
   /**
+   * @generated from field: kuma.mesh.v1alpha1.Dataplane.Networking.Inbound.ServiceProbe serviceProbe = 8;
+   */
+  serviceProbe?: Dataplane_Networking_Inbound_ServiceProbe | undefined;
+
+  /**
    * @generated from field: kuma.mesh.v1alpha1.Dataplane.Networking.Inbound.State state = 9;
    */
   state: Dataplane_Networking_Inbound_State;
@@ -158,6 +177,56 @@ export type Dataplane_Networking_Inbound_Health = Message<"kuma.mesh.v1alpha1.Da
  */
 export const Dataplane_Networking_Inbound_HealthSchema: GenMessage<Dataplane_Networking_Inbound_Health> = /*@__PURE__*/
   messageDesc(file_kuma_mesh_v1alpha1_dataplane, 0, 0, 0, 0);
+
+/**
+ * @generated from message kuma.mesh.v1alpha1.Dataplane.Networking.Inbound.ServiceProbe
+ */
+export type Dataplane_Networking_Inbound_ServiceProbe = Message<"kuma.mesh.v1alpha1.Dataplane.Networking.Inbound.ServiceProbe"> & {
+  /**
+   * @generated from field: google.protobuf.Duration interval = 1;
+   */
+  interval?: Duration | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Duration timeout = 2;
+   */
+  timeout?: Duration | undefined;
+
+  /**
+   * @generated from field: google.protobuf.UInt32Value unhealthy_threshold = 3;
+   */
+  unhealthyThreshold?: number | undefined;
+
+  /**
+   * @generated from field: google.protobuf.UInt32Value healthy_threshold = 4;
+   */
+  healthyThreshold?: number | undefined;
+
+  /**
+   * @generated from field: kuma.mesh.v1alpha1.Dataplane.Networking.Inbound.ServiceProbe.Tcp tcp = 5;
+   */
+  tcp?: Dataplane_Networking_Inbound_ServiceProbe_Tcp | undefined;
+};
+
+/**
+ * Describes the message kuma.mesh.v1alpha1.Dataplane.Networking.Inbound.ServiceProbe.
+ * Use `create(Dataplane_Networking_Inbound_ServiceProbeSchema)` to create a new message.
+ */
+export const Dataplane_Networking_Inbound_ServiceProbeSchema: GenMessage<Dataplane_Networking_Inbound_ServiceProbe> = /*@__PURE__*/
+  messageDesc(file_kuma_mesh_v1alpha1_dataplane, 0, 0, 0, 1);
+
+/**
+ * @generated from message kuma.mesh.v1alpha1.Dataplane.Networking.Inbound.ServiceProbe.Tcp
+ */
+export type Dataplane_Networking_Inbound_ServiceProbe_Tcp = Message<"kuma.mesh.v1alpha1.Dataplane.Networking.Inbound.ServiceProbe.Tcp"> & {
+};
+
+/**
+ * Describes the message kuma.mesh.v1alpha1.Dataplane.Networking.Inbound.ServiceProbe.Tcp.
+ * Use `create(Dataplane_Networking_Inbound_ServiceProbe_TcpSchema)` to create a new message.
+ */
+export const Dataplane_Networking_Inbound_ServiceProbe_TcpSchema: GenMessage<Dataplane_Networking_Inbound_ServiceProbe_Tcp> = /*@__PURE__*/
+  messageDesc(file_kuma_mesh_v1alpha1_dataplane, 0, 0, 0, 1, 0);
 
 /**
  * @generated from enum kuma.mesh.v1alpha1.Dataplane.Networking.Inbound.State
@@ -310,6 +379,21 @@ export type Dataplane_Networking_TransparentProxying = Message<"kuma.mesh.v1alph
    * @generated from field: repeated string direct_access_services = 3;
    */
   directAccessServices: string[];
+
+  /**
+   * @generated from field: repeated string reachable_services = 5;
+   */
+  reachableServices: string[];
+
+  /**
+   * @generated from field: kuma.mesh.v1alpha1.Dataplane.Networking.TransparentProxying.IpFamilyMode ip_family_mode = 6;
+   */
+  ipFamilyMode: Dataplane_Networking_TransparentProxying_IpFamilyMode;
+
+  /**
+   * @generated from field: kuma.mesh.v1alpha1.Dataplane.Networking.TransparentProxying.ReachableBackends reachable_backends = 7;
+   */
+  reachableBackends?: Dataplane_Networking_TransparentProxying_ReachableBackends | undefined;
 };
 
 /**
@@ -318,6 +402,91 @@ export type Dataplane_Networking_TransparentProxying = Message<"kuma.mesh.v1alph
  */
 export const Dataplane_Networking_TransparentProxyingSchema: GenMessage<Dataplane_Networking_TransparentProxying> = /*@__PURE__*/
   messageDesc(file_kuma_mesh_v1alpha1_dataplane, 0, 0, 3);
+
+/**
+ * @generated from message kuma.mesh.v1alpha1.Dataplane.Networking.TransparentProxying.ReachableBackends
+ */
+export type Dataplane_Networking_TransparentProxying_ReachableBackends = Message<"kuma.mesh.v1alpha1.Dataplane.Networking.TransparentProxying.ReachableBackends"> & {
+  /**
+   * @generated from field: repeated kuma.mesh.v1alpha1.Dataplane.Networking.TransparentProxying.ReachableBackendRef refs = 1;
+   */
+  refs: Dataplane_Networking_TransparentProxying_ReachableBackendRef[];
+};
+
+/**
+ * Describes the message kuma.mesh.v1alpha1.Dataplane.Networking.TransparentProxying.ReachableBackends.
+ * Use `create(Dataplane_Networking_TransparentProxying_ReachableBackendsSchema)` to create a new message.
+ */
+export const Dataplane_Networking_TransparentProxying_ReachableBackendsSchema: GenMessage<Dataplane_Networking_TransparentProxying_ReachableBackends> = /*@__PURE__*/
+  messageDesc(file_kuma_mesh_v1alpha1_dataplane, 0, 0, 3, 0);
+
+/**
+ * @generated from message kuma.mesh.v1alpha1.Dataplane.Networking.TransparentProxying.ReachableBackendRef
+ */
+export type Dataplane_Networking_TransparentProxying_ReachableBackendRef = Message<"kuma.mesh.v1alpha1.Dataplane.Networking.TransparentProxying.ReachableBackendRef"> & {
+  /**
+   * @generated from field: string kind = 1;
+   */
+  kind: string;
+
+  /**
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * @generated from field: string namespace = 3;
+   */
+  namespace: string;
+
+  /**
+   * @generated from field: google.protobuf.UInt32Value port = 4;
+   */
+  port?: number | undefined;
+
+  /**
+   * @generated from field: map<string, string> labels = 5;
+   */
+  labels: { [key: string]: string };
+};
+
+/**
+ * Describes the message kuma.mesh.v1alpha1.Dataplane.Networking.TransparentProxying.ReachableBackendRef.
+ * Use `create(Dataplane_Networking_TransparentProxying_ReachableBackendRefSchema)` to create a new message.
+ */
+export const Dataplane_Networking_TransparentProxying_ReachableBackendRefSchema: GenMessage<Dataplane_Networking_TransparentProxying_ReachableBackendRef> = /*@__PURE__*/
+  messageDesc(file_kuma_mesh_v1alpha1_dataplane, 0, 0, 3, 1);
+
+/**
+ * @generated from enum kuma.mesh.v1alpha1.Dataplane.Networking.TransparentProxying.IpFamilyMode
+ */
+export enum Dataplane_Networking_TransparentProxying_IpFamilyMode {
+  /**
+   * @generated from enum value: UnSpecified = 0;
+   */
+  UnSpecified = 0,
+
+  /**
+   * @generated from enum value: DualStack = 1;
+   */
+  DualStack = 1,
+
+  /**
+   * @generated from enum value: IPv4 = 2;
+   */
+  IPv4 = 2,
+
+  /**
+   * @generated from enum value: IPv6 = 3;
+   */
+  IPv6 = 3,
+}
+
+/**
+ * Describes the enum kuma.mesh.v1alpha1.Dataplane.Networking.TransparentProxying.IpFamilyMode.
+ */
+export const Dataplane_Networking_TransparentProxying_IpFamilyModeSchema: GenEnum<Dataplane_Networking_TransparentProxying_IpFamilyMode> = /*@__PURE__*/
+  enumDesc(file_kuma_mesh_v1alpha1_dataplane, 0, 0, 3, 0);
 
 /**
  * @generated from message kuma.mesh.v1alpha1.Dataplane.Networking.Listener
@@ -381,4 +550,53 @@ export enum Dataplane_Networking_Listener_Type {
  */
 export const Dataplane_Networking_Listener_TypeSchema: GenEnum<Dataplane_Networking_Listener_Type> = /*@__PURE__*/
   enumDesc(file_kuma_mesh_v1alpha1_dataplane, 0, 0, 4, 0);
+
+/**
+ * @generated from message kuma.mesh.v1alpha1.Dataplane.Probes
+ */
+export type Dataplane_Probes = Message<"kuma.mesh.v1alpha1.Dataplane.Probes"> & {
+  /**
+   * @generated from field: uint32 port = 1;
+   */
+  port: number;
+
+  /**
+   * @generated from field: repeated kuma.mesh.v1alpha1.Dataplane.Probes.Endpoint endpoints = 2;
+   */
+  endpoints: Dataplane_Probes_Endpoint[];
+};
+
+/**
+ * Describes the message kuma.mesh.v1alpha1.Dataplane.Probes.
+ * Use `create(Dataplane_ProbesSchema)` to create a new message.
+ */
+export const Dataplane_ProbesSchema: GenMessage<Dataplane_Probes> = /*@__PURE__*/
+  messageDesc(file_kuma_mesh_v1alpha1_dataplane, 0, 1);
+
+/**
+ * @generated from message kuma.mesh.v1alpha1.Dataplane.Probes.Endpoint
+ */
+export type Dataplane_Probes_Endpoint = Message<"kuma.mesh.v1alpha1.Dataplane.Probes.Endpoint"> & {
+  /**
+   * @generated from field: uint32 inbound_port = 1;
+   */
+  inboundPort: number;
+
+  /**
+   * @generated from field: string inbound_path = 2;
+   */
+  inboundPath: string;
+
+  /**
+   * @generated from field: string path = 3;
+   */
+  path: string;
+};
+
+/**
+ * Describes the message kuma.mesh.v1alpha1.Dataplane.Probes.Endpoint.
+ * Use `create(Dataplane_Probes_EndpointSchema)` to create a new message.
+ */
+export const Dataplane_Probes_EndpointSchema: GenMessage<Dataplane_Probes_Endpoint> = /*@__PURE__*/
+  messageDesc(file_kuma_mesh_v1alpha1_dataplane, 0, 1, 0);
 

@@ -4,24 +4,58 @@
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Message } from "@bufbuild/protobuf";
+import type { Duration } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
+import type { Metrics } from "./metrics_pb.js";
+import { file_kuma_mesh_v1alpha1_metrics } from "./metrics_pb.js";
+import type { JsonObject, Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file kuma/mesh/v1alpha1/mesh.proto.
  */
 export const file_kuma_mesh_v1alpha1_mesh: GenFile = /*@__PURE__*/
-  fileDesc("Ch1rdW1hL21lc2gvdjFhbHBoYTEvbWVzaC5wcm90bxISa3VtYS5tZXNoLnYxYWxwaGExIq0CCgRNZXNoEiwKB3JvdXRpbmcYBiABKAsyGy5rdW1hLm1lc2gudjFhbHBoYTEuUm91dGluZxIjChtza2lwQ3JlYXRpbmdJbml0aWFsUG9saWNpZXMYCCADKAkSOwoMbWVzaFNlcnZpY2VzGAkgASgLMiUua3VtYS5tZXNoLnYxYWxwaGExLk1lc2guTWVzaFNlcnZpY2VzGpQBCgxNZXNoU2VydmljZXMSOAoEbW9kZRgBIAEoDjIqLmt1bWEubWVzaC52MWFscGhhMS5NZXNoLk1lc2hTZXJ2aWNlcy5Nb2RlIkoKBE1vZGUSDAoIRGlzYWJsZWQQABIOCgpFdmVyeXdoZXJlEAESFQoRUmVhY2hhYmxlQmFja2VuZHMQAhINCglFeGNsdXNpdmUQAyJxCgdSb3V0aW5nEiIKGmxvY2FsaXR5QXdhcmVMb2FkQmFsYW5jaW5nGAEgASgIEhIKCnpvbmVFZ3Jlc3MYAiABKAgSLgomZGVmYXVsdEZvcmJpZE1lc2hFeHRlcm5hbFNlcnZpY2VBY2Nlc3MYAyABKAhiBnByb3RvMw");
+  fileDesc("Ch1rdW1hL21lc2gvdjFhbHBoYTEvbWVzaC5wcm90bxISa3VtYS5tZXNoLnYxYWxwaGExIvAICgRNZXNoEisKBG10bHMYASABKAsyHS5rdW1hLm1lc2gudjFhbHBoYTEuTWVzaC5NdGxzEiwKB3RyYWNpbmcYAiABKAsyGy5rdW1hLm1lc2gudjFhbHBoYTEuVHJhY2luZxIsCgdsb2dnaW5nGAMgASgLMhsua3VtYS5tZXNoLnYxYWxwaGExLkxvZ2dpbmcSLAoHbWV0cmljcxgEIAEoCzIbLmt1bWEubWVzaC52MWFscGhhMS5NZXRyaWNzEjIKCm5ldHdvcmtpbmcYBSABKAsyHi5rdW1hLm1lc2gudjFhbHBoYTEuTmV0d29ya2luZxIsCgdyb3V0aW5nGAYgASgLMhsua3VtYS5tZXNoLnYxYWxwaGExLlJvdXRpbmcSOQoLY29uc3RyYWludHMYByABKAsyJC5rdW1hLm1lc2gudjFhbHBoYTEuTWVzaC5Db25zdHJhaW50cxIjChtza2lwQ3JlYXRpbmdJbml0aWFsUG9saWNpZXMYCCADKAkSOwoMbWVzaFNlcnZpY2VzGAkgASgLMiUua3VtYS5tZXNoLnYxYWxwaGExLk1lc2guTWVzaFNlcnZpY2VzGnkKBE10bHMSFgoOZW5hYmxlZEJhY2tlbmQYASABKAkSQQoIYmFja2VuZHMYAiADKAsyLy5rdW1hLm1lc2gudjFhbHBoYTEuQ2VydGlmaWNhdGVBdXRob3JpdHlCYWNrZW5kEhYKDnNraXBWYWxpZGF0aW9uGAMgASgIGlkKC0NvbnN0cmFpbnRzEkoKDmRhdGFwbGFuZVByb3h5GAEgASgLMjIua3VtYS5tZXNoLnYxYWxwaGExLk1lc2guRGF0YXBsYW5lUHJveHlDb25zdHJhaW50cxrEAgoZRGF0YXBsYW5lUHJveHlDb25zdHJhaW50cxJOCgxyZXF1aXJlbWVudHMYASADKAsyOC5rdW1hLm1lc2gudjFhbHBoYTEuTWVzaC5EYXRhcGxhbmVQcm94eUNvbnN0cmFpbnRzLlJ1bGVzEk4KDHJlc3RyaWN0aW9ucxgCIAMoCzI4Lmt1bWEubWVzaC52MWFscGhhMS5NZXNoLkRhdGFwbGFuZVByb3h5Q29uc3RyYWludHMuUnVsZXMahgEKBVJ1bGVzElAKBHRhZ3MYASADKAsyQi5rdW1hLm1lc2gudjFhbHBoYTEuTWVzaC5EYXRhcGxhbmVQcm94eUNvbnN0cmFpbnRzLlJ1bGVzLlRhZ3NFbnRyeRorCglUYWdzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARqUAQoMTWVzaFNlcnZpY2VzEjgKBG1vZGUYASABKA4yKi5rdW1hLm1lc2gudjFhbHBoYTEuTWVzaC5NZXNoU2VydmljZXMuTW9kZSJKCgRNb2RlEgwKCERpc2FibGVkEAASDgoKRXZlcnl3aGVyZRABEhUKEVJlYWNoYWJsZUJhY2tlbmRzEAISDQoJRXhjbHVzaXZlEAMizwQKG0NlcnRpZmljYXRlQXV0aG9yaXR5QmFja2VuZBIMCgRuYW1lGAEgASgJEgwKBHR5cGUYAiABKAkSRgoGZHBDZXJ0GAMgASgLMjYua3VtYS5tZXNoLnYxYWxwaGExLkNlcnRpZmljYXRlQXV0aG9yaXR5QmFja2VuZC5EcENlcnQSJQoEY29uZhgEIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSQgoEbW9kZRgFIAEoDjI0Lmt1bWEubWVzaC52MWFscGhhMS5DZXJ0aWZpY2F0ZUF1dGhvcml0eUJhY2tlbmQuTW9kZRJMCglyb290Q2hhaW4YBiABKAsyOS5rdW1hLm1lc2gudjFhbHBoYTEuQ2VydGlmaWNhdGVBdXRob3JpdHlCYWNrZW5kLlJvb3RDaGFpbhquAQoGRHBDZXJ0ElEKCHJvdGF0aW9uGAEgASgLMj8ua3VtYS5tZXNoLnYxYWxwaGExLkNlcnRpZmljYXRlQXV0aG9yaXR5QmFja2VuZC5EcENlcnQuUm90YXRpb24SMQoOcmVxdWVzdFRpbWVvdXQYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24aHgoIUm90YXRpb24SEgoKZXhwaXJhdGlvbhgBIAEoCRo+CglSb290Q2hhaW4SMQoOcmVxdWVzdFRpbWVvdXQYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iIgoETW9kZRIKCgZTVFJJQ1QQABIOCgpQRVJNSVNTSVZFEAEihAEKCk5ldHdvcmtpbmcSOQoIb3V0Ym91bmQYASABKAsyJy5rdW1hLm1lc2gudjFhbHBoYTEuTmV0d29ya2luZy5PdXRib3VuZBo7CghPdXRib3VuZBIvCgtwYXNzdGhyb3VnaBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5Cb29sVmFsdWUiVwoHVHJhY2luZxIWCg5kZWZhdWx0QmFja2VuZBgBIAEoCRI0CghiYWNrZW5kcxgCIAMoCzIiLmt1bWEubWVzaC52MWFscGhhMS5UcmFjaW5nQmFja2VuZCKDAQoOVHJhY2luZ0JhY2tlbmQSDAoEbmFtZRgBIAEoCRIuCghzYW1wbGluZxgCIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5Eb3VibGVWYWx1ZRIMCgR0eXBlGAMgASgJEiUKBGNvbmYYBCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0IlcKB0xvZ2dpbmcSFgoOZGVmYXVsdEJhY2tlbmQYASABKAkSNAoIYmFja2VuZHMYAiADKAsyIi5rdW1hLm1lc2gudjFhbHBoYTEuTG9nZ2luZ0JhY2tlbmQiYwoOTG9nZ2luZ0JhY2tlbmQSDAoEbmFtZRgBIAEoCRIOCgZmb3JtYXQYAiABKAkSDAoEdHlwZRgDIAEoCRIlCgRjb25mGAQgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdCJxCgdSb3V0aW5nEiIKGmxvY2FsaXR5QXdhcmVMb2FkQmFsYW5jaW5nGAEgASgIEhIKCnpvbmVFZ3Jlc3MYAiABKAgSLgomZGVmYXVsdEZvcmJpZE1lc2hFeHRlcm5hbFNlcnZpY2VBY2Nlc3MYAyABKAhiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_wrappers, file_kuma_mesh_v1alpha1_metrics]);
 
 /**
- * What Holdfast itself reads of a Mesh. Fields of other numbers are kept as unknown fields.
+ * The superset of 2.14; later versions kept skipCreatingInitialPolicies alone.
  *
  * @generated from message kuma.mesh.v1alpha1.Mesh
  */
 export type Mesh = Message<"kuma.mesh.v1alpha1.Mesh"> & {
   /**
+   * @generated from field: kuma.mesh.v1alpha1.Mesh.Mtls mtls = 1;
+   */
+  mtls?: Mesh_Mtls | undefined;
+
+  /**
+   * @generated from field: kuma.mesh.v1alpha1.Tracing tracing = 2;
+   */
+  tracing?: Tracing | undefined;
+
+  /**
+   * @generated from field: kuma.mesh.v1alpha1.Logging logging = 3;
+   */
+  logging?: Logging | undefined;
+
+  /**
+   * @generated from field: kuma.mesh.v1alpha1.Metrics metrics = 4;
+   */
+  metrics?: Metrics | undefined;
+
+  /**
+   * @generated from field: kuma.mesh.v1alpha1.Networking networking = 5;
+   */
+  networking?: Networking | undefined;
+
+  /**
    * @generated from field: kuma.mesh.v1alpha1.Routing routing = 6;
    */
   routing?: Routing | undefined;
+
+  /**
+   * @generated from field: kuma.mesh.v1alpha1.Mesh.Constraints constraints = 7;
+   */
+  constraints?: Mesh_Constraints | undefined;
 
   /**
    * @generated from field: repeated string skipCreatingInitialPolicies = 8;
@@ -42,6 +76,89 @@ export const MeshSchema: GenMessage<Mesh> = /*@__PURE__*/
   messageDesc(file_kuma_mesh_v1alpha1_mesh, 0);
 
 /**
+ * @generated from message kuma.mesh.v1alpha1.Mesh.Mtls
+ */
+export type Mesh_Mtls = Message<"kuma.mesh.v1alpha1.Mesh.Mtls"> & {
+  /**
+   * @generated from field: string enabledBackend = 1;
+   */
+  enabledBackend: string;
+
+  /**
+   * @generated from field: repeated kuma.mesh.v1alpha1.CertificateAuthorityBackend backends = 2;
+   */
+  backends: CertificateAuthorityBackend[];
+
+  /**
+   * @generated from field: bool skipValidation = 3;
+   */
+  skipValidation: boolean;
+};
+
+/**
+ * Describes the message kuma.mesh.v1alpha1.Mesh.Mtls.
+ * Use `create(Mesh_MtlsSchema)` to create a new message.
+ */
+export const Mesh_MtlsSchema: GenMessage<Mesh_Mtls> = /*@__PURE__*/
+  messageDesc(file_kuma_mesh_v1alpha1_mesh, 0, 0);
+
+/**
+ * @generated from message kuma.mesh.v1alpha1.Mesh.Constraints
+ */
+export type Mesh_Constraints = Message<"kuma.mesh.v1alpha1.Mesh.Constraints"> & {
+  /**
+   * @generated from field: kuma.mesh.v1alpha1.Mesh.DataplaneProxyConstraints dataplaneProxy = 1;
+   */
+  dataplaneProxy?: Mesh_DataplaneProxyConstraints | undefined;
+};
+
+/**
+ * Describes the message kuma.mesh.v1alpha1.Mesh.Constraints.
+ * Use `create(Mesh_ConstraintsSchema)` to create a new message.
+ */
+export const Mesh_ConstraintsSchema: GenMessage<Mesh_Constraints> = /*@__PURE__*/
+  messageDesc(file_kuma_mesh_v1alpha1_mesh, 0, 1);
+
+/**
+ * @generated from message kuma.mesh.v1alpha1.Mesh.DataplaneProxyConstraints
+ */
+export type Mesh_DataplaneProxyConstraints = Message<"kuma.mesh.v1alpha1.Mesh.DataplaneProxyConstraints"> & {
+  /**
+   * @generated from field: repeated kuma.mesh.v1alpha1.Mesh.DataplaneProxyConstraints.Rules requirements = 1;
+   */
+  requirements: Mesh_DataplaneProxyConstraints_Rules[];
+
+  /**
+   * @generated from field: repeated kuma.mesh.v1alpha1.Mesh.DataplaneProxyConstraints.Rules restrictions = 2;
+   */
+  restrictions: Mesh_DataplaneProxyConstraints_Rules[];
+};
+
+/**
+ * Describes the message kuma.mesh.v1alpha1.Mesh.DataplaneProxyConstraints.
+ * Use `create(Mesh_DataplaneProxyConstraintsSchema)` to create a new message.
+ */
+export const Mesh_DataplaneProxyConstraintsSchema: GenMessage<Mesh_DataplaneProxyConstraints> = /*@__PURE__*/
+  messageDesc(file_kuma_mesh_v1alpha1_mesh, 0, 2);
+
+/**
+ * @generated from message kuma.mesh.v1alpha1.Mesh.DataplaneProxyConstraints.Rules
+ */
+export type Mesh_DataplaneProxyConstraints_Rules = Message<"kuma.mesh.v1alpha1.Mesh.DataplaneProxyConstraints.Rules"> & {
+  /**
+   * @generated from field: map<string, string> tags = 1;
+   */
+  tags: { [key: string]: string };
+};
+
+/**
+ * Describes the message kuma.mesh.v1alpha1.Mesh.DataplaneProxyConstraints.Rules.
+ * Use `create(Mesh_DataplaneProxyConstraints_RulesSchema)` to create a new message.
+ */
+export const Mesh_DataplaneProxyConstraints_RulesSchema: GenMessage<Mesh_DataplaneProxyConstraints_Rules> = /*@__PURE__*/
+  messageDesc(file_kuma_mesh_v1alpha1_mesh, 0, 2, 0);
+
+/**
  * @generated from message kuma.mesh.v1alpha1.Mesh.MeshServices
  */
 export type Mesh_MeshServices = Message<"kuma.mesh.v1alpha1.Mesh.MeshServices"> & {
@@ -56,7 +173,7 @@ export type Mesh_MeshServices = Message<"kuma.mesh.v1alpha1.Mesh.MeshServices"> 
  * Use `create(Mesh_MeshServicesSchema)` to create a new message.
  */
 export const Mesh_MeshServicesSchema: GenMessage<Mesh_MeshServices> = /*@__PURE__*/
-  messageDesc(file_kuma_mesh_v1alpha1_mesh, 0, 0);
+  messageDesc(file_kuma_mesh_v1alpha1_mesh, 0, 3);
 
 /**
  * @generated from enum kuma.mesh.v1alpha1.Mesh.MeshServices.Mode
@@ -87,7 +204,268 @@ export enum Mesh_MeshServices_Mode {
  * Describes the enum kuma.mesh.v1alpha1.Mesh.MeshServices.Mode.
  */
 export const Mesh_MeshServices_ModeSchema: GenEnum<Mesh_MeshServices_Mode> = /*@__PURE__*/
-  enumDesc(file_kuma_mesh_v1alpha1_mesh, 0, 0, 0);
+  enumDesc(file_kuma_mesh_v1alpha1_mesh, 0, 3, 0);
+
+/**
+ * @generated from message kuma.mesh.v1alpha1.CertificateAuthorityBackend
+ */
+export type CertificateAuthorityBackend = Message<"kuma.mesh.v1alpha1.CertificateAuthorityBackend"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: string type = 2;
+   */
+  type: string;
+
+  /**
+   * @generated from field: kuma.mesh.v1alpha1.CertificateAuthorityBackend.DpCert dpCert = 3;
+   */
+  dpCert?: CertificateAuthorityBackend_DpCert | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Struct conf = 4;
+   */
+  conf?: JsonObject | undefined;
+
+  /**
+   * @generated from field: kuma.mesh.v1alpha1.CertificateAuthorityBackend.Mode mode = 5;
+   */
+  mode: CertificateAuthorityBackend_Mode;
+
+  /**
+   * @generated from field: kuma.mesh.v1alpha1.CertificateAuthorityBackend.RootChain rootChain = 6;
+   */
+  rootChain?: CertificateAuthorityBackend_RootChain | undefined;
+};
+
+/**
+ * Describes the message kuma.mesh.v1alpha1.CertificateAuthorityBackend.
+ * Use `create(CertificateAuthorityBackendSchema)` to create a new message.
+ */
+export const CertificateAuthorityBackendSchema: GenMessage<CertificateAuthorityBackend> = /*@__PURE__*/
+  messageDesc(file_kuma_mesh_v1alpha1_mesh, 1);
+
+/**
+ * @generated from message kuma.mesh.v1alpha1.CertificateAuthorityBackend.DpCert
+ */
+export type CertificateAuthorityBackend_DpCert = Message<"kuma.mesh.v1alpha1.CertificateAuthorityBackend.DpCert"> & {
+  /**
+   * @generated from field: kuma.mesh.v1alpha1.CertificateAuthorityBackend.DpCert.Rotation rotation = 1;
+   */
+  rotation?: CertificateAuthorityBackend_DpCert_Rotation | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Duration requestTimeout = 2;
+   */
+  requestTimeout?: Duration | undefined;
+};
+
+/**
+ * Describes the message kuma.mesh.v1alpha1.CertificateAuthorityBackend.DpCert.
+ * Use `create(CertificateAuthorityBackend_DpCertSchema)` to create a new message.
+ */
+export const CertificateAuthorityBackend_DpCertSchema: GenMessage<CertificateAuthorityBackend_DpCert> = /*@__PURE__*/
+  messageDesc(file_kuma_mesh_v1alpha1_mesh, 1, 0);
+
+/**
+ * @generated from message kuma.mesh.v1alpha1.CertificateAuthorityBackend.DpCert.Rotation
+ */
+export type CertificateAuthorityBackend_DpCert_Rotation = Message<"kuma.mesh.v1alpha1.CertificateAuthorityBackend.DpCert.Rotation"> & {
+  /**
+   * @generated from field: string expiration = 1;
+   */
+  expiration: string;
+};
+
+/**
+ * Describes the message kuma.mesh.v1alpha1.CertificateAuthorityBackend.DpCert.Rotation.
+ * Use `create(CertificateAuthorityBackend_DpCert_RotationSchema)` to create a new message.
+ */
+export const CertificateAuthorityBackend_DpCert_RotationSchema: GenMessage<CertificateAuthorityBackend_DpCert_Rotation> = /*@__PURE__*/
+  messageDesc(file_kuma_mesh_v1alpha1_mesh, 1, 0, 0);
+
+/**
+ * @generated from message kuma.mesh.v1alpha1.CertificateAuthorityBackend.RootChain
+ */
+export type CertificateAuthorityBackend_RootChain = Message<"kuma.mesh.v1alpha1.CertificateAuthorityBackend.RootChain"> & {
+  /**
+   * @generated from field: google.protobuf.Duration requestTimeout = 1;
+   */
+  requestTimeout?: Duration | undefined;
+};
+
+/**
+ * Describes the message kuma.mesh.v1alpha1.CertificateAuthorityBackend.RootChain.
+ * Use `create(CertificateAuthorityBackend_RootChainSchema)` to create a new message.
+ */
+export const CertificateAuthorityBackend_RootChainSchema: GenMessage<CertificateAuthorityBackend_RootChain> = /*@__PURE__*/
+  messageDesc(file_kuma_mesh_v1alpha1_mesh, 1, 1);
+
+/**
+ * @generated from enum kuma.mesh.v1alpha1.CertificateAuthorityBackend.Mode
+ */
+export enum CertificateAuthorityBackend_Mode {
+  /**
+   * @generated from enum value: STRICT = 0;
+   */
+  STRICT = 0,
+
+  /**
+   * @generated from enum value: PERMISSIVE = 1;
+   */
+  PERMISSIVE = 1,
+}
+
+/**
+ * Describes the enum kuma.mesh.v1alpha1.CertificateAuthorityBackend.Mode.
+ */
+export const CertificateAuthorityBackend_ModeSchema: GenEnum<CertificateAuthorityBackend_Mode> = /*@__PURE__*/
+  enumDesc(file_kuma_mesh_v1alpha1_mesh, 1, 0);
+
+/**
+ * @generated from message kuma.mesh.v1alpha1.Networking
+ */
+export type Networking = Message<"kuma.mesh.v1alpha1.Networking"> & {
+  /**
+   * @generated from field: kuma.mesh.v1alpha1.Networking.Outbound outbound = 1;
+   */
+  outbound?: Networking_Outbound | undefined;
+};
+
+/**
+ * Describes the message kuma.mesh.v1alpha1.Networking.
+ * Use `create(NetworkingSchema)` to create a new message.
+ */
+export const NetworkingSchema: GenMessage<Networking> = /*@__PURE__*/
+  messageDesc(file_kuma_mesh_v1alpha1_mesh, 2);
+
+/**
+ * @generated from message kuma.mesh.v1alpha1.Networking.Outbound
+ */
+export type Networking_Outbound = Message<"kuma.mesh.v1alpha1.Networking.Outbound"> & {
+  /**
+   * @generated from field: google.protobuf.BoolValue passthrough = 1;
+   */
+  passthrough?: boolean | undefined;
+};
+
+/**
+ * Describes the message kuma.mesh.v1alpha1.Networking.Outbound.
+ * Use `create(Networking_OutboundSchema)` to create a new message.
+ */
+export const Networking_OutboundSchema: GenMessage<Networking_Outbound> = /*@__PURE__*/
+  messageDesc(file_kuma_mesh_v1alpha1_mesh, 2, 0);
+
+/**
+ * @generated from message kuma.mesh.v1alpha1.Tracing
+ */
+export type Tracing = Message<"kuma.mesh.v1alpha1.Tracing"> & {
+  /**
+   * @generated from field: string defaultBackend = 1;
+   */
+  defaultBackend: string;
+
+  /**
+   * @generated from field: repeated kuma.mesh.v1alpha1.TracingBackend backends = 2;
+   */
+  backends: TracingBackend[];
+};
+
+/**
+ * Describes the message kuma.mesh.v1alpha1.Tracing.
+ * Use `create(TracingSchema)` to create a new message.
+ */
+export const TracingSchema: GenMessage<Tracing> = /*@__PURE__*/
+  messageDesc(file_kuma_mesh_v1alpha1_mesh, 3);
+
+/**
+ * @generated from message kuma.mesh.v1alpha1.TracingBackend
+ */
+export type TracingBackend = Message<"kuma.mesh.v1alpha1.TracingBackend"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: google.protobuf.DoubleValue sampling = 2;
+   */
+  sampling?: number | undefined;
+
+  /**
+   * @generated from field: string type = 3;
+   */
+  type: string;
+
+  /**
+   * @generated from field: google.protobuf.Struct conf = 4;
+   */
+  conf?: JsonObject | undefined;
+};
+
+/**
+ * Describes the message kuma.mesh.v1alpha1.TracingBackend.
+ * Use `create(TracingBackendSchema)` to create a new message.
+ */
+export const TracingBackendSchema: GenMessage<TracingBackend> = /*@__PURE__*/
+  messageDesc(file_kuma_mesh_v1alpha1_mesh, 4);
+
+/**
+ * @generated from message kuma.mesh.v1alpha1.Logging
+ */
+export type Logging = Message<"kuma.mesh.v1alpha1.Logging"> & {
+  /**
+   * @generated from field: string defaultBackend = 1;
+   */
+  defaultBackend: string;
+
+  /**
+   * @generated from field: repeated kuma.mesh.v1alpha1.LoggingBackend backends = 2;
+   */
+  backends: LoggingBackend[];
+};
+
+/**
+ * Describes the message kuma.mesh.v1alpha1.Logging.
+ * Use `create(LoggingSchema)` to create a new message.
+ */
+export const LoggingSchema: GenMessage<Logging> = /*@__PURE__*/
+  messageDesc(file_kuma_mesh_v1alpha1_mesh, 5);
+
+/**
+ * @generated from message kuma.mesh.v1alpha1.LoggingBackend
+ */
+export type LoggingBackend = Message<"kuma.mesh.v1alpha1.LoggingBackend"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: string format = 2;
+   */
+  format: string;
+
+  /**
+   * @generated from field: string type = 3;
+   */
+  type: string;
+
+  /**
+   * @generated from field: google.protobuf.Struct conf = 4;
+   */
+  conf?: JsonObject | undefined;
+};
+
+/**
+ * Describes the message kuma.mesh.v1alpha1.LoggingBackend.
+ * Use `create(LoggingBackendSchema)` to create a new message.
+ */
+export const LoggingBackendSchema: GenMessage<LoggingBackend> = /*@__PURE__*/
+  messageDesc(file_kuma_mesh_v1alpha1_mesh, 6);
 
 /**
  * @generated from message kuma.mesh.v1alpha1.Routing
@@ -114,5 +492,5 @@ export type Routing = Message<"kuma.mesh.v1alpha1.Routing"> & {
  * Use `create(RoutingSchema)` to create a new message.
  */
 export const RoutingSchema: GenMessage<Routing> = /*@__PURE__*/
-  messageDesc(file_kuma_mesh_v1alpha1_mesh, 1);
+  messageDesc(file_kuma_mesh_v1alpha1_mesh, 7);
 
