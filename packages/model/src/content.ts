@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { concatBytes, lengthPrefixed, utf8 } from './bytes.js'
+import { concatBytes, lengthPrefixed, plainBytes, utf8 } from './bytes.js'
 import { canonicalLabels } from './labels.js'
 import type { Origin, ResourceContent, Vips } from './resource.js'
 import { encodeVips } from './vips.js'
@@ -11,7 +11,7 @@ import { encodeVips } from './vips.js'
  */
 export const hashAlgorithm = 1
 
-const sha256 = (bytes: Uint8Array): Uint8Array => hash('sha256', bytes, 'buffer')
+const sha256 = (bytes: Uint8Array): Uint8Array => plainBytes(hash('sha256', bytes, 'buffer'))
 const prefixed = (...parts: readonly Uint8Array[]): Uint8Array => concatBytes(parts.map(lengthPrefixed))
 
 /** Who a resource is in every control plane. `exportName`: the name it has everywhere but at its origin. */

@@ -1,3 +1,4 @@
+import { plainBytes } from './bytes.js'
 import { digestEntryLength } from './content.js'
 import { Problem } from './problems.js'
 
@@ -47,7 +48,7 @@ export function digestBytes(digest: Digest): Uint8Array {
   digest.lanes.forEach((lane, i) => {
     bytes.writeUInt32BE(lane, 4 * i)
   })
-  return bytes
+  return plainBytes(bytes)
 }
 
 /** The reverse of `digestBytes`. Throws a Problem `invalid` unless there are 16 bytes. */

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
-import { emptyBytes, utf8 } from './bytes.js'
+import { emptyBytes, plainBytes, utf8 } from './bytes.js'
 import { exportLabels, type Labels, originLabel, sortedLabels, zoneLabel } from './labels.js'
 import { Problem } from './problems.js'
 import type { ExportedResource, Resource } from './resource.js'
@@ -57,7 +57,7 @@ function writeAny(writer: BinaryWriter, field: number, typeUrl: string, value: U
  */
 export function decodeKumaResource(bytes: Uint8Array): KumaResourceParts {
   const found: { meta: Meta; spec?: AnyParts; status?: AnyParts } = { meta: { name: '', mesh: '', labels: new Map() } }
-  readFields(bytes, (field, reader) => {
+  readFields(plainBytes(bytes), (field, reader) => {
     if (field === 1) readMeta(reader.bytes(), found.meta)
     else if (field === 2) found.spec = readAny(reader.bytes())
     else if (field === 3) found.status = readAny(reader.bytes())
