@@ -1,1 +1,2 @@
-export {}
+export type * from './plan/types.js'
+export type * from './port.js'
