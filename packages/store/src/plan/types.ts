@@ -1,5 +1,5 @@
+import type { Channel, Cursor, Position } from '@holdfast/kds'
 import type { Audience, Origin, Resource, ResourceKey, Vips } from '@holdfast/model'
-import type { Cursor, Position } from '@holdfast/kds'
 
 /** A row of `resources` as plans see it. Tombstones stay as rows: the change log is an index over them. */
 export interface Row extends Resource {
@@ -10,6 +10,8 @@ export interface Row extends Resource {
   readonly modifiedAtMs: number
   readonly status?: Uint8Array | undefined
   readonly statusRevision: number
+  /** What the status channel last offered of it (32 hex digits), see `statusEntry`; undefined when withdrawn or our own. */
+  readonly offeredStatusEntry?: string | undefined
   /** Digest entry (32 hex digits) of what is kept; undefined on a tombstone. Computed by the database over the row's bytes. */
   readonly entry?: string | undefined
   /** What the sender last offered of it (32 hex digits); undefined when withdrawn, or when it is our own. */
@@ -19,7 +21,7 @@ export interface Row extends Resource {
   /** Why a service has no VIP (yet). */
   readonly pendingReason?: string | undefined
   readonly holdId?: string | undefined
-  /** Kuma peers only: missing from a whole list since then. */
+  /** Missing since then without an explicit removal; on a tombstone: that is how it went, and it counts as vanished. */
   readonly absentSinceMs?: number | undefined
 }
 
@@ -88,6 +90,10 @@ export interface RefusedRow extends ResourceKey {
   readonly peer: string
   readonly origin: Origin
   readonly exportName: string
+  /** `status`: what was refused is a status; a resource otherwise. Part of what identifies the refusal. */
+  readonly channel: Channel
+  /** There is no row that could remember the offer, so it is this one that counts in the digest of what was offered. */
+  readonly newcomer: boolean
   readonly entry: string
   readonly reason: string
   readonly remembered?: string | undefined
@@ -102,6 +108,7 @@ export interface HoldRow {
   readonly type: string
   readonly origin: Origin
   readonly reason: string
+  /** Rows that are held under it now; it ends with the last of them. */
   readonly keyCount: number
   readonly sinceMs: number
   readonly state: 'held' | 'approved' | 'rejected' | 'ended'
@@ -109,12 +116,20 @@ export interface HoldRow {
 
 export interface CursorRow {
   readonly peer: string
-  readonly channel: 'down' | 'up' | 'status'
+  readonly channel: Channel
   /** `received`: where we stand in the peer's log; `acked`: where the peer stands in ours. */
   readonly side: 'received' | 'acked'
   readonly cursor?: Cursor | undefined
   readonly partial?: Position | undefined
   readonly provenAtMs?: number | undefined
+}
+
+/** A zone name and the store that it is bound to. */
+export interface ZoneRow {
+  readonly name: string
+  /** Undefined: never met. */
+  readonly storeId?: string | undefined
+  readonly everInStep: boolean
 }
 
 export interface AuditRow {
@@ -125,13 +140,22 @@ export interface AuditRow {
   readonly detail: Readonly<Record<string, unknown>>
 }
 
-/** One transaction, completely planned. Rows carry the revision that the commit will take; no row stands in it twice. */
+/**
+ * One transaction, completely planned. Rows carry the revision that the commit will take; no row stands in it twice.
+ * Ledger statements run in the order freed, tombstones, replacements, revivals, inserts, so that an address is free
+ * before it is taken; blocks before the ledger, block removals after it.
+ */
 export interface WritePlan {
+  /** The time that rows get as created, modified and deleted. */
+  readonly atMs: number
   readonly upserts: readonly RowWrite[]
   readonly tombstones: readonly TombstoneWrite[]
   /** Only `offered_entry`, `hold_id`, `absent_since`: bookkeeping that takes no new position in the log of the row. */
   readonly offered: readonly OfferedWrite[]
-  readonly statuses: readonly (ResourceKey & { readonly status: Uint8Array | undefined; readonly offeredStatusEntry?: string | undefined })[]
+  readonly statuses: readonly (ResourceKey & {
+    readonly status: Uint8Array | undefined
+    readonly offeredStatusEntry?: string | undefined
+  })[]
   readonly ledgerInserts: readonly LedgerRow[]
   readonly ledgerTombstones: readonly (Owner & { readonly scope: Scope; readonly atMs: number })[]
   readonly ledgerRevivals: readonly (Owner & { readonly scope: Scope })[]
@@ -146,19 +170,28 @@ export interface WritePlan {
   readonly holds: readonly HoldRow[]
   readonly visibility: readonly { readonly origin: Origin; readonly hidden: boolean }[]
   readonly audit: readonly AuditRow[]
+  readonly zones: readonly ZoneRow[]
 }
 
 export interface RowWrite extends ResourceKey {
-  readonly row: Omit<Row, 'revision' | 'entry' | 'statusRevision' | 'status' | 'createdAtMs' | 'modifiedAtMs'>
+  readonly row: Omit<
+    Row,
+    'revision' | 'entry' | 'statusRevision' | 'status' | 'offeredStatusEntry' | 'createdAtMs' | 'modifiedAtMs'
+  >
+  /** It enters or leaves the views, so its status does too: `status_revision` becomes the row's new revision. */
+  readonly statusMoves: boolean
   /** Revision of the row that the plan was made on; undefined: there was none. A different one at commit means: plan again. */
   readonly expectedRevision?: number | undefined
 }
 
+/** Its `status_revision` becomes the new revision as well; `hold_id` and `pending_reason` become null. */
 export interface TombstoneWrite extends ResourceKey {
   readonly expectedRevision: number
   readonly deletedAtMs: number
   /** The sender still offers it although we removed it (for example because its mesh is gone). */
   readonly offeredEntry?: string | undefined
+  /** Set if it was learned by absence, not by an explicit removal. */
+  readonly absentSinceMs?: number | undefined
 }
 
 export interface OfferedWrite extends ResourceKey {
@@ -170,22 +203,39 @@ export interface OfferedWrite extends ResourceKey {
 /** What a plan has to read, asked for as a set so that it costs the same few statements for 1 or 10,000 resources. */
 export interface Needs {
   readonly keys: readonly ResourceKey[]
+  /** Rows by the name that they have elsewhere (`name` = export name), whatever their own is. */
+  readonly exportNames: readonly ResourceKey[]
   /** Rows by what makes them unique at their origin. */
-  readonly displayNames: readonly { readonly type: string; readonly mesh: string; readonly origin: Origin; readonly namespace: string; readonly displayName: string }[]
+  readonly displayNames: readonly {
+    readonly type: string
+    readonly mesh: string
+    readonly origin: Origin
+    readonly namespace: string
+    readonly displayName: string
+  }[]
   readonly owners: readonly Owner[]
+  /** Ledger rows that hold one of these addresses, in any scope. */
   readonly addresses: readonly string[]
+  /** Ledger rows with an address in one of these blocks (ids): asked instead of very many single addresses. */
+  readonly takenInBlocks: readonly string[]
+  /** Ledger rows of scopes other than `canonical`: no block is leased over an alias. */
+  readonly aliases: boolean
   readonly meshes: readonly string[]
-  /** Every live row of these meshes (mesh deletion, suspension). */
+  /** Every live row of these meshes, and tombstones that are still offered (mesh deletion, suspension, return). */
   readonly rowsOfMeshes: readonly string[]
-  /** Own services that wait for a VIP, of these kinds. */
+  /** Own live rows with a pending reason, of these kinds. */
   readonly pendingOfKinds: readonly string[]
+  /** All blocks that this control plane knows, with the number of ledger rows in each. */
   readonly blocks: boolean
   /** Live and recently vanished counts per (type, origin), for the HOLD threshold. */
   readonly vanishing: readonly { readonly type: string; readonly origin: Origin }[]
   /** Whole live set of a type and origin (whole lists of peers without the extension). */
   readonly wholeTypes: readonly { readonly type: string; readonly origin: Origin | 'foreign' }[]
   readonly refusedOf: readonly { readonly peer: string; readonly type: string }[]
-  readonly cursors: readonly { readonly peer: string; readonly channel: 'down' | 'up' | 'status' }[]
+  /** Holds by id. */
+  readonly holds: readonly string[]
+  readonly zones: readonly string[]
+  readonly cursors: readonly { readonly peer: string; readonly channel: Channel }[]
 }
 
 /** The role a store plays: '' and 'global', or the zone's name. */

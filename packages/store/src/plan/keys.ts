@@ -1,0 +1,55 @@
+import type { ResourceKey } from '@holdfast/model'
+import type { Family, Owner, Scope } from './types.js'
+
+/** Text forms of compound keys, for maps. No part contains a NUL: names and labels are checked on the way in. */
+const joined = (...parts: readonly (string | number)[]): string => parts.join('\u0000')
+
+export const keyText = (key: ResourceKey): string => joined(key.type, key.mesh, key.name)
+
+export const sameKey = (a: ResourceKey, b: ResourceKey): boolean =>
+  a.type === b.type && a.mesh === b.mesh && a.name === b.name
+
+export const ownerText = (owner: Owner): string =>
+  joined(owner.kind, owner.mesh, owner.origin, owner.namespace, owner.displayName)
+
+export const ledgerText = (owner: Owner, scope: Scope, family: Family): string =>
+  joined(ownerText(owner), scope, family)
+
+export const addressKeyText = (scope: Scope, family: Family, address: string): string => joined(scope, family, address)
+
+export const pairText = (a: string, b: string): string => joined(a, b)
+
+/** What makes a live row unique at its origin. */
+export const displayText = (row: {
+  readonly type: string
+  readonly mesh: string
+  readonly origin: string
+  readonly namespace: string
+  readonly displayName: string
+}): string => joined(row.type, row.mesh, row.origin, row.namespace, row.displayName)
+
+/** The owner that a service's addresses are booked under. */
+export const ownerOf = (row: {
+  readonly type: string
+  readonly mesh: string
+  readonly origin: string
+  readonly namespace: string
+  readonly displayName: string
+}): Owner => ({
+  kind: row.type,
+  mesh: row.mesh,
+  origin: row.origin,
+  namespace: row.namespace,
+  displayName: row.displayName,
+})
+
+/** An owner in words: `MeshService shop/web of zone east, namespace default`. */
+export const ownerWords = (owner: Owner): string =>
+  `${owner.kind} ${owner.mesh === '' ? '' : `${owner.mesh}/`}${owner.displayName}${
+    owner.namespace === '' ? '' : ` in namespace ${owner.namespace}`
+  } of ${originWords(owner.origin)}`
+
+export const originWords = (origin: string): string => (origin === '' ? 'global' : `zone ${origin}`)
+
+/** Order of code units: the same on every machine, unlike a locale's. */
+export const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)

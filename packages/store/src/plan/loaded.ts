@@ -1,0 +1,116 @@
+import type { StoreState } from '@holdfast/kds'
+import type { Origin } from '@holdfast/model'
+import { keyText } from './keys.js'
+import type { BlockRow, CursorRow, HoldRow, LedgerRow, Needs, Owner, RefusedRow, Row, Scope, ZoneRow } from './types.js'
+
+/** What was read for the needs of a group, in one snapshot. Rows that were not asked for may be among them. */
+export interface Loaded {
+  readonly state: StoreState
+  readonly epoch: string
+  /** Zones: whether this one was ever in step with its global. */
+  readonly everInStep: boolean
+  /** Tombstones included. */
+  readonly rows: readonly Row[]
+  /** By owner and by address. */
+  readonly ledger: readonly LedgerRow[]
+  /** Highest generation in the history of owners that have no ledger row (any more), per scope. */
+  readonly pastGenerations: readonly (Owner & { readonly scope: Scope; readonly generation: number })[]
+  /** `used`: ledger rows with an address in the block, tombstones included. */
+  readonly blocks: readonly (BlockRow & { readonly used: number })[]
+  readonly refused: readonly RefusedRow[]
+  readonly holds: readonly HoldRow[]
+  readonly cursors: readonly CursorRow[]
+  readonly vanishing: readonly Vanishing[]
+  readonly zones: readonly ZoneFacts[]
+}
+
+/** How many rows of a type and origin there are, and how many went by absence in the window that is looked at. */
+export interface Vanishing {
+  readonly type: string
+  readonly origin: Origin
+  readonly live: number
+  /** Tombstones with `absent_since` set and `deleted_at` within the last 10 minutes. */
+  readonly vanished: number
+}
+
+export interface ZoneFacts extends ZoneRow {
+  /** An open session that has been heard of lately. */
+  readonly hasSession: boolean
+}
+
+export const nothingNeeded: Needs = {
+  keys: [],
+  exportNames: [],
+  displayNames: [],
+  owners: [],
+  addresses: [],
+  takenInBlocks: [],
+  aliases: false,
+  meshes: [],
+  rowsOfMeshes: [],
+  pendingOfKinds: [],
+  blocks: false,
+  vanishing: [],
+  wholeTypes: [],
+  refusedOf: [],
+  holds: [],
+  zones: [],
+  cursors: [],
+}
+
+/** One set of needs for a whole group: asked for once, whoever needs it. */
+export function mergedNeeds(all: readonly Needs[]): Needs {
+  if (all.length === 1 && all[0] !== undefined) return all[0]
+  const unique = <T>(lists: readonly (readonly T[])[], text: (item: T) => string): readonly T[] => [
+    ...new Map(lists.flat().map((item): [string, T] => [text(item), item])).values(),
+  ]
+  const texts = (lists: readonly (readonly string[])[]): readonly string[] => unique(lists, (text) => text)
+  const json = (item: unknown): string => JSON.stringify(item)
+  return {
+    keys: unique(
+      all.map((n) => n.keys),
+      keyText,
+    ),
+    exportNames: unique(
+      all.map((n) => n.exportNames),
+      keyText,
+    ),
+    displayNames: unique(
+      all.map((n) => n.displayNames),
+      json,
+    ),
+    owners: unique(
+      all.map((n) => n.owners),
+      json,
+    ),
+    addresses: texts(all.map((n) => n.addresses)),
+    takenInBlocks: texts(all.map((n) => n.takenInBlocks)),
+    aliases: all.some((n) => n.aliases),
+    meshes: texts(all.map((n) => n.meshes)),
+    rowsOfMeshes: texts(all.map((n) => n.rowsOfMeshes)),
+    pendingOfKinds: texts(all.map((n) => n.pendingOfKinds)),
+    blocks: all.some((n) => n.blocks),
+    vanishing: unique(
+      all.map((n) => n.vanishing),
+      json,
+    ),
+    wholeTypes: unique(
+      all.map((n) => n.wholeTypes),
+      json,
+    ),
+    refusedOf: unique(
+      all.map((n) => n.refusedOf),
+      json,
+    ),
+    holds: texts(all.map((n) => n.holds)),
+    zones: texts(all.map((n) => n.zones)),
+    cursors: unique(
+      all.map((n) => n.cursors),
+      json,
+    ),
+  }
+}
+
+/** Nothing to read. */
+export const isNothing = (needs: Needs): boolean =>
+  Object.values(needs).every((need) => (typeof need === 'boolean' ? !need : need.length === 0))

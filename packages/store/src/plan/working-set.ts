@@ -1,0 +1,255 @@
+import type { Channel, StoreState } from '@holdfast/kds'
+import type { Origin, ResourceKey } from '@holdfast/model'
+import { entryOfRow } from './entries.js'
+import { byText, displayText, keyText, pairText } from './keys.js'
+import { LedgerSet } from './ledger-set.js'
+import type { Loaded, Vanishing, ZoneFacts } from './loaded.js'
+import { Index, Journal, List, Table } from './table.js'
+import type { AuditRow, CursorRow, HoldRow, RefusedRow, RoleIdentity, Row, WritePlan, ZoneRow } from './types.js'
+import { writePlanOf } from './write-plan.js'
+
+/** A row as a plan writes it; its digest entry follows from it. */
+export type RowDraft = Omit<Row, 'entry'>
+
+/**
+ * What a group of units has read, as it stands after those planned so far. A unit reads and changes it; the next one
+ * sees the effects. What differs from what was loaded, in the end, is the plan: each row at most once.
+ */
+export class WorkingSet {
+  readonly identity: RoleIdentity
+  readonly state: StoreState
+  readonly epoch: string
+  readonly ledger: LedgerSet
+  readonly #journal = new Journal()
+  readonly #byDisplay = new Index()
+  readonly #byExport = new Index()
+  readonly #byMesh = new Index()
+  readonly #byOrigin = new Index()
+  readonly #rows = new Table<Row>(this.#journal, (key, before, after) => {
+    for (const [row, act] of [[before, 'remove'] as const, [after, 'add'] as const]) {
+      if (row === undefined) continue
+      this.#byExport[act](keyText({ type: row.type, mesh: row.mesh, name: row.exportName }), key)
+      this.#byMesh[act](row.mesh, key)
+      this.#byOrigin[act](pairText(row.type, row.origin), key)
+      if (!row.deleted) this.#byDisplay[act](displayText(row), key)
+    }
+  })
+  readonly #refused = new Table<RefusedRow>(this.#journal)
+  readonly #holds = new Table<HoldRow>(this.#journal)
+  readonly #zones = new Table<ZoneFacts>(this.#journal)
+  readonly #visibility = new Table<boolean>(this.#journal)
+  readonly #everInStep: Table<boolean> = new Table(this.#journal)
+  readonly #audit = new List<AuditRow>(this.#journal)
+  readonly #cursors = new Map<string, CursorRow>()
+  readonly #vanishing = new Map<string, Vanishing>()
+
+  constructor(identity: RoleIdentity, loaded: Loaded) {
+    this.identity = identity
+    this.state = loaded.state
+    this.epoch = loaded.epoch
+    this.ledger = new LedgerSet(this.#journal)
+    this.#everInStep.load('', loaded.everInStep)
+    this.load(loaded)
+  }
+
+  /** Adds what a second round has read. What has been planned on meanwhile stays. */
+  load(loaded: Loaded): void {
+    for (const row of loaded.rows) this.#rows.load(keyText(row), row)
+    this.ledger.load(loaded)
+    for (const row of loaded.refused) this.#refused.load(refusedText(row), row)
+    for (const hold of loaded.holds) this.#holds.load(hold.id, hold)
+    for (const zone of loaded.zones) this.#zones.load(zone.name, zone)
+    for (const cursor of loaded.cursors) this.#cursors.set(cursorText(cursor), cursor)
+    for (const counts of loaded.vanishing) this.#vanishing.set(pairText(counts.type, counts.origin), counts)
+  }
+
+  /** Runs `act`; with `keep: false` (or an error) nothing of it stays. */
+  attempt<T>(act: () => { readonly keep: boolean; readonly value: T }): T {
+    return this.#journal.attempt(act)
+  }
+
+  row(key: ResourceKey): Row | undefined {
+    return this.#rows.get(keyText(key))
+  }
+
+  liveRow(key: ResourceKey): Row | undefined {
+    const row = this.row(key)
+    return row === undefined || row.deleted ? undefined : row
+  }
+
+  /** The live row of an origin that has this namespace and display name. */
+  byDisplayName(row: Parameters<typeof displayText>[0]): Row | undefined {
+    return this.#rowsOf(this.#byDisplay, displayText(row))[0]
+  }
+
+  /** Rows, tombstones too, that are called so elsewhere. */
+  byExportName(key: ResourceKey): readonly Row[] {
+    return this.#rowsOf(this.#byExport, keyText(key))
+  }
+
+  /** Rows of a mesh that were asked for with `rowsOfMeshes`, tombstones that are still offered included. */
+  ofMesh(mesh: string): readonly Row[] {
+    return this.#rowsOf(this.#byMesh, mesh)
+  }
+
+  /** Rows of a type and origin that were asked for with `wholeTypes`. */
+  ofOrigin(type: string, origin: Origin): readonly Row[] {
+    return this.#rowsOf(this.#byOrigin, pairText(type, origin))
+  }
+
+  /** Every row that was read, in the order of their keys. */
+  rows(): readonly Row[] {
+    return [...this.#rows.values()].sort((a, b) => byText(keyText(a), keyText(b)))
+  }
+
+  /** Own live services of these kinds that wait for a VIP. */
+  pending(kinds: readonly string[]): readonly Row[] {
+    return kinds
+      .flatMap((kind) => this.ofOrigin(kind, this.identity.name))
+      .filter((row) => !row.deleted && row.pendingReason !== undefined)
+  }
+
+  /** `provisional`: the mesh `default` of a zone that was never in step, which global will replace. */
+  mesh(name: string): 'live' | 'deleted' | 'provisional' | 'unknown' {
+    const row = this.row({ type: 'Mesh', mesh: '', name })
+    if (row !== undefined && !row.deleted) return 'live'
+    if (this.identity.role === 'zone' && !this.everInStep && name === 'default') return 'provisional'
+    return row === undefined ? 'unknown' : 'deleted'
+  }
+
+  put(draft: RowDraft): Row {
+    const { entry: _, ...rest }: RowDraft & { readonly entry?: string | undefined } = draft
+    const row: Row = draft.deleted ? rest : { ...rest, entry: entryOfRow(draft) }
+    this.#rows.set(keyText(row), row)
+    return row
+  }
+
+  /** Takes a change back that was made in this group: the row as it was before it. */
+  restore(key: ResourceKey, row: Row | undefined): void {
+    this.#rows.set(keyText(key), row)
+  }
+
+  /** @param options.offeredEntry what its sender still offers although the row goes */
+  tombstone(
+    row: Row,
+    options: {
+      readonly atMs: number
+      readonly offeredEntry?: string | undefined
+      readonly absentSinceMs?: number | undefined
+    },
+  ): void {
+    this.#endHoldOf(row)
+    this.put({
+      ...row,
+      deleted: true,
+      deletedAtMs: options.atMs,
+      modifiedAtMs: options.atMs,
+      offeredEntry: options.offeredEntry,
+      absentSinceMs: options.absentSinceMs,
+      pendingReason: undefined,
+      holdId: undefined,
+    })
+  }
+
+  /** Bookkeeping of what was offered; the row keeps its content and its place in the log. */
+  setOffered(row: Row, now: Pick<Row, 'offeredEntry' | 'holdId' | 'absentSinceMs'>): void {
+    if (row.holdId !== now.holdId) this.#endHoldOf(row)
+    this.#rows.set(keyText(row), {
+      ...row,
+      offeredEntry: now.offeredEntry,
+      holdId: now.holdId,
+      absentSinceMs: now.absentSinceMs,
+    })
+  }
+
+  setStatus(row: Row, status: Uint8Array | undefined, offeredStatusEntry?: string | undefined): void {
+    this.#rows.set(keyText(row), { ...row, status, offeredStatusEntry })
+  }
+
+  refusal(of: Pick<RefusedRow, 'peer' | 'channel'> & ResourceKey): RefusedRow | undefined {
+    return this.#refused.get(refusedText(of))
+  }
+
+  refuse(row: RefusedRow): void {
+    this.#refused.set(refusedText(row), row)
+  }
+
+  clearRefusal(of: Pick<RefusedRow, 'peer' | 'channel'> & ResourceKey): void {
+    if (this.refusal(of) !== undefined) this.#refused.set(refusedText(of), undefined)
+  }
+
+  hold(id: string): HoldRow | undefined {
+    return this.#holds.get(id)
+  }
+
+  putHold(hold: HoldRow): void {
+    this.#holds.set(hold.id, hold)
+  }
+
+  /** Ends its part in a hold: the last one ends the hold. */
+  #endHoldOf(row: Row): void {
+    const hold = row.holdId === undefined ? undefined : this.#holds.get(row.holdId)
+    if (hold === undefined) return
+    const keyCount = hold.keyCount - 1
+    this.#holds.set(hold.id, { ...hold, keyCount, state: keyCount === 0 ? 'ended' : hold.state })
+  }
+
+  zone(name: string): ZoneFacts | undefined {
+    return this.#zones.get(name)
+  }
+
+  putZone(zone: ZoneRow): void {
+    this.#zones.set(zone.name, { hasSession: false, ...this.#zones.get(zone.name), ...zone })
+  }
+
+  get everInStep(): boolean {
+    return this.#everInStep.get('') ?? false
+  }
+
+  /** For the rest of this group; the store keeps it beside the cursor. */
+  setEverInStep(): void {
+    this.#everInStep.set('', true)
+  }
+
+  setHidden(origin: Origin, hidden: boolean): void {
+    this.#visibility.set(origin, hidden)
+  }
+
+  cursor(peer: string, channel: Channel): CursorRow | undefined {
+    return this.#cursors.get(cursorText({ peer, channel, side: 'received' }))
+  }
+
+  vanishing(type: string, origin: Origin): Vanishing {
+    return this.#vanishing.get(pairText(type, origin)) ?? { type, origin, live: 0, vanished: 0 }
+  }
+
+  audit(row: AuditRow): void {
+    this.#audit.push(row)
+  }
+
+  /** What is to be written so that the store becomes what this set is now. */
+  toWritePlan(nowMs: number): WritePlan {
+    return writePlanOf(
+      {
+        rows: this.#rows.changes(),
+        refused: this.#refused.changes(),
+        holds: this.#holds.changes(),
+        zones: this.#zones.changes(),
+        visibility: this.#visibility.changes(),
+        audit: this.#audit.all(),
+        ledger: this.ledger,
+      },
+      nowMs,
+    )
+  }
+
+  #rowsOf(index: Index, property: string): readonly Row[] {
+    return index.keys(property).flatMap((key) => this.#rows.get(key) ?? [])
+  }
+}
+
+const refusedText = (of: Pick<RefusedRow, 'peer' | 'channel'> & ResourceKey): string =>
+  pairText(pairText(of.peer, of.channel), keyText(of))
+
+const cursorText = (cursor: Pick<CursorRow, 'peer' | 'channel' | 'side'>): string =>
+  pairText(pairText(cursor.peer, cursor.channel), cursor.side)

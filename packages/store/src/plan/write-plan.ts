@@ -1,0 +1,177 @@
+import { canonicalLabels, encodeVips, equalBytes, invariant } from '@holdfast/model'
+import type { LedgerSet } from './ledger-set.js'
+import type { ZoneFacts } from './loaded.js'
+import type {
+  AuditRow,
+  BlockRow,
+  HoldRow,
+  LedgerRow,
+  Owner,
+  RefusedRow,
+  Row,
+  RowWrite,
+  Scope,
+  WritePlan,
+} from './types.js'
+
+type Changes<V> = Iterable<{ readonly key: string; readonly before: V | undefined; readonly after: V | undefined }>
+
+export interface Changed {
+  readonly rows: Changes<Row>
+  readonly refused: Changes<RefusedRow>
+  readonly holds: Changes<HoldRow>
+  readonly zones: Changes<ZoneFacts>
+  readonly visibility: Changes<boolean>
+  readonly audit: readonly AuditRow[]
+  readonly ledger: LedgerSet
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] extends readonly (infer I)[] ? I[] : T[K] }
+
+/** The difference between what was loaded and what is planned, as one transaction. */
+export function writePlanOf(changed: Changed, nowMs: number): WritePlan {
+  const plan: Mutable<WritePlan> = {
+    atMs: nowMs,
+    upserts: [],
+    tombstones: [],
+    offered: [],
+    statuses: [],
+    ledgerInserts: [],
+    ledgerTombstones: [],
+    ledgerRevivals: [],
+    ledgerReplacements: [],
+    ledgerFreed: [],
+    history: [],
+    blocks: [],
+    blockRemovals: [],
+    refused: [],
+    refusedCleared: [],
+    holds: [],
+    visibility: [],
+    audit: [...changed.audit],
+    zones: [],
+  }
+  for (const { before, after } of changed.rows) if (after !== undefined) writeRow(plan, before, after)
+  for (const { before, after } of changed.refused)
+    if (after !== undefined) plan.refused.push(after)
+    else if (before !== undefined) plan.refusedCleared.push(before)
+  for (const { after } of changed.holds) if (after !== undefined) plan.holds.push(after)
+  for (const { after } of changed.zones)
+    if (after !== undefined) plan.zones.push({ name: after.name, storeId: after.storeId, everInStep: after.everInStep })
+  for (const { key, after } of changed.visibility)
+    if (after !== undefined) plan.visibility.push({ origin: key, hidden: after })
+  const ledger = changed.ledger.changes()
+  for (const { before, after } of ledger.rows) writeLedger(plan, before, after)
+  for (const { key, before, after } of ledger.blocks) {
+    if (after === undefined) plan.blockRemovals.push(key)
+    else if (before === undefined || blockText(before) !== blockText(after)) {
+      const { used: _, ...block } = after
+      plan.blocks.push(block)
+    }
+  }
+  plan.history = [...ledger.history]
+  return plan
+}
+
+const blockText = ({ id, kind, family, cidr, owner, storeId, generation }: BlockRow): string =>
+  JSON.stringify([id, kind, family, cidr, owner, storeId, generation])
+
+function writeRow(plan: Mutable<WritePlan>, before: Row | undefined, after: Row): void {
+  const key = { type: after.type, mesh: after.mesh, name: after.name }
+  // Made and deleted in one group: nobody has seen it.
+  if (before === undefined && after.deleted) return
+  if (after.deleted && before !== undefined && !before.deleted)
+    plan.tombstones.push({
+      ...key,
+      expectedRevision: before.revision,
+      deletedAtMs: after.deletedAtMs ?? plan.atMs,
+      offeredEntry: after.offeredEntry,
+      absentSinceMs: after.absentSinceMs,
+    })
+  else if (!after.deleted && (before === undefined || before.deleted || !sameKept(before, after))) {
+    plan.upserts.push({
+      ...key,
+      row: writtenPart(after),
+      statusMoves: before !== undefined && (before.deleted || before.audience !== after.audience),
+      expectedRevision: before?.revision,
+    })
+  } else if (before !== undefined && !sameOffered(before, after))
+    plan.offered.push({
+      ...key,
+      offeredEntry: after.offeredEntry,
+      holdId: after.holdId,
+      absentSinceMs: after.absentSinceMs,
+    })
+  if (!sameStatus(before, after))
+    plan.statuses.push({ ...key, status: after.status, offeredStatusEntry: after.offeredStatusEntry })
+}
+
+/** Without what the commit gives (revision, times, entry) and what has its own writers (status). */
+function writtenPart(row: Row): RowWrite['row'] {
+  const { revision, entry, status, statusRevision, offeredStatusEntry, createdAtMs, modifiedAtMs, ...written } = row
+  return written
+}
+
+/** Whether everything that takes a place in the log is the same. */
+const sameKept = (a: Row, b: Row): boolean =>
+  a.entry === b.entry &&
+  a.origin === b.origin &&
+  a.exportName === b.exportName &&
+  a.namespace === b.namespace &&
+  a.displayName === b.displayName &&
+  a.audience === b.audience &&
+  a.exposed === b.exposed &&
+  a.pendingReason === b.pendingReason &&
+  a.typeUrl === b.typeUrl &&
+  equalBytes(a.spec, b.spec) &&
+  equalBytes(canonicalLabels(a.labels), canonicalLabels(b.labels)) &&
+  equalBytes(encodeVips(a.vips), encodeVips(b.vips))
+
+const sameOffered = (a: Row, b: Row): boolean =>
+  a.offeredEntry === b.offeredEntry && a.holdId === b.holdId && a.absentSinceMs === b.absentSinceMs
+
+const sameStatus = (a: Row | undefined, b: Row): boolean =>
+  a?.offeredStatusEntry === b.offeredStatusEntry &&
+  (a?.status === b.status || (a?.status !== undefined && b.status !== undefined && equalBytes(a.status, b.status)))
+
+function writeLedger(plan: Mutable<WritePlan>, before: LedgerRow | undefined, after: LedgerRow | undefined): void {
+  if (after === undefined) {
+    if (before !== undefined) plan.ledgerFreed.push({ ...ownerAndScope(before), family: before.family })
+  } else if (before === undefined) plan.ledgerInserts.push(after)
+  else if (
+    before.address !== after.address ||
+    before.generation !== after.generation ||
+    before.blockId !== after.blockId
+  ) {
+    invariant(
+      before.address === after.address || after.generation > before.generation,
+      `the plan would move ${after.kind} ${after.displayName} from ${before.address} to ${after.address}`,
+    )
+    plan.ledgerReplacements.push(after)
+  } else if (before.state !== after.state) {
+    const families = plan[after.state === 'active' ? 'ledgerRevivals' : 'ledgerTombstones']
+    const of = { ...ownerAndScope(after), atMs: after.tombstonedAtMs ?? plan.atMs }
+    // Both families of an owner go and come together: one line for the two.
+    const last = families.at(-1)
+    if (last === undefined || !sameOwnerAndScope(last, of)) families.push(of)
+  }
+}
+
+type OwnerAndScope = Owner & { readonly scope: Scope }
+
+const ownerAndScope = ({ kind, mesh, origin, namespace, displayName, scope }: LedgerRow): OwnerAndScope => ({
+  kind,
+  mesh,
+  origin,
+  namespace,
+  displayName,
+  scope,
+})
+
+const sameOwnerAndScope = (a: OwnerAndScope, b: OwnerAndScope): boolean =>
+  a.displayName === b.displayName &&
+  a.kind === b.kind &&
+  a.mesh === b.mesh &&
+  a.origin === b.origin &&
+  a.namespace === b.namespace &&
+  a.scope === b.scope
