@@ -28,7 +28,11 @@ export interface Mark {
   readonly digest: Digest
 }
 
-/** Where a receiver stands: its cursor, the proof over what it was offered, and how far an interrupted range got. */
+/**
+ * Where a receiver stands: its cursor, the proof over what it was offered, and how far an interrupted range got.
+ * A first range that was interrupted has the cursor (epoch, 0, zeros): revision 0 is in every log's history.
+ * Without a cursor a receiver that holds something asks to be compared.
+ */
 export interface Standing {
   readonly cursor?: Cursor | undefined
   readonly offered: Digest
@@ -79,6 +83,7 @@ export interface Offer {
 
 /** A part of what a sender says about one type: at most one is in flight per type. */
 export interface Delta {
+  /** '' on a delta without items: it carries nothing but the mark. Its answer names '' as well. */
   readonly type: string
   readonly nonce: string
   readonly offers: readonly Offer[]
@@ -119,7 +124,8 @@ export type StoreState = 'uninitialised' | 'recovering' | 'ready'
 export interface Answer {
   readonly storeId: string
   readonly state: StoreState
-  readonly down: Begin
+  /** Absent while global's own store is not ready: nothing is sent, the session stays, a `begin` follows when it is. */
+  readonly down?: Begin | undefined
   readonly upInStep: boolean
   readonly statusInStep: boolean
   /** Where global stands in the zone's log, for the zone to check against its own history. */
@@ -147,7 +153,12 @@ export interface Demand {
 export type ReceiverMessage =
   | { readonly type: 'start'; readonly standing: Standing }
   | { readonly type: 'ack'; readonly resourceType: string; readonly nonce: string }
-  | { readonly type: 'nack'; readonly resourceType: string; readonly nonce: string; readonly refused: readonly Refused[] }
+  | {
+      readonly type: 'nack'
+      readonly resourceType: string
+      readonly nonce: string
+      readonly refused: readonly Refused[]
+    }
   | {
       readonly type: 'buckets'
       readonly resourceType: string
@@ -185,4 +196,10 @@ export type SessionMessage =
   | { readonly type: 'lease'; readonly demands: readonly Demand[]; readonly wantedCidrs: readonly string[] }
   | { readonly type: 'lease-answer'; readonly refused: readonly string[] }
   | { readonly type: 'question'; readonly id: string; readonly what: string; readonly body: string }
-  | { readonly type: 'question-answer'; readonly id: string; readonly error: string; readonly body: string; readonly more: boolean }
+  | {
+      readonly type: 'question-answer'
+      readonly id: string
+      readonly error: string
+      readonly body: string
+      readonly more: boolean
+    }

@@ -27,6 +27,7 @@ export interface StandingFacts {
    * `known`: the cursor's (revision, tag) is in our history and the log reaches back to it. `compacted`: in our history,
    * but the log no longer reaches back. `foreign-epoch`: another log. `contradiction`: our epoch, but a revision above our
    * head or another tag: our store is not what it was (restored), see decision on recovery. `none`: no cursor.
+   * Revision 0 of our epoch is always in our history. Where there is a `partial`, it is from there that the log must reach.
    */
   readonly cursor: 'known' | 'compacted' | 'foreign-epoch' | 'contradiction' | 'none'
   readonly typeDigests: readonly TypeDigest[]
@@ -62,7 +63,12 @@ export interface Batch {
   readonly absent: readonly string[]
   /** Moves `partial`; with a mark the whole range is complete: cursor := mark.cursor, partial cleared, if the digest agrees. */
   readonly progress?:
-    | { readonly cursorEpoch: string; readonly through: Position; readonly lastOfPage: boolean; readonly mark?: Mark | undefined }
+    | {
+        readonly cursorEpoch: string
+        readonly through: Position
+        readonly lastOfPage: boolean
+        readonly mark?: Mark | undefined
+      }
     | undefined
   /** A whole list of a peer without the extension: what is not in it is absent. */
   readonly wholeList?: boolean | undefined
@@ -80,10 +86,20 @@ export interface Applied {
   readonly offered?: Digest | undefined
 }
 
+/**
+ * Level and prefixes, in `buckets` and `offered-buckets`: sums of exactly these prefixes, each the first 5 × level bits
+ * of the 15-bit bucket. A prefix that is left out of the answer is empty. `changes` starts strictly after `from`; its
+ * items come with upserts first, in dependency order, then removals in the reverse order.
+ */
 export type StoreRead =
   | { readonly op: 'compare'; readonly standing: Standing }
   | { readonly op: 'changes'; readonly from: Position; readonly limitBytes: number; readonly withRemovals: boolean }
-  | { readonly op: 'buckets'; readonly resourceType: string; readonly level: number; readonly prefixes: readonly number[] }
+  | {
+      readonly op: 'buckets'
+      readonly resourceType: string
+      readonly level: number
+      readonly prefixes: readonly number[]
+    }
   | {
       readonly op: 'repair'
       readonly resourceType: string
@@ -94,7 +110,12 @@ export type StoreRead =
   | { readonly op: 'mark' }
   | { readonly op: 'standing' }
   | { readonly op: 'offered-types' }
-  | { readonly op: 'offered-buckets'; readonly resourceType: string; readonly level: number; readonly prefixes: readonly number[] }
+  | {
+      readonly op: 'offered-buckets'
+      readonly resourceType: string
+      readonly level: number
+      readonly prefixes: readonly number[]
+    }
   | { readonly op: 'offered-entries'; readonly resourceType: string; readonly buckets: readonly number[] }
   | { readonly op: 'due-refusals'; readonly nowMs: number }
   /** Whole current list of one type for a peer without the extension. */
@@ -105,6 +126,7 @@ export type StoreWrite =
   | { readonly op: 'verify'; readonly mark: Mark }
   | { readonly op: 'acked'; readonly cursor: Cursor }
   | { readonly op: 'admit'; readonly hello: Hello; readonly nowMs: number }
+  /** A repair did not help; `resourceType` '' is the direction as a whole. A verified mark ends it. */
   | { readonly op: 'diverged'; readonly resourceType: string; readonly nowMs: number }
 
 export type StoreOp = StoreRead | StoreWrite
@@ -130,7 +152,9 @@ export interface StoreResults {
   readonly diverged: null
 }
 
-export type StoreAnswer = { [K in keyof StoreResults]: { readonly op: K; readonly result: StoreResults[K] } }[keyof StoreResults]
+export type StoreAnswer = {
+  [K in keyof StoreResults]: { readonly op: K; readonly result: StoreResults[K] }
+}[keyof StoreResults]
 
 /** The store of one channel of one session, asynchronous (PostgreSQL). */
 export interface ChannelStore {

@@ -1,0 +1,49 @@
+/** Every number of the protocol that a reader may want to argue with, and why it is what it is. */
+
+const second = 1000
+const minute = 60 * second
+const mebibyte = 1024 * 1024
+
+/** One page of a range, and one answer of a repair. Small enough that another type or a heartbeat never waits long. */
+export const pageBytes = mebibyte
+
+/** The first response of a type towards Kuma must be whole, and a Kuma receives 10 MiB at most (Kuma KDS). */
+export const plainListBytes = 10 * mebibyte
+
+/** Real Kuma sends the headers of ZoneToGlobalSync unprompted, within milliseconds; later than this it is a Kuma to us. */
+export const headersTimeoutMs = 2 * second
+
+/** A hello needs one transaction on the other side; with all zones returning at once it may queue for a while. */
+export const handshakeTimeoutMs = 30 * second
+
+export const heartbeatMs = 5 * second
+/** Dead after so many of our own intervals without a word. */
+export const missedMax = 3
+
+/** A bug that makes digests never agree must cost one repair a minute, not all of the machine (repair storm). */
+export const repairEveryMs = minute
+
+/** An idle receiver proves its rows again this often although the sender's mark has not moved: rows rot without a write. */
+export const proofAgainMs = minute
+
+/** How often a receiver looks for refusals whose back-off has passed. */
+export const refusalsEveryMs = 30 * second
+/** Keys in one question about refusals; the others are asked the next time. */
+export const askedKeysMax = 512
+
+/** Types up to this many entries on both sides together are compared whole: one round trip instead of four. */
+export const wholeTypeMax = 512
+export const bucketFanOut = 32
+export const bucketLevels = 3
+/** Prefixes in one bucket question (28 KiB), where nearly everything differs. */
+export const prefixesMax = 1024
+/** Differing buckets in one entry question: about 200 entries at 100,000 resources. */
+export const entryBucketsMax = 64
+
+/** Deltas that may wait for the receiver's store: one per type is what a sender may have in flight, and a few. */
+export const deltasWaitingMax = 64
+
+/** Refused resources that are remembered per type of a Kuma peer, which does not say which of a response it refused. */
+export const plainRefusedMax = 256
+export const plainBackoffMs = minute
+export const plainBackoffMaxMs = 16 * minute

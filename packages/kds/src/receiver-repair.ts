@@ -1,0 +1,128 @@
+import { type Digest, digestEquals, emptyDigest } from '@holdfast/model'
+import { bucketFanOut, bucketLevels, entryBucketsMax, prefixesMax, wholeTypeMax } from './constants.js'
+import type { BucketDigest, Delta, KeyedEntry, SenderMessage, TypeDigest } from './messages.js'
+import {
+  present,
+  type ReceiverState,
+  type ReceiverStep,
+  type Repairing,
+  type RepairTask,
+  violated,
+} from './receiver-state.js'
+import { chunked } from './sizes.js'
+import { invariant } from './step.js'
+import type { StoreAnswer, StoreOp } from './sync-store.js'
+
+type RepairingState = ReceiverState & Repairing
+type RepairOp = Extract<StoreOp, { op: 'offered-types' | 'offered-buckets' | 'offered-entries' }>
+
+/**
+ * Repair: types that differ, one after the other; a small one whole, a large one by three levels of buckets, of which
+ * only those that differ are followed. `tasks` is a stack: the first is under way, what it finds goes in front.
+ * When it is empty we present ourselves again, from the cursor at which the sender's digests were read.
+ */
+export function repairOp(s: RepairingState): RepairOp | undefined {
+  if (s.awaiting === 'peer') return undefined
+  if (s.tasks === undefined) return { op: 'offered-types' }
+  const [task] = s.tasks
+  invariant(task !== undefined, 'a repair without a task goes on')
+  const { resourceType } = task
+  return task.kind === 'level'
+    ? { op: 'offered-buckets', resourceType, level: task.level, prefixes: task.prefixes }
+    : { op: 'offered-entries', resourceType, buckets: task.buckets }
+}
+
+type RepairAnswer = Extract<StoreAnswer, { op: 'offered-types' | 'offered-buckets' | 'offered-entries' }>
+
+export function repairRead(s: ReceiverState, answer: RepairAnswer): ReceiverStep {
+  invariant(s.phase === 'repairing', `${answer.op} arrived while ${s.phase}`)
+  switch (answer.op) {
+    case 'offered-types': {
+      const tasks = differing(s.digests, answer.result)
+      const types = tasks.map((t) => t.resourceType)
+      const [after, effects] = goOn(s, tasks)
+      return [after, [{ type: 'repairing', types }, ...effects]]
+    }
+    case 'offered-buckets':
+      return askBuckets(s, answer.result)
+    case 'offered-entries':
+      return askEntries(s, answer.result)
+  }
+}
+
+/** A type that one side does not list is empty there: what we hold of it must be asked for too, its end is news to us. */
+function differing(theirs: readonly TypeDigest[], ours: readonly TypeDigest[]): readonly RepairTask[] {
+  const their = new Map(theirs.map((t) => [t.type, t.digest]))
+  const own = new Map(ours.map((t) => [t.type, t.digest]))
+  return [...new Set([...their.keys(), ...own.keys()])].flatMap((type) => {
+    const a = their.get(type) ?? emptyDigest
+    const b = own.get(type) ?? emptyDigest
+    return digestEquals(a, b) ? [] : [taskFor(type, a, b)]
+  })
+}
+
+const taskFor = (resourceType: string, theirs: Digest, ours: Digest): RepairTask =>
+  theirs.count + ours.count <= wholeTypeMax
+    ? { kind: 'entries', resourceType, buckets: [] }
+    : { kind: 'level', resourceType, level: 1, prefixes: children([0]) }
+
+const children = (prefixes: readonly number[]): readonly number[] =>
+  prefixes.flatMap((prefix) => Array.from({ length: bucketFanOut }, (_, i) => prefix * bucketFanOut + i))
+
+const goOn = (s: RepairingState, tasks: readonly RepairTask[]): ReceiverStep =>
+  tasks.length === 0 ? [present(s, { why: 'repaired', from: s.from }), []] : [{ ...s, tasks, awaiting: 'store' }, []]
+
+function askBuckets(s: RepairingState, found: readonly BucketDigest[]): ReceiverStep {
+  const task = s.tasks?.[0]
+  invariant(task?.kind === 'level', 'sums were read without a question for them')
+  const { resourceType, level, prefixes } = task
+  const sums = new Map(found.map((d) => [d.prefix, d.digest]))
+  // Empty ones are said too: the sender looks at these prefixes and at no others.
+  const digests = prefixes.map((prefix) => ({ prefix, digest: sums.get(prefix) ?? emptyDigest }))
+  const message = { type: 'buckets', resourceType, level, digests } as const
+  return [{ ...s, awaiting: 'peer' }, [{ type: 'send', message }]]
+}
+
+function askEntries(s: RepairingState, entries: readonly KeyedEntry[]): ReceiverStep {
+  const task = s.tasks?.[0]
+  invariant(task?.kind === 'entries', 'entries were read without a question for them')
+  const { resourceType, buckets } = task
+  return [{ ...s, awaiting: 'peer' }, [{ type: 'send', message: { type: 'entries', resourceType, buckets, entries } }]]
+}
+
+export function bucketsAnswered(
+  s: ReceiverState,
+  answer: Extract<SenderMessage, { type: 'bucket-answer' }>,
+): ReceiverStep {
+  const { resourceType, level, differing } = answer
+  if (s.phase === 'presenting' || s.phase === 'awaiting-begin') return [s, []]
+  const [task, ...rest] = s.phase === 'repairing' && s.awaiting === 'peer' ? (s.tasks ?? []) : []
+  if (s.phase !== 'repairing' || task?.kind !== 'level' || task.resourceType !== resourceType || task.level !== level)
+    return violated(s, `answered about level ${level} of ${resourceType}, which was not asked`)
+  const asked = new Set(task.prefixes)
+  const stray = differing.find((prefix) => !asked.has(prefix))
+  if (stray !== undefined) return violated(s, `answered about prefix ${stray} of ${resourceType}, which was not asked`)
+  return goOn(s, [...below(task, differing), ...rest])
+}
+
+function below(
+  { resourceType, level }: Extract<RepairTask, { kind: 'level' }>,
+  prefixes: readonly number[],
+): readonly RepairTask[] {
+  if (level === bucketLevels)
+    return chunked(prefixes, entryBucketsMax).map((buckets) => ({ kind: 'entries', resourceType, buckets }))
+  const next = chunked(children(prefixes), prefixesMax)
+  return next.map((some) => ({ kind: 'level', resourceType, level: level + 1, prefixes: some }))
+}
+
+/** Whether this delta is the answer to the question under way. */
+export function repairExpects(s: RepairingState, { type, purpose }: Delta): boolean {
+  const task = s.tasks?.[0]
+  return purpose.kind === 'repair' && s.awaiting === 'peer' && task?.kind === 'entries' && task.resourceType === type
+}
+
+/** A part of the answer is stored; with the last one the next task is due. */
+export function repairApplied(s: ReceiverState, more: boolean): ReceiverStep {
+  if (more || s.phase !== 'repairing') return [s, []]
+  return goOn(s, s.tasks?.slice(1) ?? [])
+}
