@@ -1,6 +1,7 @@
 export * from './constants.js'
 export * from './decide.js'
 export * from './messages.js'
+export * from './plain.js'
 export * from './position.js'
 export * from './sync-store.js'
 export {
