@@ -1,2 +1,3 @@
+export * from './embedded/index.js'
 export type * from './plan/types.js'
 export type * from './port.js'

@@ -1,0 +1,65 @@
+import { Problem } from '@holdfast/model'
+import pg from 'pg'
+
+const duplicateDatabase = '42P04'
+/** Two connections that make databases at once may also meet in the catalogue's unique index. */
+const uniqueViolation = '23505'
+
+/**
+ * Makes a database on the server of `url`, unless it is there.
+ * @param template copied whole; nobody may be connected to it
+ */
+export async function createDatabase(url: string, name: string, template?: string): Promise<void> {
+  await withClient(url, async (client) => {
+    const { rowCount } = await client.query('select from pg_database where datname = $1', [name])
+    if (rowCount !== 0) return
+    const from = template === undefined ? '' : ` template ${client.escapeIdentifier(template)}`
+    try {
+      await client.query(`create database ${client.escapeIdentifier(name)}${from}`)
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? error.code : undefined
+      if (code !== duplicateDatabase && code !== uniqueViolation) throw error
+    }
+  })
+}
+
+/** Drops a database with everybody who is connected to it. `url` must name another one. */
+export async function dropDatabase(url: string, name: string): Promise<void> {
+  await withClient(url, async (client) => {
+    await client.query(`drop database if exists ${client.escapeIdentifier(name)} with (force)`)
+  })
+}
+
+/** The same server, another database. */
+export function databaseUrl(url: string, name: string): string {
+  const changed = new URL(url)
+  changed.pathname = `/${encodeURIComponent(name)}`
+  return changed.href
+}
+
+async function withClient(url: string, work: (client: pg.Client) => Promise<void>): Promise<void> {
+  const client = new pg.Client({ connectionString: url })
+  // A server that goes away between two queries must not take the process with it; the next query tells.
+  client.on('error', () => {})
+  try {
+    await client.connect()
+    await work(client)
+  } catch (cause) {
+    const words = cause instanceof Error ? cause.message : String(cause)
+    throw new Problem('unavailable', `the database at ${withoutPassword(url)} does not answer: ${words}`, { cause })
+  } finally {
+    await client.end().catch(() => {})
+  }
+}
+
+/** For messages: where a database is, never how to get in. */
+export function withoutPassword(url: string): string {
+  try {
+    const shown = new URL(url)
+    shown.password = ''
+    shown.search = ''
+    return shown.href
+  } catch {
+    return 'an address that is not a URL'
+  }
+}

@@ -1,0 +1,2 @@
+export * from './databases.js'
+export { type Embedded, type EmbeddedOptions, startEmbedded } from './start.js'
