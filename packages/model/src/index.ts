@@ -1,6 +1,7 @@
 export * from './bytes.js'
 export * from './content.js'
 export * from './digest.js'
+export * from './kinds/index.js'
 export * from './labels.js'
 export * from './name-rules.js'
 export * from './names.js'

@@ -1,0 +1,54 @@
+import type { z } from 'zod'
+import { utf8 } from '../bytes.js'
+import { type Finding, refused } from './finding.js'
+import { inexactNumbers, isJsonObject, type Json, parseJson } from './json.js'
+import { schemaFindings, schemaText } from './schema.js'
+
+/** A kind whose spec is JSON: its schema, what is wrong with a spec, and its bytes. */
+export interface JsonKind<Spec> {
+  readonly type: string
+  readonly schema: z.ZodType<Spec>
+  /** Everything there is to say about a spec, schema first. Paths begin with `spec`. */
+  findings(spec: Json): readonly Finding[]
+  /** The bytes that are stored: declared order, defaults in, empty fields out, unknown fields kept. */
+  encode(spec: Json): Uint8Array
+  /** A stored spec with defaults, or `undefined` where it does not fit the schema (a newer peer may have written it). */
+  read(spec: Uint8Array): Spec | undefined
+}
+
+/** Semantic checks run on what fits the schema; where it does not, the schema's findings come alone. */
+export function jsonKind<Spec>(
+  type: string,
+  schema: z.ZodType<Spec>,
+  semantic: (spec: Spec) => Iterable<Finding>,
+): JsonKind<Spec> {
+  return {
+    type,
+    schema,
+    findings(spec) {
+      const parsed = schema.safeParse(spec)
+      return [
+        ...inexactFindings(spec),
+        ...(parsed.success ? semantic(parsed.data) : schemaFindings(schema, spec, 'spec')),
+      ]
+    },
+    encode: (spec) => utf8(schemaText(schema, spec)),
+    read(spec) {
+      const value = readJsonSpec(spec)
+      const parsed = value === undefined ? undefined : schema.safeParse(value)
+      return parsed?.success === true ? parsed.data : undefined
+    },
+  }
+}
+
+/** A number that is not kept exactly would be changed by being stored. */
+export const inexactFindings = (spec: Json): readonly Finding[] =>
+  inexactNumbers(spec, 'spec').map((path) =>
+    refused(path, 'is a number too large to be kept exactly; write it as a string'),
+  )
+
+/** The object in a JSON spec, `undefined` if the bytes hold none. */
+export function readJsonSpec(spec: Uint8Array): { readonly [key: string]: Json } | undefined {
+  const result = parseJson(Buffer.from(spec.buffer, spec.byteOffset, spec.byteLength).toString('utf8'))
+  return result.outcome === 'read' && isJsonObject(result.value) ? result.value : undefined
+}

@@ -1,0 +1,44 @@
+import type { TypeDescriptor } from '../type-table.js'
+import { dataplaneKind } from './dataplane.js'
+import { hostnameGeneratorKind } from './hostname-generator.js'
+import type { JsonKind } from './json-kind.js'
+import { meshKind } from './mesh.js'
+import { meshExternalServiceKind } from './mesh-external-service.js'
+import { meshMultiZoneServiceKind } from './mesh-multi-zone-service.js'
+import { meshServiceKind } from './mesh-service.js'
+import { type ProtoKind, plainProtoKinds } from './proto-kind.js'
+import { vipBlockKind } from './vip-block.js'
+import { vipPoolKind } from './vip-pool.js'
+import { zoneKind } from './zone.js'
+
+const jsonKinds: ReadonlyMap<string, JsonKind<unknown>> = new Map<string, JsonKind<unknown>>(
+  [
+    meshServiceKind,
+    meshExternalServiceKind,
+    meshMultiZoneServiceKind,
+    hostnameGeneratorKind,
+    vipPoolKind,
+    vipBlockKind,
+  ].map((kind) => [kind.type, kind]),
+)
+
+const protoKinds: ReadonlyMap<string, ProtoKind> = new Map(
+  Object.entries({ ...plainProtoKinds, Mesh: meshKind, Zone: zoneKind, Dataplane: dataplaneKind }),
+)
+
+/**
+ * What is known about the spec of a type: `json` or `protobuf` with a kind that has its fields, or `opaque` protobuf
+ * (types that newer Kumas no longer have) and JSON without a schema, which are kept as they come.
+ */
+export type SpecKind =
+  | { readonly format: 'json'; readonly kind: JsonKind<unknown> | undefined }
+  | { readonly format: 'protobuf'; readonly kind: ProtoKind | undefined }
+
+export const specKindOf = (type: TypeDescriptor): SpecKind =>
+  type.encoding.kind === 'json'
+    ? { format: 'json', kind: jsonKinds.get(type.name) }
+    : { format: 'protobuf', kind: protoKinds.get(type.name) }
+
+/** Type URL of the Any that carries a spec of this type: '' for JSON. */
+export const specTypeUrl = (type: TypeDescriptor): string =>
+  type.encoding.kind === 'json' ? '' : type.encoding.typeUrl

@@ -1,0 +1,40 @@
+import { type Mesh, MeshSchema } from '@holdfast/proto'
+import { type Finding, refused, strict } from './finding.js'
+import { protoKind } from './proto-kind.js'
+
+export const meshKind = protoKind(MeshSchema, findings)
+
+const backendTypes = ['builtin', 'provided', 'vault', 'acmpca', 'certmanager']
+
+function* findings({ mtls, logging, tracing, metrics }: Mesh): Iterable<Finding> {
+  if (mtls !== undefined) {
+    if (mtls.backends.length > 1) yield refused('mtls.backends', 'cannot have more than 1 backends')
+    yield* backendFindings('mtls', mtls.enabledBackend, 'enabledBackend', mtls.backends)
+    for (const [index, { type }] of mtls.backends.entries())
+      if (!backendTypes.includes(type))
+        // Installed plugins differ between control planes: a peer may have one that we do not know.
+        yield strict(`mtls.backends[${index}].type`, 'could not find installed plugin for this type')
+  }
+  if (logging !== undefined)
+    yield* backendFindings('logging', logging.defaultBackend, 'defaultBackend', logging.backends)
+  if (tracing !== undefined)
+    yield* backendFindings('tracing', tracing.defaultBackend, 'defaultBackend', tracing.backends)
+  if (metrics !== undefined)
+    yield* backendFindings('metrics', metrics.enabledBackend, 'enabledBackend', metrics.backends)
+}
+
+function* backendFindings(
+  path: string,
+  chosen: string,
+  chosenField: string,
+  backends: readonly { readonly name: string }[],
+): Iterable<Finding> {
+  const seen = new Set<string>()
+  for (const [index, { name }] of backends.entries()) {
+    if (seen.has(name))
+      yield refused(`${path}.backends[${index}].name`, `"${name}" name is already used for another backend`)
+    seen.add(name)
+  }
+  if (chosen !== '' && !seen.has(chosen))
+    yield refused(`${path}.${chosenField}`, 'has to be set to one of the backends in the mesh')
+}

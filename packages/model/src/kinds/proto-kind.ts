@@ -1,0 +1,53 @@
+import { type DescMessage, fromBinary, type MessageShape } from '@bufbuild/protobuf'
+import {
+  ConfigSchema,
+  DataplaneInsightSchema,
+  SecretSchema,
+  ServiceInsightSchema,
+  ZoneEgressSchema,
+  ZoneIngressSchema,
+  ZoneInsightSchema,
+} from '@holdfast/proto'
+import type { Finding } from './finding.js'
+
+/** A kind whose spec is a protobuf message that we have the fields of. */
+export interface ProtoKind {
+  readonly message: DescMessage
+  /** Everything to say about a spec; `undefined` if the bytes are not this message. Paths begin at its fields. */
+  findings(spec: Uint8Array): readonly Finding[] | undefined
+}
+
+export const protoKind = <Desc extends DescMessage>(
+  message: Desc,
+  semantic: (spec: MessageShape<Desc>) => Iterable<Finding>,
+): ProtoKind & { read(spec: Uint8Array): MessageShape<Desc> | undefined } => {
+  const read = (spec: Uint8Array): MessageShape<Desc> | undefined => {
+    try {
+      return fromBinary(message, spec)
+    } catch {
+      return undefined
+    }
+  }
+  return {
+    message,
+    read,
+    findings(spec) {
+      const message_ = read(spec)
+      return message_ === undefined ? undefined : [...semantic(message_)]
+    },
+  }
+}
+
+const plain = (message: DescMessage): ProtoKind => protoKind(message, () => [])
+
+/** Kinds without rules of their own. */
+export const plainProtoKinds: Readonly<Record<string, ProtoKind>> = {
+  Config: plain(ConfigSchema),
+  DataplaneInsight: plain(DataplaneInsightSchema),
+  GlobalSecret: plain(SecretSchema),
+  Secret: plain(SecretSchema),
+  ServiceInsight: plain(ServiceInsightSchema),
+  ZoneEgress: plain(ZoneEgressSchema),
+  ZoneIngress: plain(ZoneIngressSchema),
+  ZoneInsight: plain(ZoneInsightSchema),
+}
