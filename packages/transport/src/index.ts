@@ -1,1 +1,16 @@
-export {}
+export { type NodeDescription, nodeFeatures } from './codec/node.js'
+export { type LinkRole, type StreamName, streamNames, streamOf } from './codec/streams.js'
+export { type DialOptions, type DialTls, dialKds, type ZoneNodeConfig } from './dial.js'
+export { type KdsAddress, parseKdsAddress } from './kds-address.js'
+export { defaultLimits, type LinkLimits } from './limits.js'
+export type { Link, LinkCounters, LinkEvent, LinkPeer, Sendable } from './link.js'
+export { type DialingPeer, extensionFeature } from './metadata.js'
+export {
+  type Admission,
+  type KdsServer,
+  type ServeIdentity,
+  type ServeOptions,
+  type ServeTls,
+  serveKds,
+} from './serve.js'
+export type { LinkEnd, StatusName } from './status.js'

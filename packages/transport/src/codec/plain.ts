@@ -58,7 +58,7 @@ export function encodePlain(message: PlainMessage, context: PlainCodecContext): 
       return requestOf(role, context.fullNode, {
         typeUrl: message.resourceType,
         resourceNamesSubscribe: [wildcard],
-        initialResourceVersions: { ...message.versions },
+        initialResourceVersions: { ...message.initialVersions },
       })
     case 'ack':
       return requestOf(role, context.bareNode, { typeUrl: message.resourceType, responseNonce: message.nonce })
@@ -99,7 +99,7 @@ export function plainRequest(request: DeltaDiscoveryRequest): PlainMessage {
       message: request.errorDetail.message,
     }
   return request.responseNonce === ''
-    ? { type: 'subscribe', resourceType, versions: request.initialResourceVersions }
+    ? { type: 'subscribe', resourceType, initialVersions: request.initialResourceVersions }
     : { type: 'ack', resourceType, nonce: request.responseNonce }
 }
 

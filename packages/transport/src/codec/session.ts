@@ -22,13 +22,15 @@ import { senderMessageFromWire, senderMessageToWire } from './to-receiver.js'
 import { receiverMessageFromWire, receiverMessageToWire } from './to-sender.js'
 
 /** Messages between two Holdfast peers: every one carries field 10001, and by that they are told from a plain peer's. */
-export interface SessionCodecContext {
-  readonly role: LinkRole
+export type SessionCodecContext = {
   /** Name of the zone at whichever end. */
   readonly zone: string
-  readonly description: MinimalDescription
   readonly encoder: OfferEncoder
-}
+} & (
+  | { readonly role: 'global' }
+  /** What the hello tells about the zone. */
+  | { readonly role: 'zone'; readonly description: MinimalDescription }
+)
 
 export interface Frame {
   readonly stream: StreamName
@@ -43,9 +45,10 @@ type ResponseBody = MessageInitShape<typeof ResponseExtensionSchema>['body']
 /** Which stream a message goes on, and its bytes there. Saying what only the other end says is our own mistake. */
 export function encodeSession(message: SessionMessage, context: SessionCodecContext): Frame {
   const { role, zone } = context
-  invariant(message.type in speakers ? speakers[message.type] === role : true, `a ${role} sends no ${message.type}`)
+  invariant((speakers[message.type] ?? role) === role, `a ${role} sends no ${message.type}`)
   switch (message.type) {
     case 'hello':
+      invariant(context.role === 'zone', 'only a zone says hello')
       return request(role, {
         node: minimalNode(zone, context.description),
         holdfast: { body: { case: 'hello', value: helloToWire(message.hello) } },

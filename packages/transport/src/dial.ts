@@ -1,0 +1,131 @@
+import { Client, connectivityState, credentials } from '@grpc/grpc-js'
+import { nodeFeatures } from './codec/node.js'
+import { OfferEncoder } from './codec/offers.js'
+import { plainCodecContext } from './codec/plain.js'
+import { streamNames } from './codec/streams.js'
+import { startCompanions } from './companions.js'
+import { grpcTarget, hostPort, parseKdsAddress } from './kds-address.js'
+import { defaultLimits, dialKeepaliveMs, grpcOptions, type LinkLimits } from './limits.js'
+import type { Link } from './link.js'
+import { LinkCore } from './link-core.js'
+import { dialMetadata } from './metadata.js'
+import { asIs, syncPaths } from './methods.js'
+import type { LinkEnd } from './status.js'
+import { clientWire } from './wire.js'
+
+/** What a zone tells a global about its own configuration. */
+export interface ZoneNodeConfig {
+  /** Kuma's words: `postgres`. */
+  readonly storeType: string
+  /** Kuma's words: `universal` or `kubernetes`. */
+  readonly environment: string
+  /** The whole configuration as JSON text, passwords hidden: only a Kuma global gets it. */
+  readonly full: string
+}
+
+export interface DialTls {
+  /** PEM; the system's roots if absent. */
+  readonly rootCa?: Buffer | undefined
+  /** Encrypts without checking whom it talks to. */
+  readonly skipVerify?: boolean | undefined
+  /** Name in the certificate, where it is not the host's. */
+  readonly serverName?: string | undefined
+}
+
+export interface DialOptions {
+  /** `grpc://HOST:PORT` or `grpcs://HOST:PORT`. */
+  readonly address: string
+  readonly zone: string
+  /** A new UUID for every attempt. */
+  readonly sessionId: string
+  /** Build version. */
+  readonly version: string
+  /** New at every process start. */
+  readonly instanceId: string
+  readonly nodeConfig: ZoneNodeConfig
+  /** With `grpcs://` only. */
+  readonly tls?: DialTls | undefined
+  readonly limits?: Partial<LinkLimits> | undefined
+  /** Closes the link. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * Dials a global as a Kuma zone does, on a connection of its own. Nothing is opened before the link is started; whatever
+ * goes wrong afterwards is its `closed` event. Throws a Problem `invalid` for an address that is none.
+ */
+export function dialKds(options: DialOptions): Link {
+  const address = parseKdsAddress(options.address)
+  const limits = { ...defaultLimits, ...options.limits }
+  const { zone, version, instanceId, nodeConfig, sessionId, tls, signal } = options
+  const encoder = new OfferEncoder()
+  const metadata = dialMetadata({ zone, version, sessionId })
+  const client = new Client(
+    grpcTarget(address),
+    address.secure
+      ? credentials.createSsl(tls?.rootCa ?? null, null, null, { rejectUnauthorized: tls?.skipVerify !== true })
+      : credentials.createInsecure(),
+    {
+      ...grpcOptions(limits, dialKeepaliveMs),
+      // A connection shared with another link would not die with this one.
+      'grpc.use_local_subchannel_pool': 1,
+      // A call that gRPC repeated would be a second stream of the same session.
+      'grpc.enable_retries': 0,
+      // A proxy that was set for downloads must not catch the link between control planes.
+      'grpc.enable_http_proxy': 0,
+      'grpc.primary_user_agent': `kds/${version} (${process.platform}; ${process.arch}; Holdfast)`,
+      ...(tls?.serverName === undefined ? {} : { 'grpc.ssl_target_name_override': tls.serverName }),
+    },
+  )
+  let stopCompanions = (): void => {}
+  let connectTimer: NodeJS.Timeout | undefined
+
+  const aborted = (): void => void link.close({ code: 'CANCELLED', reason: 'the zone stops' })
+  const link = new LinkCore({
+    role: 'zone',
+    zone,
+    peer: {
+      name: 'global',
+      version: '',
+      instanceId: '',
+      sessionId,
+      remoteAddress: hostPort(address.host, address.port),
+      features: [],
+    },
+    // GlobalToZoneSync first: a Kuma global up to 2.13 creates the Zone object there, and only there.
+    wires: streamNames.map((stream) =>
+      clientWire(stream, () => client.makeBidiStreamRequest(syncPaths[stream], asIs, asIs, metadata)),
+    ),
+    session: { role: 'zone', zone, encoder, description: { instanceId, ...nodeConfig } },
+    plain: plainCodecContext(
+      'zone',
+      zone,
+      { version, instanceId, features: nodeFeatures, config: nodeConfig.full },
+      encoder,
+    ),
+    limits,
+    onStarted: () => {
+      connectTimer = setTimeout(() => {
+        if (client.getChannel().getConnectivityState(false) === connectivityState.READY) return
+        const where = hostPort(address.host, address.port)
+        link.peerEnded({
+          code: 'UNAVAILABLE',
+          reason: `no connection to ${where} within ${limits.connectTimeoutMs} ms; is a global listening there?`,
+        })
+      }, limits.connectTimeoutMs)
+    },
+    onPlain: () => {
+      stopCompanions = startCompanions({ client, metadata, onEnded: (end: LinkEnd) => link.peerEnded(end) })
+    },
+    onClosed: () => {
+      clearTimeout(connectTimer)
+      stopCompanions()
+      signal?.removeEventListener('abort', aborted)
+    },
+    release: () => client.close(),
+  })
+  signal?.addEventListener('abort', aborted, { once: true })
+  if (signal?.aborted === true) aborted()
+
+  return link
+}
