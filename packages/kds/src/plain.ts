@@ -1,22 +1,28 @@
 import type { Offer } from './messages.js'
 
 /**
- * Everything that is said on one KDS stream with a peer without the extension. One response per type is unacknowledged at
- * most; the first response of a type on a stream is its whole list, later ones are changes.
+ * What travels between a Holdfast control plane and one that speaks plain Kuma KDS: delta xDS without any extension.
+ * Nonces count per stream. A plain peer knows neither cursors nor digests; the first response of a type on a stream is
+ * the whole list, and what is not in it is gone.
  */
-export type PlainMessage = PlainReceiverMessage | PlainSenderMessage
-
-export type PlainReceiverMessage =
-  /** The initial request of a type. `versions`: what is held, by wire key; Kuma itself never says. */
-  | { readonly type: 'subscribe'; readonly resourceType: string; readonly versions: Readonly<Record<string, string>> }
+export type PlainMessage =
+  | {
+      readonly type: 'subscribe'
+      readonly resourceType: string
+      /** Key → version of what the peer says that it has; a real Kuma never says, and then it is empty. */
+      readonly initialVersions: Readonly<Record<string, string>>
+    }
+  | {
+      readonly type: 'response'
+      readonly resourceType: string
+      readonly nonce: string
+      readonly offers: readonly Offer[]
+      /** Keys (`name.mesh`). */
+      readonly removals: readonly string[]
+    }
   | { readonly type: 'ack'; readonly resourceType: string; readonly nonce: string }
+  /** Says why, never which: every resource of the response is in doubt. */
   | { readonly type: 'nack'; readonly resourceType: string; readonly nonce: string; readonly message: string }
 
-export interface PlainSenderMessage {
-  readonly type: 'response'
-  readonly resourceType: string
-  readonly nonce: string
-  readonly offers: readonly Offer[]
-  /** Wire keys (`name.mesh`). */
-  readonly removals: readonly string[]
-}
+export type PlainRequest = Extract<PlainMessage, { type: 'subscribe' | 'ack' | 'nack' }>
+export type PlainResponse = Extract<PlainMessage, { type: 'response' }>

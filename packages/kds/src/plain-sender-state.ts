@@ -1,0 +1,100 @@
+import type { Cursor, Mark, Position } from './messages.js'
+import type { PlainRequest, PlainResponse } from './plain.js'
+import type { Step } from './step.js'
+import type { StoreAnswer, StoreOp } from './sync-store.js'
+
+export type PlainSenderEvent =
+  | (PlainRequest & { readonly nowMs: number })
+  /** Our own store may be shown. Before that nobody gets a list: a Kuma tolerates silence and would obey an empty list. */
+  | { readonly type: 'ready'; readonly nowMs: number }
+  | { readonly type: 'advanced'; readonly nowMs: number }
+  | { readonly type: 'stored'; readonly answer: StoreAnswer; readonly nowMs: number }
+  | { readonly type: 'tick'; readonly nowMs: number }
+
+export type PlainSenderEffect =
+  | { readonly type: 'store'; readonly op: StoreOp }
+  | { readonly type: 'send'; readonly message: PlainResponse }
+  /** Everything in the response is in doubt: the peer says why, not which. */
+  | {
+      readonly type: 'refusedByPlainPeer'
+      readonly resourceType: string
+      readonly keys: readonly string[]
+      readonly reason: string
+    }
+  /** The first list must be whole and the peer would not take it. This type stays out, the others go on. */
+  | {
+      readonly type: 'tooLarge'
+      readonly resourceType: string
+      readonly sizeBytes: number
+      readonly limitBytes: number
+    }
+  | { readonly type: 'stale'; readonly resourceType: string; readonly nonce: string }
+  | { readonly type: 'storeChanged'; readonly reason: string }
+  | { readonly type: 'violation'; readonly reason: string }
+
+/** A response on its way: what was sent in it, by key. '' is the version of a removal. */
+export interface PlainFlight {
+  readonly nonce: string
+  readonly versions: ReadonlyMap<string, string>
+}
+
+export type Subscription =
+  | { readonly state: 'asked'; readonly initialVersions: Readonly<Record<string, string>> }
+  | { readonly state: 'listed'; readonly since: number; readonly flight: PlainFlight | undefined }
+  | { readonly state: 'too-large' }
+
+/** What a peer refused of one type: offered again when it changes, or when the back-off has passed. */
+export interface Doubt {
+  readonly versions: ReadonlyMap<string, string>
+  readonly tries: number
+  readonly retryAtMs: number
+}
+
+export interface PlainPart {
+  readonly resourceType: string
+  readonly offers: PlainResponse['offers']
+  readonly removals: readonly string[]
+}
+
+export interface PlainSenderState {
+  readonly phase: 'holding' | 'sending' | 'closed'
+  readonly nonceLast: number
+  readonly subscriptions: ReadonlyMap<string, Subscription>
+  /** The operation whose answer is outstanding, and the type that it is about ('' for the log). */
+  readonly busy: { readonly op: 'list' | 'keys' | 'changes' | 'acked'; readonly resourceType: string } | undefined
+  /** How far the log has been read, over all types; undefined before the first list. */
+  readonly log: { readonly epoch: string; readonly position: Position } | undefined
+  readonly logGrew: boolean
+  /** Parts of the page under way that are not sent yet. */
+  readonly waiting: readonly PlainPart[]
+  /** The head that the page under way reaches: acked with its last part. */
+  readonly head: Mark | undefined
+  /** What the peer has answered through; never before a page of the log said so. */
+  readonly acked: Cursor | undefined
+  readonly ackedDue: Cursor | undefined
+  readonly doubts: ReadonlyMap<string, Doubt>
+  /** Types whose refused keys are to be offered again. */
+  readonly retries: readonly string[]
+}
+
+export type PlainSenderStep = Step<PlainSenderState, PlainSenderEffect>
+
+export const newPlainSender: PlainSenderState = {
+  phase: 'holding',
+  nonceLast: 0,
+  subscriptions: new Map(),
+  busy: undefined,
+  log: undefined,
+  logGrew: false,
+  waiting: [],
+  head: undefined,
+  acked: undefined,
+  ackedDue: undefined,
+  doubts: new Map(),
+  retries: [],
+}
+
+export const plainViolated = (s: PlainSenderState, reason: string): PlainSenderStep => [
+  { ...s, phase: 'closed' },
+  [{ type: 'violation', reason }],
+]

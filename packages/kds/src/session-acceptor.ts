@@ -1,0 +1,110 @@
+import { agrees } from './decide.js'
+import type { Answer, Channel, Hello, SessionMessage } from './messages.js'
+import { begunBeating } from './session-beats.js'
+import { startSender, toReceiver } from './session-channels.js'
+import {
+  closed,
+  enter,
+  type InPhase,
+  type SessionEffect,
+  type SessionState,
+  type SessionStep,
+} from './session-state.js'
+import { invariant, then } from './step.js'
+import type { StoreAnswer } from './sync-store.js'
+
+/** Nothing is read or said for a zone before the store has let it in. */
+export function helloArrived(s: InPhase<'awaiting-hello'>, hello: Hello, nowMs: number): SessionStep {
+  const { hashAlgorithm, typeSet } = s.config
+  if (hello.hashAlgorithm !== hashAlgorithm)
+    return refused(
+      s,
+      `hash algorithm ${hello.hashAlgorithm} is not known here, this is ${hashAlgorithm}: upgrade one side`,
+    )
+  const met: SessionEffect = { type: 'met', storeId: hello.storeId, state: hello.state, version: hello.version }
+  const types: readonly SessionEffect[] =
+    hello.typeSet === typeSet ? [] : [{ type: 'typeSetDiffers', ours: typeSet, theirs: hello.typeSet }]
+  const admit: SessionEffect = { type: 'store', channel: 'down', op: { op: 'admit', hello, nowMs } }
+  return [enter(s, { phase: 'admitting', deadlineMs: s.deadlineMs, hello }), [met, ...types, admit]]
+}
+
+function refused(s: SessionState, reason: string): SessionStep {
+  const [after, effects] = closed(s, 'FAILED_PRECONDITION', reason)
+  return [after, [{ type: 'send', message: { type: 'refused-entry', reason } }, ...effects]]
+}
+
+/** Let in: compare what it presents, and look whether we have what it would provide. */
+export function admitted(s: InPhase<'admitting'>, answer: StoreAnswer, nowMs: number): SessionStep {
+  invariant(answer.op === 'admit', `the store answered ${answer.op} to an admission`)
+  if (!answer.result.admitted) return refused(s, answer.result.reason)
+  const { hello, deadlineMs } = s
+  const answering = enter(s, { phase: 'answering', deadlineMs, hello, early: [] })
+  const compared = startSender(answering, 'down', hello.down)
+  if (!receives(s)) return then(compared, (now) => answeredIfComplete(now, nowMs))
+  return then(compared, (now) => [
+    now,
+    [
+      { type: 'store', channel: 'up', op: { op: 'standing' } },
+      { type: 'store', channel: 'status', op: { op: 'standing' } },
+    ],
+  ])
+}
+
+/** A store that is recovering takes what its zones remember; one that was never initialised takes nothing. */
+const receives = (s: SessionState): boolean => s.storeState !== 'uninitialised'
+
+export function answeringRead(
+  s: InPhase<'answering'>,
+  channel: 'up' | 'status',
+  answer: StoreAnswer,
+  nowMs: number,
+): SessionStep {
+  invariant(answer.op === 'standing', `the store of ${channel} answered ${answer.op} before the answer`)
+  return answeredIfComplete({ ...s, [channel]: answer.result }, nowMs)
+}
+
+/** The answer goes out when everything that it says has been read. */
+export function answeredIfComplete(s: SessionState, nowMs: number): SessionStep {
+  if (s.phase !== 'answering') return [s, []]
+  const { hello, begin, up, status, early } = s
+  if (s.storeState === 'ready' && begin === undefined) return [s, []]
+  if (receives(s) && (up === undefined || status === undefined)) return [s, []]
+  // A zone whose own store is not ready proves nothing: it is asked to compare when it is.
+  const provable = hello.state === 'ready'
+  const upInStep = provable && up !== undefined && agrees(up, hello.up)
+  const statusInStep = provable && status !== undefined && agrees(status, hello.status)
+  const { storeId, version } = s.config
+  const answer: Answer = {
+    storeId,
+    state: s.storeState,
+    down: begin,
+    upInStep,
+    statusInStep,
+    upCursor: up?.cursor,
+    version,
+  }
+  const said: readonly SessionMessage[] = [{ type: 'answer', answer }, ...early]
+  const open: SessionStep = [
+    begunBeating(enter(s, { phase: 'open' }), nowMs),
+    said.map((message) => ({ type: 'send', message })),
+  ]
+  if (!receives(s)) return open
+  return then(
+    then(open, (now) => begunReceiving(now, 'up', hello, up, upInStep, nowMs)),
+    (now) => begunReceiving(now, 'status', hello, status, statusInStep, nowMs),
+  )
+}
+
+function begunReceiving(
+  s: SessionState,
+  channel: Exclude<Channel, 'down'>,
+  hello: Hello,
+  standing: InPhase<'answering'>['up'],
+  inStep: boolean,
+  nowMs: number,
+): SessionStep {
+  if (!inStep || standing === undefined) return toReceiver(s, channel, { type: 'present', nowMs })
+  const presented = toReceiver(s, channel, { type: 'presented', standing, nowMs })
+  const begin = { mode: 'in-step', mark: hello[channel] } as const
+  return then(presented, (now) => toReceiver(now, channel, { type: 'begin', begin, nowMs }))
+}

@@ -1,0 +1,68 @@
+import { heartbeatMs, missedMax } from './constants.js'
+import { type Channel, channels, type Heartbeat, type Mark } from './messages.js'
+import { ackedRevision } from './receiver-state.js'
+import { spokenMark } from './sender-state.js'
+import { toReceiver, toSender } from './session-channels.js'
+import { closed, type SessionEffect, type SessionState, type SessionStep } from './session-state.js'
+import { then } from './step.js'
+
+export const begunBeating = (s: SessionState, nowMs: number): SessionState => ({
+  ...s,
+  beats: { nextAtMs: nowMs + heartbeatMs, sequence: 0, tickedAtMs: nowMs, silentMs: 0 },
+})
+
+/** Any message of the peer is a sign of life: a heartbeat may stand behind a megabyte on a slow link. */
+export const sawLife = (s: SessionState): SessionState =>
+  s.beats.silentMs === 0 ? s : { ...s, beats: { ...s.beats, silentMs: 0 } }
+
+/**
+ * Silence is added up on our own ticks, each at most one interval: a tick that comes a minute late, because this process
+ * was stalled, is one interval without a word and not twelve.
+ */
+export function beat(s: SessionState, nowMs: number): SessionStep {
+  const { tickedAtMs, nextAtMs, sequence } = s.beats
+  const silentMs = s.beats.silentMs + Math.min(Math.max(nowMs - tickedAtMs, 0), heartbeatMs)
+  if (silentMs >= missedMax * heartbeatMs)
+    return closed(s, 'UNAVAILABLE', `no word from the peer for ${missedMax} heartbeats of ${heartbeatMs / 1000} s`)
+  const ticked: SessionState = { ...s, beats: { ...s.beats, tickedAtMs: nowMs, silentMs } }
+  if (nowMs < nextAtMs) return [ticked, []]
+  const beats = { ...ticked.beats, nextAtMs: nowMs + heartbeatMs, sequence: sequence + 1 }
+  const said: SessionState = { ...ticked, beats }
+  const spoken: SessionStep = [said, [{ type: 'send', message: { type: 'heartbeat', heartbeat: heartbeatOf(said) } }]]
+  return channels.reduce<SessionStep>((step, channel) => then(step, (now) => tickChannel(now, channel, nowMs)), spoken)
+}
+
+function tickChannel(s: SessionState, channel: Channel, nowMs: number): SessionStep {
+  if (s.phase === 'closed') return [s, []]
+  return s.machines[channel].role === 'sender'
+    ? toSender(s, channel, { type: 'tick' })
+    : toReceiver(s, channel, { type: 'tick', nowMs })
+}
+
+function heartbeatOf(s: SessionState): Heartbeat {
+  const { down, up, status } = s.machines
+  const main = s.config.role === 'acceptor' ? down : up
+  const received = s.config.role === 'acceptor' ? up : down
+  return {
+    sequence: s.beats.sequence,
+    mark: markOf(main),
+    statusMark: markOf(status),
+    ackedRevision: received.role === 'receiver' ? ackedRevision(received.state) : 0,
+    faults: s.faults,
+  }
+}
+
+const markOf = (machine: SessionState['machines'][Channel]): Mark | undefined =>
+  machine.role === 'sender' ? spokenMark(machine.state) : undefined
+
+/** What the peer sends is proven by its marks while nothing happens. */
+export function heardBeat(s: SessionState, heartbeat: Heartbeat, nowMs: number): SessionStep {
+  const { mark, statusMark, ackedRevision, faults } = heartbeat
+  const heard: SessionEffect = { type: 'heard', ackedRevision, faults }
+  const main: Channel = s.config.role === 'acceptor' ? 'up' : 'down'
+  let step: SessionStep = [s, [heard]]
+  if (mark !== undefined) step = then(step, (now) => toReceiver(now, main, { type: 'mark', mark, nowMs }))
+  if (statusMark !== undefined && s.config.role === 'acceptor')
+    step = then(step, (now) => toReceiver(now, 'status', { type: 'mark', mark: statusMark, nowMs }))
+  return step
+}

@@ -1,0 +1,72 @@
+import { handshakeTimeoutMs } from './constants.js'
+import type { Answer, Channel, Hello } from './messages.js'
+import { begunBeating } from './session-beats.js'
+import { toReceiver, toSender } from './session-channels.js'
+import {
+  closed,
+  enter,
+  type InPhase,
+  type SessionEffect,
+  type SessionState,
+  type SessionStep,
+} from './session-state.js'
+import { invariant, then } from './step.js'
+import type { StoreAnswer } from './sync-store.js'
+
+/** The peer is one of us: read what the hello has to say of all three channels. */
+export function readForHello(s: SessionState, nowMs: number): SessionStep {
+  return [
+    enter(s, { phase: 'reading', deadlineMs: nowMs + handshakeTimeoutMs }),
+    [
+      { type: 'store', channel: 'down', op: { op: 'standing' } },
+      { type: 'store', channel: 'up', op: { op: 'mark' } },
+      { type: 'store', channel: 'status', op: { op: 'mark' } },
+    ],
+  ]
+}
+
+/** With the third answer the hello goes out: where we stand, and what we would provide. */
+export function readAnswer(s: InPhase<'reading'>, channel: Channel, answer: StoreAnswer, nowMs: number): SessionStep {
+  const read = withAnswer(s, channel, answer)
+  const { down, up, status, deadlineMs } = read
+  if (down === undefined || up === undefined || status === undefined) return [read, []]
+  const { hashAlgorithm, typeSet, storeId, everInStep, version } = s.config
+  const hello: Hello = { hashAlgorithm, typeSet, storeId, state: s.storeState, everInStep, down, up, status, version }
+  const waiting = enter(read, { phase: 'awaiting-answer', deadlineMs, hello })
+  const said: SessionStep = [waiting, [{ type: 'send', message: { type: 'hello', hello } }]]
+  return then(said, (now) => toReceiver(now, 'down', { type: 'presented', standing: down, nowMs }))
+}
+
+function withAnswer(s: InPhase<'reading'>, channel: Channel, answer: StoreAnswer): InPhase<'reading'> {
+  if (channel === 'down') {
+    invariant(answer.op === 'standing', `the store of down answered ${answer.op} before the hello`)
+    return { ...s, down: answer.result }
+  }
+  invariant(answer.op === 'mark', `the store of ${channel} answered ${answer.op} before the hello`)
+  return { ...s, [channel]: answer.result }
+}
+
+/**
+ * In step: the peer has proven that it has what our hello said, and our sender starts from there. Not in step: its start
+ * follows, or has overtaken this answer on the other stream.
+ */
+export function answerArrived(s: InPhase<'awaiting-answer'>, answer: Answer, nowMs: number): SessionStep {
+  const { hello } = s
+  const met: SessionEffect = { type: 'met', storeId: answer.storeId, state: answer.state, version: answer.version }
+  const stands: readonly SessionEffect[] =
+    answer.upCursor === undefined ? [] : [{ type: 'peerStands', channel: 'up', cursor: answer.upCursor }]
+  let step: SessionStep = [begunBeating(enter(s, { phase: 'open' }), nowMs), [met, ...stands]]
+  const { down } = answer
+  if (down !== undefined) step = then(step, (now) => toReceiver(now, 'down', { type: 'begin', begin: down, nowMs }))
+  if (answer.upInStep) step = then(step, (now) => provenUnlessClosed(now, 'up', hello))
+  if (answer.statusInStep) step = then(step, (now) => provenUnlessClosed(now, 'status', hello))
+  return step
+}
+
+const provenUnlessClosed = (s: SessionState, channel: 'up' | 'status', hello: Hello): SessionStep =>
+  s.phase === 'closed' ? [s, []] : toSender(s, channel, { type: 'proven', mark: hello[channel] })
+
+export function entryRefused(s: SessionState, reason: string): SessionStep {
+  const [after, effects] = closed(s, 'FAILED_PRECONDITION', reason)
+  return [after, [{ type: 'refusedEntry', reason }, ...effects]]
+}

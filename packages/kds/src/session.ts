@@ -1,0 +1,225 @@
+import { handshakeTimeoutMs, headersTimeoutMs } from './constants.js'
+import { type Channel, channels, type SessionMessage, type StoreState } from './messages.js'
+import { admitted, answeredIfComplete, answeringRead, helloArrived } from './session-acceptor.js'
+import { beat, heardBeat, sawLife } from './session-beats.js'
+import { answeredBy, routed, startSender, toReceiver, toSender } from './session-channels.js'
+import { answerArrived, entryRefused, readAnswer, readForHello } from './session-dialer.js'
+import { goPlain, plainMessage, plainSend, plainStored, storeMayBeShown } from './session-plain.js'
+import {
+  closed,
+  enter,
+  type PassedOn,
+  type SessionEvent,
+  type SessionState,
+  type SessionStep,
+  violated,
+} from './session-state.js'
+import { then } from './step.js'
+import type { StoreAnswer } from './sync-store.js'
+
+/**
+ * One session between a zone (`dialer`) and global (`acceptor`): two streams and a heartbeat, which live and die together.
+ *
+ *   dialer    new ──opened──▶ awaiting-headers ──extension──▶ reading ──▶ awaiting-answer ──answer──▶ open
+ *                                  │ none, or 2 s passed     (3 reads)     (hello sent)
+ *                                  └──────────▶ plain
+ *
+ *   acceptor  new ──opened, extension──▶ awaiting-hello ──hello──▶ admitting ──▶ answering ──▶ open
+ *              │ no extension                 │ speaks plain       (store lets   (3 reads,
+ *              └──────────▶ plain ◀───────────┘                     it in)        answer sent)
+ *
+ *   every phase ──▶ closed: a stream ended, the peer is silent, broke a promise or was refused, or we stop
+ *
+ * Three machines do the work, one per channel: a zone receives `down` and sends `up` and `status`; global the reverse.
+ * After `close` nothing has an effect any more (OWN).
+ */
+export function stepSession(s: SessionState, e: SessionEvent): SessionStep {
+  if (s.phase === 'closed') return [s, []]
+  switch (e.type) {
+    case 'opened':
+      return opened(s, e.extension, e.nowMs)
+    case 'headers':
+      return headers(s, e.extension, e.nowMs)
+    case 'received':
+      return received(sawLife(s), e.message, e.nowMs)
+    case 'receivedPlain':
+      if (s.phase === 'plain') return plainMessage(s, e.message, e.nowMs)
+      // It gave up waiting for our headers, and takes us for a Kuma.
+      if (s.phase !== 'awaiting-hello') return violated(s, `spoke plain KDS (${e.message.type}) in phase ${s.phase}`)
+      return then(goPlain(s, 'peer-speaks-plain', e.nowMs), (now) =>
+        now.phase === 'plain' ? plainMessage(now, e.message, e.nowMs) : [now, []],
+      )
+    case 'stored':
+      return stored(s, e.channel, e.answer, e.nowMs)
+    case 'storeFailed':
+      return closed(s, 'UNAVAILABLE', `our own store failed on ${e.channel}: ${e.reason}`)
+    case 'storeState':
+      return storeStateChanged(s, e.state, e.nowMs)
+    case 'advanced':
+      return advanced(s, e.channel, e.nowMs)
+    case 'say':
+      return s.phase === 'open' ? [s, [{ type: 'send', message: e.message }]] : [s, []]
+    case 'faults':
+      return [{ ...s, faults: e.faults }, []]
+    case 'tick':
+      return ticked(s, e.nowMs)
+    case 'streamClosed':
+      return closed(s, 'UNAVAILABLE', `stream ${e.stream} ended: ${e.reason}`)
+    case 'stop':
+      return closed(s, 'UNAVAILABLE', e.reason)
+  }
+}
+
+function opened(s: SessionState, extension: boolean, nowMs: number): SessionStep {
+  if (s.phase !== 'new') return [s, []]
+  if (s.config.role === 'dialer')
+    return [enter(s, { phase: 'awaiting-headers', deadlineMs: nowMs + headersTimeoutMs }), []]
+  if (!extension) return goPlain(s, 'no-extension', nowMs)
+  return [enter(s, { phase: 'awaiting-hello', deadlineMs: nowMs + handshakeTimeoutMs }), []]
+}
+
+function headers(s: SessionState, extension: boolean, nowMs: number): SessionStep {
+  if (s.phase === 'awaiting-headers') return extension ? readForHello(s, nowMs) : goPlain(s, 'no-extension', nowMs)
+  // Too late to change the language of this session; the next one may be faster.
+  return s.phase === 'plain' && extension ? [s, [{ type: 'lateHeaders' }]] : [s, []]
+}
+
+function received(s: SessionState, message: SessionMessage, nowMs: number): SessionStep {
+  const meets = s.phase === 'open' || s.phase === 'awaiting-answer'
+  switch (message.type) {
+    case 'hello':
+      return s.phase === 'awaiting-hello' ? helloArrived(s, message.hello, nowMs) : unexpected(s, message)
+    case 'answer':
+      return s.phase === 'awaiting-answer' ? answerArrived(s, message.answer, nowMs) : unexpected(s, message)
+    case 'refused-entry':
+      return s.phase === 'awaiting-answer' ? entryRefused(s, message.reason) : unexpected(s, message)
+    case 'to-sender':
+    case 'to-receiver':
+      // The two streams are not in step with each other: what follows the answer on one may overtake it on the other.
+      return meets ? routed(s, message.channel, message.message, nowMs) : unexpected(s, message)
+    case 'heartbeat':
+      return meets ? heardBeat(s, message.heartbeat, nowMs) : unexpected(s, message)
+    case 'lease':
+    case 'lease-answer':
+    case 'question':
+    case 'question-answer':
+      return meets ? passedOn(s, message) : unexpected(s, message)
+  }
+}
+
+const unexpected = (s: SessionState, message: SessionMessage): SessionStep =>
+  violated(s, `sent ${message.type} in phase ${s.phase}`)
+
+/** Leases and questions belong to others; here they only have a direction. */
+function passedOn(s: SessionState, message: PassedOn): SessionStep {
+  const { role } = s.config
+  switch (message.type) {
+    case 'lease': {
+      const { demands, wantedCidrs } = message
+      return role === 'acceptor' ? [s, [{ type: 'leaseRequested', demands, wantedCidrs }]] : unexpected(s, message)
+    }
+    case 'lease-answer':
+      return role === 'dialer' ? [s, [{ type: 'leaseAnswered', refused: message.refused }]] : unexpected(s, message)
+    case 'question': {
+      const { id, what, body } = message
+      return role === 'dialer' ? [s, [{ type: 'asked', id, what, body }]] : unexpected(s, message)
+    }
+    case 'question-answer': {
+      const { id, error, body, more } = message
+      return role === 'acceptor' ? [s, [{ type: 'answered', id, error, body, more }]] : unexpected(s, message)
+    }
+  }
+}
+
+function stored(s: SessionState, channel: Channel, answer: StoreAnswer, nowMs: number): SessionStep {
+  switch (s.phase) {
+    case 'reading':
+      return readAnswer(s, channel, answer, nowMs)
+    case 'admitting':
+      return admitted(s, answer, nowMs)
+    case 'answering':
+      if (channel !== 'down') return answeringRead(s, channel, answer, nowMs)
+      return then(answeredBy(s, channel, { type: 'stored', answer, nowMs }), (now) => answeredIfComplete(now, nowMs))
+    case 'plain':
+      return plainStored(s, channel, answer, nowMs)
+    case 'awaiting-answer':
+    case 'open':
+      return answeredBy(s, channel, { type: 'stored', answer, nowMs })
+    case 'new':
+    case 'awaiting-headers':
+    case 'awaiting-hello':
+    case 'closed':
+      throw new Error(`kds: a store answered ${answer.op} in phase ${s.phase}, in which nothing was asked`)
+  }
+}
+
+/**
+ * Our own store may be shown now: what waited for it goes on. The other way round the session ends, because everything
+ * that was said on it spoke of a store that is not what it was.
+ */
+function storeStateChanged(s: SessionState, state: StoreState, nowMs: number): SessionStep {
+  if (state === s.storeState) return [s, []]
+  if (state !== 'ready') return closed(s, 'UNAVAILABLE', `our own store is ${state}, a new session will compare`)
+  const ready: SessionState = { ...s, storeState: state, held: {} }
+  if (s.phase === 'plain') return storeMayBeShown(ready, nowMs)
+  if (s.phase !== 'open' && s.phase !== 'awaiting-answer') return notYetOpen(ready, s.held)
+  const begun = channels.reduce<SessionStep>(
+    (step, channel) => then(step, (now) => releaseStart(now, channel, s.held)),
+    [ready, []],
+  )
+  // What was never initialised has not begun to receive.
+  if (s.storeState !== 'uninitialised' || s.config.role !== 'acceptor') return begun
+  return then(
+    then(begun, (now) => toReceiver(now, 'up', { type: 'present', nowMs })),
+    (now) => toReceiver(now, 'status', { type: 'present', nowMs }),
+  )
+}
+
+function releaseStart(s: SessionState, channel: Channel, held: SessionState['held']): SessionStep {
+  const standing = held[channel]
+  return standing === undefined ? [s, []] : startSender(s, channel, standing)
+}
+
+/** In the middle of a handshake that spoke of the other state: begin again rather than mix the two. */
+const notYetOpen = (s: SessionState, held: SessionState['held']): SessionStep =>
+  s.phase === 'answering' || Object.keys(held).length > 0
+    ? closed(s, 'UNAVAILABLE', 'our own store became ready during the handshake')
+    : [s, []]
+
+function advanced(s: SessionState, channel: Channel, nowMs: number): SessionStep {
+  switch (s.phase) {
+    case 'open':
+    case 'reading':
+    case 'awaiting-answer':
+    case 'answering':
+      return s.machines[channel].role === 'sender' ? toSender(s, channel, { type: 'advanced' }) : [s, []]
+    case 'plain':
+      return plainSend(s, { type: 'advanced', nowMs })
+    case 'new':
+    case 'awaiting-headers':
+    case 'awaiting-hello':
+    case 'admitting':
+    case 'closed':
+      return [s, []]
+  }
+}
+
+function ticked(s: SessionState, nowMs: number): SessionStep {
+  switch (s.phase) {
+    case 'awaiting-headers':
+      return nowMs >= s.deadlineMs ? goPlain(s, 'no-headers', nowMs) : [s, []]
+    case 'reading':
+    case 'awaiting-answer':
+    case 'awaiting-hello':
+    case 'admitting':
+    case 'answering':
+      return nowMs >= s.deadlineMs ? closed(s, 'DEADLINE_EXCEEDED', `no handshake: stuck in phase ${s.phase}`) : [s, []]
+    case 'open':
+      return beat(s, nowMs)
+    case 'plain':
+      return plainSend(s, { type: 'tick', nowMs })
+    case 'new':
+    case 'closed':
+      return [s, []]
+  }
+}
