@@ -2,11 +2,23 @@ import { defineConfig } from 'vitest/config'
 
 // Sources are run without building: the custom condition points every workspace package at its src.
 // Only these two conditions: adding `import` breaks pg's CommonJS entry.
+const needsDatabase = ['packages/*/src/**/*.pg.test.ts', 'packages/*/src/**/*.e2e.test.ts']
+
 export default defineConfig({
   ssr: { resolve: { conditions: ['@holdfast/source', 'node'] } },
   resolve: { conditions: ['@holdfast/source', 'node'] },
   test: {
-    include: ['packages/*/src/**/*.test.ts'],
+    projects: [
+      {
+        extends: true,
+        test: { name: 'pure', include: ['packages/*/src/**/*.test.ts'], exclude: needsDatabase },
+      },
+      {
+        extends: true,
+        // One server for the run, started only if one of these files is run; a database of its own for each that asks.
+        test: { name: 'database', include: needsDatabase, globalSetup: ['packages/testkit/src/global-setup.ts'] },
+      },
+    ],
     testTimeout: 30_000,
     hookTimeout: 60_000,
     retry: 0,

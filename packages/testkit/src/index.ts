@@ -1,1 +1,1 @@
-export {}
+export { freshDatabase, type TestDatabase } from '@holdfast/store/testing'

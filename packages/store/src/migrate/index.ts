@@ -1,0 +1,2 @@
+export { migrationsFolder } from './files.js'
+export { type MigrateOptions, type MigrateResult, migrate } from './migrate.js'

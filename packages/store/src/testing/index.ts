@@ -1,0 +1,1 @@
+export { freshDatabase, serverUrlVariable, type TestDatabase, templateName } from './database.js'
