@@ -1,7 +1,7 @@
 import type { Channel, StoreState } from '@holdfast/kds'
 import type { Origin, ResourceKey } from '@holdfast/model'
 import { entryOfRow } from './entries.js'
-import { byText, displayText, keyText, pairText } from './keys.js'
+import { displayText, keyText, pairText } from './keys.js'
 import { LedgerSet } from './ledger-set.js'
 import type { Loaded, Vanishing, ZoneFacts } from './loaded.js'
 import { Index, Journal, List, Table } from './table.js'
@@ -25,12 +25,14 @@ export class WorkingSet {
   readonly #byExport = new Index()
   readonly #byMesh = new Index()
   readonly #byOrigin = new Index()
+  readonly #byType = new Index()
   readonly #rows = new Table<Row>(this.#journal, (key, before, after) => {
     for (const [row, act] of [[before, 'remove'] as const, [after, 'add'] as const]) {
       if (row === undefined) continue
       this.#byExport[act](keyText({ type: row.type, mesh: row.mesh, name: row.exportName }), key)
       this.#byMesh[act](row.mesh, key)
       this.#byOrigin[act](pairText(row.type, row.origin), key)
+      this.#byType[act](row.type, key)
       if (!row.deleted) this.#byDisplay[act](displayText(row), key)
     }
   })
@@ -41,7 +43,7 @@ export class WorkingSet {
   readonly #everInStep: Table<boolean> = new Table(this.#journal)
   readonly #audit = new List<AuditRow>(this.#journal)
   readonly #cursors = new Map<string, CursorRow>()
-  readonly #vanishing = new Map<string, Vanishing>()
+  readonly #vanishing = new Table<Vanishing>(this.#journal)
 
   constructor(identity: RoleIdentity, loaded: Loaded) {
     this.identity = identity
@@ -60,7 +62,7 @@ export class WorkingSet {
     for (const hold of loaded.holds) this.#holds.load(hold.id, hold)
     for (const zone of loaded.zones) this.#zones.load(zone.name, zone)
     for (const cursor of loaded.cursors) this.#cursors.set(cursorText(cursor), cursor)
-    for (const counts of loaded.vanishing) this.#vanishing.set(pairText(counts.type, counts.origin), counts)
+    for (const counts of loaded.vanishing) this.#vanishing.load(pairText(counts.type, counts.origin), counts)
   }
 
   /** Runs `act`; with `keep: false` (or an error) nothing of it stays. */
@@ -97,9 +99,9 @@ export class WorkingSet {
     return this.#rowsOf(this.#byOrigin, pairText(type, origin))
   }
 
-  /** Every row that was read, in the order of their keys. */
-  rows(): readonly Row[] {
-    return [...this.#rows.values()].sort((a, b) => byText(keyText(a), keyText(b)))
+  /** Rows of a type, of any origin, that were asked for with `wholeTypes`. */
+  ofType(type: string): readonly Row[] {
+    return this.#rowsOf(this.#byType, type)
   }
 
   /** Own live services of these kinds that wait for a VIP. */
@@ -120,6 +122,8 @@ export class WorkingSet {
   put(draft: RowDraft): Row {
     const { entry: _, ...rest }: RowDraft & { readonly entry?: string | undefined } = draft
     const row: Row = draft.deleted ? rest : { ...rest, entry: entryOfRow(draft) }
+    const before = this.row(row)
+    if (before !== undefined && before.holdId !== row.holdId) this.#endHoldOf(before)
     this.#rows.set(keyText(row), row)
     return row
   }
@@ -138,7 +142,6 @@ export class WorkingSet {
       readonly absentSinceMs?: number | undefined
     },
   ): void {
-    this.#endHoldOf(row)
     this.put({
       ...row,
       deleted: true,
@@ -221,6 +224,12 @@ export class WorkingSet {
 
   vanishing(type: string, origin: Origin): Vanishing {
     return this.#vanishing.get(pairText(type, origin)) ?? { type, origin, live: 0, vanished: 0 }
+  }
+
+  /** Counts what goes by absence, so that the next unit of the group knows of it. */
+  noteVanished(type: string, origin: Origin, count: number): void {
+    const { live, vanished } = this.vanishing(type, origin)
+    this.#vanishing.set(pairText(type, origin), { type, origin, live: live - count, vanished: vanished + count })
   }
 
   audit(row: AuditRow): void {

@@ -175,3 +175,24 @@ const sameOwnerAndScope = (a: OwnerAndScope, b: OwnerAndScope): boolean =>
   a.origin === b.origin &&
   a.namespace === b.namespace &&
   a.scope === b.scope
+
+/** Whether a commit takes a revision: not if all it does is remember what was offered or refused. */
+export const takesRevision = (plan: WritePlan): boolean =>
+  [
+    plan.upserts,
+    plan.tombstones,
+    plan.statuses,
+    plan.ledgerInserts,
+    plan.ledgerTombstones,
+    plan.ledgerRevivals,
+    plan.ledgerReplacements,
+    plan.ledgerFreed,
+    plan.blocks,
+    plan.blockRemovals,
+    plan.holds,
+    plan.visibility,
+  ].some((writes) => writes.length > 0)
+
+/** Nothing is to be written at all. */
+export const isEmptyPlan = (plan: WritePlan): boolean =>
+  Object.values(plan).every((writes) => !Array.isArray(writes) || writes.length === 0)

@@ -1,0 +1,232 @@
+import { audienceOf, exportName, type Origin, Problem, typeOf } from '@holdfast/model'
+import type { LocalChange, LocalOutcome, LocalRequest } from '../port.js'
+import { keyText, originWords, ownerOf } from './keys.js'
+import { nothingNeeded } from './loaded.js'
+import { localProblem } from './local-checks.js'
+import { meshGoes, meshReturns } from './meshes.js'
+import type { Needs, RoleIdentity, Row } from './types.js'
+import type { Unit } from './unit.js'
+import { allocationNeeds, assignVips, releaseVips, type VipWish, vipsOf } from './vips.js'
+import type { WorkingSet } from './working-set.js'
+import { hiddenByZone } from './zones.js'
+
+export interface PlanOptions {
+  readonly identity: RoleIdentity
+  readonly nowMs: number
+}
+
+type Put = Extract<LocalChange, { change: 'put' }>
+
+/** Changes that this control plane makes to what it owns, with their VIPs (VIP-5), as one unit. */
+export const localUnit = (request: LocalRequest, options: PlanOptions): Unit<readonly LocalOutcome[]> => ({
+  needs: needsOfLocal(request, options.identity),
+  more: (ws) => moreOfLocal(request, ws),
+  plan: (ws) => planLocal(request, ws, options),
+})
+
+/** First round: the rows themselves, what they may collide with, and the ledger rows of their owners. */
+export function needsOfLocal(request: LocalRequest, identity: RoleIdentity): Needs {
+  const puts = request.changes.filter((change) => change.change === 'put')
+  const origin = identity.name
+  const services = puts.filter((put) => typeOf(put.key.type).vipKind)
+  const goneMeshes = request.changes.filter((change) => change.key.type === 'Mesh').map((change) => change.key.name)
+  return {
+    ...nothingNeeded,
+    keys: request.changes.map((change) => change.key),
+    exportNames: puts.map((put) => ({ ...put.key, name: exportNameOf(put) })),
+    displayNames: puts.map(({ key, namespace, displayName }) => ({
+      type: key.type,
+      mesh: key.mesh,
+      origin,
+      namespace,
+      displayName,
+    })),
+    owners: services.map((put) => ownerOfPut(put, origin)),
+    meshes: [...new Set(puts.map((put) => put.key.mesh).filter((mesh) => mesh !== ''))],
+    rowsOfMeshes: goneMeshes,
+    blocks: services.length > 0,
+  }
+}
+
+/** Second round: the ledger rows of what is deleted, and who has the addresses that newcomers may get. */
+export function moreOfLocal(request: LocalRequest, ws: WorkingSet): Needs {
+  const owners = request.changes.flatMap((change) => {
+    const row = ws.liveRow(change.key)
+    return row !== undefined && typeOf(row.type).vipKind ? [ownerOf(row)] : []
+  })
+  const meshes = request.changes.filter((change) => change.key.type === 'Mesh').map((change) => change.key.name)
+  const ofMeshes = meshes.flatMap((mesh) => ws.ofMesh(mesh).filter((row) => typeIsVipKind(row.type)))
+  const wishes = request.changes.flatMap((change) => (change.change === 'put' ? (wishOf(change, ws) ?? []) : []))
+  return {
+    ...allocationNeeds(wishes, ws),
+    owners: [...owners, ...ofMeshes.map(ownerOf)],
+  }
+}
+
+/**
+ * Plans every change in order. An atomic request with a refusal changes nothing: the refused ones say why, the others
+ * `unchanged`. Otherwise each change stands alone.
+ */
+export function planLocal(request: LocalRequest, ws: WorkingSet, options: PlanOptions): readonly LocalOutcome[] {
+  return ws.attempt(() => {
+    const outcomes = segments(request.changes).flatMap((changes) => planSegment(changes, ws, options, request.actor))
+    const keep = !request.atomic || outcomes.every((o) => o.outcome !== 'refused')
+    const value = keep
+      ? outcomes
+      : outcomes.map((o): LocalOutcome => (o.outcome === 'refused' ? o : { outcome: 'unchanged' }))
+    return { keep, value }
+  })
+}
+
+/** Runs of changes with different keys, so that the VIPs of a whole run are planned at once. */
+function segments(changes: readonly LocalChange[]): readonly (readonly LocalChange[])[] {
+  const runs: LocalChange[][] = [[]]
+  const seen = new Set<string>()
+  for (const change of changes) {
+    const key = keyText(change.key)
+    if (seen.has(key)) {
+      seen.clear()
+      runs.push([])
+    }
+    seen.add(key)
+    runs.at(-1)?.push(change)
+  }
+  return runs
+}
+
+type Staged =
+  | { readonly stage: 'done'; readonly outcome: LocalOutcome }
+  | { readonly stage: 'put'; readonly put: Put; readonly before: Row | undefined; readonly wish: VipWish | undefined }
+
+function planSegment(
+  changes: readonly LocalChange[],
+  ws: WorkingSet,
+  options: PlanOptions,
+  actor: string,
+): readonly LocalOutcome[] {
+  const staged = changes.map((change) => stage(change, ws, options, actor))
+  const wishes = staged.flatMap((s) => (s.stage === 'put' && s.wish !== undefined ? [s.wish] : []))
+  const assigned = assignVips(wishes, ws, options.nowMs, 'allocated to a new service')
+  return staged.map((s): LocalOutcome => {
+    if (s.stage === 'done') return s.outcome
+    const problem = s.wish === undefined ? undefined : assigned.refused.get(keyText(s.put.key))
+    if (problem !== undefined) {
+      ws.restore(s.put.key, s.before)
+      return { outcome: 'refused', problem }
+    }
+    return finish(s.put, s.before, s.wish, assigned.pending.get(keyText(s.put.key)), ws, options, actor)
+  })
+}
+
+function stage(change: LocalChange, ws: WorkingSet, options: PlanOptions, actor: string): Staged {
+  const problem = localProblem(change, ws)
+  if (problem !== undefined) return { stage: 'done', outcome: { outcome: 'refused', problem } }
+  if (change.change === 'delete') return { stage: 'done', outcome: planDelete(change, ws, options, actor) }
+  const before = ws.row(change.key)
+  ws.put(drafted(change, before, options))
+  return { stage: 'put', put: change, before, wish: wishOf(change, ws) }
+}
+
+/** The row without its VIP, which is decided for the whole run. */
+function drafted(put: Put, before: Row | undefined, { identity, nowMs }: PlanOptions): Row {
+  const type = typeOf(put.key.type)
+  const living = before === undefined || before.deleted ? undefined : before
+  const same = living !== undefined && put.sameAs?.(living) === true
+  const audience = audienceOf(type, put.content.labels, put.key.name, identity.name)
+  return {
+    ...put.key,
+    labels: put.content.labels,
+    typeUrl: same ? living.typeUrl : put.content.typeUrl,
+    // What was stored is the same value in other bytes: they stay, and with them hash, revision and every replica.
+    spec: same ? living.spec : put.content.spec,
+    origin: identity.name,
+    exportName: exportNameOf(put),
+    displayName: put.displayName,
+    namespace: put.namespace,
+    audience,
+    vips: living?.vips,
+    revision: before?.revision ?? 0,
+    deleted: false,
+    createdAtMs: living?.createdAtMs ?? nowMs,
+    modifiedAtMs: living?.modifiedAtMs ?? nowMs,
+    status: living?.status,
+    statusRevision: before?.statusRevision ?? 0,
+    exposed: (before?.exposed ?? false) || audience === 'all',
+    pendingReason: living?.pendingReason,
+  }
+}
+
+function finish(
+  put: Put,
+  before: Row | undefined,
+  wish: VipWish | undefined,
+  pending: string | undefined,
+  ws: WorkingSet,
+  { identity, nowMs }: PlanOptions,
+  actor: string,
+): LocalOutcome {
+  const staged = ws.row(put.key)
+  if (staged === undefined) return { outcome: 'unchanged' }
+  const type = typeOf(put.key.type)
+  const headless = type.vipKind && wish === undefined
+  if (headless) releaseVips(ownerOf(staged), ws, nowMs, 'the service has become headless')
+  const vips = type.vipKind ? vipsOf(ownerOf(staged), ws) : undefined
+  const reason = headless ? headlessReason : vips === undefined ? pending : undefined
+  const after = ws.put({ ...staged, vips, pendingReason: type.vipKind ? reason : undefined, modifiedAtMs: nowMs })
+  const living = before === undefined || before.deleted ? undefined : before
+  const outcome = living === undefined ? 'created' : sameRow(living, after) ? 'unchanged' : 'updated'
+  if (outcome === 'unchanged') ws.restore(put.key, living)
+  else {
+    // A deleted mesh comes back; so does the provisional one when it is made for good.
+    if (type.name === 'Mesh' && living === undefined) meshReturns(put.key.name, ws, nowMs)
+    if (type.name === 'Zone' && identity.role === 'global') hiddenByZone(before, after, ws)
+    ws.audit({ atMs: nowMs, actor, action: outcome, subject: subjectOf(after), detail: {} })
+  }
+  return { outcome, vips: after.vips, pendingReason: after.pendingReason }
+}
+
+export const headlessReason = 'headless service: its name resolves to its endpoints, so it gets no VIP'
+
+const sameRow = (a: Row, b: Row): boolean =>
+  a.entry === b.entry &&
+  a.audience === b.audience &&
+  a.pendingReason === b.pendingReason &&
+  JSON.stringify(Object.entries(a.labels).sort()) === JSON.stringify(Object.entries(b.labels).sort())
+
+function planDelete(
+  change: Extract<LocalChange, { change: 'delete' }>,
+  ws: WorkingSet,
+  { nowMs }: PlanOptions,
+  actor: string,
+): LocalOutcome {
+  const row = ws.liveRow(change.key)
+  if (row === undefined)
+    return {
+      outcome: 'refused',
+      problem: new Problem('missing', `there is no ${change.key.type} ${nameWords(change.key)}`),
+    }
+  ws.tombstone(row, { atMs: nowMs })
+  if (typeOf(row.type).vipKind) releaseVips(ownerOf(row), ws, nowMs, 'the service was deleted')
+  if (row.type === 'Mesh') meshGoes(row.name, ws, nowMs)
+  ws.audit({ atMs: nowMs, actor, action: 'deleted', subject: subjectOf(row), detail: {} })
+  return { outcome: 'deleted' }
+}
+
+/** What a put asks of the ledger; undefined if it is no service with a VIP. */
+const wishOf = (put: Put, ws: WorkingSet): VipWish | undefined =>
+  put.wantsVip && typeOf(put.key.type).vipKind
+    ? { key: put.key, owner: ownerOfPut(put, ws.identity.name), v4: put.pins?.v4, v6: put.pins?.v6 }
+    : undefined
+
+const ownerOfPut = (put: Put, origin: Origin) =>
+  ownerOf({ ...put.key, origin, namespace: put.namespace, displayName: put.displayName })
+
+const exportNameOf = (put: Put): string =>
+  exportName(typeOf(put.key.type), put.key.mesh, put.key.name, put.content.labels)
+
+const typeIsVipKind = (type: string): boolean => typeOf(type).vipKind
+
+const nameWords = ({ mesh, name }: { readonly mesh: string; readonly name: string }): string =>
+  mesh === '' ? `"${name}"` : `"${name}" in mesh "${mesh}"`
+
+const subjectOf = (row: Row): string => `${row.type} ${nameWords(row)} of ${originWords(row.origin)}`

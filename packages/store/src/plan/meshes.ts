@@ -1,0 +1,41 @@
+import { audienceOf, findType, globalOrigin } from '@holdfast/model'
+import { entryOfRow } from './entries.js'
+import { ownerOf } from './keys.js'
+import type { Row } from './types.js'
+import { releaseVips, reviveVips } from './vips.js'
+import type { WorkingSet } from './working-set.js'
+
+/**
+ * A mesh is gone. Global removes what it keeps in it, by explicit tombstones; copies keep what their zones still
+ * offer, which is said to nobody. A zone suspends what it owns there: neither sent nor served, the VIP kept, deleted
+ * only by its owner, or back with the mesh.
+ */
+export function meshGoes(mesh: string, ws: WorkingSet, nowMs: number): void {
+  for (const row of ws.ofMesh(mesh)) {
+    if (row.deleted) continue
+    if (ws.identity.role === 'zone') {
+      if (row.origin === ws.identity.name && row.audience !== 'suspended')
+        ws.put({ ...row, audience: 'suspended', modifiedAtMs: nowMs })
+    } else {
+      ws.tombstone(row, { atMs: nowMs, offeredEntry: row.offeredEntry })
+      releaseVips(ownerOf(row), ws, nowMs, `mesh ${mesh} was deleted`)
+    }
+  }
+}
+
+/** A mesh is there again: what was suspended is seen again, and copies that are still offered as they were come back. */
+export function meshReturns(mesh: string, ws: WorkingSet, nowMs: number): void {
+  for (const row of ws.ofMesh(mesh)) {
+    if (!row.deleted && row.audience === 'suspended') ws.put({ ...awake(row), modifiedAtMs: nowMs })
+    else if (row.deleted && row.origin !== globalOrigin && row.offeredEntry === entryOfRow(row)) {
+      ws.put({ ...awake(row), deleted: false, deletedAtMs: undefined, modifiedAtMs: nowMs })
+      reviveVips(ownerOf(row), ws, nowMs, `mesh ${mesh} is back`)
+    }
+  }
+}
+
+function awake(row: Row): Row {
+  const type = findType(row.type)
+  const audience = type === undefined ? 'all' : audienceOf(type, row.labels, row.name, row.origin)
+  return { ...row, audience, exposed: row.exposed || audience === 'all' }
+}

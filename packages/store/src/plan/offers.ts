@@ -1,0 +1,138 @@
+import type { Offer, Refused } from '@holdfast/kds'
+import {
+  type Audience,
+  audienceOf,
+  displayNameOf,
+  type ExportedResource,
+  findType,
+  type Origin,
+  type ResourceKey,
+} from '@holdfast/model'
+import {
+  attributionProblem,
+  type Hearing,
+  keyOfOffer,
+  namespaceOf,
+  originOf,
+  ownerOfOffer,
+  wireKeyOf,
+} from './attribution.js'
+import { entryOfOffer } from './entries.js'
+import { originWords, sameKey } from './keys.js'
+import type { PlanOptions } from './local.js'
+import { meshReturns } from './meshes.js'
+import { specProblems } from './receipt.js'
+import { refuseOffer } from './refusals.js'
+import type { Row } from './types.js'
+import { receiveVips } from './vips.js'
+import type { WorkingSet } from './working-set.js'
+
+export interface OfferOutcome {
+  readonly refused?: Refused | undefined
+  readonly warnings: readonly string[]
+  readonly written: boolean
+}
+
+/** What a peer offers of one resource: kept, already there, or refused with what is remembered instead. */
+export function planOffer(offer: Offer, hearing: Hearing, ws: WorkingSet, options: PlanOptions): OfferOutcome {
+  const { resource } = offer
+  const origin = originOf(resource, hearing)
+  const key = keyOfOffer(resource)
+  const existing = ws.row(key)
+  const offeredEntry = entryOfOffer(resource, origin)
+  // RO: the same again touches nothing. It was let in as it is, so nothing about it is checked again.
+  if (existing !== undefined && isSettled(existing, origin, offeredEntry)) return { warnings: [], written: false }
+  const reason =
+    attributionProblem(resource, origin, hearing, ws.identity) ?? collision(key, resource, origin, existing, ws)
+  const { problems, warnings } = reason === undefined ? specProblems(resource) : { problems: [], warnings: [] }
+  const problem = reason ?? (problems.length > 0 ? problems.join('; ') : undefined)
+  if (problem !== undefined)
+    return refuseOffer({ key, exportName: resource.name, origin, offeredEntry, reason: problem }, hearing, ws, options)
+  const judged = receiveVips(ownerOfOffer(resource, origin), resource, ws, options)
+  if (judged !== undefined)
+    return refuseOffer({ key, exportName: resource.name, origin, offeredEntry, ...judged }, hearing, ws, options)
+  const written = keep(resource, origin, existing, offeredEntry, ws, options)
+  ws.clearRefusal({ ...key, peer: hearing.peer, channel: hearing.channel })
+  return { warnings: warnings.map((warning) => `${resource.type} ${wireKeyOf(resource)}: ${warning}`), written }
+}
+
+const isSettled = (row: Row, origin: Origin, offeredEntry: string): boolean =>
+  !row.deleted &&
+  row.origin === origin &&
+  row.entry === offeredEntry &&
+  row.offeredEntry === offeredEntry &&
+  row.holdId === undefined &&
+  row.absentSinceMs === undefined
+
+/** A row that stands in the way: another origin's under this name, or the same origin's under another. */
+function collision(
+  key: ResourceKey,
+  resource: ExportedResource,
+  origin: Origin,
+  existing: Row | undefined,
+  ws: WorkingSet,
+): string | undefined {
+  if (existing !== undefined && existing.origin !== origin && occupies(existing) && !isProvisional(existing, ws))
+    return `the name belongs to one of ${originWords(existing.origin)} here`
+  const other = ws.byExportName(key).find((row) => !sameKey(row, key) && occupies(row))
+  if (other !== undefined) return `"${other.name}" of ${originWords(other.origin)} has the same name elsewhere`
+  const { kind: type, mesh, namespace, displayName } = ownerOfOffer(resource, origin)
+  const namesake = ws.byDisplayName({ type, mesh, origin, namespace, displayName })
+  return namesake !== undefined && !sameKey(namesake, key)
+    ? `"${namesake.name}" of ${originWords(origin)} has the same display name and namespace`
+    : undefined
+}
+
+const occupies = (row: Row): boolean => !row.deleted || row.offeredEntry !== undefined
+
+/** The mesh that a zone makes do with until it is in step gives way to global's of the same name. */
+const isProvisional = (row: Row, ws: WorkingSet): boolean =>
+  row.type === 'Mesh' && ws.identity.role === 'zone' && row.origin === ws.identity.name
+
+function keep(
+  resource: ExportedResource,
+  origin: Origin,
+  existing: Row | undefined,
+  offeredEntry: string,
+  ws: WorkingSet,
+  { nowMs }: PlanOptions,
+): boolean {
+  const living = existing === undefined || existing.deleted ? undefined : existing
+  if (living !== undefined && living.entry === offeredEntry && living.origin === origin) {
+    ws.setOffered(living, { offeredEntry, holdId: undefined, absentSinceMs: undefined })
+    return false
+  }
+  const audience = audienceOfCopy(resource, origin, ws)
+  ws.put({
+    ...keyOfOffer(resource),
+    labels: resource.labels,
+    typeUrl: resource.typeUrl,
+    spec: resource.spec,
+    origin,
+    exportName: resource.name,
+    displayName: displayNameOf(resource.name, resource.labels),
+    namespace: namespaceOf(resource.labels),
+    audience,
+    vips: resource.vips,
+    revision: existing?.revision ?? 0,
+    deleted: false,
+    createdAtMs: living?.createdAtMs ?? nowMs,
+    modifiedAtMs: nowMs,
+    // Status has its own channel and its own writers: content never overwrites it.
+    status: existing?.status,
+    statusRevision: existing?.statusRevision ?? 0,
+    offeredStatusEntry: existing?.offeredStatusEntry,
+    offeredEntry,
+    exposed: (existing?.exposed ?? false) || audience === 'all',
+  })
+  if (resource.type === 'Mesh' && (living === undefined || isProvisional(living, ws)))
+    meshReturns(resource.name, ws, nowMs)
+  return true
+}
+
+/** A child of a mesh that was deleted here is kept, and seen by nobody until the mesh is back. */
+function audienceOfCopy(resource: ExportedResource, origin: Origin, ws: WorkingSet): Audience {
+  if (ws.identity.role === 'global' && resource.mesh !== '' && ws.mesh(resource.mesh) === 'deleted') return 'suspended'
+  const type = findType(resource.type)
+  return type === undefined ? 'all' : audienceOf(type, resource.labels, resource.name, origin)
+}

@@ -1,0 +1,165 @@
+import type { Batch, Refused } from '@holdfast/kds'
+import { findType, parseWireKey, type ResourceKey } from '@holdfast/model'
+import { planAbsent, planMissing } from './absence.js'
+import { type Hearing, keyOfOffer, maySpeakFor, originOf, ownerOfOffer, wireKeyOf } from './attribution.js'
+import { blockGoes, blockOfOffer, servePending } from './blocks.js'
+import { ownerOf } from './keys.js'
+import { mergedNeeds, nothingNeeded } from './loaded.js'
+import type { PlanOptions } from './local.js'
+import { meshGoes } from './meshes.js'
+import { planOffer } from './offers.js'
+import { planStatuses } from './statuses.js'
+import type { Needs, RoleIdentity, Row } from './types.js'
+import type { Unit } from './unit.js'
+import { allocationNeeds, releaseVips, wishOfRow } from './vips.js'
+import type { WorkingSet } from './working-set.js'
+
+/** What became of a batch, apart from its progress, which is decided when its writes are there to be verified. */
+export interface Received {
+  readonly refused: readonly Refused[]
+  readonly warnings: readonly string[]
+  /** Wire keys of rows that would have gone by absence and are held instead. */
+  readonly heldKeys: readonly string[]
+  /** Rows that are inserted, changed or tombstoned. */
+  readonly writtenRows: number
+}
+
+/** A batch from a peer as one unit: resources, VIPs, ledger and what was offered, together (VIP-5, DUR). */
+export const batchUnit = (batch: Batch, hearing: Hearing, options: PlanOptions): Unit<Received> => ({
+  needs: needsOfBatch(batch, hearing, options.identity),
+  more: (ws) => moreOfBatch(batch, hearing, ws),
+  plan: (ws) => planReceived(batch, hearing, ws, options),
+})
+
+const keysOf = (batch: Batch): readonly ResourceKey[] => [
+  ...batch.offers.map(({ resource }) => keyOfOffer(resource)),
+  ...[...batch.removals.map((r) => r.key), ...batch.absent].map((key) => keyOfWire(batch.type, key)),
+]
+
+const keyOfWire = (type: string, key: string): ResourceKey => ({ type, ...parseWireKey(key) })
+
+/** First round: everything that the batch names, whatever it turns out to be. */
+export function needsOfBatch(batch: Batch, hearing: Hearing, identity: RoleIdentity): Needs {
+  const keys = keysOf(batch)
+  const offered = batch.offers.map(({ resource }) => ({ resource, origin: originOf(resource, hearing) }))
+  const services = findType(batch.type)?.vipKind === true
+  const absence = batch.absent.length > 0 || batch.wholeList === true
+  return {
+    ...nothingNeeded,
+    keys,
+    exportNames: batch.offers.map(({ resource }) => keyOfOffer(resource)),
+    displayNames: offered.map(({ resource, origin }) => {
+      const { kind: type, mesh, namespace, displayName } = ownerOfOffer(resource, origin)
+      return { type, mesh, origin, namespace, displayName }
+    }),
+    owners: services ? offered.map(({ resource, origin }) => ownerOfOffer(resource, origin)) : [],
+    addresses: services ? [...new Set(offered.flatMap(({ resource }) => resource.vips?.addresses ?? []))] : [],
+    meshes: identity.role === 'global' ? [...new Set(keys.map((key) => key.mesh).filter((mesh) => mesh !== ''))] : [],
+    pendingOfKinds:
+      batch.type === 'VipBlock' ? [...new Set(batch.offers.flatMap((o) => blockOfOffer(o.resource)?.kind ?? []))] : [],
+    blocks: services || batch.type === 'VipBlock',
+    wholeTypes:
+      batch.wholeList === true
+        ? [{ type: batch.type, origin: hearing.channel === 'down' ? 'foreign' : hearing.peer }]
+        : [],
+    refusedOf: [{ peer: hearing.peer, type: batch.type }],
+    cursors: absence ? [{ peer: hearing.peer, channel: hearing.channel }] : [],
+  }
+}
+
+/** Second round: what belongs to the rows that were found. */
+export function moreOfBatch(batch: Batch, hearing: Hearing, ws: WorkingSet): Needs {
+  const rows = keysOf(batch).flatMap((key) => ws.row(key) ?? [])
+  const listed = batch.wholeList === true ? ws.ofType(batch.type) : []
+  const absent = [...rows, ...listed].filter((row) => maySpeakFor(row.origin, hearing, ws.identity))
+  const services = findType(batch.type)?.vipKind === true
+  const origins = batch.absent.length > 0 || batch.wholeList === true ? [...new Set(absent.map((r) => r.origin))] : []
+  const blocks = batch.type === 'VipBlock' ? batch.offers.flatMap((o) => blockOfOffer(o.resource) ?? []) : []
+  const mine = blocks.filter((b) => b.owner === ws.identity.name && b.storeId === ws.identity.storeId)
+  const pending = mine.length === 0 ? [] : ws.pending(mine.map((block) => block.kind))
+  return mergedNeeds([
+    allocationNeeds(
+      pending.flatMap((row) => wishOfRow(row) ?? []),
+      ws,
+      mine,
+    ),
+    {
+      ...nothingNeeded,
+      owners: [...(services ? [...rows, ...listed].map(ownerOf) : []), ...pending.map(ownerOf)],
+      rowsOfMeshes: batch.type === 'Mesh' ? changedMeshes(batch, ws) : [],
+      vanishing: origins.map((origin) => ({ type: batch.type, origin })),
+      holds: [...new Set([...rows, ...listed].flatMap((row) => row.holdId ?? []))],
+    },
+  ])
+}
+
+/** Meshes that come or go with this batch; an update of one that stays concerns nothing in it. */
+const changedMeshes = (batch: Batch, ws: WorkingSet): readonly string[] => [
+  ...batch.offers
+    .filter(({ resource }) => ws.liveRow(keyOfOffer(resource)) === undefined)
+    .map(({ resource }) => resource.name),
+  ...batch.removals.map(({ key }) => parseWireKey(key).name),
+]
+
+/** Plans a batch. What is refused keeps its last good version, and everything else goes on (LKG, ISO). */
+export function planReceived(batch: Batch, hearing: Hearing, ws: WorkingSet, options: PlanOptions): Received {
+  if (hearing.channel === 'status') return planStatuses(batch, hearing, ws, options)
+  const offers = batch.offers.map((offer) => planOffer(offer, hearing, ws, options))
+  const removed = batch.removals.filter((removal) => planRemoval(batch, removal, hearing, ws, options)).length
+  const missing =
+    batch.wholeList === true
+      ? planMissing(batch.type, new Set(batch.offers.map((o) => wireKeyOf(o.resource))), hearing, ws, options)
+      : { deleted: 0, heldKeys: [], marked: 0 }
+  const absent = planAbsent(
+    batch.absent.map((key) => keyOfWire(batch.type, key)),
+    batch.epoch,
+    hearing,
+    ws,
+    options,
+  )
+  const served = batch.type === 'VipBlock' ? servePending(batch, ws, options) : 0
+  return {
+    refused: offers.flatMap((offer) => offer.refused ?? []),
+    warnings: offers.flatMap((offer) => offer.warnings),
+    heldKeys: [...missing.heldKeys, ...absent.heldKeys],
+    writtenRows: offers.filter((offer) => offer.written).length + removed + missing.deleted + absent.deleted + served,
+  }
+}
+
+/** An explicit removal is obeyed at once, however many there are; whether it changed anything. */
+function planRemoval(
+  batch: Batch,
+  removal: Batch['removals'][number],
+  hearing: Hearing,
+  ws: WorkingSet,
+  { nowMs }: PlanOptions,
+): boolean {
+  const key = keyOfWire(batch.type, removal.key)
+  ws.clearRefusal({ ...key, peer: hearing.peer, channel: hearing.channel })
+  const row = ws.row(key)
+  if (row === undefined || !maySpeakFor(row.origin, hearing, ws.identity)) return false
+  if (row.deleted) {
+    if (row.offeredEntry !== undefined) ws.setOffered(row, withdrawn)
+    return false
+  }
+  // The sender's clock may run ahead of ours; a quarantine that ends in the future only lasts longer.
+  const atMs = removal.deletedAtMs > 0 ? Math.min(removal.deletedAtMs, nowMs) : nowMs
+  removeRow(row, atMs, 'removed at its origin', ws)
+  return true
+}
+
+const withdrawn = { offeredEntry: undefined, holdId: undefined, absentSinceMs: undefined }
+
+/** Takes a copy away with all that hangs on it; its ledger rows stay as tombstones. */
+export function removeRow(
+  row: Row,
+  atMs: number,
+  why: string,
+  ws: WorkingSet,
+  absentSinceMs?: number | undefined,
+): void {
+  ws.tombstone(row, { atMs, absentSinceMs })
+  if (findType(row.type)?.vipKind === true) releaseVips(ownerOf(row), ws, atMs, why)
+  if (row.type === 'Mesh' && ws.identity.role === 'zone') meshGoes(row.name, ws, atMs)
+  if (row.type === 'VipBlock') blockGoes(row, ws)
+}

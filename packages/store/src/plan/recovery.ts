@@ -1,0 +1,75 @@
+import type { Cursor } from '@holdfast/kds'
+
+/** A position of this store's log that somebody remembers. */
+export interface Evidence {
+  /** `file`: the high-water file; `process`: what this process has seen; `peer`: a control plane that received it. */
+  readonly from: 'file' | 'process' | 'peer'
+  /** In words: `the high-water file`, `zone east`. */
+  readonly witness: string
+  readonly cursor: Cursor
+}
+
+/** What the store's own history says, for the positions that are asked about. */
+export interface LogHistory {
+  readonly epoch: string
+  readonly head: number
+  /** Nothing is known of revisions below it. */
+  readonly oldest: number
+  /** Every epoch that this store has had, the present one included. */
+  readonly epochs: ReadonlySet<string>
+  tagAt(epoch: string, revision: number): string | undefined
+}
+
+export type Judgement =
+  | { readonly verdict: 'keep' }
+  /** The store is not what it was: a new epoch, and `recovering` before anything is served. */
+  | { readonly verdict: 'new-epoch'; readonly reason: string }
+
+/**
+ * Whether a store is still the one that witnesses remember: each position must be in its history. One that is missing,
+ * or a head below it, means a backup was restored. A position older than the history proves nothing, and no evidence
+ * is no evidence.
+ */
+export function judgeHistory(evidence: readonly Evidence[], history: LogHistory): Judgement {
+  for (const one of evidence) {
+    const reason = contradiction(one, history)
+    if (reason !== undefined) return { verdict: 'new-epoch', reason }
+  }
+  return { verdict: 'keep' }
+}
+
+function contradiction({ from, witness, cursor }: Evidence, history: LogHistory): string | undefined {
+  if (!history.epochs.has(cursor.epoch))
+    // A peer may come from another installation; what we wrote down ourselves was ours.
+    return from === 'peer'
+      ? undefined
+      : `${witness} remembers the log ${cursor.epoch}, which this database has never had: it was replaced or restored`
+  if (cursor.revision === 0) return undefined
+  if (cursor.epoch === history.epoch && cursor.revision > history.head)
+    return `${witness} remembers revision ${cursor.revision}, the database ends at ${history.head}: it was restored from a backup`
+  if (cursor.revision < history.oldest) return undefined
+  const tag = history.tagAt(cursor.epoch, cursor.revision)
+  return tag === cursor.tag
+    ? undefined
+    : `${witness} remembers revision ${cursor.revision} as ${cursor.tag}, the database has ${tag ?? 'none'}: it was restored from a backup and wrote on`
+}
+
+/**
+ * How a sender's store sees the cursor of a receiver; a `contradiction` goes on to `judgeHistory`.
+ * @param options.reachesFrom revision that the receiver would go on from: its cursor's, or that of an interrupted range
+ * @param options.logFrom tombstones at or below it are gone
+ */
+export function standingOf(
+  cursor: Cursor | undefined,
+  history: LogHistory,
+  { reachesFrom, logFrom }: { readonly reachesFrom: number; readonly logFrom: number },
+): 'known' | 'compacted' | 'foreign-epoch' | 'contradiction' | 'none' {
+  if (cursor === undefined) return 'none'
+  if (cursor.epoch !== history.epoch) return 'foreign-epoch'
+  if (cursor.revision > 0) {
+    if (cursor.revision > history.head) return 'contradiction'
+    if (cursor.revision < history.oldest) return 'compacted'
+    if (history.tagAt(cursor.epoch, cursor.revision) !== cursor.tag) return 'contradiction'
+  }
+  return reachesFrom < logFrom ? 'compacted' : 'known'
+}

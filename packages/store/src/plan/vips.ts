@@ -1,0 +1,195 @@
+import {
+  type ExportedResource,
+  findType,
+  type Problem,
+  type ResourceKey,
+  type Vips,
+  vipPins,
+  wantsVip,
+} from '@holdfast/model'
+import { keyText, ownerOf, ownerText } from './keys.js'
+import type { BlockUse } from './ledger-set.js'
+import { nothingNeeded } from './loaded.js'
+import type { PlanOptions } from './local.js'
+import type { BlockRow, Family, LedgerRow, Needs, Owner, Row } from './types.js'
+import { candidateAddresses, containsAddress, judge, plannedAllocation } from './vip-rules.js'
+import type { WorkingSet } from './working-set.js'
+
+/** A service that should have a VIP, perhaps a certain one. */
+export interface VipWish {
+  readonly key: ResourceKey
+  readonly owner: Owner
+  readonly v4?: string | undefined
+  readonly v6?: string | undefined
+}
+
+export interface Assigned {
+  /** Why a service stays without, by key. */
+  readonly pending: ReadonlyMap<string, string>
+  /** A pin that cannot be had: the whole change is refused, by key. */
+  readonly refused: ReadonlyMap<string, Problem>
+}
+
+/** Addresses of an owner that are in force, IPv4 first; undefined: none. */
+export function vipsOf(owner: Owner, ws: WorkingSet): Vips | undefined {
+  const rows = ws.ledger.of(owner).filter((row) => row.scope === 'canonical' && row.state === 'active')
+  return rows.length === 0
+    ? undefined
+    : { addresses: rows.map((row) => row.address), generation: Math.max(...rows.map((row) => row.generation)) }
+}
+
+export const wishOfRow = (row: Row): VipWish | undefined => {
+  const type = findType(row.type)
+  return type !== undefined && wantsVip(type, row.labels)
+    ? { key: { type: row.type, mesh: row.mesh, name: row.name }, owner: ownerOf(row), ...vipPins(row.labels) }
+    : undefined
+}
+
+/** Blocks that this control plane allocates from, oldest first. */
+export const ownBlocks = (ws: WorkingSet): readonly BlockUse[] =>
+  ws.ledger.blocks().filter((block) => block.owner === ws.identity.name && block.storeId === ws.identity.storeId)
+
+/** Up to so many single addresses are asked for; beyond it whole blocks are read, which then is less. */
+const singleAddressesMax = 2_048
+const fullLoad = 0.5
+
+/**
+ * What must be read before VIPs can be chosen: who has the addresses that the wishes may get. Two statements, whether
+ * for one service or for 10,000.
+ * @param arriving blocks that this very transaction brings
+ */
+export function allocationNeeds(
+  wishes: readonly VipWish[],
+  ws: WorkingSet,
+  arriving: readonly Omit<BlockRow, 'createdAtMs'>[] = [],
+): Needs {
+  const fresh = wishes.filter(
+    (wish) => wish.v4 !== undefined || wish.v6 !== undefined || vipsOf(wish.owner, ws) === undefined,
+  )
+  if (fresh.length === 0) return nothingNeeded
+  const pins = fresh.flatMap((wish) => [wish.v4 ?? [], wish.v6 ?? []].flat())
+  const known = new Map([
+    ...arriving.map((block): [string, BlockUse] => [
+      block.id,
+      { ...block, createdAtMs: Number.MAX_SAFE_INTEGER, used: 0 },
+    ]),
+    ...ownBlocks(ws).map((block): [string, BlockUse] => [block.id, block]),
+  ])
+  const blocks = [...known.values()].filter((block) => fresh.some((wish) => wish.owner.kind === block.kind))
+  const crowded = blocks.filter((block) => block.family === 4 && block.used > fullLoad * sizeOf(block))
+  const single = candidateAddresses(
+    fresh.map((wish) => wish.owner),
+    blocks,
+    singleAddressesMax,
+  )
+  return single === undefined
+    ? { ...nothingNeeded, addresses: pins, takenInBlocks: blocks.map((block) => block.id) }
+    : { ...nothingNeeded, addresses: [...pins, ...single], takenInBlocks: crowded.map((block) => block.id) }
+}
+
+const sizeOf = (block: BlockUse): number => 2 ** (32 - Number(block.cidr.split('/')[1]))
+
+/**
+ * Gives each wish its addresses: those it has, those that its tombstones keep for it, else new ones from our blocks.
+ * Nothing that stands is moved (VIP-2); what cannot be served says why.
+ */
+export function assignVips(wishes: readonly VipWish[], ws: WorkingSet, nowMs: number, why: string): Assigned {
+  const open = wishes.filter(
+    (wish) => wish.v4 !== undefined || wish.v6 !== undefined || vipsOf(wish.owner, ws) === undefined,
+  )
+  const pending = new Map<string, string>()
+  const refused = new Map<string, Problem>()
+  if (open.length === 0) return { pending, refused }
+  const byOwner = new Map(open.map((wish) => [ownerText(wish.owner), wish]))
+  const plan = plannedAllocation(open, ownBlocks(ws), ws.ledger, nowMs)
+  for (const { owner, problem } of plan.refused) {
+    const wish = byOwner.get(ownerText(owner))
+    if (wish !== undefined) refused.set(keyText(wish.key), problem)
+  }
+  for (const { owner, reason } of plan.pending) {
+    const wish = byOwner.get(ownerText(owner))
+    if (wish !== undefined) pending.set(keyText(wish.key), reason)
+  }
+  for (const row of plan.assigned) {
+    const wish = byOwner.get(ownerText(row))
+    if (wish === undefined || refused.has(keyText(wish.key))) continue
+    ws.ledger.put(row, ws.ledger.get(row, row.scope, row.family) === undefined ? 'allocated' : 'revived', nowMs, why)
+  }
+  for (const wish of open) levelGenerations(wish.owner, ws, nowMs)
+  return { pending, refused }
+}
+
+/** Both families of an owner travel with one generation, so they have one. */
+function levelGenerations(owner: Owner, ws: WorkingSet, nowMs: number): void {
+  const vips = vipsOf(owner, ws)
+  if (vips === undefined) return
+  for (const row of ws.ledger.of(owner))
+    if (row.scope === 'canonical' && row.state === 'active' && row.generation < vips.generation)
+      ws.ledger.put({ ...row, generation: vips.generation }, 'replaced', nowMs, 'one generation for both families')
+}
+
+/** The owner is gone, or wants none any more: its addresses are kept for it and go to nobody else. */
+export function releaseVips(owner: Owner, ws: WorkingSet, atMs: number, why: string): void {
+  ws.ledger.tombstone(owner, atMs, why)
+}
+
+/** The owner is back while its tombstones stand. */
+export function reviveVips(owner: Owner, ws: WorkingSet, atMs: number, why: string): void {
+  for (const row of ws.ledger.of(owner))
+    if (row.scope === 'canonical' && row.state === 'tombstoned') ws.ledger.put(active(row), 'revived', atMs, why)
+}
+
+const active = ({ tombstonedAtMs, tombstonedRevision, ...row }: LedgerRow): LedgerRow => ({ ...row, state: 'active' })
+
+/**
+ * Enters the VIPs of a received service into our ledger, where we are a witness: never another address at the same
+ * generation, never one that somebody else has. Returns why not, with what is remembered; undefined: they are in.
+ */
+export function receiveVips(
+  owner: Owner,
+  resource: ExportedResource,
+  ws: WorkingSet,
+  { nowMs }: PlanOptions,
+): { readonly reason: string; readonly remembered?: string | undefined } | undefined {
+  const { vips } = resource
+  if (findType(resource.type)?.vipKind !== true)
+    return vips === undefined ? undefined : { reason: `a ${resource.type} has no virtual IP, and it came with one` }
+  if (vips === undefined) {
+    releaseVips(owner, ws, nowMs, 'its origin serves it without')
+    return undefined
+  }
+  const rows: { readonly row: LedgerRow; readonly event: 'witnessed' | 'revived' | 'replaced' }[] = []
+  for (const address of vips.addresses) {
+    const family: Family = address.includes(':') ? 6 : 4
+    const known = ws.ledger.get(owner, 'canonical', family)
+    const holder = ws.ledger.holder('canonical', family, address)
+    const foreign = blockOfAnother(address, family, owner, ws)
+    if (foreign !== undefined && known?.address !== address)
+      return { reason: `${address} lies in a block of ${foreign}`, remembered: known?.address }
+    const verdict = judge({ owner, family, address, generation: vips.generation, known, holder })
+    if (verdict.verdict === 'refuse') return { reason: verdict.reason, remembered: known?.address }
+    if (verdict.verdict === 'same' && known?.state === 'active') continue
+    rows.push({
+      row: {
+        ...owner,
+        scope: 'canonical',
+        family,
+        address,
+        generation: vips.generation,
+        state: 'active',
+        allocatedAtMs: known?.address === address ? known.allocatedAtMs : nowMs,
+      },
+      event: known === undefined ? 'witnessed' : known.address === address ? 'revived' : 'replaced',
+    })
+  }
+  for (const { row, event } of rows) ws.ledger.put(row, event, nowMs, 'said by its origin')
+  return undefined
+}
+
+/** A block that this address lies in and that is not of its owner's control plane, as far as we know the blocks. */
+function blockOfAnother(address: string, family: Family, owner: Owner, ws: WorkingSet): string | undefined {
+  const block = ws.ledger
+    .blocks()
+    .find((one) => one.family === family && one.owner !== owner.origin && containsAddress(one.cidr, address))
+  return block === undefined ? undefined : block.owner === '' ? 'global' : `zone ${block.owner}`
+}

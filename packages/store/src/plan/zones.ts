@@ -1,0 +1,104 @@
+import type { Hello } from '@holdfast/kds'
+import { audienceOf, globalOrigin, isZoneEnabled, typeOf } from '@holdfast/model'
+import { nothingNeeded } from './loaded.js'
+import type { PlanOptions } from './local.js'
+import type { Needs, Row } from './types.js'
+import type { Unit } from './unit.js'
+import type { WorkingSet } from './working-set.js'
+
+export type Admission =
+  | { readonly admitted: true; readonly created: boolean }
+  | { readonly admitted: false; readonly reason: string }
+
+/** Lets a zone in, or says who has its name. First contact binds the name and makes the Zone resource, as one unit. */
+export const admitUnit = (hello: Hello, peer: string, options: PlanOptions): Unit<Admission> => ({
+  needs: needsOfAdmit(peer),
+  more: () => nothingNeeded,
+  plan: (ws) => planAdmit(hello, peer, ws, options),
+})
+
+export const needsOfAdmit = (peer: string): Needs => ({
+  ...nothingNeeded,
+  keys: [{ type: 'Zone', mesh: '', name: peer }],
+  zones: [peer],
+  blocks: true,
+})
+
+/**
+ * A name is bound to a store. The same store is let in again, whatever is still open of it: the newest session wins.
+ * Another one is let in only if nothing lives under the name any more: no session, no lease, and never in step.
+ */
+export function planAdmit(hello: Hello, peer: string, ws: WorkingSet, { nowMs }: PlanOptions): Admission {
+  if (hello.storeId === '') return { admitted: false, reason: `zone "${peer}" does not say which store it has` }
+  const zone = ws.zone(peer)
+  if (zone?.storeId !== undefined && zone.storeId !== hello.storeId) {
+    const leases = ws.ledger.blocks().filter((block) => block.owner === peer).length
+    if (zone.everInStep || zone.hasSession || leases > 0)
+      return {
+        admitted: false,
+        reason: `zone "${peer}" belongs to the store ${zone.storeId}${zone.hasSession ? ', which is connected' : ''}; this is ${hello.storeId}. If the other one is gone for good, run "holdfastctl zone adopt ${peer}" at global; if not, give this zone another name`,
+      }
+  }
+  if (zone?.storeId !== hello.storeId) {
+    ws.putZone({ name: peer, storeId: hello.storeId, everInStep: zone?.everInStep ?? false })
+    ws.audit({
+      atMs: nowMs,
+      actor: `zone ${peer}`,
+      action: 'zone bound',
+      subject: `Zone "${peer}"`,
+      detail: { storeId: hello.storeId, before: zone?.storeId ?? null },
+    })
+  }
+  const key = { type: 'Zone', mesh: '', name: peer }
+  if (ws.liveRow(key) !== undefined) return { admitted: true, created: false }
+  const before = ws.row(key)
+  const type = typeOf('Zone')
+  const made = ws.put({
+    ...key,
+    labels: {},
+    typeUrl: type.encoding.kind === 'protobuf' ? type.encoding.typeUrl : '',
+    spec: enabledZone,
+    origin: globalOrigin,
+    exportName: peer,
+    displayName: peer,
+    namespace: '',
+    audience: audienceOf(type, {}, peer, globalOrigin),
+    revision: before?.revision ?? 0,
+    deleted: false,
+    createdAtMs: nowMs,
+    modifiedAtMs: nowMs,
+    statusRevision: before?.statusRevision ?? 0,
+    exposed: before?.exposed ?? false,
+  })
+  hiddenByZone(before, made, ws)
+  return { admitted: true, created: true }
+}
+
+/** `kuma.system.v1alpha1.Zone{enabled: true}`: field 1 is a BoolValue, whose field 1 is true. */
+const enabledZone = Uint8Array.of(0x0a, 0x02, 0x08, 0x01)
+
+/** A disabled zone's services are hidden from the others: a change of their views, so it takes a place in the log. */
+export function hiddenByZone(before: Row | undefined, after: Row, ws: WorkingSet): void {
+  const wasHidden = before !== undefined && !isZoneEnabled(before.spec)
+  const isHidden = !isZoneEnabled(after.spec)
+  if (wasHidden !== isHidden) ws.setHidden(after.name, isHidden)
+}
+
+/** The first mark of global's that agrees: from here on a zone has what global has, and no mesh of its own making. */
+export const firstStepUnit = (options: PlanOptions): Unit<null> => ({
+  needs: { ...nothingNeeded, meshes: ['default'], rowsOfMeshes: ['default'] },
+  more: () => nothingNeeded,
+  plan: (ws) => planFirstStep(ws, options),
+})
+
+/** If global has no mesh `default`, what this zone has in it is suspended until there is one. */
+export function planFirstStep(ws: WorkingSet, { nowMs, identity }: PlanOptions): null {
+  if (ws.everInStep) return null
+  ws.setEverInStep()
+  const mesh = ws.liveRow({ type: 'Mesh', mesh: '', name: 'default' })
+  if (mesh !== undefined && mesh.origin === identity.name) ws.tombstone(mesh, { atMs: nowMs })
+  if (ws.mesh('default') !== 'live')
+    for (const row of ws.ofMesh('default'))
+      if (!row.deleted && row.origin === identity.name) ws.put({ ...row, audience: 'suspended', modifiedAtMs: nowMs })
+  return null
+}
