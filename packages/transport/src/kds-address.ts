@@ -16,7 +16,9 @@ const schemes: Readonly<Record<string, boolean>> = { grpc: false, grpcs: true }
 export function parseKdsAddress(text: string): KdsAddress {
   const [, scheme, rest = ''] = /^(?:([^:/]*):\/\/)?(.*)$/s.exec(text) ?? []
   const [, authority = '', tail = ''] = /^([^/?#]*)(.*)$/s.exec(rest) ?? []
-  const [, bracketed, plain, portText] = /^(?:\[([^\]]*)\]|([^:]*))(?::(.*))?$/s.exec(authority) ?? []
+  const [, bracketed, plain, portText = ''] = /^(?:\[([^\]]*)\]|([^:]*))(?::(.*))?$/s.exec(authority) ?? []
+  // Without brackets it is anyone's guess which colon of an IPv6 address begins the port.
+  const ambiguous = bracketed === undefined && authority.split(':').length > 2
   const host = bracketed ?? plain ?? ''
   const port = Number(portText)
   const violations: Violation[] = []
@@ -24,12 +26,12 @@ export function parseKdsAddress(text: string): KdsAddress {
   if (scheme === undefined) wrong('scheme', 'is missing; write grpc:// or grpcs:// (TLS)')
   else if (!Object.hasOwn(schemes, scheme)) wrong('scheme', `must be grpc or grpcs (TLS), not "${scheme}"`)
   if (authority.includes('@')) wrong('user', 'has no place in the address of a global')
+  else if (ambiguous) wrong('host', 'must be a name or an address; an IPv6 address stands in [ ]')
   else if (bracketed !== undefined && !isIPv6(bracketed)) wrong('host', `"${bracketed}" is not an IPv6 address`)
-  else if (bracketed === undefined && plain === undefined) wrong('host', 'must be a name or an address; IPv6 in [ ]')
   else if (host === '') wrong('host', 'is missing')
-  else if (!/^[A-Za-z0-9._:%-]+$/.test(host)) wrong('host', `"${host}" is not a host name`)
-  if (portText === undefined || portText === '') wrong('port', 'is missing; a global listens on 5685 by default')
-  else if (!/^\d+$/.test(portText) || port < 1 || port > 65_535)
+  else if (bracketed === undefined && !/^[A-Za-z0-9._-]+$/.test(host)) wrong('host', `"${host}" is not a host name`)
+  if (!ambiguous && portText === '') wrong('port', 'is missing; a global listens on 5685 by default')
+  else if (!ambiguous && (!/^\d+$/.test(portText) || port < 1 || port > 65_535))
     wrong('port', `must be between 1 and 65535, not "${portText}"`)
   if (tail !== '' && tail !== '/') wrong('path', `"${tail}" must be left out`)
   if (violations.length > 0) throw invalid(`address of global "${text}"`, violations)

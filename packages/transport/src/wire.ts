@@ -1,6 +1,15 @@
-import type { ClientDuplexStream, Metadata, ServerDuplexStream } from '@grpc/grpc-js'
+import {
+  type ClientDuplexStream,
+  logVerbosity,
+  type Metadata,
+  type ServerDuplexStream,
+  setLogVerbosity,
+} from '@grpc/grpc-js'
 import type { StreamName } from './codec/streams.js'
 import { type LinkEnd, statusDetails, statusName, statusNumber } from './status.js'
+
+// grpc-js writes to stderr on its own; whatever it says there reaches us as a status as well, and is logged by us.
+setLogVerbosity(logVerbosity.NONE)
 
 /** One gRPC call as a link sees it, the same from either end. Messages are bytes: what they mean is the link's. */
 export interface Wire {
