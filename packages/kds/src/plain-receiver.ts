@@ -1,7 +1,7 @@
 import { deltasWaitingMax } from './constants.js'
 import type { Refused } from './messages.js'
 import type { PlainRequest, PlainResponse } from './plain.js'
-import { invariant, type Step, then, withEntry } from './step.js'
+import { andThen, invariant, type Step, withEntry } from './step.js'
 import type { Applied, Batch, StoreAnswer, StoreOp } from './sync-store.js'
 
 export type PlainReceiverEvent =
@@ -111,7 +111,7 @@ function answerTo({ resourceType, nonce }: PlainResponse, { refused }: Applied):
 }
 
 function work(step: PlainReceiverStep, nowMs: number): PlainReceiverStep {
-  return then(step, (s) => {
+  return andThen(step, (s) => {
     const [response, ...inbox] = s.inbox
     if (s.phase !== 'receiving' || s.busy !== undefined || response === undefined) return [s, []]
     return [

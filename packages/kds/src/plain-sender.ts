@@ -8,7 +8,7 @@ import {
   type PlainSenderStep,
   plainViolated,
 } from './plain-sender-state.js'
-import { invariant, then, withEntry } from './step.js'
+import { andThen, invariant, withEntry } from './step.js'
 import type { StoreAnswer, StoreOp } from './sync-store.js'
 
 /**
@@ -38,7 +38,7 @@ export function stepPlainSender(s: PlainSenderState, e: PlainSenderEvent): Plain
     case 'advanced':
       return work({ ...s, logGrew: true })
     case 'stored':
-      return then(stored(s, e.answer), work)
+      return andThen(stored(s, e.answer), work)
     case 'tick':
       return work({ ...due(s, e.nowMs), logGrew: true })
   }
@@ -69,7 +69,7 @@ function answered(
   if (e.type === 'ack') return work(reached(cleared(landed, resourceType, flight.versions)))
   const keys = [...flight.versions.keys()]
   const report = { type: 'refusedByPlainPeer', resourceType, keys, reason: e.message } as const
-  return then([reached(doubted(landed, resourceType, flight.versions, nowMs)), [report]], work)
+  return andThen([reached(doubted(landed, resourceType, flight.versions, nowMs)), [report]], work)
 }
 
 function stored(s: PlainSenderState, answer: StoreAnswer): PlainSenderStep {
@@ -92,10 +92,10 @@ function stored(s: PlainSenderState, answer: StoreAnswer): PlainSenderStep {
 function work(s: PlainSenderState): PlainSenderStep {
   if (s.phase !== 'sending') return [s, []]
   const sent = s.waiting.reduce<PlainSenderStep>(
-    (step, part) => then(step, (now) => sendPart(now, part)),
+    (step, part) => andThen(step, (now) => sendPart(now, part)),
     [{ ...s, waiting: [] }, []],
   )
-  return then(sent, (now) => {
+  return andThen(sent, (now) => {
     const [next, resourceType, op] = now.busy === undefined ? nextOp(now) : [now]
     if (op === undefined || resourceType === undefined) return [next, []]
     return [{ ...next, busy: { op: op.op, resourceType } }, [{ type: 'store', op }]]

@@ -14,7 +14,7 @@ import {
   type ReceiverState,
   type ReceiverStep,
 } from './receiver-state.js'
-import { invariant, then } from './step.js'
+import { andThen, invariant } from './step.js'
 import type { StoreAnswer, StoreOp } from './sync-store.js'
 
 /**
@@ -37,7 +37,7 @@ import type { StoreAnswer, StoreOp } from './sync-store.js'
 export function stepReceiver(s: ReceiverState, e: ReceiverEvent): ReceiverStep {
   if (s.phase === 'closed') return [s, []]
   const next = decided(s, e)
-  return then(next, (after) => work(after, e.nowMs))
+  return andThen(next, (after) => work(after, e.nowMs))
 }
 
 function decided(s: ReceiverState, e: ReceiverEvent): ReceiverStep {
@@ -171,7 +171,7 @@ function work(s: ReceiverState, nowMs: number): ReceiverStep {
   if (s.busy !== undefined || s.phase === 'closed') return [s, []]
   const [head, ...inbox] = s.inbox
   if (head !== undefined && s.verifyDue === undefined && isStaleRange(s, head.delta))
-    return then(refuseOlder({ ...s, inbox }, head), (after) => work(after, nowMs))
+    return andThen(refuseOlder({ ...s, inbox }, head), (after) => work(after, nowMs))
   const [next, busy, op] = nextOp(s, nowMs)
   return op === undefined ? [next, []] : [{ ...next, busy }, [{ type: 'store', op }]]
 }

@@ -13,7 +13,7 @@ import {
   storeChanged,
   violated,
 } from './sender-state.js'
-import { invariant, then, without } from './step.js'
+import { andThen, invariant, without } from './step.js'
 import type { StandingFacts, StoreAnswer, StoreOp } from './sync-store.js'
 
 /**
@@ -48,9 +48,9 @@ export function stepSender(s: SenderState, e: SenderEvent): SenderStep {
     case 'buckets':
     case 'entries':
     case 'ask':
-      return then(asked(s, e), work)
+      return andThen(asked(s, e), work)
     case 'stored':
-      return then(stored(s, e.answer), work)
+      return andThen(stored(s, e.answer), work)
     case 'tick':
       return work({ ...s, markDue: s.phase === 'live' })
   }
@@ -83,7 +83,7 @@ function flown(s: SenderState, resourceType: string, nonce: string, refused: rea
     return [s, [{ type: 'stale', resourceType, nonce }]]
   }
   const effects: readonly SenderEffect[] = refused.length > 0 ? [{ type: 'refusedByPeer', resourceType, refused }] : []
-  return then([landed({ ...s, flights: without(s.flights, resourceType) }, known), effects], work)
+  return andThen([landed({ ...s, flights: without(s.flights, resourceType) }, known), effects], work)
 }
 
 function stored(s: SenderState, answer: StoreAnswer): SenderStep {
@@ -165,7 +165,12 @@ function work(s: SenderState): SenderStep {
 
 function nextOp(s: SenderState): readonly [SenderState, StoreOp?] {
   if (s.phase === 'closed') return [s]
-  if (s.phase === 'comparing') return [s, { op: 'compare', standing: s.standing }]
+  // The comparison reads the head: what grew before it is in there.
+  if (s.phase === 'comparing')
+    return [
+      { ...s, logGrew: false },
+      { op: 'compare', standing: s.standing },
+    ]
   if (s.ackedDue !== undefined)
     return [
       { ...s, ackedDue: undefined },

@@ -10,7 +10,7 @@ import {
   type SessionState,
   type SessionStep,
 } from './session-state.js'
-import { invariant, then } from './step.js'
+import { andThen, invariant } from './step.js'
 import type { StoreAnswer } from './sync-store.js'
 
 /** Nothing is read or said for a zone before the store has let it in. */
@@ -40,8 +40,8 @@ export function admitted(s: InPhase<'admitting'>, answer: StoreAnswer, nowMs: nu
   const { hello, deadlineMs } = s
   const answering = enter(s, { phase: 'answering', deadlineMs, hello, early: [] })
   const compared = startSender(answering, 'down', hello.down)
-  if (!receives(s)) return then(compared, (now) => answeredIfComplete(now, nowMs))
-  return then(compared, (now) => [
+  if (!receives(s)) return andThen(compared, (now) => answeredIfComplete(now, nowMs))
+  return andThen(compared, (now) => [
     now,
     [
       { type: 'store', channel: 'up', op: { op: 'standing' } },
@@ -89,8 +89,8 @@ export function answeredIfComplete(s: SessionState, nowMs: number): SessionStep 
     said.map((message) => ({ type: 'send', message })),
   ]
   if (!receives(s)) return open
-  return then(
-    then(open, (now) => begunReceiving(now, 'up', hello, up, upInStep, nowMs)),
+  return andThen(
+    andThen(open, (now) => begunReceiving(now, 'up', hello, up, upInStep, nowMs)),
     (now) => begunReceiving(now, 'status', hello, status, statusInStep, nowMs),
   )
 }
@@ -106,5 +106,5 @@ function begunReceiving(
   if (!inStep || standing === undefined) return toReceiver(s, channel, { type: 'present', nowMs })
   const presented = toReceiver(s, channel, { type: 'presented', standing, nowMs })
   const begin = { mode: 'in-step', mark: hello[channel] } as const
-  return then(presented, (now) => toReceiver(now, channel, { type: 'begin', begin, nowMs }))
+  return andThen(presented, (now) => toReceiver(now, channel, { type: 'begin', begin, nowMs }))
 }

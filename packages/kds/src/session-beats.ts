@@ -4,7 +4,7 @@ import { ackedRevision } from './receiver-state.js'
 import { spokenMark } from './sender-state.js'
 import { toReceiver, toSender } from './session-channels.js'
 import { closed, type SessionEffect, type SessionState, type SessionStep } from './session-state.js'
-import { then } from './step.js'
+import { andThen } from './step.js'
 
 export const begunBeating = (s: SessionState, nowMs: number): SessionState => ({
   ...s,
@@ -29,7 +29,10 @@ export function beat(s: SessionState, nowMs: number): SessionStep {
   const beats = { ...ticked.beats, nextAtMs: nowMs + heartbeatMs, sequence: sequence + 1 }
   const said: SessionState = { ...ticked, beats }
   const spoken: SessionStep = [said, [{ type: 'send', message: { type: 'heartbeat', heartbeat: heartbeatOf(said) } }]]
-  return channels.reduce<SessionStep>((step, channel) => then(step, (now) => tickChannel(now, channel, nowMs)), spoken)
+  return channels.reduce<SessionStep>(
+    (step, channel) => andThen(step, (now) => tickChannel(now, channel, nowMs)),
+    spoken,
+  )
 }
 
 function tickChannel(s: SessionState, channel: Channel, nowMs: number): SessionStep {
@@ -61,8 +64,8 @@ export function heardBeat(s: SessionState, heartbeat: Heartbeat, nowMs: number):
   const heard: SessionEffect = { type: 'heard', ackedRevision, faults }
   const main: Channel = s.config.role === 'acceptor' ? 'up' : 'down'
   let step: SessionStep = [s, [heard]]
-  if (mark !== undefined) step = then(step, (now) => toReceiver(now, main, { type: 'mark', mark, nowMs }))
+  if (mark !== undefined) step = andThen(step, (now) => toReceiver(now, main, { type: 'mark', mark, nowMs }))
   if (statusMark !== undefined && s.config.role === 'acceptor')
-    step = then(step, (now) => toReceiver(now, 'status', { type: 'mark', mark: statusMark, nowMs }))
+    step = andThen(step, (now) => toReceiver(now, 'status', { type: 'mark', mark: statusMark, nowMs }))
   return step
 }

@@ -11,7 +11,7 @@ import {
   type SessionStep,
   violated,
 } from './session-state.js'
-import { then } from './step.js'
+import { andThen } from './step.js'
 
 /** Steps the sender of a channel. The channel must be one that we send. */
 export function toSender(s: SessionState, channel: Channel, event: SenderEvent): SessionStep {
@@ -33,7 +33,7 @@ type Inner = SenderEffect | ReceiverEffect
 
 /** Effects of a machine become those of the session, in order; one that ends the session is the last. */
 function performed(s: SessionState, channel: Channel, effects: readonly Inner[]): SessionStep {
-  return effects.reduce<SessionStep>((step, effect) => then(step, (now) => perform(now, channel, effect)), [s, []])
+  return effects.reduce<SessionStep>((step, effect) => andThen(step, (now) => perform(now, channel, effect)), [s, []])
 }
 
 function perform(s: SessionState, channel: Channel, effect: Inner): SessionStep {

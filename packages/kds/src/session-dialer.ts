@@ -10,7 +10,7 @@ import {
   type SessionState,
   type SessionStep,
 } from './session-state.js'
-import { invariant, then } from './step.js'
+import { andThen, invariant } from './step.js'
 import type { StoreAnswer } from './sync-store.js'
 
 /** The peer is one of us: read what the hello has to say of all three channels. */
@@ -34,7 +34,7 @@ export function readAnswer(s: InPhase<'reading'>, channel: Channel, answer: Stor
   const hello: Hello = { hashAlgorithm, typeSet, storeId, state: s.storeState, everInStep, down, up, status, version }
   const waiting = enter(read, { phase: 'awaiting-answer', deadlineMs, hello })
   const said: SessionStep = [waiting, [{ type: 'send', message: { type: 'hello', hello } }]]
-  return then(said, (now) => toReceiver(now, 'down', { type: 'presented', standing: down, nowMs }))
+  return andThen(said, (now) => toReceiver(now, 'down', { type: 'presented', standing: down, nowMs }))
 }
 
 function withAnswer(s: InPhase<'reading'>, channel: Channel, answer: StoreAnswer): InPhase<'reading'> {
@@ -57,9 +57,9 @@ export function answerArrived(s: InPhase<'awaiting-answer'>, answer: Answer, now
     answer.upCursor === undefined ? [] : [{ type: 'peerStands', channel: 'up', cursor: answer.upCursor }]
   let step: SessionStep = [begunBeating(enter(s, { phase: 'open' }), nowMs), [met, ...stands]]
   const { down } = answer
-  if (down !== undefined) step = then(step, (now) => toReceiver(now, 'down', { type: 'begin', begin: down, nowMs }))
-  if (answer.upInStep) step = then(step, (now) => provenUnlessClosed(now, 'up', hello))
-  if (answer.statusInStep) step = then(step, (now) => provenUnlessClosed(now, 'status', hello))
+  if (down !== undefined) step = andThen(step, (now) => toReceiver(now, 'down', { type: 'begin', begin: down, nowMs }))
+  if (answer.upInStep) step = andThen(step, (now) => provenUnlessClosed(now, 'up', hello))
+  if (answer.statusInStep) step = andThen(step, (now) => provenUnlessClosed(now, 'status', hello))
   return step
 }
 

@@ -18,7 +18,7 @@ import {
   type SessionStep,
   violated,
 } from './session-state.js'
-import { then } from './step.js'
+import { andThen } from './step.js'
 import type { StoreAnswer } from './sync-store.js'
 
 type Plain = InPhase<'plain'>
@@ -34,14 +34,14 @@ export function goPlain(
     enter(s, { phase: 'plain', sender: newPlainSender, receiver }),
     [{ type: 'wentPlain', reason }],
   ]
-  return then(plain, (now) => storeMayBeShown(now, nowMs))
+  return andThen(plain, (now) => storeMayBeShown(now, nowMs))
 }
 
 /** Nothing is sent from a store that is not ready, and one that was never initialised takes nothing either. */
 export function storeMayBeShown(s: SessionState, nowMs: number): SessionStep {
   if (s.phase !== 'plain' || s.storeState === 'uninitialised') return [s, []]
   const opened = plainReceive(s, { type: 'open', nowMs })
-  return s.storeState === 'ready' ? then(opened, (now) => plainSend(now, { type: 'ready', nowMs })) : opened
+  return s.storeState === 'ready' ? andThen(opened, (now) => plainSend(now, { type: 'ready', nowMs })) : opened
 }
 
 export function plainMessage(s: Plain, message: PlainMessage, nowMs: number): SessionStep {
@@ -76,7 +76,7 @@ export function plainReceive(s: SessionState, event: PlainReceiverEvent): Sessio
 type Inner = PlainSenderEffect | PlainReceiverEffect
 
 const performed = (s: SessionState, channel: Channel, effects: readonly Inner[]): SessionStep =>
-  effects.reduce<SessionStep>((step, effect) => then(step, (now) => perform(now, channel, effect)), [s, []])
+  effects.reduce<SessionStep>((step, effect) => andThen(step, (now) => perform(now, channel, effect)), [s, []])
 
 function perform(s: SessionState, channel: Channel, effect: Inner): SessionStep {
   if (s.phase === 'closed') return [s, []]

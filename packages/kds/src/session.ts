@@ -1,4 +1,4 @@
-import { handshakeTimeoutMs, headersTimeoutMs } from './constants.js'
+import { handshakeTimeoutMs, headersTimeoutMs, heartbeatMs } from './constants.js'
 import { type Channel, channels, type SessionMessage, type StoreState } from './messages.js'
 import { admitted, answeredIfComplete, answeringRead, helloArrived } from './session-acceptor.js'
 import { beat, heardBeat, sawLife } from './session-beats.js'
@@ -14,7 +14,7 @@ import {
   type SessionStep,
   violated,
 } from './session-state.js'
-import { then } from './step.js'
+import { andThen } from './step.js'
 import type { StoreAnswer } from './sync-store.js'
 
 /**
@@ -46,7 +46,7 @@ export function stepSession(s: SessionState, e: SessionEvent): SessionStep {
       if (s.phase === 'plain') return plainMessage(s, e.message, e.nowMs)
       // It gave up waiting for our headers, and takes us for a Kuma.
       if (s.phase !== 'awaiting-hello') return violated(s, `spoke plain KDS (${e.message.type}) in phase ${s.phase}`)
-      return then(goPlain(s, 'peer-speaks-plain', e.nowMs), (now) =>
+      return andThen(goPlain(s, 'peer-speaks-plain', e.nowMs), (now) =>
         now.phase === 'plain' ? plainMessage(now, e.message, e.nowMs) : [now, []],
       )
     case 'stored':
@@ -139,7 +139,7 @@ function stored(s: SessionState, channel: Channel, answer: StoreAnswer, nowMs: n
       return admitted(s, answer, nowMs)
     case 'answering':
       if (channel !== 'down') return answeringRead(s, channel, answer, nowMs)
-      return then(answeredBy(s, channel, { type: 'stored', answer, nowMs }), (now) => answeredIfComplete(now, nowMs))
+      return andThen(answeredBy(s, channel, { type: 'stored', answer, nowMs }), (now) => answeredIfComplete(now, nowMs))
     case 'plain':
       return plainStored(s, channel, answer, nowMs)
     case 'awaiting-answer':
@@ -164,13 +164,13 @@ function storeStateChanged(s: SessionState, state: StoreState, nowMs: number): S
   if (s.phase === 'plain') return storeMayBeShown(ready, nowMs)
   if (s.phase !== 'open' && s.phase !== 'awaiting-answer') return notYetOpen(ready, s.held)
   const begun = channels.reduce<SessionStep>(
-    (step, channel) => then(step, (now) => releaseStart(now, channel, s.held)),
+    (step, channel) => andThen(step, (now) => releaseStart(now, channel, s.held)),
     [ready, []],
   )
   // What was never initialised has not begun to receive.
   if (s.storeState !== 'uninitialised' || s.config.role !== 'acceptor') return begun
-  return then(
-    then(begun, (now) => toReceiver(now, 'up', { type: 'present', nowMs })),
+  return andThen(
+    andThen(begun, (now) => toReceiver(now, 'up', { type: 'present', nowMs })),
     (now) => toReceiver(now, 'status', { type: 'present', nowMs }),
   )
 }
@@ -217,7 +217,8 @@ function ticked(s: SessionState, nowMs: number): SessionStep {
     case 'open':
       return beat(s, nowMs)
     case 'plain':
-      return plainSend(s, { type: 'tick', nowMs })
+      if (nowMs < s.beats.nextAtMs) return [s, []]
+      return plainSend({ ...s, beats: { ...s.beats, nextAtMs: nowMs + heartbeatMs } }, { type: 'tick', nowMs })
     case 'new':
     case 'closed':
       return [s, []]

@@ -2,7 +2,7 @@
 export type Step<State, Effect> = readonly [state: State, effects: readonly Effect[]]
 
 /** Runs `next` on the state of a step and appends its effects. */
-export function then<S, T, E>([state, effects]: Step<S, E>, next: (state: S) => Step<T, E>): Step<T, E> {
+export function andThen<S, T, E>([state, effects]: Step<S, E>, next: (state: S) => Step<T, E>): Step<T, E> {
   const [after, more] = next(state)
   return [after, more.length === 0 ? effects : [...effects, ...more]]
 }
