@@ -8,6 +8,8 @@ export const isIpv6 = (text: string): boolean => ipaddr.IPv6.isValid(text) && !t
 export const isUnspecified = (text: string): boolean =>
   isIp(text) && ['0.0.0.0', '::'].includes(ipaddr.parse(text).toString())
 
+export const isLoopback = (text: string): boolean => isIp(text) && ipaddr.parse(text).range() === 'loopback'
+
 const dnsLabel = /^[a-zA-Z0-9_][a-zA-Z0-9_-]{0,62}$/
 
 /** A DNS name as Kuma takes it: underscores are fine, and so is a dot at the end. */

@@ -10,7 +10,7 @@ import {
   Dataplane_Networking_Listener_Type as ListenerType,
 } from '@holdfast/proto'
 import { listenerEgressLabel, listenerIngressLabel, proxyTypeLabel } from '../labels.js'
-import { isDnsName, isIp, isUnspecified } from './addresses.js'
+import { isDnsName, isIp, isLoopback, isUnspecified } from './addresses.js'
 import { type Finding, refused } from './finding.js'
 import { isKnownProtocol, isPort, protocols } from './ports.js'
 import { protoKind } from './proto-kind.js'
@@ -50,9 +50,11 @@ function* findings({ networking }: Dataplane): Iterable<Finding> {
   yield* listenerFindings(networking)
   yield* reachableFindings(networking)
   if (admin !== undefined) {
-    if (inbound.some(({ port }) => port === admin.port))
+    // The admin listener is bound to the loopback address, so only what is bound there too can be in its way.
+    const isInItsWay = (bound: string, port: number): boolean => isLoopback(bound) && port === admin.port
+    if (inbound.some((each) => isInItsWay(each.address || address, each.port)))
       yield refused('networking.admin.port', 'must differ from inbound')
-    if (outbound.some(({ port }) => port === admin.port))
+    if (outbound.some((each) => isInItsWay(each.address || '127.0.0.1', each.port)))
       yield refused('networking.admin.port', 'must differ from outbound')
   }
 }

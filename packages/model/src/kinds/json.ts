@@ -23,9 +23,15 @@ export function parseJson(text: string): JsonResult {
     // Go's words for the commonest mistake, which clients know.
     return {
       outcome: 'unreadable',
-      reason: /^Unexpected end|^Unterminated/.test(reason) ? 'unexpected end of JSON input' : reason,
+      reason: isAtEnd(reason, text) ? 'unexpected end of JSON input' : reason,
     }
   }
+}
+
+/** Platforms name this mistake in many ways; what they have in common is the position. */
+function isAtEnd(reason: string, text: string): boolean {
+  const position = /at position (\d+)/.exec(reason)?.[1]
+  return /^Unexpected end|^Unterminated/.test(reason) || (position !== undefined && Number(position) >= text.length)
 }
 
 /** Without recursion, for this is what makes recursion safe. */

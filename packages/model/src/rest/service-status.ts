@@ -1,0 +1,49 @@
+import { fieldOf, type Json, type JsonObject } from '../kinds/json.js'
+import { readJsonSpec } from '../kinds/json-kind.js'
+import type { TypeDescriptor } from '../type-table.js'
+
+/** What the control plane that is asked knows of a service by itself; the rest of a status is its origin's. */
+export interface ServiceStatus {
+  /** Canonical text, IPv4 before IPv6. */
+  readonly vips: readonly string[]
+  readonly addresses: readonly Json[]
+  readonly hostnameGenerators: readonly Json[]
+  readonly conditions: readonly Json[]
+}
+
+const keyOrder = [
+  'vip',
+  'addresses',
+  'vips',
+  'tls',
+  'meshServices',
+  'hostnameGenerators',
+  'dataplaneProxies',
+  'conditions',
+]
+
+/**
+ * Status of a service as the API shows it: what its origin says (`stored`, JSON) with our own VIPs and names over it,
+ * keys in Kuma's order. A MeshExternalService has one `vip`, the others a list of `vips`; a second address of the
+ * former stands in `vips` as well.
+ */
+export function serviceStatus(type: TypeDescriptor, stored: Uint8Array | undefined, own: ServiceStatus): JsonObject {
+  const base = readJsonSpec(stored ?? Buffer.from(type.emptyStatus)) ?? {}
+  const list = own.vips.map((ip) => ({ ip }))
+  const isExternal = type.name === 'MeshExternalService'
+  const merged: JsonObject = {
+    ...base,
+    ...(isExternal ? { vip: list[0] ?? {} } : {}),
+    addresses: own.addresses,
+    vips: isExternal && list.length < 2 ? [] : list,
+    hostnameGenerators: own.hostnameGenerators,
+    ...(own.conditions.length === 0 ? {} : { conditions: own.conditions }),
+  }
+  const keys = [...keyOrder, ...Object.keys(merged).filter((key) => !keyOrder.includes(key))]
+  return Object.fromEntries(
+    keys.flatMap((key): [string, Json][] => {
+      const value = fieldOf(merged, key)
+      return value === undefined || (Array.isArray(value) && value.length === 0) ? [] : [[key, value]]
+    }),
+  )
+}
