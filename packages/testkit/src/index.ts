@@ -1,1 +1,8 @@
 export { freshDatabase, type TestDatabase } from '@holdfast/store/testing'
+export { type FakeKumaGlobal, type FakeKumaGlobalOptions, startFakeKumaGlobal } from './fake-kuma/global.js'
+export type { KumaFault, KumaObjects } from './fake-kuma/objects.js'
+export type { Sent, Verdict } from './fake-kuma/provider.js'
+export { type FakeKumaEnd, type FakeKumaZone, type FakeKumaZoneOptions, startFakeKumaZone } from './fake-kuma/zone.js'
+export { createLevel, type Level } from './level.js'
+export type { LinkShape } from './tcp-flow.js'
+export { startTcpProxy, type TcpProxy, type TcpProxyCounts, type TcpProxyOptions } from './tcp-proxy.js'
