@@ -1,6 +1,7 @@
 export * from './bytes.js'
 export * from './content.js'
 export * from './digest.js'
+export * from './hostnames/index.js'
 export * from './kinds/index.js'
 export * from './labels.js'
 export * from './name-rules.js'
