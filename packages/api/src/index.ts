@@ -1,1 +1,13 @@
-export {}
+export { createApi } from './create-api.js'
+export {
+  type Actor,
+  type ApiLimits,
+  type ApiOptions,
+  type Authenticate,
+  type Caller,
+  defaultLimits,
+  type Mode,
+  type ServerInfo,
+} from './options.js'
+export { type ChannelSync, noSync, type PeerSync, type SyncView } from './sync/sync-view.js'
+export { createAnswerer } from './vips/questions.js'

@@ -1,0 +1,135 @@
+import { problemOf } from '@holdfast/model'
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { drain } from './http/drain.js'
+import { ApiError, errorBody, httpStatus, titles } from './http/errors.js'
+import { acceptsJson, isJson } from './http/media-types.js'
+import { sendJson, sendText } from './http/replies.js'
+import type { Answer, ApiRequest, Route } from './http/route.js'
+import { RouteIndex } from './http/route-index.js'
+import { type Actor, type ApiContext, type ApiOptions, contextOf } from './options.js'
+import { routesOf } from './routes/all.js'
+
+const hasBody = (method: string): boolean => method === 'PUT' || method === 'POST'
+
+/**
+ * The HTTP API of either role: Kuma's paths and JSON for the types of the table, and Holdfast's own under
+ * `/_holdfast/`. Not listening yet; the caller listens and closes. Closing answers what is under way and lets idle
+ * connections go.
+ */
+export function createApi(options: ApiOptions): FastifyInstance {
+  const context = contextOf(options)
+  const app = Fastify({
+    logger: false,
+    exposeHeadRoutes: false,
+    forceCloseConnections: 'idle',
+    bodyLimit: context.limits.bodyBytes,
+    requestTimeout: 30_000,
+    keepAliveTimeout: 120_000,
+    // A name may have 253 characters; longer ones are refused with a reason by the handlers.
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 2_000 },
+  })
+  // Every body comes in as text: whether its media type is right is decided after whether the type may be written.
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body))
+
+  const index = new RouteIndex()
+  for (const route of routesOf(context)) {
+    index.add(route.method, route.path)
+    mount(app, context, route)
+  }
+
+  app.setNotFoundHandler((request, reply) => {
+    const methods = index.methodsOf(pathOf(request))
+    return methods.length === 0
+      ? sendText(reply, 404, '404: Page Not Found')
+      : sendText(reply.header('allow', methods.join(', ')), 405, '405: Method Not Allowed')
+  })
+  app.setErrorHandler((error, request, reply) => fail(context, request, reply, error, titles.badRequest))
+  return app
+}
+
+function mount(app: FastifyInstance, context: ApiContext, route: Route): void {
+  const bodyMaxBytes = route.bodyMaxBytes ?? context.limits.bodyBytes
+  const actors = new WeakMap<FastifyRequest, Actor>()
+  app.route({
+    method: route.method,
+    url: route.path,
+    bodyLimit: bodyMaxBytes,
+    errorHandler: (error, request, reply) =>
+      fail(context, request, reply, asTooLarge(error, request, route, bodyMaxBytes), route.title),
+    onRequest: async (request, reply) => {
+      if (!acceptsJson(request.headers.accept))
+        return sendText(reply, 406, '406: Not Acceptable\n\nAvailable representations: application/json')
+      if (route.open !== true) actors.set(request, await context.authenticate(callerOf(request)))
+      if (route.refused !== undefined) throw new ApiError('readOnly', titles.readOnly, route.refused)
+      if (hasBody(route.method) && !isJson(request.headers['content-type']))
+        return sendText(reply, 415, '415: Unsupported Media Type')
+      if (Number(request.headers['content-length'] ?? 0) > bodyMaxBytes) {
+        await drain(request.raw)
+        throw tooLarge(request, route, bodyMaxBytes)
+      }
+    },
+    handler: async (request, reply) => {
+      const actor = actors.get(request) ?? { name: '', groups: [], admin: false }
+      const answer: Answer = await route.handle(apiRequest(request, reply, actor, hasBody(route.method)))
+      return sendJson(reply, answer.status, answer.body)
+    },
+  })
+}
+
+function apiRequest(request: FastifyRequest, reply: FastifyReply, actor: Actor, withBody: boolean): ApiRequest {
+  const gone = new AbortController()
+  reply.raw.once('close', () => {
+    if (!reply.raw.writableFinished) gone.abort(new Error('the client went away'))
+  })
+  return {
+    actor,
+    params: request.params as Readonly<Record<string, string>>,
+    query: new URL(request.raw.url ?? '/', 'http://localhost').searchParams,
+    baseUrl: `${request.protocol}://${request.headers.host ?? 'localhost'}`,
+    path: pathOf(request),
+    userAgent: request.headers['user-agent'] ?? '',
+    body: withBody ? ((request.body as string | undefined) ?? '') : undefined,
+    signal: gone.signal,
+  }
+}
+
+const pathOf = (request: FastifyRequest): string => (request.raw.url ?? '/').split('?')[0] ?? '/'
+
+const callerOf = (request: FastifyRequest) => ({
+  remoteAddress: request.ip,
+  headers: request.headers,
+  method: request.method,
+  path: pathOf(request),
+})
+
+/** Fastify notices the limit itself where a body comes in chunks of unknown length. */
+const asTooLarge = (error: unknown, request: FastifyRequest, route: Route, limitBytes: number): unknown =>
+  (error as { code?: unknown }).code === 'FST_ERR_CTP_BODY_TOO_LARGE' ? tooLarge(request, route, limitBytes) : error
+
+function tooLarge(request: FastifyRequest, route: Route, limitBytes: number): ApiError {
+  const length = request.headers['content-length']
+  const size = length === undefined ? `more than ${limitBytes}` : length
+  const what = route.type === undefined ? `${route.method} ${route.path}` : `the ${route.type.name}`
+  return new ApiError(
+    'tooLarge',
+    titles.tooLarge,
+    `the body of ${what} has ${size} bytes, and at most ${limitBytes} are accepted; send less at a time`,
+  )
+}
+
+function fail(context: ApiContext, request: FastifyRequest, reply: FastifyReply, error: unknown, title: string) {
+  const problem = problemOf(frameworkProblem(error))
+  const status = httpStatus[problem.kind]
+  if (status >= 500)
+    context.log.error({ err: problem.cause ?? problem, method: request.method, url: request.url, status }, title)
+  return sendJson(reply, status, errorBody(problem, title))
+}
+
+/** What the framework itself refuses (a malformed URL, a body cut short) is the client's doing. */
+function frameworkProblem(error: unknown): unknown {
+  const { code, statusCode, message } = error as { code?: unknown; statusCode?: unknown; message?: unknown }
+  const theirs =
+    typeof code === 'string' && code.startsWith('FST_') && typeof statusCode === 'number' && statusCode < 500
+  return theirs ? new ApiError('invalid', titles.badRequest, String(message)) : error
+}

@@ -1,0 +1,48 @@
+import type { TypeDescriptor } from '@holdfast/model'
+import type { Actor } from '../options.js'
+
+/** A request as a handler sees it: free of the HTTP framework. */
+export interface ApiRequest {
+  readonly actor: Actor
+  /** Path parameters, decoded. */
+  readonly params: Readonly<Record<string, string>>
+  readonly query: URLSearchParams
+  /** Scheme and authority by which the client reached us, for absolute links. */
+  readonly baseUrl: string
+  /** Path without the query, as it was sent. */
+  readonly path: string
+  readonly userAgent: string
+  /** As it came; undefined for verbs without a body. */
+  readonly body: string | undefined
+  /** Aborts when the client goes away. */
+  readonly signal: AbortSignal
+}
+
+export interface Answer {
+  readonly status: number
+  readonly body: unknown
+}
+
+export interface Route {
+  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE'
+  /** With `:name` for parameters. */
+  readonly path: string
+  /** Title of errors that bring none of their own. */
+  readonly title: string
+  /** The type that the body is of, or that the path speaks of. */
+  readonly type?: TypeDescriptor | undefined
+  /** Why nobody may do this here; told before anything else is looked at. */
+  readonly refused?: string | undefined
+  readonly bodyMaxBytes?: number | undefined
+  /** Reachable without saying who one is. */
+  readonly open?: boolean | undefined
+  handle(request: ApiRequest): Promise<Answer>
+}
+
+export const ok = (body: unknown): Answer => ({ status: 200, body })
+
+/** A path parameter that the route's pattern names. */
+export const param = (request: ApiRequest, name: string): string => request.params[name] ?? ''
+
+/** `/meshes/:mesh/dataplanes` as Kuma writes it in messages: `/meshes/{mesh}/dataplanes`. */
+export const templateOf = (path: string): string => path.replace(/:([A-Za-z]+)/g, '{$1}')

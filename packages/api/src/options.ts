@@ -1,0 +1,93 @@
+import type { ControlPlaneStore } from '@holdfast/store'
+import type { Logger } from 'pino'
+import type { SyncView } from './sync/sync-view.js'
+
+/** Decides what may be written here. A zone without a global is `standalone`. */
+export type Mode = 'global' | 'federated' | 'standalone'
+
+/** What `GET /` tells. kumactl refuses another product than Kuma unless the version contains `preview`. */
+export interface ServerInfo {
+  readonly product: string
+  readonly version: string
+  readonly basedOnKuma?: string | undefined
+  readonly hostname: string
+  readonly instanceId: string
+}
+
+export interface ApiLimits {
+  /** Largest body of a request for one resource. */
+  readonly bodyBytes: number
+  /** Largest body of `POST /_apply`. */
+  readonly bulkBodyBytes: number
+  /** Most objects in one `POST /_apply`. */
+  readonly bulkObjectMax: number
+  /** How long a zone may take over one question. */
+  readonly zoneAnswerTimeoutMs: number
+}
+
+/** A mebibyte for one resource is ten times the largest seen; 10,000 services are about 8 MiB of JSON. */
+export const defaultLimits: ApiLimits = {
+  bodyBytes: 1 << 20,
+  bulkBodyBytes: 64 << 20,
+  bulkObjectMax: 10_000,
+  zoneAnswerTimeoutMs: 10_000,
+}
+
+/** What a request tells about who sent it. */
+export interface Caller {
+  readonly remoteAddress: string
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
+  readonly method: string
+  readonly path: string
+}
+
+/** Who is asking: `name` stands in the audit log. */
+export interface Actor {
+  readonly name: string
+  readonly groups: readonly string[]
+  /** May read and write secrets. */
+  readonly admin: boolean
+}
+
+/** Throws a Problem `forbidden` for someone who may not ask at all. */
+export type Authenticate = (caller: Caller) => Actor | Promise<Actor>
+
+export interface ApiOptions {
+  readonly store: ControlPlaneStore
+  readonly mode: Mode
+  /** '' at global. */
+  readonly zoneName: string
+  readonly server: ServerInfo
+  /** A federated zone reports its global's. Absent: the identity of this store. */
+  readonly clusterId?: (() => string | undefined | Promise<string | undefined>) | undefined
+  readonly sync: SyncView
+  /** The effective configuration; what looks like a secret is masked before it is shown. */
+  readonly config: () => Readonly<Record<string, unknown>>
+  readonly limits?: Partial<ApiLimits> | undefined
+  readonly log: Logger
+  readonly authenticate?: Authenticate | undefined
+  readonly nowMs: () => number
+}
+
+/** The options as routes see them: nothing is left open. */
+export interface ApiContext extends Omit<ApiOptions, 'limits' | 'clusterId' | 'authenticate'> {
+  readonly limits: ApiLimits
+  readonly clusterId: () => Promise<string>
+  readonly authenticate: Authenticate
+}
+
+/** Until there is authentication a control plane listens on loopback only, so whoever reaches it is its operator. */
+const localAdmin: Authenticate = () => ({
+  name: 'mesh-system:admin',
+  groups: ['mesh-system:admin', 'mesh-system:authenticated'],
+  admin: true,
+})
+
+export function contextOf(options: ApiOptions): ApiContext {
+  return {
+    ...options,
+    limits: { ...defaultLimits, ...options.limits },
+    clusterId: async () => (await options.clusterId?.()) ?? (await options.store.status()).identity.storeId,
+    authenticate: options.authenticate ?? localAdmin,
+  }
+}

@@ -1,0 +1,50 @@
+import { type JsonObject, namespaceLabel, type TypeDescriptor } from '@holdfast/model'
+import { ApiError, titles } from '../http/errors.js'
+
+const systemNamespace = 'kuma-system'
+const metadataKeys = new Set([
+  'type',
+  'mesh',
+  'name',
+  'creationTime',
+  'modificationTime',
+  'labels',
+  'kri',
+  'snis',
+  'status',
+])
+
+/** Whether an item is asked for as a Kubernetes object. Throws 400 for a format that there is not. */
+export function wantsKubernetes(query: URLSearchParams): boolean {
+  const format = query.get('format') ?? 'universal'
+  if (format === 'k8s' || format === 'kubernetes') return true
+  if (format === 'universal') return false
+  throw new ApiError('invalid', titles.get, 'Resource is not valid', [
+    { path: '', message: '"format" must be one of ["k8s", "kubernetes", "universal"]' },
+  ])
+}
+
+/** A resource as it would stand in a Kubernetes cluster. `namespace`: '' for the one that its labels say. */
+export function kubernetesObject(type: TypeDescriptor, item: JsonObject, namespace: string): JsonObject {
+  const { name = '', mesh, creationTime = '', labels } = item
+  const own = isObject(labels) ? labels[namespaceLabel] : undefined
+  const isNamespaced = type.scope === 'mesh' || type.style === 'B'
+  const spec =
+    type.style === 'B'
+      ? (item.spec ?? {})
+      : Object.fromEntries(Object.entries(item).filter(([key]) => !metadataKeys.has(key)))
+  return {
+    kind: type.name,
+    apiVersion: 'kuma.io/v1alpha1',
+    ...(type.style === 'A' && mesh !== undefined ? { mesh } : {}),
+    metadata: {
+      name,
+      ...(isNamespaced ? { namespace: namespace || own || systemNamespace } : {}),
+      creationTimestamp: creationTime,
+      ...(labels === undefined ? {} : { labels }),
+    },
+    spec,
+  }
+}
+
+const isObject = (value: unknown): value is JsonObject => typeof value === 'object' && value !== null

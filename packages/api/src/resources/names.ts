@@ -1,0 +1,100 @@
+import {
+  allTypes,
+  assignHostnames,
+  type Hostname,
+  type HostnameGenerator,
+  hostnameGeneratorOf,
+  hostnamesOf,
+  type ServiceHostnames,
+  typeOf,
+  type Viewer,
+  wantsVip,
+} from '@holdfast/model'
+import type { ControlPlaneStore, Row } from '@holdfast/store'
+
+export type ServiceNames = ServiceHostnames
+
+/** Nobody's zone: global owns no zone's services, and a template that needs a zone has none to name there. */
+const noZone = '*'
+
+interface Snapshot {
+  readonly generators: readonly HostnameGenerator[]
+  readonly names: ReadonlyMap<string, ServiceNames>
+}
+
+/**
+ * The hostnames of all services as this control plane sees them, computed from the HostnameGenerators in its store and
+ * kept until the store's revision moves: who holds a name depends on every service of its kind. Global shows the names
+ * that a service has in all zones but its own.
+ */
+export class Names {
+  readonly #store: ControlPlaneStore
+  readonly #viewer: Viewer
+  #kept: { readonly revision: string; readonly snapshot: Promise<Snapshot> } | undefined
+
+  constructor(store: ControlPlaneStore, viewer: Viewer) {
+    this.#store = store
+    this.#viewer = viewer
+  }
+
+  /** What each of some rows is called; undefined for what is no service or has no VIP to be reached at. */
+  async of(rows: readonly Row[]): Promise<(row: Row) => ServiceNames | undefined> {
+    if (!rows.some((row) => typeOf(row.type).vipKind)) return () => undefined
+    const { names } = await this.#snapshot()
+    return (row) => names.get(keyText(row))
+  }
+
+  /** Every name under which a service can be known, its own zone's included. */
+  async everyHostname(row: Row): Promise<readonly Hostname[]> {
+    return hostnamesOf(row, (await this.#snapshot()).generators, this.#viewer)
+  }
+
+  async #snapshot(): Promise<Snapshot> {
+    const { epoch, revision, tag } = (await this.#store.status()).head
+    const now = `${epoch} ${revision} ${tag}`
+    if (this.#kept?.revision !== now) {
+      const kept = { revision: now, snapshot: this.#compute() }
+      this.#kept = kept
+      // A failed reading is told to those who wait for it, and tried again by the next.
+      kept.snapshot.catch(() => {
+        if (this.#kept === kept) this.#kept = undefined
+      })
+    }
+    return this.#kept.snapshot
+  }
+
+  async #compute(): Promise<Snapshot> {
+    const generators = (await allRows(this.#store, 'HostnameGenerator')).flatMap(
+      (row) => hostnameGeneratorOf(row, row.createdAtMs) ?? [],
+    )
+    const selected = allTypes.filter((type) => type.vipKind && generators.some(({ selects }) => selects === type.name))
+    const services: Row[] = []
+    for (const type of selected)
+      services.push(...(await allRows(this.#store, type.name)).filter((row) => isNameable(row)))
+    const { role } = this.#viewer
+    // A zone's own generators name what is in that zone, and for that zone only.
+    const zones = role === 'global' ? generators.filter(({ origin }) => origin === '') : generators
+    const assigned = assignHostnames(services, zones, this.#viewer.role === 'global' ? noZone : this.#viewer.zone)
+    return {
+      generators,
+      names: new Map([...assigned].map(([service, names]) => [keyText(service), names])),
+    }
+  }
+}
+
+/** No service is named without its VIP; a headless one has none by its own wish. */
+const isNameable = (row: Row): boolean => row.vips !== undefined || !wantsVip(typeOf(row.type), row.labels)
+
+const keyText = ({ type, mesh, name }: Row): string => `${type}\u0000${mesh}\u0000${name}`
+
+const pageSize = 1000
+
+/** Every living row of a type, page by page. */
+export async function allRows(store: ControlPlaneStore, type: string): Promise<readonly Row[]> {
+  const rows: Row[] = []
+  for (let offset = 0; ; offset += pageSize) {
+    const { total, items } = await store.read.list({ type, offset, limit: pageSize })
+    rows.push(...items)
+    if (items.length === 0 || offset + pageSize >= total) return rows
+  }
+}

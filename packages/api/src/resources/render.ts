@@ -1,0 +1,78 @@
+import {
+  type JsonObject,
+  serviceStatus,
+  shownLabels,
+  type TypeDescriptor,
+  toRest,
+  typeOf,
+  type Viewer,
+  wantsVip,
+} from '@holdfast/model'
+import type { Row } from '@holdfast/store'
+import type { Mode } from '../options.js'
+import type { ServiceNames } from './names.js'
+
+/** From where a resource is looked at: labels tell whose it is. */
+export const viewerOf = (mode: Mode, zone: string): Viewer =>
+  mode === 'global' ? { role: 'global' } : { role: 'zone', zone }
+
+/** What a row is called by its own clocks and names; the same for lists and single resources. */
+export function renderRow(row: Row, viewer: Viewer, names: ServiceNames | undefined): JsonObject {
+  const type = typeOf(row.type)
+  return toRest(row, {
+    viewer,
+    creationTime: timeText(row.createdAtMs),
+    modificationTime: timeText(row.modifiedAtMs),
+    ...(type.hasStatus ? { status: statusOf(type, row, names) } : {}),
+  })
+}
+
+export const timeText = (ms: number): string => new Date(ms).toISOString()
+
+/**
+ * What the origin says, with the addresses and names that this control plane knows over it. A service without a VIP is
+ * visible, never named, and says why.
+ */
+function statusOf(type: TypeDescriptor, row: Row, names: ServiceNames | undefined): JsonObject {
+  if (!type.vipKind) return serviceStatus(type, row.status, nothing)
+  const vips = row.vips?.addresses ?? []
+  const named = vips.length > 0 || !wantsVip(type, row.labels) ? names : undefined
+  return serviceStatus(type, row.status, {
+    vips,
+    addresses: named?.addresses ?? [],
+    hostnameGenerators: named?.hostnameGenerators ?? [],
+    conditions: vips.length > 0 ? [] : [noVipCondition(type, row)],
+  })
+}
+
+const nothing = { vips: [], addresses: [], hostnameGenerators: [], conditions: [] }
+
+const noVipCondition = (type: TypeDescriptor, row: Row): JsonObject =>
+  wantsVip(type, row.labels)
+    ? {
+        type: 'VIPAllocated',
+        status: 'False',
+        reason: 'Pending',
+        message: row.pendingReason ?? 'its control plane has not told its address yet',
+      }
+    : {
+        type: 'VIPAllocated',
+        status: 'False',
+        reason: 'Headless',
+        message: 'a headless service is addressed by its instances and gets no virtual IP',
+      }
+
+/** The labels that the API shows of a row, its origin included. */
+export const shownLabelsOf = (row: Row, viewer: Viewer): Readonly<Record<string, string>> =>
+  shownLabels(row, typeOf(row.type), viewer)
+
+/** The addresses in what the API shows of a service, read from that and from nowhere else. */
+export function shownAddresses(rendered: JsonObject): readonly string[] {
+  const status = objectOf(rendered.status)
+  const { vips, vip } = status
+  const list = Array.isArray(vips) ? vips.map((each) => objectOf(each).ip) : [objectOf(vip).ip]
+  return list.filter((ip): ip is string => typeof ip === 'string')
+}
+
+const objectOf = (value: unknown): Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : {}

@@ -1,0 +1,70 @@
+import { isZoneEnabled, type JsonObject, originLabel, type TypeDescriptor } from '@holdfast/model'
+import type { ListQuery, Row } from '@holdfast/store'
+import type { ListRequest } from '../http/list-query.js'
+import type { ApiContext } from '../options.js'
+import { allRows, Names } from './names.js'
+import { renderRow, shownAddresses, shownLabelsOf, viewerOf } from './render.js'
+
+export interface Page {
+  readonly total: number
+  readonly items: readonly Row[]
+}
+
+/** Rows of the store, and how this control plane shows them. */
+export class Resources {
+  readonly #context: ApiContext
+  readonly #viewer: ReturnType<typeof viewerOf>
+  readonly names: Names
+
+  constructor(context: ApiContext) {
+    this.#context = context
+    this.#viewer = viewerOf(context.mode, context.zoneName)
+    this.names = new Names(context.store, this.#viewer)
+  }
+
+  /** Rows as the API shows them, in their order. */
+  async render(rows: readonly Row[]): Promise<readonly JsonObject[]> {
+    const named = await this.names.of(rows)
+    return rows.map((row) => renderRow(row, this.#viewer, named(row)))
+  }
+
+  async renderOne(row: Row): Promise<JsonObject> {
+    const [item = {}] = await this.render([row])
+    return item
+  }
+
+  /** The addresses that the API shows of a service. */
+  shownAddresses = (row: Row): readonly string[] => shownAddresses(renderRow(row, this.#viewer, undefined))
+
+  shownLabels = (row: Row): Readonly<Record<string, string>> => shownLabelsOf(row, this.#viewer)
+
+  /** A page of one type, in one mesh or in all. */
+  async page(type: TypeDescriptor, mesh: string | undefined, list: ListRequest): Promise<Page> {
+    const query: ListQuery = {
+      type: type.name,
+      ...(mesh === undefined ? {} : { mesh }),
+      ...(list.nameContains === undefined ? {} : { nameContains: list.nameContains }),
+      offset: list.offset,
+      limit: list.size,
+    }
+    const { [originLabel]: origin, ...labels } = list.labels
+    if (origin === undefined) return this.#context.store.read.list({ ...query, labels })
+    // Whose a resource is follows from where one looks, and is no stored label: picked here, page by page.
+    const all: Row[] = []
+    for (let offset = 0; ; offset += scanSize) {
+      const { total, items } = await this.#context.store.read.list({ ...query, labels, offset, limit: scanSize })
+      all.push(...items.filter((row) => this.shownLabels(row)[originLabel] === origin))
+      if (items.length === 0 || offset + scanSize >= total) break
+    }
+    return { total: all.length, items: all.slice(list.offset, list.offset + list.size) }
+  }
+
+  /** Zones whose services are kept from the others. */
+  async disabledZones(): Promise<ReadonlySet<string>> {
+    return new Set(
+      (await allRows(this.#context.store, 'Zone')).filter((row) => !isZoneEnabled(row.spec)).map(({ name }) => name),
+    )
+  }
+}
+
+const scanSize = 1000

@@ -1,0 +1,28 @@
+import type { Route } from '../http/route.js'
+import type { ApiContext } from '../options.js'
+import { Resources } from '../resources/service.js'
+import { localClaims } from '../vips/local-claims.js'
+import { applyRoute } from './apply.js'
+import { findRoute } from './find.js'
+import { hostnameRoutes } from './hostnames.js'
+import { resourceRoutes } from './resources.js'
+import { serverRoutes } from './server.js'
+import { syncRoutes } from './sync.js'
+import { vipRoutes } from './vips.js'
+import { zoneRoutes } from './zones.js'
+
+/** The one route table of both roles. */
+export function routesOf(context: ApiContext): readonly Route[] {
+  const resources = new Resources(context)
+  const claims = localClaims(context.store, resources.shownAddresses)
+  return [
+    ...serverRoutes(context),
+    ...resourceRoutes(context, resources),
+    ...hostnameRoutes(context, resources),
+    ...zoneRoutes(context, resources),
+    applyRoute(context),
+    findRoute(context, resources),
+    ...vipRoutes(context, resources, claims),
+    ...syncRoutes(context),
+  ]
+}

@@ -1,0 +1,173 @@
+import {
+  findType,
+  type JsonObject,
+  type ParsedBody,
+  parseBody,
+  type TypeDescriptor,
+  type Violation,
+} from '@holdfast/model'
+import type { LocalOutcome } from '@holdfast/store'
+import { ApiError, badRequest, notValid, titles, underTitle } from '../http/errors.js'
+import { ok, type Route } from '../http/route.js'
+import type { ApiContext } from '../options.js'
+import { checkAccess, readOnlyReason, writerOf } from '../resources/permissions.js'
+import { type PlannedPut, plannedPut } from '../resources/put.js'
+
+interface Wanted {
+  readonly index: number
+  readonly type: TypeDescriptor
+  readonly body: ParsedBody
+  readonly planned: PlannedPut
+}
+
+/**
+ * `POST /_apply`: a list of objects as the API shows them, put in dependency order in one transaction. All or nothing;
+ * every problem of every object is told, as `items[3].spec.ports[0].port`.
+ */
+export function applyRoute(context: ApiContext): Route {
+  const { store, limits } = context
+  return {
+    method: 'POST',
+    path: '/_apply',
+    title: titles.process,
+    bodyMaxBytes: limits.bulkBodyBytes,
+    async handle({ body = '', actor, signal }) {
+      const objects = objectsOf(body, limits.bulkObjectMax)
+      const read = objects.map((object, index) => readObject(context, object, index))
+      for (const { type } of read) if (type !== undefined) checkAccess(type, actor)
+      const wanted = read.flatMap(({ wanted: each }) => (each === undefined ? [] : [each]))
+      const violations = [...read.flatMap((each) => each.violations), ...duplicates(wanted)]
+      if (violations.length > 0) throw refusedBefore(violations, read)
+
+      const ordered = [...wanted].sort((a, b) => a.type.order - b.type.order || a.index - b.index)
+      const outcomes = await store.local
+        .apply({ changes: ordered.map(({ planned }) => planned.change), atomic: true, actor: actor.name }, { signal })
+        .catch((error: unknown) => {
+          throw underTitle(error, titles.process)
+        })
+      const results = ordered.map((each, i) => ({ each, outcome: outcomes[i] }))
+      checkRefused(results)
+      return ok({
+        results: results
+          .sort((a, b) => a.each.index - b.each.index)
+          .map(({ each, outcome }) => resultJson(each, outcome)),
+      })
+    },
+  }
+}
+
+/** A bare array, or an object with `items`, as lists of this API are. */
+function objectsOf(body: string, max: number): readonly unknown[] {
+  let value: unknown
+  try {
+    value = JSON.parse(body)
+  } catch (error) {
+    throw badRequest(`the body is not JSON: ${(error as Error).message}`)
+  }
+  const items = Array.isArray(value) ? value : (value as Readonly<Record<string, unknown>> | null)?.items
+  if (!Array.isArray(items))
+    throw badRequest('the body must be a list of objects, or an object with such a list in "items"')
+  if (items.length > max)
+    throw new ApiError(
+      'tooLarge',
+      titles.tooLarge,
+      `the list has ${items.length} objects, and at most ${max} are accepted at once; send them in parts`,
+    )
+  return items
+}
+
+interface ReadObject {
+  readonly type?: TypeDescriptor
+  readonly wanted?: Wanted
+  readonly readOnly?: string
+  readonly violations: readonly Violation[]
+}
+
+function readObject(context: ApiContext, object: unknown, index: number): ReadObject {
+  const at = `items[${index}]`
+  const name = (object as JsonObject | null)?.type
+  const type = typeof name === 'string' ? findType(name) : undefined
+  if (type === undefined) {
+    const said =
+      name === undefined
+        ? 'is required'
+        : `${JSON.stringify(name)} is not a resource type; see /_resources for those there are`
+    return { violations: [{ path: `${at}.type`, message: said }] }
+  }
+  const readOnly = readOnlyReason(type, context.mode)
+  if (readOnly !== undefined)
+    return { type, readOnly, violations: [{ path: at, message: `${type.name}: ${readOnly.trim()}` }] }
+  const read = parseBody(type, object, { writer: writerOf(context.mode, context.zoneName) })
+  switch (read.outcome) {
+    case 'unreadable':
+      return { type, violations: [{ path: at, message: read.reason }] }
+    case 'invalid':
+      return { type, violations: read.violations.map(({ path, message }) => ({ path: within(at, path), message })) }
+    case 'parsed':
+      return {
+        type,
+        wanted: { index, type, body: read.body, planned: plannedPut(type, read.body, context) },
+        violations: [],
+      }
+  }
+}
+
+const within = (at: string, path: string): string =>
+  path === '' ? at : path.startsWith('[') ? `${at}${path}` : `${at}.${path}`
+
+function duplicates(wanted: readonly Wanted[]): readonly Violation[] {
+  const first = new Map<string, number>()
+  return wanted.flatMap(({ index, type, body }) => {
+    const key = [type.name, body.mesh, body.name].join('\u0000')
+    const before = first.get(key)
+    if (before === undefined) {
+      first.set(key, index)
+      return []
+    }
+    return [{ path: `items[${index}].name`, message: `is the same ${type.name} as items[${before}]; say it once` }]
+  })
+}
+
+/** 405 where nothing but the control plane's role is wrong, for another one would take the same list. */
+const refusedBefore = (violations: readonly Violation[], read: readonly ReadObject[]): ApiError =>
+  read.every((each) => each.violations.length === 0 || each.readOnly !== undefined) &&
+  read.some((each) => each.readOnly !== undefined)
+    ? new ApiError(
+        'readOnly',
+        titles.readOnly,
+        read.find((each) => each.readOnly !== undefined)?.readOnly ?? '',
+        violations,
+      )
+    : notValid(titles.process, violations)
+
+/** What the store refused, each under the place of its object; one kind of refusal keeps its status. */
+function checkRefused(results: readonly { readonly each: Wanted; readonly outcome: LocalOutcome | undefined }[]): void {
+  const refused = results.flatMap(({ each, outcome }) =>
+    outcome?.outcome === 'refused' ? [{ index: each.index, problem: outcome.problem }] : [],
+  )
+  const [first] = refused
+  if (first === undefined) return
+  const violations = refused
+    .sort((a, b) => a.index - b.index)
+    .flatMap(({ index, problem }) =>
+      problem.violations.length === 0
+        ? [{ path: `items[${index}]`, message: problem.message }]
+        : problem.violations.map(({ path, message }) => ({ path: within(`items[${index}]`, path), message })),
+    )
+  const oneKind = refused.every(({ problem }) => problem.kind === first.problem.kind)
+  if (!oneKind || first.problem.kind === 'invalid') throw notValid(titles.process, violations)
+  const { kind, message } = first.problem
+  throw new ApiError(kind, underTitle(first.problem, titles.process).title, message, violations, first.problem.cause)
+}
+
+const resultJson = ({ type, body }: Wanted, outcome: LocalOutcome | undefined) => ({
+  type: type.name,
+  ...(body.mesh === '' ? {} : { mesh: body.mesh }),
+  name: body.name,
+  outcome: outcome?.outcome ?? 'unchanged',
+  ...(outcome !== undefined && 'vips' in outcome && outcome.vips !== undefined ? { vips: outcome.vips.addresses } : {}),
+  ...(outcome !== undefined && 'pendingReason' in outcome && outcome.pendingReason !== undefined
+    ? { pending: outcome.pendingReason }
+    : {}),
+  ...(body.warnings.length === 0 ? {} : { warnings: body.warnings }),
+})

@@ -1,0 +1,65 @@
+import { allTypes, isPluginPolicy, type TypeDescriptor } from '@holdfast/model'
+import { maskSecrets } from '../http/mask.js'
+import { ok, type Route } from '../http/route.js'
+import type { ApiContext } from '../options.js'
+
+/** What the server is: `/`, `/config`, `/_resources`. */
+export function serverRoutes(context: ApiContext): readonly Route[] {
+  const { server, mode, config } = context
+  const title = 'Could not tell about the control plane'
+  return [
+    {
+      method: 'GET',
+      path: '/',
+      title,
+      // kumactl asks without credentials before it knows any.
+      open: true,
+      handle: async () =>
+        ok({
+          ...(server.basedOnKuma === undefined ? {} : { basedOnKuma: server.basedOnKuma }),
+          clusterId: await context.clusterId(),
+          gui: '',
+          hostname: server.hostname,
+          instanceId: server.instanceId,
+          product: server.product,
+          version: server.version,
+        }),
+    },
+    { method: 'GET', path: '/config', title, handle: async () => ok(maskSecrets(config())) },
+    {
+      method: 'GET',
+      path: '/_resources',
+      title,
+      handle: async () =>
+        ok({
+          resources: allTypes
+            .filter((type) => type.path !== undefined && !type.internal)
+            .map((type) => resourceJson(type, mode === 'federated'))
+            .sort((a, b) => (a.name < b.name ? -1 : 1)),
+        }),
+    },
+  ]
+}
+
+/** Keys in alphabetical order, as Kuma has them. On a federated zone it calls every type read-only. */
+const resourceJson = (type: TypeDescriptor, federated: boolean) => ({
+  includeInFederation: type.globalToZones && !type.readOnly,
+  name: type.name,
+  path: type.path,
+  pluralDisplayName: type.displayNamePlural,
+  ...(type.policy === undefined
+    ? {}
+    : {
+        policy: {
+          hasFromTargetRef: type.policy.hasFrom,
+          hasRulesTargetRef: type.policy.hasRules,
+          hasToTargetRef: type.policy.hasTo,
+          isFromAsRules: type.policy.isFromAsRules,
+          isTargetRef: isPluginPolicy(type),
+        },
+      }),
+  readOnly: type.readOnly || federated,
+  scope: type.scope === 'global' ? 'Global' : 'Mesh',
+  shortName: type.shortName,
+  singularDisplayName: type.displayName,
+})

@@ -1,0 +1,45 @@
+import { titles } from '../http/errors.js'
+import { type Answer, type ApiRequest, ok, type Route } from '../http/route.js'
+import type { ApiContext } from '../options.js'
+import { holdJson, peerName, refusedJson, syncJson } from '../sync/sync-json.js'
+import { blockJson } from '../vips/json.js'
+import { limitOf } from '../vips/limit.js'
+
+/** What an operator on call asks: how far everyone is, what was refused or held, who changed what. */
+export function syncRoutes({ store, sync, mode, zoneName, server, nowMs }: ApiContext): readonly Route[] {
+  const get = (path: string, handle: (request: ApiRequest) => Promise<Answer>): Route => ({
+    method: 'GET',
+    path,
+    title: titles.list,
+    handle,
+  })
+  return [
+    get('/_holdfast/status', async () => {
+      const [status, counts, blocks] = await Promise.all([store.status(), store.read.counts(), store.vip.blocks()])
+      return ok({
+        controlPlane: peerName(status.identity.name),
+        mode,
+        zone: mode === 'global' ? null : zoneName,
+        version: server.version,
+        storeId: status.identity.storeId,
+        state: status.state,
+        reasons: status.reasons,
+        head: status.head,
+        counts,
+        blocks: blocks.map(blockJson),
+        peers: sync.peers().map(({ peer, connected }) => ({ peer: peerName(peer), connected })),
+      })
+    }),
+    get('/_holdfast/sync', async () => ok(await syncJson(store, sync, nowMs()))),
+    get('/_holdfast/holds', async () => ok({ items: (await store.read.holds()).map(holdJson) })),
+    get('/_holdfast/refused', async () => ok({ items: (await store.read.refused()).map(refusedJson) })),
+    get('/_holdfast/audit', async ({ query }) =>
+      ok({
+        items: (await store.read.audit(limitOf(query))).map(({ atMs, ...row }) => ({
+          at: new Date(atMs).toISOString(),
+          ...row,
+        })),
+      }),
+    ),
+  ]
+}

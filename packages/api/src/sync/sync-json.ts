@@ -1,0 +1,117 @@
+import type { Cursor } from '@holdfast/kds'
+import type { ControlPlaneStore, CursorRow, HoldRow, RefusedRow, SessionRecord } from '@holdfast/store'
+import type { ChannelSync, PeerSync, SyncView } from './sync-view.js'
+
+const time = (ms: number | undefined): string | null => (ms === undefined ? null : new Date(ms).toISOString())
+const cursorJson = (cursor: Cursor | undefined): Cursor | null => cursor ?? null
+
+export const holdJson = (row: HoldRow) => ({
+  id: row.id,
+  peer: peerName(row.peer),
+  type: row.type,
+  zone: row.origin === '' ? null : row.origin,
+  resources: row.keyCount,
+  state: row.state,
+  since: time(row.sinceMs),
+  reason: row.reason,
+})
+
+export const refusedJson = (row: RefusedRow) => ({
+  peer: peerName(row.peer),
+  type: row.type,
+  mesh: row.mesh,
+  name: row.exportName,
+  zone: row.origin === '' ? null : row.origin,
+  reason: row.reason,
+  remembered: row.remembered ?? null,
+  tries: row.tries,
+  since: time(row.sinceMs),
+  nextTry: time(row.nextTryMs),
+})
+
+/** A peer as people call it: the zone's name, or `global`. */
+export const peerName = (peer: string): string => (peer === '' ? 'global' : peer)
+
+/** How every peer stands, from the sessions of this process and from what the store keeps of peers that are away. */
+export async function syncJson(store: ControlPlaneStore, sync: SyncView, nowMs: number) {
+  const [status, cursors, refused, holds, sessions, zones] = await Promise.all([
+    store.status(),
+    store.read.cursors(),
+    store.read.refused(),
+    store.read.holds(),
+    store.sessions.list(),
+    store.sessions.zones(),
+  ])
+  const live = new Map(sync.peers().map((peer) => [peer.peer, peer]))
+  const names = new Set([
+    ...live.keys(),
+    ...cursors.map(({ peer }) => peer),
+    ...zones.map(({ name }) => name),
+    ...sessions.map(({ peer }) => peer),
+  ])
+  return {
+    controlPlane: peerName(status.identity.name),
+    state: status.state,
+    head: status.head,
+    peers: [...names].sort().map((name) => {
+      const peer = live.get(name)
+      const last = sessions.find((session) => session.peer === name)
+      return {
+        peer: peerName(name),
+        connected: peer?.connected ?? false,
+        sessionId: peer?.sessionId ?? null,
+        kuma: peer?.connected === true && !peer.extension,
+        since: time(peer?.connected === true ? peer.connectedSinceMs : (last?.closedAtMs ?? last?.lastHeartbeatMs)),
+        lastError: peer?.lastError ?? last?.closeReason ?? null,
+        refused: refused.filter((row) => row.peer === name).length,
+        held: holds
+          .filter((row) => row.peer === name && row.state === 'held')
+          .reduce((sum, row) => sum + row.keyCount, 0),
+        payloadBytesSent: peer?.payloadBytesSent ?? null,
+        payloadBytesReceived: peer?.payloadBytesReceived ?? null,
+        ...(peer?.bytesToProven === undefined ? {} : { bytesToProven: peer.bytesToProven }),
+        channels: channelsOf(name, peer, cursors, nowMs),
+      }
+    }),
+  }
+}
+
+function channelsOf(name: string, peer: PeerSync | undefined, cursors: readonly CursorRow[], nowMs: number) {
+  const stored = cursors.filter((row) => row.peer === name)
+  const channels = new Set([
+    ...stored.map(({ channel }) => channel),
+    ...(peer?.channels ?? []).map(({ channel }) => channel),
+  ])
+  return [...channels].sort().map((channel) => {
+    const now: ChannelSync | undefined = peer?.channels.find((each) => each.channel === channel)
+    const row = stored.find((each) => each.channel === channel)
+    const provenAtMs = now?.provenAtMs ?? row?.provenAtMs
+    return {
+      channel,
+      role: now?.role ?? (row?.side === 'received' ? 'receiver' : 'sender'),
+      phase: now?.phase ?? 'not connected',
+      inStep: now?.inStep ?? false,
+      cursor: cursorJson(now?.cursor ?? row?.cursor),
+      lagSeconds: now?.lagMs === undefined ? null : now.lagMs / 1000,
+      provenEqualAt: time(provenAtMs),
+      provenEqualSecondsAgo: provenAtMs === undefined ? null : Math.max(0, Math.round((nowMs - provenAtMs) / 1000)),
+      lastError: now?.lastError ?? null,
+    }
+  })
+}
+
+/** A session without an end whose process has been silent for so long died without writing one. */
+const silentMs = 30_000
+
+/** Whether a zone is connected to any process of this control plane, as far as its store tells. */
+export const isZoneConnected = (
+  zone: string,
+  sync: SyncView,
+  sessions: readonly SessionRecord[],
+  nowMs: number,
+): boolean =>
+  sync.peers().some((peer) => peer.peer === zone && peer.connected) ||
+  sessions.some((session) => session.peer === zone && isOpen(session, nowMs))
+
+export const isOpen = (session: SessionRecord, nowMs: number): boolean =>
+  session.closedAtMs === undefined && nowMs - (session.lastHeartbeatMs ?? session.openedAtMs) < silentMs

@@ -1,0 +1,54 @@
+import type { Channel, Cursor } from '@holdfast/kds'
+
+/** How one channel of a peer's session stands now, as the process that runs the session knows it. */
+export interface ChannelSync {
+  readonly channel: Channel
+  /** Whether this control plane sends or receives on it. */
+  readonly role: 'sender' | 'receiver'
+  /** What its machine is doing, in its own word (`in step`, `sending`, `repairing` …). */
+  readonly phase: string
+  readonly inStep: boolean
+  /** Age of the oldest change not yet acked, in milliseconds; 0 in step, undefined where it cannot be told. */
+  readonly lagMs?: number | undefined
+  /** As it is in memory, for the stored one is written in batches. */
+  readonly cursor?: Cursor | undefined
+  readonly provenAtMs?: number | undefined
+  readonly lastError?: string | undefined
+}
+
+/** One peer: a zone, or '' for global. A peer without a live session is listed when there is something to say about it. */
+export interface PeerSync {
+  readonly peer: string
+  readonly connected: boolean
+  /** Speaks the Holdfast extension; a plain Kuma peer answers no questions. */
+  readonly extension: boolean
+  readonly sessionId?: string | undefined
+  readonly connectedSinceMs?: number | undefined
+  /** Why there is no session, where that is known. */
+  readonly lastError?: string | undefined
+  /** KDS messages of this session, both streams, without framing. */
+  readonly payloadBytesSent?: number | undefined
+  readonly payloadBytesReceived?: number | undefined
+  /** Both directions together, from the opening of the session until every channel was proven in step. */
+  readonly bytesToProven?: number | undefined
+  readonly channels: readonly ChannelSync[]
+}
+
+/**
+ * What the API asks of the part that runs the sessions. Global cannot dial a zone: a question travels inside the
+ * zone's session and is answered there by what `createAnswerer` returns.
+ */
+export interface SyncView {
+  peers(): readonly PeerSync[]
+  /**
+   * @param body any JSON value; so is the answer
+   * @throws Problem `unavailable` if the zone is not connected, answers no questions, or did not answer in time
+   */
+  askZone(zone: string, question: string, body: unknown, options: { readonly signal: AbortSignal }): Promise<unknown>
+}
+
+/** For a control plane that has no peers. */
+export const noSync: SyncView = {
+  peers: () => [],
+  askZone: (zone) => Promise.reject(new Error(`zone ${zone} cannot be asked: this control plane has no sessions`)),
+}

@@ -1,0 +1,258 @@
+import { audienceOf, exportName, Problem, type Resource, type ResourceKey, typeOf } from '@holdfast/model'
+import type {
+  AuditRow,
+  BlockRow,
+  ControlPlaneStore,
+  CursorRow,
+  HistoryRow,
+  HoldRow,
+  LedgerRow,
+  ListQuery,
+  LocalChange,
+  LocalOutcome,
+  RefusedRow,
+  Row,
+  SessionRecord,
+  StoreStatus,
+  VipQuery,
+  ZoneRecord,
+} from '@holdfast/store'
+
+type Put = Extract<LocalChange, { change: 'put' }>
+
+/** A clock that tests can read in what they expect. */
+export const startMs = Date.UTC(2026, 0, 2, 3, 4, 5)
+
+/**
+ * What the API asks of a store, over plain maps: enough to answer requests, nothing of sync. Services get the next
+ * address of 241.16.0.0/20 as long as `hasBlock`.
+ */
+export class FakeStore {
+  readonly rows = new Map<string, Row>()
+  readonly ledger: LedgerRow[] = []
+  readonly history: HistoryRow[] = []
+  readonly audits: AuditRow[] = []
+  sessionRecords: SessionRecord[] = []
+  zoneRecords: ZoneRecord[] = []
+  cursorRows: CursorRow[] = []
+  refusedRows: RefusedRow[] = []
+  holdRows: HoldRow[] = []
+  findings: { readonly subject: string; readonly problem: string }[] = []
+  hasBlock = true
+  revision = 0
+  /** The next call of `apply` fails with it. */
+  failure: Error | undefined
+  readonly origin: string
+
+  constructor(origin: string) {
+    this.origin = origin
+  }
+
+  put(row: Partial<Row> & ResourceKey): void {
+    this.rows.set(keyText(row), {
+      labels: {},
+      typeUrl: '',
+      spec: new Uint8Array(),
+      origin: this.origin,
+      exportName: row.name,
+      displayName: row.labels?.['kuma.io/display-name'] ?? row.name,
+      namespace: '',
+      audience: 'all',
+      revision: ++this.revision,
+      deleted: false,
+      createdAtMs: startMs,
+      modifiedAtMs: startMs,
+      statusRevision: 0,
+      exposed: false,
+      ...row,
+    })
+  }
+
+  port(): ControlPlaneStore {
+    const unused = (): never => {
+      throw new Error('the API does not ask this of a store')
+    }
+    const zone = this.origin !== ''
+    const status: () => StoreStatus = () => ({
+      identity: { role: zone ? 'zone' : 'global', name: this.origin, storeId: 'store-1' },
+      state: 'ready',
+      reasons: [],
+      head: { epoch: 'e'.repeat(32), revision: this.revision, tag: 'a'.repeat(16) },
+    })
+    return {
+      status: async () => status(),
+      initialise: unused,
+      finishRecovery: unused,
+      local: {
+        apply: async ({ changes, actor }) => {
+          if (this.failure !== undefined) throw this.failure
+          const outcomes = changes.map((change) => this.#planned(change))
+          if (outcomes.every(({ outcome }) => outcome.outcome !== 'refused')) for (const { write } of outcomes) write()
+          this.audits.push({ atMs: startMs, actor, action: 'apply', subject: `${changes.length}`, detail: {} })
+          return outcomes.map(({ outcome }) => outcome)
+        },
+        writeStatus: unused,
+      },
+      read: {
+        get: async (key) => this.rows.get(keyText(key)),
+        byDisplayName: async (type, mesh, displayName, origin) =>
+          this.#living().filter(
+            (row) =>
+              row.type === type &&
+              row.mesh === mesh &&
+              row.displayName === displayName &&
+              (origin === undefined || row.origin === origin),
+          ),
+        list: async (query) => this.#list(query),
+        counts: async () => ({ resources: [], refused: this.refusedRows.length, held: 0, pendingVips: 0 }),
+        refused: async () => this.refusedRows,
+        holds: async () => this.holdRows,
+        cursors: async () => this.cursorRows,
+        audit: async (limit) => this.audits.slice(0, limit),
+      },
+      vip: {
+        ledger: async (query) => this.#ledger(query),
+        history: async (owner, limit) =>
+          this.history.filter((row) => matches(row, { ...owner, displayName: owner.displayName })).slice(0, limit),
+        blocks: async () => [{ ...block, used: this.ledger.length }],
+        lease: unused,
+        demand: unused,
+        adoptBlocks: unused,
+        verifyLocal: async () => this.findings,
+        freeQuarantined: unused,
+      },
+      sessions: {
+        open: unused,
+        heartbeats: unused,
+        close: unused,
+        list: async () => this.sessionRecords,
+        zones: async () => this.zoneRecords,
+      },
+      channel: unused,
+      onAdvanced: () => () => undefined,
+      close: async () => undefined,
+    }
+  }
+
+  #living(): readonly Row[] {
+    const text = (row: Row) => `${row.mesh}\u0000${row.name}`
+    return [...this.rows.values()].filter((row) => !row.deleted).sort((a, b) => (text(a) < text(b) ? -1 : 1))
+  }
+
+  #list(query: ListQuery): { readonly total: number; readonly items: readonly Row[] } {
+    const found = this.#living().filter(
+      (row) =>
+        row.type === query.type &&
+        (query.mesh === undefined || row.mesh === query.mesh) &&
+        row.name.includes(query.nameContains ?? '') &&
+        Object.entries(query.labels ?? {}).every(([key, value]) => row.labels[key] === value),
+    )
+    return { total: found.length, items: found.slice(query.offset, query.offset + query.limit) }
+  }
+
+  #ledger(query: VipQuery) {
+    const found = this.ledger.filter(
+      (row) => matches(row, query) && (query.includeTombstoned || row.state === 'active'),
+    )
+    const start = query.after === undefined ? 0 : Number(query.after)
+    const end = start + query.limit
+    return { items: found.slice(start, end), ...(end < found.length ? { next: String(end) } : {}) }
+  }
+
+  #planned(change: LocalChange): { readonly outcome: LocalOutcome; readonly write: () => void } {
+    const existing = this.rows.get(keyText(change.key))
+    if (change.change === 'delete')
+      return {
+        outcome: { outcome: 'deleted' },
+        write: () => {
+          if (existing !== undefined) this.put({ ...existing, deleted: true, revision: ++this.revision })
+        },
+      }
+    const pin = change.pins?.v4
+    const holder = this.ledger.find((row) => row.address === pin && row.displayName !== change.displayName)
+    if (holder !== undefined)
+      return {
+        outcome: {
+          outcome: 'refused',
+          problem: new Problem(
+            'conflict',
+            `${pin} belongs to ${holder.kind} "${holder.displayName}"; choose another address`,
+          ),
+        },
+        write: () => undefined,
+      }
+    const same = existing !== undefined && !existing.deleted && change.sameAs?.(existing) === true
+    if (same) return { outcome: { outcome: 'unchanged' }, write: () => undefined }
+    const row = this.#rowOf(change, existing)
+    return {
+      outcome: {
+        outcome: existing === undefined ? 'created' : 'updated',
+        ...(row.vips === undefined ? {} : { vips: row.vips }),
+        ...(row.pendingReason === undefined ? {} : { pendingReason: row.pendingReason }),
+      },
+      write: () => {
+        this.put(row)
+        const stored = this.rows.get(keyText(row))
+        if (stored !== undefined && existing === undefined)
+          for (const address of stored.vips?.addresses ?? []) this.allot(stored, address)
+      },
+    }
+  }
+
+  /** Enters an address of a row into the ledger. */
+  allot(row: Resource, address: string): void {
+    const owner = {
+      kind: row.type,
+      mesh: row.mesh,
+      origin: row.origin,
+      namespace: row.namespace,
+      displayName: row.displayName,
+      scope: 'canonical' as const,
+      family: address.includes(':') ? (6 as const) : (4 as const),
+      address,
+      generation: 0,
+    }
+    this.ledger.push({ ...owner, state: 'active', blockId: block.id, allocatedAtMs: startMs })
+    this.history.push({ ...owner, event: 'allocated', atMs: startMs, revision: this.revision, why: '' })
+  }
+
+  #rowOf(change: Put, existing: Row | undefined): Partial<Row> & ResourceKey {
+    const { key, content, pins } = change
+    const type = typeOf(key.type)
+    const next = `241.16.0.${this.ledger.length + 1}`
+    return {
+      ...existing,
+      ...key,
+      ...content,
+      deleted: false,
+      exportName: exportName(type, key.mesh, key.name, content.labels),
+      displayName: change.displayName,
+      namespace: change.namespace,
+      audience: audienceOf(type, content.labels, key.name, this.origin),
+      ...(!change.wantsVip
+        ? {}
+        : this.hasBlock
+          ? { vips: existing?.vips ?? { addresses: [pins?.v4 ?? next], generation: 0 } }
+          : { pendingReason: 'no block yet: this zone has never met its global' }),
+    }
+  }
+}
+
+const block: BlockRow = {
+  id: 'east-1',
+  kind: 'MeshService',
+  family: 4,
+  cidr: '241.16.0.0/20',
+  owner: 'east',
+  storeId: 'store-1',
+  generation: 1,
+  createdAtMs: startMs,
+}
+
+const keyText = ({ type, mesh, name }: ResourceKey): string => `${type}\u0000${mesh}\u0000${name}`
+
+/** Equal in everything that the query says. */
+const matches = (row: LedgerRow | HistoryRow, query: Partial<VipQuery>): boolean =>
+  (['kind', 'mesh', 'origin', 'displayName', 'address'] as const).every(
+    (field) => query[field] === undefined || query[field] === row[field],
+  )

@@ -1,0 +1,64 @@
+import { Problem } from '@holdfast/model'
+import type { ControlPlaneStore } from '@holdfast/store'
+import type { Mode } from '../options.js'
+import { renderRow, shownAddresses, viewerOf } from '../resources/render.js'
+import type { ClaimReader } from './claims.js'
+import { localClaims } from './local-claims.js'
+
+/** What global may ask a zone inside its session. The names travel; a zone that does not know one says so. */
+export const questions = { ledger: 'vip-ledger', shown: 'vip-shown', findings: 'vip-findings' } as const
+
+type Ask = (question: string, body: unknown) => Promise<unknown>
+
+/** A zone's claims, read by asking it. Throws a Problem `unavailable` for an answer that cannot be understood. */
+export function askedClaims(ask: Ask): ClaimReader {
+  return {
+    ledgerPage: async (after) => page(await ask(questions.ledger, after === undefined ? {} : { after })),
+    shownPage: async (kind, offset) => page(await ask(questions.shown, { kind, offset })),
+    findings: async () => page<{ items: readonly never[] }>(await ask(questions.findings, {})).items,
+  }
+}
+
+/** A zone is a control plane of ours, authenticated by its session: the envelope is checked, its rows are believed. */
+function page<T extends { readonly items: readonly unknown[] }>(answer: unknown): T {
+  if (typeof answer === 'object' && answer !== null && 'items' in answer && Array.isArray(answer.items))
+    return answer as unknown as T
+  throw new Problem(
+    'unavailable',
+    'the zone answered something else than a page of its ledger; is it of another version?',
+  )
+}
+
+/**
+ * How this control plane answers the questions of a peer.
+ * @returns a function of (question, body) that rejects with a Problem `invalid` for a question it does not know
+ */
+export function createAnswerer(options: {
+  readonly store: ControlPlaneStore
+  readonly mode: Mode
+  readonly zoneName: string
+}): (question: string, body: unknown) => Promise<unknown> {
+  const { store, mode, zoneName } = options
+  const viewer = viewerOf(mode, zoneName)
+  const reader = localClaims(store, (row) => shownAddresses(renderRow(row, viewer, undefined)))
+  return async (question, body) => {
+    const field = (name: string): unknown => (body as Readonly<Record<string, unknown>> | null)?.[name]
+    switch (question) {
+      case questions.ledger: {
+        const after = field('after')
+        return reader.ledgerPage(typeof after === 'string' ? after : undefined)
+      }
+      case questions.shown: {
+        const offset = field('offset')
+        return reader.shownPage(String(field('kind')), typeof offset === 'number' ? offset : 0)
+      }
+      case questions.findings:
+        return { items: await reader.findings() }
+      default:
+        throw new Problem(
+          'invalid',
+          `${mode === 'global' ? 'global' : `zone ${zoneName}`} does not know the question ${JSON.stringify(question)}; it knows ${Object.values(questions).join(', ')}`,
+        )
+    }
+  }
+}

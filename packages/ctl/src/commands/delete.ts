@@ -1,0 +1,21 @@
+import { type Api, textOf } from '../api.js'
+import { exitStatus, type Io } from '../io.js'
+import { itemPath, resolve } from './resolve.js'
+import { typeOfArgument } from './types.js'
+
+export interface DeleteOptions {
+  readonly type: string
+  readonly name: string
+  readonly mesh: string
+  readonly zone?: string | undefined
+}
+
+/** `delete TYPE NAME`: by display name; deletes nothing where the name is ambiguous. */
+export async function deleteResource(io: Io, api: Api, options: DeleteOptions): Promise<number> {
+  const type = typeOfArgument(options.type)
+  const wanted = { type, name: options.name, mesh: options.mesh, zone: options.zone }
+  const item = await resolve(api, wanted)
+  await api.delete(itemPath(wanted, textOf(item.name)))
+  io.out.write(`deleted ${type.name} ${JSON.stringify(options.name)}\n`)
+  return exitStatus.fine
+}

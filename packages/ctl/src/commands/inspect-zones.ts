@@ -1,0 +1,61 @@
+import { type Api, isObject, type JsonObject, objectsOf, textOf } from '../api.js'
+import { exitStatus, type Io } from '../io.js'
+import { ageText } from '../output/age.js'
+import { formatted, type Output } from '../output/format.js'
+import { tableText } from '../output/table.js'
+
+const headers = [
+  'NAME',
+  'STATUS',
+  'LAST CONNECTED AGO',
+  'LAST UPDATED AGO',
+  'TOTAL UPDATES',
+  'TOTAL ERRORS',
+  'ZONE-CP VERSION',
+  'BACKEND',
+]
+
+/** `inspect zones`: who is connected to this global, in kumactl's columns. */
+export async function inspectZones(io: Io, api: Api, options: { readonly output: Output }): Promise<number> {
+  const { items } = await api.list('/zones/_overview')
+  const body = { total: items.length, items, next: null }
+  io.out.write(
+    formatted(options.output, body, () =>
+      tableText(
+        headers,
+        items.map((zone) => zoneRow(zone, io.nowMs())),
+      ),
+    ),
+  )
+  return exitStatus.fine
+}
+
+function zoneRow(overview: JsonObject, nowMs: number): readonly string[] {
+  const subscriptions = objectsOf(objectOf(overview.zoneInsight).subscriptions)
+  const last = subscriptions.at(-1) ?? {}
+  const enabled = objectOf(overview.zone).enabled !== false
+  const online = subscriptions.some((each) => each.connectTime !== undefined && each.disconnectTime === undefined)
+  const sum = (counter: string) =>
+    subscriptions.reduce((total, each) => total + Number(objectOf(objectOf(each.status).total)[counter] ?? 0), 0)
+  return [
+    textOf(overview.name),
+    enabled && online ? 'Online' : 'Offline',
+    ageText(last.connectTime, nowMs),
+    ageText(objectOf(last.status).lastUpdateTime, nowMs),
+    String(sum('responsesSent')),
+    String(sum('responsesRejected')),
+    textOf(objectOf(objectOf(last.version).kumaCp).version),
+    backendOf(textOf(last.config)),
+  ]
+}
+
+const objectOf = (value: unknown): JsonObject => (isObject(value) ? value : {})
+
+/** The store that the zone's configuration names; '' where it does not say. */
+function backendOf(config: string): string {
+  try {
+    return textOf(objectOf(objectOf(JSON.parse(config) as unknown).store).type)
+  } catch {
+    return ''
+  }
+}

@@ -1,0 +1,51 @@
+import type { TypeDescriptor } from '@holdfast/model'
+import { type Api, type JsonObject, objectsOf, textOf } from '../api.js'
+import { CliError, usageError } from '../io.js'
+import { displayNameOf, zoneOf } from '../output/services.js'
+import { listPath } from './types.js'
+
+export interface Wanted {
+  readonly type: TypeDescriptor & { readonly path: string }
+  readonly name: string
+  readonly mesh: string
+  readonly zone: string | undefined
+}
+
+/**
+ * The one resource that a person means: by display name, and by the exact stored name where nothing is displayed so.
+ * Several control planes may own one of the same name; then the zones are told and nothing is guessed.
+ */
+export async function resolve(api: Api, wanted: Wanted): Promise<JsonObject> {
+  const { type, name, mesh, zone } = wanted
+  const query = new URLSearchParams({
+    type: type.name,
+    name,
+    ...(type.scope === 'mesh' ? { mesh } : {}),
+    ...(zone === undefined ? {} : { zone }),
+  })
+  const found = objectsOf((await api.get(`/_holdfast/resources?${query}`)).items)
+  // Within one zone only namespaces tell them apart, and the stored name tells the namespace.
+  const sameZone = new Set(found.map(zoneOf)).size === 1
+  const meant = found.length === 1 ? found[0] : found.find((item) => sameZone && item.name === name)
+  if (meant !== undefined) return meant
+  if (found.length > 0) throw ambiguous(wanted, found, sameZone)
+  const exact = zone === undefined ? await api.find(itemPath(wanted, name)) : undefined
+  if (exact !== undefined) return exact
+  throw new CliError(
+    `there is no ${type.name} ${JSON.stringify(name)}${zone === undefined ? '' : ` of zone ${zone}`}${
+      type.scope === 'mesh' ? ` in mesh ${JSON.stringify(mesh)}` : ''
+    } at ${api.url}; see those there are with 'holdfastctl get ${type.path}'`,
+  )
+}
+
+export const itemPath = ({ type, mesh }: Pick<Wanted, 'type' | 'mesh'>, name: string): string =>
+  `${listPath(type, mesh)}/${encodeURIComponent(name)}`
+
+function ambiguous({ type, name }: Wanted, found: readonly JsonObject[], sameZone: boolean): CliError {
+  const lines = found.map((item) => {
+    const zone = zoneOf(item)
+    return `* ${displayNameOf(item)}${zone === '' ? ' of global' : ` of zone ${zone}`}, stored as ${textOf(item.name)}`
+  })
+  const next = sameZone ? 'say the stored name' : 'say which one with --zone'
+  return usageError(`${type.name} ${JSON.stringify(name)} is ambiguous; ${next}:\n${lines.join('\n')}`)
+}

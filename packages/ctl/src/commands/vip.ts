@@ -1,0 +1,171 @@
+import { isIP } from 'node:net'
+import { type Api, isObject, type JsonObject, objectsOf, textOf } from '../api.js'
+import { exitStatus, type Io, usageError } from '../io.js'
+import { ageText } from '../output/age.js'
+import { paint } from '../output/colour.js'
+import { formatted, type Output } from '../output/format.js'
+import { tableText } from '../output/table.js'
+
+export interface VipOptions {
+  /** An address, or a service's display name. */
+  readonly subject?: string | undefined
+  readonly kind?: string | undefined
+  readonly mesh?: string | undefined
+  /** A zone's name, or `global`. */
+  readonly zone?: string | undefined
+  readonly output: Output
+}
+
+const query = ({ subject, kind, mesh, zone }: VipOptions): Readonly<Record<string, string | undefined>> => ({
+  ...(subject === undefined ? {} : isIP(subject) === 0 ? { name: subject } : { address: subject }),
+  kind,
+  mesh,
+  zone,
+})
+
+const path = (base: string, options: VipOptions, more: Readonly<Record<string, string>> = {}): string => {
+  const defined = Object.entries({ ...query(options), ...more }).flatMap(([key, value]): [string, string][] =>
+    value === undefined ? [] : [[key, value]],
+  )
+  return `${base}?${new URLSearchParams(defined)}`
+}
+
+/** Where an owner lives, for a column. */
+const placeOf = (row: JsonObject): string => textOf(row.zone) || 'global'
+const nameOf = (row: JsonObject): string =>
+  textOf(row.namespace) === '' ? textOf(row.name) : `${textOf(row.name)} (${textOf(row.namespace)})`
+
+/** `vip list`: the ledger, every page of it. */
+export async function vipList(io: Io, api: Api, options: VipOptions & { readonly deleted: boolean }): Promise<number> {
+  const { items } = await api.list('/_holdfast/vips', {
+    ...query(options),
+    ...(options.deleted ? { deleted: 'true' } : {}),
+  })
+  io.out.write(
+    formatted(options.output, { total: items.length, items }, () =>
+      tableText(
+        ['ADDRESS', 'KIND', 'MESH', 'ZONE', 'NAME', 'SCOPE', 'STATE', 'GENERATION', 'AGE'],
+        items.map((row) => [
+          textOf(row.address),
+          textOf(row.kind),
+          textOf(row.mesh),
+          placeOf(row),
+          nameOf(row),
+          textOf(row.scope),
+          textOf(row.state),
+          String(row.generation),
+          ageText(row.allocatedAt, io.nowMs()),
+        ]),
+      ),
+    ),
+  )
+  return exitStatus.fine
+}
+
+/** `vip explain ADDRESS|NAME`: who has it and why. Exit status 1 if nobody does. */
+export async function vipExplain(io: Io, api: Api, options: VipOptions): Promise<number> {
+  if (options.subject === undefined) throw usageError('say an address or a service to explain')
+  const body = await api.get(path('/_holdfast/vips/explain', options))
+  const matches = objectsOf(body.matches)
+  io.out.write(formatted(options.output, body, () => explainText(body, matches)))
+  return matches.length === 0 ? exitStatus.failed : exitStatus.fine
+}
+
+function explainText(body: JsonObject, matches: readonly JsonObject[]): string {
+  if (matches.length === 0) return `${linesOf(body.because).join('\n')}\n`
+  return matches
+    .map((match) => {
+      const owner = isObject(match.owner) ? match.owner : {}
+      const service = isObject(match.service)
+        ? `stored here as ${textOf(match.service.name)}`
+        : 'no such service here now'
+      return [
+        `${textOf(owner.kind)} ${nameOf(owner)}, mesh ${textOf(owner.mesh)}, zone ${placeOf(owner)}: ${textOf(match.state)}, ${service}`,
+        ...linesOf(match.because).map((line) => `  ${line}`),
+        ...objectsOf(match.history).map((event) => `  ${eventLine(event)}`),
+      ].join('\n')
+    })
+    .join('\n\n')
+    .concat('\n')
+}
+
+const linesOf = (value: unknown): readonly string[] => (Array.isArray(value) ? value.map(String) : [])
+
+const eventLine = (event: JsonObject): string =>
+  [textOf(event.at), textOf(event.event), textOf(event.address), textOf(event.why)]
+    .filter((part) => part !== '')
+    .join('  ')
+
+/** `vip history [ADDRESS|NAME]`: what happened to it, newest first. */
+export async function vipHistory(io: Io, api: Api, options: VipOptions): Promise<number> {
+  const items = objectsOf((await api.get(path('/_holdfast/vips/history', options, { size: '1000' }))).items)
+  io.out.write(
+    formatted(options.output, { items }, () =>
+      tableText(
+        ['TIME', 'EVENT', 'ADDRESS', 'KIND', 'MESH', 'ZONE', 'NAME', 'GENERATION', 'WHY'],
+        items.map((row) => [
+          textOf(row.at),
+          textOf(row.event),
+          textOf(row.address),
+          textOf(row.kind),
+          textOf(row.mesh),
+          placeOf(row),
+          nameOf(row),
+          String(row.generation),
+          textOf(row.why),
+        ]),
+      ),
+    ),
+  )
+  return exitStatus.fine
+}
+
+/**
+ * `vip verify`: ledger, API and every zone. Exit status 1 if any two disagree, 3 if none do but not everyone could be
+ * asked.
+ */
+export async function vipVerify(io: Io, api: Api, options: { readonly output: Output }): Promise<number> {
+  const body = await api.get('/_holdfast/vips/verify')
+  io.out.write(formatted(options.output, body, () => verifyText(io, body)))
+  if (body.agree !== true) return exitStatus.failed
+  return body.complete === true ? exitStatus.fine : exitStatus.unsure
+}
+
+function verifyText(io: Io, body: JsonObject): string {
+  const checked = objectsOf(body.checked)
+  const found = objectsOf(body.disagreements)
+  const unasked = checked.filter((each) => each.result !== 'verified').length
+  const verdict =
+    found.length > 0
+      ? paint(io, 'bad', `${found.length} disagreement${found.length === 1 ? '' : 's'}`)
+      : unasked > 0
+        ? paint(io, 'doubtful', `no disagreement, but ${unasked} of ${checked.length} could not be asked`)
+        : paint(io, 'good', 'all agree')
+  return [
+    tableText(
+      ['CONTROL PLANE', 'RESULT', 'SERVICES', 'REASON'],
+      checked.map((each) => [
+        textOf(each.controlPlane),
+        textOf(each.result),
+        each.services === undefined ? '' : String(each.services),
+        textOf(each.reason),
+      ]),
+    ),
+    ...found.map((each) => disagreementText(each)),
+    `${textOf(body.scope)}: ${verdict}\n`,
+  ].join('\n')
+}
+
+const disagreementText = (each: JsonObject): string =>
+  [
+    textOf(each.problem),
+    ...objectsOf(each.claims).map(({ source, addresses }) => {
+      const told = !Array.isArray(addresses)
+        ? 'does not know it'
+        : addresses.length === 0
+          ? 'none'
+          : addresses.join(', ')
+      return `  ${textOf(source)}: ${told}`
+    }),
+    '',
+  ].join('\n')

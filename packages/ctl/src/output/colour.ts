@@ -1,0 +1,7 @@
+import type { Io } from '../io.js'
+
+const codes = { good: 32, bad: 31, doubtful: 33 } as const
+
+/** Colours carry no information of their own: without them nothing is lost. */
+export const paint = (io: Io, mood: keyof typeof codes, text: string): string =>
+  io.colour ? `\u001b[${codes[mood]}m${text}\u001b[0m` : text
