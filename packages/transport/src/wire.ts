@@ -71,7 +71,8 @@ export function serverWire(stream: StreamName, call: ServerDuplexStream<Buffer, 
         return
       }
       call.on('data', (bytes: Buffer) => listener.data(bytes))
-      call.on('end', () => ended({ code: 'OK', reason: 'the zone ended the stream' }))
+      // A connection that is closed ends its streams first and cancels them in the same turn.
+      call.on('end', () => setImmediate(() => ended({ code: 'OK', reason: 'the zone ended the stream' })))
     },
     write(bytes, written) {
       if (end === undefined) call.write(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), () => written())
