@@ -1,1 +1,10 @@
-export {}
+export * from './address.js'
+export * from './allocate.js'
+export * from './blocks.js'
+export * from './choose.js'
+export * from './constants.js'
+export * from './lint.js'
+export * from './owner.js'
+export * from './pools.js'
+export * from './quarantine.js'
+export * from './witness.js'

@@ -1,0 +1,46 @@
+import { addressBytes, addressText } from '@holdfast/model'
+
+export type Family = 4 | 6
+
+/** A range of addresses of one family, as numbers. */
+export interface Range {
+  readonly family: Family
+  readonly first: bigint
+  readonly size: bigint
+  readonly prefixBits: number
+}
+
+const widthOf = (family: Family): number => (family === 4 ? 32 : 128)
+
+export const familyOf = (address: string): Family => (address.includes(':') ? 6 : 4)
+
+/** @throws Problem `invalid` for a text that is no address */
+export const addressNumber = (address: string): bigint =>
+  BigInt(`0x${Buffer.from(addressBytes(address)).toString('hex')}`)
+
+/** Canonical text. */
+export const addressOf = (value: bigint, family: Family): string =>
+  addressText(Buffer.from(value.toString(16).padStart(widthOf(family) / 4, '0'), 'hex'))
+
+/** @throws Problem `invalid` for a text that is no CIDR; bits beyond the prefix are cleared */
+export function rangeOf(cidr: string): Range {
+  const slash = cidr.lastIndexOf('/')
+  const address = slash < 0 ? cidr : cidr.slice(0, slash)
+  const family = familyOf(address)
+  const width = widthOf(family)
+  const prefixBits = slash < 0 ? width : Number(cidr.slice(slash + 1))
+  const size = 1n << BigInt(width - prefixBits)
+  const value = addressNumber(address)
+  return { family, first: value - (value % size), size, prefixBits }
+}
+
+export const cidrOf = ({ family, first, prefixBits }: Pick<Range, 'family' | 'first' | 'prefixBits'>): string =>
+  `${addressOf(first, family)}/${prefixBits}`
+
+export const overlap = (a: Range, b: Range): boolean =>
+  a.family === b.family && a.first < b.first + b.size && b.first < a.first + a.size
+
+export const encloses = (outer: Range, inner: Range): boolean =>
+  outer.family === inner.family && outer.first <= inner.first && inner.first + inner.size <= outer.first + outer.size
+
+export const contains = (cidr: string, address: string): boolean => encloses(rangeOf(cidr), rangeOf(address))
