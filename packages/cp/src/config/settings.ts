@@ -22,7 +22,6 @@ export interface Settings {
   readonly portsFile: string | undefined
   readonly logLevel: string
   readonly shutdownTimeoutMs: number
-  readonly heartbeatIntervalMs: number
 }
 
 export interface SettingSpec {
@@ -244,16 +243,6 @@ export const settingSpecs: readonly SettingSpec[] = [
     schema: z.number().int().min(100).max(600_000),
     fallback: 10_000,
     describe: 'bound of a graceful stop; a second signal is immediate',
-  },
-  {
-    key: 'heartbeatIntervalMs',
-    flag: '--heartbeat-interval-ms',
-    env: 'HOLDFAST_HEARTBEAT_INTERVAL_MS',
-    commands: servers,
-    kind: 'number',
-    schema: z.number().int().min(100, 'must be at least 100').max(60_000, 'must be at most 60000'),
-    fallback: 5_000,
-    describe: 'between heartbeats of a session; after three missed ones the peer counts as dead',
   },
 ]
 

@@ -1,0 +1,63 @@
+import { migrate } from '@holdfast/store'
+import type { Logger } from 'pino'
+import type { Settings } from '../config/settings.js'
+import { Scope } from '../lifecycle/scope.js'
+import { createLog } from '../logging.js'
+import { programVersion } from '../version.js'
+import { databaseUrl, openConfiguredStore } from './database.js'
+import { initialise } from './init.js'
+
+/** `holdfast migrate`: the migrations alone. */
+export const migrateOnce = (settings: Settings, isTerminal: boolean): Promise<number> =>
+  once('migrate', settings, isTerminal, async (log, scope, signal) => {
+    const url = await databaseUrl(settings, log, scope, signal)
+    const applied = await migrate(url, { programVersion, signal })
+    process.stdout.write(applied.length === 0 ? 'nothing to migrate\n' : `migrated: ${applied.join(', ')}\n`)
+  })
+
+/** `holdfast init`: uninitialised → ready; with `finishRecovery` recovering → ready. */
+export const initOnce = (
+  settings: Settings,
+  options: { readonly finishRecovery: boolean; readonly isTerminal: boolean },
+): Promise<number> =>
+  once('init', settings, options.isTerminal, async (log, scope, signal) => {
+    const role = settings.zone === '' ? 'global' : 'zone'
+    const store = await openConfiguredStore(role, settings, log, scope, signal)
+    if (options.finishRecovery) await store.finishRecovery('holdfast init --finish-recovery')
+    const changed = await initialise(store, role, settings, log, signal)
+    const { state, reasons, head } = await store.status()
+    process.stdout.write(
+      changed
+        ? `initialised; the store is ${state}\n`
+        : `this store was initialised before (revision ${head.revision}); nothing changed; it is ${state}\n`,
+    )
+    for (const reason of reasons) process.stdout.write(`  ${reason}\n`)
+    if (state === 'recovering')
+      process.stdout.write('  when it is what you want it to be: holdfast init --finish-recovery\n')
+  })
+
+async function once(
+  name: string,
+  settings: Settings,
+  isTerminal: boolean,
+  work: (log: Logger, scope: Scope, signal: AbortSignal) => Promise<void>,
+): Promise<number> {
+  const log = createLog({ level: settings.logLevel === 'info' ? 'warn' : settings.logLevel, name, isTerminal })
+  const scope = new Scope()
+  const stop = new AbortController()
+  const onSignal = (): void => stop.abort(new Error('interrupted'))
+  process.once('SIGTERM', onSignal).once('SIGINT', onSignal)
+  let status = 0
+  try {
+    await work(log, scope, stop.signal)
+  } catch (error) {
+    process.stderr.write(`holdfast ${name}: ${(error as Error).message}\n`)
+    status = 1
+  }
+  await scope.close(10_000).catch((error: unknown) => {
+    process.stderr.write(`holdfast ${name}: ${(error as Error).message}\n`)
+    status = 1
+  })
+  process.off('SIGTERM', onSignal).off('SIGINT', onSignal)
+  return status
+}

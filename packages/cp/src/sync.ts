@@ -1,0 +1,52 @@
+import type { PeerSync, SyncView } from '@holdfast/api'
+import type { GlobalRuntime } from '@holdfast/global'
+import { Problem } from '@holdfast/model'
+import type { SessionView } from '@holdfast/peer'
+import type { ZoneRuntime } from '@holdfast/zone'
+
+/** What global's API sees of its zones. */
+export const globalSync = (global: GlobalRuntime): SyncView => ({
+  peers: () => global.views().map((view) => peerOf(view, 'global')),
+  askZone: async (zone, question, body) => JSON.parse(await global.askZone(zone, question, JSON.stringify(body))),
+})
+
+/** What a zone's API sees of its global. */
+export const zoneSync = (zone: ZoneRuntime | undefined): SyncView => ({
+  peers: () => {
+    if (zone === undefined) return []
+    const view = zone.view()
+    if (view !== undefined) return [peerOf(view, 'zone')]
+    const end = zone.lastEnd
+    return [
+      {
+        peer: '',
+        connected: false,
+        extension: false,
+        channels: [],
+        ...(end === undefined ? {} : { lastError: end.reason }),
+      },
+    ]
+  },
+  askZone: (name) => Promise.reject(new Problem('unavailable', `zone ${name} can be asked through global only`)),
+})
+
+function peerOf(view: SessionView, role: 'global' | 'zone'): PeerSync {
+  return {
+    peer: view.peer,
+    connected: true,
+    extension: view.extension,
+    sessionId: view.sessionId,
+    connectedSinceMs: view.openedAtMs,
+    payloadBytesSent: view.payloadBytesSent,
+    payloadBytesReceived: view.payloadBytesReceived,
+    ...(view.bytesToProven === undefined ? {} : { bytesToProven: view.bytesToProven }),
+    channels: view.channels.map((c) => ({
+      channel: c.channel,
+      role: (c.channel === 'down') === (role === 'global') ? 'sender' : 'receiver',
+      phase: c.phase,
+      inStep: c.inStep,
+      ...(c.lastError === undefined ? {} : { lastError: c.lastError }),
+      ...(view.provenAtMs === undefined ? {} : { provenAtMs: view.provenAtMs }),
+    })),
+  }
+}

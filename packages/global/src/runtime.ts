@@ -1,0 +1,174 @@
+import { randomUUID } from 'node:crypto'
+import { Problem } from '@holdfast/model'
+import { runSession, type SessionHandle, type SessionMetrics, type SessionView } from '@holdfast/peer'
+import type { ControlPlaneStore } from '@holdfast/store'
+import { type Link, serveKds } from '@holdfast/transport'
+import type { Logger } from 'pino'
+
+export interface GlobalOptions {
+  readonly store: ControlPlaneStore
+  readonly address: string
+  readonly port: number
+  readonly version: string
+  readonly instanceId: string
+  readonly log: Logger
+  readonly metrics: SessionMetrics
+}
+
+/** Several changes in one moment look at global's own need of blocks once. */
+const leaseDelayMs = 20
+/** How often the records of the sessions are brought up to date: one statement for all zones. */
+const beatMs = 5_000
+/** A zone that is asked and does not answer is told apart from one that is not connected. */
+const questionTimeoutMs = 10_000
+
+/**
+ * Global's side of KDS: lets zones in, keeps one session per zone (the newest wins), leases VIP blocks to them and to
+ * itself, and asks them what only they know.
+ */
+export class GlobalRuntime {
+  readonly #options: GlobalOptions
+  readonly #sessions = new Map<string, SessionHandle>()
+  readonly #opening = new Set<Promise<void>>()
+  readonly #stop = new AbortController()
+  #server: { readonly port: number; close(): Promise<void> } | undefined
+  #lease: NodeJS.Timeout | undefined
+  #stopListening: (() => void) | undefined
+  #beats: NodeJS.Timeout | undefined
+
+  constructor(options: GlobalOptions) {
+    this.#options = options
+  }
+
+  /** @returns the port zones can dial */
+  async start(): Promise<number> {
+    const { address, port, version, instanceId, store, log } = this.#options
+    this.#server = await serveKds({
+      address,
+      port,
+      identity: { version, instanceId },
+      onLink: (link) => this.#accept(link),
+      signal: this.#stop.signal,
+    })
+    this.#stopListening = store.onAdvanced(() => this.#leaseOwnSoon())
+    this.#beats = setInterval(() => this.#writeDown(), beatMs)
+    this.#leaseOwnSoon()
+    log.info({ port: this.#server.port, address }, 'zones can join')
+    return this.#server.port
+  }
+
+  views(): readonly SessionView[] {
+    return [...this.#sessions.values()].map((s) => s.view())
+  }
+
+  /**
+   * Asks a connected zone; see the zone's questions.
+   * @throws Problem `unavailable` if the zone is not connected or does not answer in time
+   */
+  async askZone(zone: string, what: string, body: string): Promise<string> {
+    const session = this.#sessions.get(zone)
+    if (session === undefined) throw new Problem('unavailable', `zone ${zone} is not connected`)
+    return session.ask(what, body, { timeoutMs: questionTimeoutMs })
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort(new Error('the global control plane stops'))
+    clearTimeout(this.#lease)
+    clearInterval(this.#beats)
+    this.#stopListening?.()
+    await Promise.allSettled(this.#opening)
+    await Promise.all([...this.#sessions.values()].map((s) => s.close('the global control plane stops')))
+    await this.#server?.close()
+  }
+
+  #writeDown(): void {
+    const beats = [...this.#sessions.values()].map((session) => session.beat())
+    if (beats.length === 0) return
+    void this.#options.store.sessions.heartbeats(beats).catch((error: unknown) => {
+      this.#options.log.warn({ err: error }, 'the state of the sessions could not be written down')
+    })
+  }
+
+  #accept(link: Link): void {
+    const work = this.#run(link).catch((error: unknown) => {
+      this.#options.log.error({ err: error, zone: link.peer.name }, 'a session could not be opened')
+      void link.close({ code: 'UNAVAILABLE', reason: 'the session could not be opened; try again' })
+    })
+    this.#opening.add(work)
+    void work.finally(() => this.#opening.delete(work))
+  }
+
+  async #run(link: Link): Promise<void> {
+    const { store, version, instanceId, log, metrics } = this.#options
+    const zone = link.peer.name
+    const session = await runSession({
+      role: 'acceptor',
+      peer: zone,
+      sessionId: link.peer.sessionId ?? randomUUID(),
+      link,
+      store,
+      version,
+      instanceId,
+      log,
+      metrics,
+      // Only a zone that was let in takes the place of an older session: a stranger with the same name must not.
+      onMet: (handle) => this.#admit(zone, handle),
+      onLeaseRequest: (handle, storeId, demands, wantedCidrs) => {
+        void this.#leaseTo(zone, handle, storeId, demands, wantedCidrs)
+      },
+    })
+    void session.ended.then(() => {
+      if (this.#sessions.get(zone) === session) this.#sessions.delete(zone)
+    })
+  }
+
+  #admit(zone: string, session: SessionHandle): void {
+    const older = this.#sessions.get(zone)
+    this.#sessions.set(zone, session)
+    if (older !== undefined && older !== session) void older.close('a newer session of this zone has opened')
+  }
+
+  async #leaseTo(
+    zone: string,
+    session: SessionHandle,
+    storeId: string,
+    demands: Parameters<ControlPlaneStore['vip']['lease']>[0]['demands'],
+    wantedCidrs: readonly string[],
+  ): Promise<void> {
+    const { store, log } = this.#options
+    try {
+      const { granted, refused } = await store.vip.lease({ owner: zone, storeId, demands, wantedCidrs })
+      if (granted.length > 0) log.info({ zone, blocks: granted.map((b) => `${b.kind} ${b.cidr}`) }, 'VIP blocks leased')
+      if (refused.length > 0) log.warn({ zone, refused }, 'VIP blocks not leased')
+      session.answerLease(refused)
+    } catch (error) {
+      log.error({ err: error, zone }, 'a VIP block could not be leased; the zone will ask again')
+    }
+  }
+
+  #leaseOwnSoon(): void {
+    if (this.#lease !== undefined || this.#stop.signal.aborted) return
+    this.#lease = setTimeout(() => {
+      this.#lease = undefined
+      void this.#leaseOwn().catch((error: unknown) => {
+        this.#options.log.warn({ err: error }, "global's own VIP blocks could not be leased")
+      })
+    }, leaseDelayMs)
+  }
+
+  async #leaseOwn(): Promise<void> {
+    const { store, log } = this.#options
+    const demands = await store.vip.demand()
+    if (demands.length === 0) return
+    const { identity } = await store.status()
+    const { granted, refused } = await store.vip.lease({
+      owner: '',
+      storeId: identity.storeId,
+      demands,
+      wantedCidrs: [],
+    })
+    if (granted.length > 0)
+      log.info({ blocks: granted.map((b) => `${b.kind} ${b.cidr}`) }, 'VIP blocks leased to global')
+    if (refused.length > 0) log.warn({ refused }, "global's own VIP blocks not leased")
+  }
+}

@@ -1,0 +1,70 @@
+import type { Channel, Demand, StoreState } from '@holdfast/kds'
+
+/** How a session ended, for the log, the record and the decision when to try again. */
+export type SessionEnd =
+  | { readonly end: 'lost'; readonly reason: string }
+  | { readonly end: 'closed'; readonly reason: string }
+  /** Global does not let this zone in; trying again soon would not help. */
+  | { readonly end: 'refused'; readonly reason: string }
+  /** Our own store said that the session is no longer the newest of its peer. */
+  | { readonly end: 'superseded'; readonly reason: string }
+
+export interface ChannelView {
+  readonly channel: Channel
+  readonly phase: string
+  readonly inStep: boolean
+  readonly sent: number
+  readonly received: number
+  readonly written: number
+  readonly refused: number
+  readonly held: number
+  readonly lastError?: string | undefined
+}
+
+/** A running session as `inspect`, metrics and the API show it. */
+export interface SessionView {
+  readonly sessionId: string
+  readonly peer: string
+  readonly peerVersion: string
+  readonly peerInstanceId: string
+  readonly peerState?: StoreState | undefined
+  readonly extension: boolean
+  readonly openedAtMs: number
+  readonly inStep: boolean
+  readonly provenAtMs?: number | undefined
+  readonly ackedRevision?: number | undefined
+  readonly payloadBytesSent: number
+  readonly payloadBytesReceived: number
+  /** What had been said in both directions together when both ends were first proven equal. */
+  readonly bytesToProven?: number | undefined
+  readonly channels: readonly ChannelView[]
+  readonly faults: readonly string[]
+}
+
+export interface SessionBeat {
+  readonly sessionId: string
+  readonly peer: string
+  /** Revision of our log through which the peer has stored what we send. */
+  readonly ackedRevision: number
+  readonly counters: Readonly<
+    Record<string, { readonly sent: number; readonly acked: number; readonly refused: number }>
+  >
+}
+
+/** What the roles may do with a session that runs. */
+export interface SessionHandle {
+  readonly peer: string
+  readonly sessionId: string
+  /** Zone: asks global for blocks. */
+  requestLease(demands: readonly Demand[], wantedCidrs: readonly string[]): void
+  /** Global: what was not granted, and why. Grants arrive as resources. */
+  answerLease(refused: readonly string[]): void
+  /** Global: asks the zone something that only it knows. Rejects after `timeoutMs`, or when the session ends. */
+  ask(what: string, body: string, options: { readonly timeoutMs: number }): Promise<string>
+  view(): SessionView
+  /** What is written down of it every few seconds, in one statement for all sessions. */
+  beat(): SessionBeat
+  /** Ends the session with a status for the peer; resolves when all its work has settled. */
+  close(reason: string): Promise<SessionEnd>
+  readonly ended: Promise<SessionEnd>
+}

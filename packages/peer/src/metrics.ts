@@ -1,0 +1,61 @@
+import { Counter, Gauge, type Registry } from 'prom-client'
+
+/** What a control plane counts of its sessions. Names are Prometheus names, units last. */
+export interface SessionMetrics {
+  readonly payloadBytes: Counter<'peer' | 'direction'>
+  readonly messages: Counter<'peer' | 'direction'>
+  /** Resources and removals by what became of them: `sent` by us, `received`, `written` rows, `refused`, `held`. */
+  readonly resources: Counter<'peer' | 'channel' | 'event'>
+  readonly sessions: Counter<'peer' | 'event'>
+  readonly inStep: Gauge<'peer' | 'channel'>
+  readonly divergences: Counter<'peer' | 'channel'>
+  readonly alarms: Counter<'peer' | 'alarm'>
+}
+
+export function sessionMetrics(registry: Registry): SessionMetrics {
+  const registers = [registry]
+  return {
+    payloadBytes: new Counter({
+      name: 'holdfast_kds_payload_bytes_total',
+      help: 'Bytes of KDS messages, without HTTP/2 framing and before compression',
+      labelNames: ['peer', 'direction'],
+      registers,
+    }),
+    messages: new Counter({
+      name: 'holdfast_kds_messages_total',
+      help: 'KDS messages',
+      labelNames: ['peer', 'direction'],
+      registers,
+    }),
+    resources: new Counter({
+      name: 'holdfast_kds_resources_total',
+      help: 'Resources and removals by what became of them: sent, received, written, refused, held',
+      labelNames: ['peer', 'channel', 'event'],
+      registers,
+    }),
+    sessions: new Counter({
+      name: 'holdfast_kds_sessions_total',
+      help: 'Sessions by what happened to them: opened, refused, lost, closed, superseded',
+      labelNames: ['peer', 'event'],
+      registers,
+    }),
+    inStep: new Gauge({
+      name: 'holdfast_kds_in_step',
+      help: '1 while the peer is proven to hold (or to have offered) what it should, by channel',
+      labelNames: ['peer', 'channel'],
+      registers,
+    }),
+    divergences: new Counter({
+      name: 'holdfast_kds_divergences_total',
+      help: 'Times that a proof did not agree and a repair was started',
+      labelNames: ['peer', 'channel'],
+      registers,
+    }),
+    alarms: new Counter({
+      name: 'holdfast_kds_alarms_total',
+      help: 'What an operator would want to know of, by kind',
+      labelNames: ['peer', 'alarm'],
+      registers,
+    }),
+  }
+}

@@ -1,0 +1,164 @@
+import type { Channel, ChannelReport, Delta } from '@holdfast/kds'
+import type { Logger } from 'pino'
+import type { SessionMetrics } from './metrics.js'
+
+interface Counts {
+  sent: number
+  received: number
+  written: number
+  refused: number
+  held: number
+  lastError: string | undefined
+}
+
+export interface TypeCounts {
+  sent: number
+  acked: number
+  refused: number
+}
+
+/** What happened on a session, for the log, the metrics and the record: one line per thing an operator would want to know. */
+export class Reports {
+  readonly #peer: string
+  readonly #log: Logger
+  readonly #metrics: SessionMetrics
+  readonly #channels: Record<Channel, Counts> = { down: zero(), up: zero(), status: zero() }
+  readonly #types = new Map<string, TypeCounts>()
+
+  constructor(peer: string, log: Logger, metrics: SessionMetrics) {
+    this.#peer = peer
+    this.#log = log
+    this.#metrics = metrics
+  }
+
+  channel(channel: Channel): Readonly<Counts> {
+    return this.#channels[channel]
+  }
+
+  /** Responses by type, as Kuma's ZoneInsight counts them. */
+  types(): Readonly<Record<string, Readonly<TypeCounts>>> {
+    return Object.fromEntries(this.#types)
+  }
+
+  sent(channel: Channel, delta: Pick<Delta, 'type' | 'offers' | 'removals'>): void {
+    const count = delta.offers.length + delta.removals.length
+    this.#channels[channel].sent += count
+    this.#count(channel, 'sent', count)
+    this.#type(delta.type).sent++
+  }
+
+  received(channel: Channel, delta: Pick<Delta, 'offers' | 'removals'>): void {
+    const count = delta.offers.length + delta.removals.length
+    this.#channels[channel].received += count
+    this.#count(channel, 'received', count)
+  }
+
+  acked(type: string): void {
+    this.#type(type).acked++
+  }
+
+  refusedByPeer(type: string): void {
+    this.#type(type).refused++
+  }
+
+  alarm(channel: Channel, alarm: string, fields: Readonly<Record<string, unknown>>, words: string): void {
+    this.#channels[channel].lastError = words
+    this.#metrics.alarms.inc({ peer: this.#peer, alarm })
+    this.#log.error({ channel, ...fields }, words)
+  }
+
+  report(channel: Channel, report: ChannelReport): void {
+    const counts = this.#channels[channel]
+    switch (report.type) {
+      case 'kept': {
+        const { resourceType: type, writtenRows, refused, heldKeys, warnings } = report
+        counts.written += writtenRows
+        counts.refused += refused.length
+        counts.held += heldKeys.length
+        this.#count(channel, 'written', writtenRows)
+        this.#count(channel, 'refused', refused.length)
+        this.#count(channel, 'held', heldKeys.length)
+        if (writtenRows > 0) this.#log.debug({ channel, type, writtenRows }, 'stored')
+        for (const r of refused) this.#log.warn({ channel, type, ...r }, 'refused; what was there stays')
+        if (heldKeys.length > 0)
+          this.alarm(
+            channel,
+            'held',
+            { type, count: heldKeys.length, keys: heldKeys.slice(0, 10) },
+            `${heldKeys.length} ${type} vanished without having been deleted: kept until an operator decides`,
+          )
+        for (const warning of warnings) this.#log.warn({ channel, type }, warning)
+        return
+      }
+      case 'refusedByPeer':
+        for (const r of report.refused)
+          this.#log.warn({ channel, type: report.resourceType, ...r }, 'the peer refused a resource')
+        if (report.refused.length > 0)
+          counts.lastError = `the peer refused ${report.refused[0]?.key ?? ''}: ${report.refused[0]?.reason ?? ''}`
+        this.refusedByPeer(report.resourceType)
+        return
+      case 'inStep':
+        this.#log.debug(
+          { channel, revision: report.mark.cursor.revision, count: report.mark.digest.count },
+          'proven in step',
+        )
+        return
+      case 'mismatch':
+        this.#metrics.divergences.inc({ peer: this.#peer, channel })
+        this.alarm(
+          channel,
+          'mismatch',
+          { revision: report.mark.cursor.revision, theirs: report.mark.digest, ours: report.offered },
+          'what was offered does not add up to what the sender says: repairing',
+        )
+        return
+      case 'repairing':
+        this.#log.warn({ channel, types: report.types }, 'repairing')
+        return
+      case 'diverged':
+        this.alarm(
+          channel,
+          'diverged',
+          { retryAtMs: report.retryAtMs },
+          'a repair did not help: last known good stays, trying again later',
+        )
+        return
+      case 'contradiction':
+        this.alarm(
+          channel,
+          'contradiction',
+          { theirs: report.cursor, head: report.head },
+          'the peer has seen a position of our log that is not in it: our store was restored',
+        )
+        return
+      case 'older':
+        this.alarm(
+          channel,
+          'older',
+          { what: report.what, revision: report.revision, reached: report.reached },
+          'the sender went back in its log: nothing of it was applied',
+        )
+        return
+      case 'stale':
+      case 'ignored':
+        this.#log.debug({ channel, ...report }, 'an answer to something that is no longer under way')
+        return
+      default:
+        this.#log.warn({ channel, ...report }, `on ${channel}: ${report.type}`)
+    }
+  }
+
+  #count(channel: Channel, event: string, count: number): void {
+    if (count > 0) this.#metrics.resources.inc({ peer: this.#peer, channel, event }, count)
+  }
+
+  #type(type: string): TypeCounts {
+    const found = this.#types.get(type)
+    if (found !== undefined) return found
+    const fresh = { sent: 0, acked: 0, refused: 0 }
+    this.#types.set(type, fresh)
+    return fresh
+  }
+}
+
+const zero = (): Counts => ({ sent: 0, received: 0, written: 0, refused: 0, held: 0, lastError: undefined })

@@ -1,0 +1,474 @@
+import {
+  type Channel,
+  channels,
+  type Demand,
+  newSession,
+  type SessionEffect,
+  type SessionEvent,
+  type SessionMessage,
+  type SessionRole,
+  type SessionState,
+  type StoreAnswer,
+  type StoreOp,
+  type StoreState,
+  spokenMark,
+  stepSession,
+} from '@holdfast/kds'
+import { emptyDigest, hashAlgorithm, Problem, typeSetHash, typesSentDownToKuma, typesSentUp } from '@holdfast/model'
+import { type ControlPlaneStore, Fenced } from '@holdfast/store'
+import type { Link, LinkEvent } from '@holdfast/transport'
+import type { Logger } from 'pino'
+import type { SessionBeat, SessionEnd, SessionHandle, SessionView } from './handle.js'
+import type { SessionMetrics } from './metrics.js'
+import { partsOf, Questions } from './questions.js'
+import { Reports } from './reports.js'
+import { SessionStores } from './session-stores.js'
+
+export interface SessionOptions {
+  readonly role: SessionRole
+  /** Name of the zone that dialled; '' for global. */
+  readonly peer: string
+  readonly sessionId: string
+  readonly link: Link
+  readonly store: ControlPlaneStore
+  readonly version: string
+  readonly instanceId: string
+  readonly log: Logger
+  readonly metrics: SessionMetrics
+  /** Both ends have met and speak; a session takes part in nothing before that. */
+  readonly onMet?: ((session: SessionHandle) => void) | undefined
+  /** Zone: every channel is proven, for the first time in this session. */
+  readonly onInStep?: (() => void) | undefined
+  /** Global. */
+  readonly onLeaseRequest?:
+    | ((session: SessionHandle, storeId: string, demands: readonly Demand[], wantedCidrs: readonly string[]) => void)
+    | undefined
+  /** Zone. */
+  readonly onLeaseAnswer?: ((refused: readonly string[]) => void) | undefined
+  /** Zone. */
+  readonly onQuestion?: ((question: string, body: string) => Promise<string>) | undefined
+}
+
+const tickMs = 1_000
+
+/** Begins a session on a link; it runs by itself until `ended`. */
+export async function runSession(options: SessionOptions): Promise<SessionHandle> {
+  const status = await options.store.status()
+  const cursors = await options.store.read.cursors()
+  const everInStep = cursors.some((c) => c.side === 'received' && c.peer === options.peer && c.cursor !== undefined)
+  const receives = options.role === 'dialer' ? 'globalToZone' : 'zoneToGlobal'
+  const types = options.role === 'dialer' ? typesSentDownToKuma : typesSentUp
+  return new SessionDriver(
+    options,
+    newSession({
+      role: options.role,
+      storeId: status.identity.storeId,
+      state: status.state,
+      everInStep,
+      version: options.version,
+      typeSet: typeSetHash(),
+      hashAlgorithm,
+      plainTypes: options.link.streams.includes(receives) ? types.map((t) => t.name) : [],
+    }),
+  )
+}
+
+/**
+ * The only awaits between a session's machines and the world: takes events one at a time, steps, performs the effects in
+ * order and feeds what becomes of them back. Nothing has an effect once the machine has closed (OWN); closing waits until
+ * everything under way has settled.
+ */
+class SessionDriver implements SessionHandle {
+  readonly peer: string
+  readonly sessionId: string
+  readonly ended: Promise<SessionEnd>
+  readonly #options: SessionOptions
+  readonly #log: Logger
+  readonly #reports: Reports
+  readonly #questions: Questions
+  readonly #stores: SessionStores
+  readonly #abort = new AbortController()
+  readonly #underWay = new Set<Promise<void>>()
+  readonly #queue: SessionEvent[] = []
+  readonly #openedAtMs = Date.now()
+  readonly #timer: NodeJS.Timeout
+  readonly #stopListening: () => void
+  #state: SessionState
+  #pumping = false
+  #end: SessionEnd | undefined
+  #settle: (end: SessionEnd) => void = () => undefined
+  #met: { readonly storeId: string; readonly state: StoreState; readonly version: string } | undefined
+  #bytesToProven: number | undefined
+  #provenAtMs: number | undefined
+  #counted = { sent: 0, received: 0, messagesSent: 0, messagesReceived: 0 }
+  #heard = { ackedRevision: 0, faults: [] as readonly string[] }
+
+  constructor(options: SessionOptions, state: SessionState) {
+    this.#options = options
+    this.#state = state
+    this.peer = options.peer
+    this.sessionId = options.sessionId
+    this.#log = options.log.child({
+      peer: options.peer === '' ? 'global' : options.peer,
+      session: options.sessionId.slice(0, 8),
+    })
+    this.#reports = new Reports(this.#peerName, this.#log, options.metrics)
+    this.#questions = new Questions(options.peer)
+    this.#stores = new SessionStores(options)
+    this.ended = new Promise((resolve) => {
+      this.#settle = resolve
+    })
+    this.#timer = setInterval(() => {
+      this.#countBytes()
+      this.#push({ type: 'tick', nowMs: Date.now() })
+    }, tickMs)
+    this.#stopListening = options.store.onAdvanced(() => this.#advanced())
+    options.link.start((event) => this.#heardFromLink(event))
+    if (options.role === 'dialer') this.#push({ type: 'opened', extension: false, nowMs: Date.now() })
+  }
+
+  requestLease(demands: readonly Demand[], wantedCidrs: readonly string[]): void {
+    this.#say({ type: 'lease', demands, wantedCidrs })
+  }
+
+  answerLease(refused: readonly string[]): void {
+    this.#say({ type: 'lease-answer', refused })
+  }
+
+  ask(what: string, body: string, { timeoutMs }: { readonly timeoutMs: number }): Promise<string> {
+    if (this.#state.phase !== 'open')
+      return Promise.reject(
+        new Problem('unavailable', `zone ${this.peer} answers no questions (its session is ${this.#state.phase})`),
+      )
+    return this.#questions.ask(what, timeoutMs, (id) => this.#say({ type: 'question', id, what, body }))
+  }
+
+  beat(): SessionBeat {
+    return {
+      sessionId: this.sessionId,
+      peer: this.peer,
+      ackedRevision: this.#heard.ackedRevision,
+      counters: this.#reports.types(),
+    }
+  }
+
+  view(): SessionView {
+    const { link } = this.#options
+    const counters = link.counters()
+    return {
+      sessionId: this.sessionId,
+      peer: this.peer,
+      peerVersion: this.#met?.version ?? link.peer.version,
+      peerInstanceId: link.peer.instanceId,
+      ...(this.#met === undefined ? {} : { peerState: this.#met.state }),
+      extension: this.#state.phase !== 'plain',
+      openedAtMs: this.#openedAtMs,
+      inStep: this.#inStep(),
+      ...(this.#provenAtMs === undefined ? {} : { provenAtMs: this.#provenAtMs }),
+      ackedRevision: this.#heard.ackedRevision,
+      payloadBytesSent: counters.payloadBytesSent,
+      payloadBytesReceived: counters.payloadBytesReceived,
+      ...(this.#bytesToProven === undefined ? {} : { bytesToProven: this.#bytesToProven }),
+      channels: channels.map((channel) => {
+        const { sent, received, written, refused, held, lastError } = this.#reports.channel(channel)
+        const phase = this.#state.phase === 'open' ? this.#state.machines[channel].state.phase : this.#state.phase
+        const inStep = this.#channelInStep(channel)
+        return {
+          channel,
+          phase,
+          inStep,
+          sent,
+          received,
+          written,
+          refused,
+          held,
+          ...(lastError === undefined ? {} : { lastError }),
+        }
+      }),
+      faults: this.#heard.faults,
+    }
+  }
+
+  async close(reason: string): Promise<SessionEnd> {
+    this.#end ??= { end: 'closed', reason }
+    this.#push({ type: 'stop', reason, nowMs: Date.now() })
+    return this.ended
+  }
+
+  get #peerName(): string {
+    return this.peer === '' ? 'global' : this.peer
+  }
+
+  #say(message: Extract<SessionEvent, { type: 'say' }>['message']): void {
+    this.#push({ type: 'say', message, nowMs: Date.now() })
+  }
+
+  #advanced(): void {
+    for (const channel of channels)
+      if (this.#state.machines[channel].role === 'sender') this.#push({ type: 'advanced', channel, nowMs: Date.now() })
+  }
+
+  #heardFromLink(event: LinkEvent): void {
+    const nowMs = Date.now()
+    switch (event.type) {
+      case 'headers':
+        if (this.#options.role === 'acceptor') this.#push({ type: 'opened', extension: event.extension, nowMs })
+        else this.#push({ type: 'headers', extension: event.extension, nowMs })
+        return
+      case 'node':
+        return
+      case 'message':
+        this.#countReceived(event.message)
+        this.#push({ type: 'received', message: event.message, nowMs })
+        return
+      case 'plain':
+        if (event.message.type === 'response') {
+          const channel = this.#options.role === 'dialer' ? 'down' : 'up'
+          this.#reports.received(channel, {
+            offers: event.message.offers,
+            removals: event.message.removals.map((key) => ({ key, deletedAtMs: 0 })),
+          })
+        }
+        this.#push({ type: 'receivedPlain', message: event.message, nowMs })
+        return
+      case 'unsendable':
+        this.#reports.alarm(
+          'down',
+          'unsendable',
+          event,
+          `${event.resourceType} is too large to send: ${event.sizeBytes} bytes, and a peer receives ${event.limitBytes}`,
+        )
+        return
+      case 'violation':
+        this.#end ??= { end: 'lost', reason: `the peer sent something malformed on ${event.stream}: ${event.reason}` }
+        return
+      case 'closed':
+        this.#end ??= { end: 'lost', reason: `${event.code} ${event.reason}` }
+        this.#push({
+          type: 'streamClosed',
+          stream: event.stream ?? 'both',
+          reason: `${event.code} ${event.reason}`,
+          nowMs,
+        })
+        return
+    }
+  }
+
+  #push(event: SessionEvent): void {
+    this.#queue.push(event)
+    if (this.#pumping) return
+    this.#pumping = true
+    try {
+      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+        const [state, effects] = stepSession(this.#state, next)
+        this.#state = state
+        for (const effect of effects) this.#perform(effect)
+      }
+      this.#noticeProof()
+    } catch (error) {
+      // Ours: a broken invariant ends this session and no other.
+      this.#log.fatal({ err: error }, 'a session machine broke')
+      this.#finish('INTERNAL', `internal error: ${(error as Error).message}`)
+    } finally {
+      this.#pumping = false
+    }
+  }
+
+  #perform(effect: SessionEffect): void {
+    const { link, onLeaseRequest, onLeaseAnswer, onMet, metrics } = this.#options
+    switch (effect.type) {
+      case 'store':
+        this.#track(this.#performStore(effect.channel, effect.op))
+        return
+      case 'send':
+        this.#countSent(effect.message)
+        link.send(effect.message)
+        return
+      case 'sendPlain':
+        if (effect.message.type === 'response')
+          this.#reports.sent(effect.channel, {
+            type: effect.message.resourceType,
+            offers: effect.message.offers,
+            removals: effect.message.removals.map((key) => ({ key, deletedAtMs: 0 })),
+          })
+        link.send({ plain: effect.message })
+        return
+      case 'report':
+        this.#reports.report(effect.channel, effect.report)
+        if (effect.report.type === 'contradiction') this.#track(this.#lookAtOwnState())
+        return
+      case 'met':
+        this.#met = effect
+        metrics.sessions.inc({ peer: this.#peerName, event: 'opened' })
+        this.#log.info({ version: effect.version, state: effect.state, address: link.peer.remoteAddress }, 'joined')
+        onMet?.(this)
+        return
+      case 'typeSetDiffers':
+        this.#log.warn(
+          { ours: effect.ours, theirs: effect.theirs },
+          'the peer knows other resource types than we do; upgrade the older one',
+        )
+        return
+      case 'peerStands':
+        this.#track(this.#checkHistory(effect.channel, effect.cursor))
+        return
+      case 'wentPlain':
+        metrics.sessions.inc({ peer: this.#peerName, event: 'opened' })
+        this.#log.info({ why: effect.reason, version: link.peer.version }, 'joined as a plain Kuma peer')
+        onMet?.(this)
+        return
+      case 'lateHeaders':
+        this.#log.warn('the peer has the extension after all, but said so too late for this session')
+        return
+      case 'heard':
+        this.#heard = { ackedRevision: effect.ackedRevision, faults: effect.faults }
+        return
+      case 'leaseRequested':
+        if (this.#met !== undefined) onLeaseRequest?.(this, this.#met.storeId, effect.demands, effect.wantedCidrs)
+        return
+      case 'leaseAnswered':
+        onLeaseAnswer?.(effect.refused)
+        return
+      case 'asked':
+        this.#track(this.#answer(effect.id, effect.what, effect.body))
+        return
+      case 'answered':
+        this.#questions.answered(effect.id, effect.error, effect.body, effect.more)
+        return
+      case 'refusedEntry':
+        this.#end = { end: 'refused', reason: effect.reason }
+        metrics.sessions.inc({ peer: this.#peerName, event: 'refused' })
+        return
+      case 'close':
+        this.#finish(effect.status, effect.reason)
+        return
+    }
+  }
+
+  async #performStore(channel: Channel, op: StoreOp): Promise<void> {
+    try {
+      const result = await this.#stores.perform(channel, op, this.#abort.signal)
+      // The pairing of operation and result is the port's promise; a union cannot be built from its halves.
+      const answer = { op: op.op, result } as StoreAnswer
+      if (!this.#abort.signal.aborted) this.#push({ type: 'stored', channel, answer, nowMs: Date.now() })
+    } catch (error) {
+      if (this.#abort.signal.aborted) return
+      if (error instanceof Fenced) this.#end ??= { end: 'superseded', reason: error.message }
+      this.#log.warn({ err: error, channel, op: op.op }, 'the store failed')
+      this.#push({ type: 'storeFailed', channel, reason: (error as Error).message, nowMs: Date.now() })
+    }
+  }
+
+  /** Where the peer stands in our log is evidence about our own store: it may have been restored to an earlier state. */
+  async #checkHistory(channel: Channel, cursor: NonNullable<ReturnType<typeof spokenMark>>['cursor']): Promise<void> {
+    try {
+      const standing = { cursor, offered: emptyDigest }
+      const facts = await this.#stores.perform(channel, { op: 'compare', standing }, this.#abort.signal)
+      if (facts.cursor === 'contradiction' && !this.#abort.signal.aborted) {
+        this.#reports.report(channel, { type: 'contradiction', cursor, head: facts.head.cursor })
+        await this.#lookAtOwnState()
+      }
+    } catch (error) {
+      if (!this.#abort.signal.aborted) this.#log.warn({ err: error }, 'the position of the peer could not be checked')
+    }
+  }
+
+  async #lookAtOwnState(): Promise<void> {
+    try {
+      const { state } = await this.#options.store.status()
+      if (!this.#abort.signal.aborted) this.#push({ type: 'storeState', state, nowMs: Date.now() })
+    } catch (error) {
+      this.#log.warn({ err: error }, 'the state of our own store could not be read')
+    }
+  }
+
+  async #answer(id: string, what: string, body: string): Promise<void> {
+    const { onQuestion } = this.#options
+    try {
+      if (onQuestion === undefined) throw new Problem('invalid', `no questions are answered here: ${what}`)
+      for (const part of partsOf(await onQuestion(what, body)))
+        this.#say({ type: 'question-answer', id, error: '', ...part })
+    } catch (error) {
+      this.#say({ type: 'question-answer', id, error: (error as Error).message || 'no answer', body: '', more: false })
+    }
+  }
+
+  #track(work: Promise<void>): void {
+    this.#underWay.add(work)
+    void work.finally(() => this.#underWay.delete(work))
+  }
+
+  #channelInStep(channel: Channel): boolean {
+    if (this.#state.phase !== 'open') return false
+    const machine = this.#state.machines[channel]
+    return machine.role === 'sender'
+      ? spokenMark(machine.state) !== undefined
+      : machine.state.phase === 'live' && machine.state.proven !== undefined
+  }
+
+  #inStep(): boolean {
+    return channels.every((channel) => this.#channelInStep(channel))
+  }
+
+  #noticeProof(): void {
+    const { metrics, link, onInStep } = this.#options
+    for (const channel of channels)
+      metrics.inStep.set({ peer: this.#peerName, channel }, this.#channelInStep(channel) ? 1 : 0)
+    if (!this.#inStep()) return
+    this.#provenAtMs = Date.now()
+    if (this.#bytesToProven !== undefined) return
+    const { payloadBytesSent, payloadBytesReceived } = link.counters()
+    this.#bytesToProven = payloadBytesSent + payloadBytesReceived
+    const said = channels.map(
+      (c) => `${c}: ${this.#reports.channel(c).sent} sent, ${this.#reports.channel(c).received} received`,
+    )
+    this.#log.info({ bytes: this.#bytesToProven, afterMs: this.#provenAtMs - this.#openedAtMs, said }, 'in step')
+    onInStep?.()
+  }
+
+  #countReceived(message: SessionMessage): void {
+    if (message.type === 'to-receiver' && message.message.type === 'delta')
+      this.#reports.received(message.channel, message.message.delta)
+    if (message.type === 'to-sender' && message.message.type === 'ack')
+      this.#reports.acked(message.message.resourceType)
+  }
+
+  #countSent(message: SessionMessage): void {
+    if (message.type === 'to-receiver' && message.message.type === 'delta')
+      this.#reports.sent(message.channel, message.message.delta)
+  }
+
+  #countBytes(): void {
+    const now = this.#options.link.counters()
+    const { metrics } = this.#options
+    const peer = this.#peerName
+    metrics.payloadBytes.inc({ peer, direction: 'sent' }, now.payloadBytesSent - this.#counted.sent)
+    metrics.payloadBytes.inc({ peer, direction: 'received' }, now.payloadBytesReceived - this.#counted.received)
+    metrics.messages.inc({ peer, direction: 'sent' }, now.messagesSent - this.#counted.messagesSent)
+    metrics.messages.inc({ peer, direction: 'received' }, now.messagesReceived - this.#counted.messagesReceived)
+    this.#counted = {
+      sent: now.payloadBytesSent,
+      received: now.payloadBytesReceived,
+      messagesSent: now.messagesSent,
+      messagesReceived: now.messagesReceived,
+    }
+  }
+
+  #finish(status: Parameters<Link['close']>[0]['code'], reason: string): void {
+    if (this.#abort.signal.aborted) return
+    this.#abort.abort(new Error(reason))
+    clearInterval(this.#timer)
+    this.#stopListening()
+    this.#questions.end(reason)
+    this.#countBytes()
+    const end = this.#end ?? { end: 'lost', reason }
+    const { link, metrics } = this.#options
+    for (const channel of channels) metrics.inStep.set({ peer: this.#peerName, channel }, 0)
+    metrics.sessions.inc({ peer: this.#peerName, event: end.end })
+    this.#log.info({ end: end.end, reason: end.reason }, 'session ended')
+    void Promise.allSettled([link.close({ code: status, reason }), ...this.#underWay])
+      .then(() => this.#stores.close(end.reason))
+      .catch((error: unknown) => this.#log.warn({ err: error }, 'the end of the session could not be recorded'))
+      .then(() => this.#settle(end))
+  }
+}

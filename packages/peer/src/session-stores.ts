@@ -1,0 +1,62 @@
+import type { Channel, ChannelStore, StoreOp, StoreResults } from '@holdfast/kds'
+import type { ControlPlaneStore } from '@holdfast/store'
+import type { Link } from '@holdfast/transport'
+
+interface StoresOptions {
+  readonly role: 'dialer' | 'acceptor'
+  readonly peer: string
+  readonly sessionId: string
+  readonly link: Link
+  readonly store: ControlPlaneStore
+  readonly instanceId: string
+}
+
+/**
+ * The stores of a session's channels, fenced. The fence is taken where the session gets its right to write: by a zone when
+ * it begins, by global only once the zone was let in. A stranger with the name of a zone must not void that zone's session.
+ */
+export class SessionStores {
+  readonly #options: StoresOptions
+  readonly #stores = new Map<Channel, ChannelStore>()
+  #fence: Promise<{ readonly sessionId: string; readonly fence: number }> | undefined
+
+  constructor(options: StoresOptions) {
+    this.#options = options
+  }
+
+  async perform<O extends StoreOp>(channel: Channel, op: O, signal: AbortSignal): Promise<StoreResults[O['op']]> {
+    if (op.op === 'admit') {
+      // Reads and binds the name; the database decides between two strangers.
+      const { store, peer } = this.#options
+      return store.channel({ channel, peer }).perform(op, { signal })
+    }
+    return (await this.#store(channel)).perform(op, { signal })
+  }
+
+  async close(reason: string): Promise<void> {
+    if (this.#fence === undefined) return
+    await this.#options.store.sessions.close(this.#options.sessionId, reason)
+  }
+
+  async #store(channel: Channel): Promise<ChannelStore> {
+    const { store, peer } = this.#options
+    this.#fence ??= this.#open()
+    const fence = await this.#fence
+    const found = this.#stores.get(channel) ?? store.channel({ channel, peer, fence })
+    this.#stores.set(channel, found)
+    return found
+  }
+
+  async #open(): Promise<{ readonly sessionId: string; readonly fence: number }> {
+    const { store, peer, sessionId, instanceId, link } = this.#options
+    const { fence } = await store.sessions.open({
+      sessionId,
+      peer,
+      instanceId,
+      peerInstanceId: link.peer.instanceId,
+      peerVersion: link.peer.version,
+      extension: link.peer.extension !== false,
+    })
+    return { sessionId, fence }
+  }
+}
