@@ -7,7 +7,7 @@ import type { BlockRow, CursorRow, HoldRow, LedgerRow, Needs, Owner, RefusedRow,
 export interface Loaded {
   readonly state: StoreState
   readonly epoch: string
-  /** Zones: whether this one was ever in step with its global. */
+  /** Zones: whether this one was ever in step with its global, as the row of `zones` with its own name says. */
   readonly everInStep: boolean
   /** Tombstones included. */
   readonly rows: readonly Row[]

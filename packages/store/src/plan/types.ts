@@ -166,7 +166,7 @@ export interface WritePlan {
   readonly blocks: readonly BlockRow[]
   readonly blockRemovals: readonly string[]
   readonly refused: readonly RefusedRow[]
-  readonly refusedCleared: readonly (ResourceKey & { readonly peer: string })[]
+  readonly refusedCleared: readonly (ResourceKey & { readonly peer: string; readonly channel: Channel })[]
   readonly holds: readonly HoldRow[]
   readonly visibility: readonly { readonly origin: Origin; readonly hidden: boolean }[]
   readonly audit: readonly AuditRow[]

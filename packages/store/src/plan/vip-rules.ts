@@ -204,3 +204,49 @@ export function plannedLease(
   }
   return { add, full: [] }
 }
+
+export type { PoolLike }
+export const defaultPools = (random: Uint8Array): readonly PoolLike[] => {
+  const ula = `fd${Buffer.from(random.subarray(0, 5)).toString('hex')}`
+  const v6 = (kind: number) => {
+    const text = `${ula}${['0000', '4000', '8000'][kind]}`.padEnd(32, '0')
+    return `${toText(BigInt(`0x${text}`), 6)}/50`
+  }
+  return [
+    { kind: 'MeshService', family: 4, cidr: '241.0.0.0/8', reserved: ['241.0.0.0/12'] },
+    { kind: 'MeshExternalService', family: 4, cidr: '242.0.0.0/8', reserved: [] },
+    { kind: 'MeshMultiZoneService', family: 4, cidr: '243.0.0.0/8', reserved: [] },
+    { kind: 'MeshService', family: 6, cidr: v6(0), reserved: [] },
+    { kind: 'MeshExternalService', family: 6, cidr: v6(1), reserved: [] },
+    { kind: 'MeshMultiZoneService', family: 6, cidr: v6(2), reserved: [] },
+  ]
+}
+export const poolProblems = (pools: readonly { kind: string; family: 4 | 6; cidr: string }[]): readonly PoolLike[] =>
+  pools.map((pool) => ({ ...pool, reserved: [] }))
+
+export function adoptedBlocks(cidrs: readonly string[], pools: readonly PoolLike[], blocks: readonly BlockRow[]) {
+  const adopted: { kind: string; family: Family; cidr: string }[] = []
+  const violations: { path: string; message: string }[] = []
+  for (const [i, cidr] of cidrs.entries()) {
+    if (blocks.some((b) => b.cidr === cidr)) continue
+    const verdict = confirmedBlock(cidr, pools, blocks, [])
+    if (verdict.outcome === 'confirmed') adopted.push({ kind: verdict.kind, family: verdict.family, cidr })
+    else violations.push({ path: `vip-block[${i}]`, message: verdict.reason })
+  }
+  return { blocks: adopted, violations }
+}
+
+export const freeableRows = (
+  rows: readonly LedgerRow[],
+  blocks: readonly BlockUse[],
+  at: { nowMs: number; lowestAckedRevision: number },
+): readonly LedgerRow[] =>
+  rows
+    .filter(
+      (r) =>
+        r.state === 'tombstoned' &&
+        blocks.some((b) => b.id === r.blockId) &&
+        at.nowMs - (r.tombstonedAtMs ?? at.nowMs) >= 86_400_000 &&
+        (r.tombstonedRevision ?? Infinity) <= at.lowestAckedRevision,
+    )
+    .sort((a, b) => (a.tombstonedAtMs ?? 0) - (b.tombstonedAtMs ?? 0))

@@ -209,9 +209,10 @@ export class WorkingSet {
     return this.#everInStep.get('') ?? false
   }
 
-  /** For the rest of this group; the store keeps it beside the cursor. */
+  /** Zones: kept in the row of `zones` that has this zone's own name. */
   setEverInStep(): void {
     this.#everInStep.set('', true)
+    this.putZone({ name: this.identity.name, storeId: this.identity.storeId, everInStep: true })
   }
 
   setHidden(origin: Origin, hidden: boolean): void {

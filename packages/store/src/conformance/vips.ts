@@ -1,0 +1,280 @@
+import { expect, test } from 'vitest'
+import type { BlockRow } from '../plan/types.js'
+import {
+  block,
+  deleteOf,
+  hello,
+  keyOf,
+  mesh,
+  type OpenStore,
+  offerOf,
+  otherStoreId,
+  putMesh,
+  putService,
+  removalOf,
+  Subject,
+  service,
+  serviceKey,
+} from './fixtures.js'
+
+const fromGlobal = { channel: 'down', peer: '' } as const
+const fromEast = { channel: 'up', peer: 'east' } as const
+const cidr = '241.16.0.0/20'
+
+/** A zone with a block of its own, in step with a mesh. */
+async function zoneWithBlock(open: OpenStore, name = 'east', range = cidr): Promise<Subject> {
+  const zone = await Subject.ready(open, 'zone', name)
+  await lease(zone, range)
+  return zone
+}
+
+async function lease(zone: Subject, range: string): Promise<void> {
+  const { identity } = await zone.store.status()
+  const granted = block({ cidr: range, owner: identity.name, storeId: identity.storeId })
+  await zone.channel(fromGlobal).apply({ type: 'VipBlock', offers: [offerOf(granted)] })
+}
+
+const vipOf = async (subject: Subject, name: string): Promise<string | undefined> =>
+  (await subject.store.read.get(serviceKey(name)))?.vips?.addresses[0]
+
+/** The ledger behind the port: allocation, tombstones, witnesses, blocks. */
+export function vipConformance(open: OpenStore): void {
+  test('VIP-5: without a block a service says why it has no VIP; with the lease it gets one in the same revision', async () => {
+    await using zone = await Subject.ready(open, 'zone')
+    const [made] = await zone.apply(putService('web'))
+    expect(made).toMatchObject({ outcome: 'created', vips: undefined, pendingReason: expect.stringContaining('block') })
+    expect(await zone.store.vip.demand()).toMatchObject([
+      { kind: 'MeshService', pending: 1 },
+      { kind: 'MeshExternalService', pending: 0 },
+    ])
+    const revision = await zone.revision()
+    await lease(zone, cidr)
+    const row = await zone.store.read.get(serviceKey('web'))
+    expect(row).toMatchObject({ pendingReason: undefined, revision: revision + 1, vips: { generation: 0 } })
+    expect(row?.vips?.addresses).toEqual([expect.stringMatching(/^241\.16\./)])
+    expect(await zone.store.vip.verifyLocal()).toEqual([])
+  })
+
+  test('VIP-5: with a block a new service has its VIP from the first moment', async () => {
+    await using zone = await zoneWithBlock(open)
+    const [made] = await zone.apply(putService('web'))
+    expect(made).toMatchObject({ outcome: 'created', pendingReason: undefined })
+    const { items } = await zone.store.vip.ledger({ includeTombstoned: true, limit: 10 })
+    expect(items).toMatchObject([{ displayName: 'web', state: 'active', scope: 'canonical', family: 4, generation: 0 }])
+    expect(made?.outcome === 'created' ? made.vips?.addresses : []).toEqual(items.map((row) => row.address))
+    expect(await zone.store.vip.history({ displayName: 'web' }, 10)).toMatchObject([{ event: 'allocated' }])
+  })
+
+  test('VIP-1: a thousand services have a thousand addresses', async () => {
+    await using zone = await zoneWithBlock(open)
+    const names = Array.from({ length: 1000 }, (_, i) => `web-${i}`)
+    const outcomes = await zone.applyAtomically(...names.map((name) => putService(name)))
+    expect(outcomes.filter((o) => o.outcome !== 'created')).toEqual([])
+    const addresses = outcomes.map((o) => (o.outcome === 'created' ? (o.vips?.addresses[0] ?? '') : ''))
+    expect(new Set(addresses).size).toBe(1000)
+    expect(await zone.store.vip.verifyLocal()).toEqual([])
+  })
+
+  test('VIP-2: an update, a deletion and a return leave the address; neighbours do not move', async () => {
+    await using zone = await zoneWithBlock(open)
+    await zone.apply(putService('web'), putService('api'))
+    const before = [await vipOf(zone, 'web'), await vipOf(zone, 'api')]
+    await zone.apply(putService('web', { port: 81 }))
+    await zone.apply(deleteOf(serviceKey('web')))
+    const { items } = await zone.store.vip.ledger({ displayName: 'web', includeTombstoned: true, limit: 10 })
+    expect(items).toMatchObject([{ state: 'tombstoned', address: before[0] }])
+    await zone.apply(putService('other'), putService('web'))
+    expect([await vipOf(zone, 'web'), await vipOf(zone, 'api')]).toEqual(before)
+    expect((await zone.store.vip.history({ displayName: 'web' }, 10)).map((row) => row.event)).toEqual([
+      'revived',
+      'tombstoned',
+      'allocated',
+    ])
+    expect(await zone.store.vip.verifyLocal()).toEqual([])
+  })
+
+  test('a pin is honoured; one that is taken names its holder, one outside our blocks says so', async () => {
+    await using zone = await zoneWithBlock(open)
+    const [pinned] = await zone.apply(putService('web', { pins: { v4: '241.16.0.9' } }))
+    expect(pinned).toMatchObject({ outcome: 'created', vips: { addresses: ['241.16.0.9'] } })
+    const [taken] = await zone.apply(putService('api', { pins: { v4: '241.16.0.9' } }))
+    expect(taken).toMatchObject({ outcome: 'refused', problem: { kind: 'conflict' } })
+    expect(taken?.outcome === 'refused' ? taken.problem.message : '').toContain('web')
+    expect(await zone.store.read.get(serviceKey('api'))).toBeUndefined()
+    const [outside] = await zone.apply(putService('api', { pins: { v4: '10.0.0.1' } }))
+    expect(outside).toMatchObject({ outcome: 'refused', problem: { kind: 'invalid' } })
+    const [moved] = await zone.apply(putService('web', { pins: { v4: '241.16.0.10' } }))
+    expect(moved).toMatchObject({ outcome: 'refused', problem: { kind: 'conflict' } })
+    expect(await vipOf(zone, 'web')).toBe('241.16.0.9')
+  })
+
+  test('a witness keeps what the origin says, and the same VIP again writes nothing', async () => {
+    await using global = await Subject.ready(open, 'global')
+    const up = global.channel(fromEast)
+    const web = service({ name: 'web', zone: 'east', vips: { addresses: ['241.16.0.9'], generation: 0 } })
+    await up.apply({ type: 'MeshService', offers: [offerOf(web)] })
+    const revision = await global.revision()
+    expect(await up.apply({ type: 'MeshService', offers: [offerOf(web)] })).toMatchObject({ writtenRows: 0 })
+    expect(await global.revision()).toBe(revision)
+    const { items } = await global.store.vip.ledger({ includeTombstoned: true, limit: 10 })
+    expect(items).toMatchObject([{ address: '241.16.0.9', origin: 'east', state: 'active', generation: 0 }])
+    expect(items[0]?.blockId).toBeUndefined()
+  })
+
+  test('VIP-2: another address at equal generation is refused with what is remembered; a higher one replaces', async () => {
+    await using global = await Subject.ready(open, 'global')
+    const up = global.channel(fromEast)
+    const at = (address: string, generation: number) =>
+      offerOf(service({ name: 'web', zone: 'east', vips: { addresses: [address], generation } }))
+    await up.apply({ type: 'MeshService', offers: [at('241.16.0.9', 0)] })
+    const moved = await up.apply({ type: 'MeshService', offers: [at('241.16.0.10', 0)] })
+    expect(moved.refused).toMatchObject([{ remembered: expect.stringContaining('241.16.0.9') }])
+    const key = service({ name: 'web', zone: 'east' })
+    expect((await global.store.read.get(key))?.vips?.addresses).toEqual(['241.16.0.9'])
+    const commanded = await up.apply({ type: 'MeshService', offers: [at('241.16.0.10', 1)] })
+    expect(commanded.refused).toEqual([])
+    expect((await global.store.read.get(key))?.vips).toEqual({ addresses: ['241.16.0.10'], generation: 1 })
+    expect(await global.store.vip.verifyLocal()).toEqual([])
+  })
+
+  test('VIP-1: an address that somebody else has is refused, and the first owner keeps it', async () => {
+    await using global = await Subject.ready(open, 'global')
+    const up = global.channel(fromEast)
+    const vips = { addresses: ['241.16.0.9'], generation: 0 }
+    await up.apply({ type: 'MeshService', offers: [offerOf(service({ name: 'web', zone: 'east', vips }))] })
+    const thief = await up.apply({
+      type: 'MeshService',
+      offers: [offerOf(service({ name: 'api', zone: 'east', vips }))],
+    })
+    expect(thief.refused.length).toBe(1)
+    const { items } = await global.store.vip.ledger({ address: '241.16.0.9', includeTombstoned: true, limit: 10 })
+    expect(items).toMatchObject([{ displayName: 'web', state: 'active' }])
+  })
+
+  test('VIP-2: delete and recreate across control planes: the tombstone remembers', async () => {
+    await using global = await Subject.ready(open, 'global')
+    const up = global.channel(fromEast)
+    const at = (address: string) =>
+      service({ name: 'web', zone: 'east', vips: { addresses: [address], generation: 0 } })
+    await up.apply({ type: 'MeshService', offers: [offerOf(at('241.16.0.9'))] })
+    await up.apply({ type: 'MeshService', removals: [removalOf(at('241.16.0.9'), global.nowMs)] })
+    const { items } = await global.store.vip.ledger({ includeTombstoned: true, limit: 10 })
+    expect(items).toMatchObject([{ address: '241.16.0.9', state: 'tombstoned' }])
+    const other = await up.apply({ type: 'MeshService', offers: [offerOf(at('241.16.0.10'))] })
+    expect(other.refused.length).toBe(1)
+    const same = await up.apply({ type: 'MeshService', offers: [offerOf(at('241.16.0.9'))] })
+    expect(same.refused).toEqual([])
+    expect(await global.store.vip.verifyLocal()).toEqual([])
+  })
+
+  test('the ledger survives the resource, the mesh and the zone object', async () => {
+    await using global = await Subject.ready(open, 'global')
+    await global.apply(putMesh('shop'))
+    const up = global.channel(fromEast)
+    expect(await up.perform({ op: 'admit', hello: hello(otherStoreId), nowMs: global.nowMs })).toMatchObject({
+      admitted: true,
+    })
+    const vips = { addresses: ['241.16.0.9'], generation: 0 }
+    const web = service({ name: 'web', zone: 'east', mesh: 'shop', vips })
+    await up.apply({ type: 'MeshService', offers: [offerOf(web)] })
+    await global.apply(deleteOf({ type: 'Mesh', mesh: '', name: 'shop' }))
+    await global.apply(deleteOf({ type: 'Zone', mesh: '', name: 'east' }))
+    const { items } = await global.store.vip.ledger({ includeTombstoned: true, limit: 10 })
+    expect(items).toMatchObject([{ address: '241.16.0.9', state: 'tombstoned', displayName: 'web' }])
+    await global.apply(putMesh('shop'))
+    expect((await global.store.read.get(web))?.vips).toEqual(vips)
+    expect(await global.store.vip.verifyLocal()).toEqual([])
+  })
+
+  test('a mesh that global removes suspends what is ours in it: not sent, VIP kept, back with the mesh', async () => {
+    await using zone = await zoneWithBlock(open)
+    const down = zone.channel(fromGlobal)
+    await down.apply({ type: 'Mesh', offers: [offerOf(mesh('shop'))] })
+    await zone.apply(putService('web', { mesh: 'shop' }))
+    const key = serviceKey('web', 'shop')
+    const before = await zone.store.read.get(key)
+    const up = zone.channel({ channel: 'up', peer: '' })
+    const shown = await up.perform({ op: 'mark' })
+    await down.apply({ type: 'Mesh', removals: [removalOf(mesh('shop'), zone.nowMs)] })
+    const suspended = await zone.store.read.get(key)
+    expect(suspended).toMatchObject({ audience: 'suspended', vips: before?.vips })
+    expect((await up.perform({ op: 'mark' })).digest.count).toBe(shown.digest.count - 1)
+    await down.apply({ type: 'Mesh', offers: [offerOf(mesh('shop'))] })
+    expect(await zone.store.read.get(key)).toMatchObject({ audience: 'all', vips: before?.vips })
+    expect((await up.perform({ op: 'mark' })).digest).toEqual(shown.digest)
+  })
+
+  test('global leases blocks that do not overlap, to the store that a name is bound to', async () => {
+    await using global = await Subject.ready(open, 'global')
+    const demands = [{ kind: 'MeshService', active: 0, pending: 3 }]
+    const request = { owner: 'east', storeId: otherStoreId, demands, wantedCidrs: [] }
+    expect(await global.store.vip.lease(request)).toMatchObject({
+      granted: [],
+      refused: [expect.stringContaining('east')],
+    })
+    await admit(global, 'east', otherStoreId)
+    const east = await global.store.vip.lease(request)
+    expect(east).toMatchObject({ refused: [] })
+    expect(families(east.granted)).toEqual([4, 6])
+    await admit(global, 'west', '99999999-2222-4333-8444-555555555555')
+    const west = await global.store.vip.lease({
+      ...request,
+      owner: 'west',
+      storeId: '99999999-2222-4333-8444-555555555555',
+    })
+    const cidrs = [...east.granted, ...west.granted].map((granted) => granted.cidr)
+    expect(new Set(cidrs).size).toBe(4)
+    // Asked again it has enough.
+    expect(await global.store.vip.lease(request)).toEqual({ granted: [], refused: [] })
+    const shown = await global.store.read.list({ type: 'VipBlock', offset: 0, limit: 10 })
+    expect(shown.items.map((row) => row.audience)).toEqual(['all', 'all', 'all', 'all'])
+  })
+
+  test('a block that an operator gave is confirmed, or refused with what it overlaps', async () => {
+    await using global = await Subject.ready(open, 'global')
+    await admit(global, 'east', otherStoreId)
+    await admit(global, 'west', '99999999-2222-4333-8444-555555555555')
+    const ask = (owner: string, storeId: string, wanted: string) =>
+      global.store.vip.lease({ owner, storeId, demands: [], wantedCidrs: [wanted] })
+    expect(await ask('east', otherStoreId, '241.20.0.0/20')).toMatchObject({
+      granted: [{ cidr: '241.20.0.0/20', owner: 'east' }],
+      refused: [],
+    })
+    expect(await ask('west', '99999999-2222-4333-8444-555555555555', '241.20.0.0/21')).toMatchObject({
+      granted: [],
+      refused: [expect.stringContaining('241.20.0.0/20')],
+    })
+  })
+
+  test('a zone that never met its global allocates from a block that it was given', async () => {
+    await using zone = await Subject.ready(open, 'zone')
+    await zone.apply(putService('web'))
+    expect(await zone.store.vip.adoptBlocks(['10.0.0.0/20'])).toMatchObject([{ path: expect.any(String) }])
+    expect(await zone.store.vip.adoptBlocks([cidr])).toEqual([])
+    const address = await vipOf(zone, 'web')
+    expect(address).toMatch(/^241\.16\./)
+    // Global's confirmation is the same block: nothing moves.
+    await lease(zone, cidr)
+    expect(await vipOf(zone, 'web')).toBe(address)
+    expect(await zone.store.vip.blocks()).toMatchObject([{ cidr, generation: 1, used: 1 }])
+  })
+
+  test('OWN: a block of another store of our name is not ours', async () => {
+    await using zone = await Subject.ready(open, 'zone')
+    await zone.apply(putService('web'))
+    const granted = block({ cidr, owner: 'east', storeId: otherStoreId })
+    await zone.channel(fromGlobal).apply({ type: 'VipBlock', offers: [offerOf(granted)] })
+    expect(await vipOf(zone, 'web')).toBeUndefined()
+    expect(await zone.store.vip.blocks()).toEqual([])
+    expect(keyOf(granted)).toBe('meshservice-241-16-0-0-20.')
+  })
+}
+
+const families = (blocks: readonly BlockRow[]): readonly number[] => blocks.map((one) => one.family).sort()
+
+async function admit(global: Subject, zone: string, storeId: string): Promise<void> {
+  const up = global.channel({ channel: 'up', peer: zone })
+  expect(await up.perform({ op: 'admit', hello: hello(storeId), nowMs: global.nowMs })).toMatchObject({
+    admitted: true,
+  })
+}

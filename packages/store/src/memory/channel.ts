@@ -1,0 +1,164 @@
+import type { Batch, ChannelContext, Mark, StoreOp, StoreResults, SyncChannelStore } from '@holdfast/kds'
+import { type Digest, digestEquals, wireKey } from '@holdfast/model'
+import {
+  admitUnit,
+  afterMark,
+  afterProgress,
+  batchUnit,
+  type CursorRow,
+  firstStepUnit,
+  standingOf,
+} from '../plan/index.js'
+import { cursorText, type Image } from './image.js'
+import type { MemoryStore } from './memory-store.js'
+import { Offered } from './offered.js'
+import { View } from './views.js'
+
+/** One channel of one session on a store in memory: every operation that the machines ask for. */
+export class MemoryChannel implements SyncChannelStore {
+  readonly #store: MemoryStore
+  readonly #context: ChannelContext
+
+  constructor(store: MemoryStore, context: ChannelContext) {
+    this.#store = store
+    this.#context = context
+  }
+
+  perform<O extends StoreOp>(op: O): StoreResults[O['op']]
+  perform(op: StoreOp): StoreResults[StoreOp['op']] {
+    const view = new View(this.#image, this.#store.identity, this.#context)
+    switch (op.op) {
+      case 'compare':
+        return this.#compare(op.standing)
+      case 'changes':
+        return view.changes(op.from, op.limitBytes, op.withRemovals)
+      case 'buckets':
+        return view.buckets(op.resourceType, op.level, op.prefixes)
+      case 'repair':
+        return view.repair(op.resourceType, op.buckets, op.entries)
+      case 'keys':
+        return view.keys(op.resourceType, op.keys)
+      case 'list':
+        return view.list(op.resourceType)
+      case 'mark':
+        return view.mark()
+      case 'standing': {
+        const { cursor, partial } = this.#received()
+        return { offered: this.#offered().digest(), cursor, partial }
+      }
+      case 'offered-types':
+        return this.#offered().types()
+      case 'offered-buckets':
+        return this.#offered().buckets(op.resourceType, op.level, op.prefixes)
+      case 'offered-entries':
+        return this.#offered().entries(op.resourceType, op.buckets)
+      case 'due-refusals':
+        return this.#dueRefusals(op.nowMs)
+      case 'apply':
+        return this.#apply(op.batch, op.nowMs)
+      case 'verify':
+        return this.#verify(op.mark)
+      case 'acked':
+        return this.#acked(op.cursor)
+      case 'admit':
+        return this.#write(() =>
+          this.#store.run(admitUnit(op.hello, this.#context.peer, this.#store.options(op.nowMs))),
+        )
+      case 'diverged':
+        return this.#write(() => {
+          this.#image.diverged.set(`${this.#context.peer} ${this.#context.channel} ${op.resourceType}`, op.nowMs)
+          return null
+        })
+    }
+  }
+
+  get #image(): Image {
+    return this.#store.image
+  }
+
+  #offered(): Offered {
+    return new Offered(this.#image, this.#store.identity, this.#context)
+  }
+
+  #compare(standing: Extract<StoreOp, { op: 'compare' }>['standing']): StoreResults['compare'] {
+    const reachesFrom = standing.partial?.revision ?? standing.cursor?.revision ?? 0
+    const cursor = standingOf(standing.cursor, this.#store.logHistory(), { reachesFrom, logFrom: 0 })
+    // A receiver remembers what we do not: it is we who were restored.
+    if (cursor === 'contradiction' && standing.cursor !== undefined)
+      this.#store.judge([
+        {
+          from: 'peer',
+          witness: this.#context.peer === '' ? 'global' : `zone ${this.#context.peer}`,
+          cursor: standing.cursor,
+        },
+      ])
+    const view = new View(this.#image, this.#store.identity, this.#context)
+    return { head: view.mark(), cursor, typeDigests: view.typeDigests() }
+  }
+
+  #apply(batch: Batch, nowMs: number): StoreResults['apply'] {
+    return this.#write(() => {
+      const received = this.#store.run(batchUnit(batch, this.#context, this.#store.options(nowMs)))
+      const mark = batch.progress?.mark
+      const offered = mark === undefined ? undefined : this.#offered().digest()
+      const verified = mark === undefined || offered === undefined ? undefined : digestEquals(offered, mark.digest)
+      this.#place(afterProgress(this.#received(), batch.progress, verified), verified === true ? nowMs : undefined)
+      return { ...received, verified, offered }
+    })
+  }
+
+  #verify(mark: Mark): { readonly verified: boolean; readonly offered: Digest } {
+    return this.#write(() => {
+      const offered = this.#offered().digest()
+      const verified = digestEquals(offered, mark.digest)
+      if (verified) this.#place(afterMark(this.#received(), mark), this.#store.nowMs())
+      return { verified, offered }
+    })
+  }
+
+  /** The cursor stands in the same transaction as the data that it speaks of (DUR). */
+  #place(at: Pick<CursorRow, 'cursor' | 'partial'>, provenAtMs: number | undefined): void {
+    const { peer, channel } = this.#context
+    const before = this.#received()
+    const row: CursorRow = { ...before, ...at, ...(provenAtMs === undefined ? {} : { provenAtMs }) }
+    this.#image.cursors.set(cursorText(row), row)
+    if (provenAtMs === undefined) return
+    for (const key of this.#image.diverged.keys())
+      if (key.startsWith(`${peer} ${channel} `)) this.#image.diverged.delete(key)
+    if (channel === 'down') this.#store.run(firstStepUnit(this.#store.options(provenAtMs)))
+  }
+
+  #received(): CursorRow {
+    const { peer, channel } = this.#context
+    const key = { peer, channel, side: 'received' } as const
+    return this.#image.cursors.get(cursorText(key)) ?? key
+  }
+
+  #acked(cursor: CursorRow['cursor']): null {
+    const { peer, channel } = this.#context
+    return this.#write(() => {
+      const row: CursorRow = { peer, channel, side: 'acked', cursor }
+      this.#image.cursors.set(cursorText(row), row)
+      const zone = this.#image.zones.get(peer)
+      if (channel === 'down' && zone !== undefined && !zone.everInStep)
+        this.#image.zones.set(peer, { ...zone, everInStep: true })
+      return null
+    })
+  }
+
+  #dueRefusals(nowMs: number): StoreResults['due-refusals'] {
+    const { peer, channel } = this.#context
+    const due = [...this.#image.refused.values()].filter(
+      (row) => row.peer === peer && row.channel === channel && row.nextTryMs <= nowMs,
+    )
+    return [...new Set(due.map((row) => row.type))].map((resourceType) => ({
+      resourceType,
+      keys: due.filter((row) => row.type === resourceType).map((row) => wireKey(row.mesh, row.exportName)),
+    }))
+  }
+
+  /** One transaction under the session's fence. */
+  #write<T>(act: () => T): T {
+    return this.#store.transaction(this.#context, act)
+  }
+}

@@ -1,0 +1,155 @@
+import type { ChannelContext, ChannelStore, StoreOp, StoreResults } from '@holdfast/kds'
+import { Problem } from '@holdfast/model'
+import type { LedgerRow, Row } from '../plan/index.js'
+import { byText, ledgerText } from '../plan/keys.js'
+import type { ControlPlaneStore, SessionRecord } from '../port.js'
+import type { MemoryStore } from './memory-store.js'
+import { differencesOf } from './verify.js'
+
+const sessionsPerPeerMax = 10
+
+/** A store in memory behind the port that the product uses, so that one conformance suite judges both. */
+export function asControlPlane(store: MemoryStore): ControlPlaneStore {
+  const rows = (): readonly Row[] => [...store.image.rows.values()].filter((row) => !row.deleted)
+  return {
+    status: async () => store.status(),
+    initialise: async (options) => store.initialise(options),
+    finishRecovery: async () => store.finishRecovery(),
+    local: {
+      apply: async (request, { signal }) => {
+        signal.throwIfAborted()
+        return store.apply(request)
+      },
+      writeStatus: async (key, status) => store.writeStatus(key, status),
+    },
+    read: {
+      get: async (key) => store.get(key),
+      byDisplayName: async (type, mesh, displayName, zone) =>
+        rows().filter(
+          (row) =>
+            row.type === type &&
+            row.mesh === mesh &&
+            row.displayName === displayName &&
+            (zone === undefined || row.origin === (zone === '' ? store.identity.name : zone)),
+        ),
+      list: async (query) => {
+        const found = rows()
+          .filter(
+            (row) =>
+              row.type === query.type &&
+              (query.mesh === undefined || row.mesh === query.mesh) &&
+              (query.nameContains === undefined || row.name.includes(query.nameContains)) &&
+              Object.entries(query.labels ?? {}).every(([label, value]) => row.labels[label] === value),
+          )
+          .sort((a, b) => byText(a.mesh, b.mesh) || byText(a.name, b.name))
+        return { total: found.length, items: found.slice(query.offset, query.offset + query.limit) }
+      },
+      counts: async () => {
+        const counts = new Map<string, { type: string; origin: string; count: number }>()
+        for (const { type, origin } of rows()) {
+          const key = `${type} ${origin}`
+          counts.set(key, { type, origin, count: (counts.get(key)?.count ?? 0) + 1 })
+        }
+        return {
+          resources: [...counts.values()].sort((a, b) => byText(a.type, b.type) || byText(a.origin, b.origin)),
+          refused: store.image.refused.size,
+          held: rows().filter((row) => row.holdId !== undefined).length,
+          pendingVips: rows().filter((row) => row.pendingReason !== undefined).length,
+        }
+      },
+      refused: async () => [...store.image.refused.values()],
+      holds: async () => [...store.image.holds.values()],
+      cursors: async () => [...store.image.cursors.values()],
+      audit: async (limit) => store.image.audit.toReversed().slice(0, limit),
+    },
+    vip: {
+      ledger: async (query) => {
+        const found = [...store.image.ledger.values()]
+          .filter(
+            (row) =>
+              matches(row, query) &&
+              (query.includeTombstoned || row.state === 'active') &&
+              (query.after === undefined || idOf(row) > query.after),
+          )
+          .sort((a, b) => byText(idOf(a), idOf(b)))
+        const items = found.slice(0, query.limit)
+        const last = items.at(-1)
+        return { items, next: found.length > items.length && last !== undefined ? idOf(last) : undefined }
+      },
+      history: async (owner, limit) =>
+        store.image.history
+          .filter((row) => matches(row, owner))
+          .toReversed()
+          .slice(0, limit),
+      blocks: async () => store.blocks(),
+      lease: async (request) => store.lease(request),
+      demand: async () => store.demand(),
+      adoptBlocks: async (cidrs) => store.adoptBlocks(cidrs),
+      verifyLocal: async () => differencesOf(store.image),
+      freeQuarantined: async (nowMs) => store.freeQuarantined(nowMs, lowestAcked(store)),
+    },
+    sessions: {
+      open: async (session) =>
+        store.openSession(session.peer, session.sessionId, {
+          ...session,
+          openedAtMs: store.nowMs(),
+          counters: {},
+        }),
+      heartbeats: async (beats) => {
+        for (const { sessionId, counters } of beats)
+          changeSession(store, sessionId, (session) => ({ ...session, counters, lastHeartbeatMs: store.nowMs() }))
+      },
+      close: async (sessionId, closeReason) =>
+        changeSession(store, sessionId, (session) => ({ ...session, closedAtMs: store.nowMs(), closeReason })),
+      list: async () => {
+        const peers = new Map<string, SessionRecord[]>()
+        for (const session of [...store.image.sessions.values()].toReversed()) {
+          const of = peers.get(session.peer) ?? []
+          peers.set(session.peer, of)
+          if (of.length < sessionsPerPeerMax) of.push(session)
+        }
+        return [...peers.values()].flat()
+      },
+      zones: async () => [...store.image.zones.values()],
+    },
+    channel: (context) => asyncChannel(store, context),
+    onAdvanced: (listener) => store.onAdvanced(listener),
+    close: async () => {},
+  }
+}
+
+const idOf = (row: LedgerRow): string => ledgerText(row, row.scope, row.family)
+
+function matches(
+  row: { readonly [K in 'kind' | 'mesh' | 'origin' | 'namespace' | 'displayName' | 'address']: string },
+  wanted: {
+    readonly [K in 'kind' | 'mesh' | 'origin' | 'namespace' | 'displayName' | 'address']?: string | undefined
+  },
+): boolean {
+  const { kind, mesh, origin, namespace, displayName, address } = wanted
+  return Object.entries({ kind, mesh, origin, namespace, displayName, address }).every(
+    ([field, value]) => value === undefined || Object.entries(row).some(([f, v]) => f === field && v === value),
+  )
+}
+
+function changeSession(store: MemoryStore, sessionId: string, change: (session: SessionRecord) => SessionRecord): void {
+  const session = store.image.sessions.get(sessionId)
+  if (session !== undefined) store.image.sessions.set(sessionId, change(session))
+}
+
+/** Through which every zone that was ever in step has acked our log; without any there is nobody to wait for. */
+function lowestAcked(store: MemoryStore): number {
+  const acked = [...store.image.cursors.values()].filter((row) => row.side === 'acked' && row.channel !== 'status')
+  return Math.min(store.image.head.revision, ...acked.map((row) => row.cursor?.revision ?? 0))
+}
+
+function asyncChannel(store: MemoryStore, context: ChannelContext): ChannelStore {
+  const channel = store.channel(context)
+  return {
+    perform: async <O extends StoreOp>(op: O, { signal }: { readonly signal: AbortSignal }) => {
+      if (signal.aborted) throw new Problem('unavailable', `${op.op} was given up`)
+      const result: StoreResults[O['op']] = channel.perform(op)
+      return result
+    },
+  }
+}

@@ -1,0 +1,86 @@
+import type { Cursor, StoreState } from '@holdfast/kds'
+import type { Origin } from '@holdfast/model'
+import type {
+  AuditRow,
+  BlockRow,
+  CursorRow,
+  HistoryRow,
+  HoldRow,
+  LedgerRow,
+  RefusedRow,
+  Row,
+  ZoneRow,
+} from '../plan/index.js'
+import type { SessionRecord } from '../port.js'
+
+/** Everything that a store in memory keeps. Rows are never changed in place, so a copy of the maps is a snapshot. */
+export interface Image {
+  state: StoreState
+  reasons: readonly string[]
+  head: Cursor
+  initialised: boolean
+  /** Every revision that was taken, with its tag: the history that cursors are checked against. */
+  readonly tags: Map<string, string>
+  readonly epochs: Set<string>
+  readonly rows: Map<string, Row>
+  readonly ledger: Map<string, LedgerRow>
+  readonly blocks: Map<string, BlockRow>
+  readonly refused: Map<string, RefusedRow>
+  readonly holds: Map<string, HoldRow>
+  readonly cursors: Map<string, CursorRow>
+  readonly zones: Map<string, ZoneRow>
+  readonly visibility: Map<Origin, { readonly hidden: boolean; readonly revision: number }>
+  readonly diverged: Map<string, number>
+  readonly fences: Map<string, { readonly sessionId: string; readonly fence: number }>
+  readonly sessions: Map<string, SessionRecord>
+  readonly history: HistoryRow[]
+  readonly audit: AuditRow[]
+}
+
+export const emptyImage = (epoch: string): Image => ({
+  state: 'uninitialised',
+  reasons: ['it was never initialised'],
+  head: { epoch, revision: 0, tag: '0'.repeat(16) },
+  initialised: false,
+  tags: new Map(),
+  epochs: new Set([epoch]),
+  rows: new Map(),
+  ledger: new Map(),
+  blocks: new Map(),
+  refused: new Map(),
+  holds: new Map(),
+  cursors: new Map(),
+  zones: new Map(),
+  visibility: new Map(),
+  diverged: new Map(),
+  fences: new Map(),
+  sessions: new Map(),
+  history: [],
+  audit: [],
+})
+
+/** A backup, as it is now. */
+export const copyOf = (image: Image): Image => ({
+  ...image,
+  tags: new Map(image.tags),
+  epochs: new Set(image.epochs),
+  rows: new Map(image.rows),
+  ledger: new Map(image.ledger),
+  blocks: new Map(image.blocks),
+  refused: new Map(image.refused),
+  holds: new Map(image.holds),
+  cursors: new Map(image.cursors),
+  zones: new Map(image.zones),
+  visibility: new Map(image.visibility),
+  diverged: new Map(image.diverged),
+  fences: new Map(image.fences),
+  sessions: new Map(image.sessions),
+  history: [...image.history],
+  audit: [...image.audit],
+})
+
+export const tagText = (epoch: string, revision: number): string => `${epoch} ${revision}`
+export const cursorText = ({ peer, channel, side }: Pick<CursorRow, 'peer' | 'channel' | 'side'>): string =>
+  `${peer} ${channel} ${side}`
+export const refusedText = (of: Pick<RefusedRow, 'peer' | 'channel' | 'type' | 'mesh' | 'name'>): string =>
+  JSON.stringify([of.peer, of.channel, of.type, of.mesh, of.name])

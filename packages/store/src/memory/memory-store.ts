@@ -1,0 +1,237 @@
+import type { ChannelContext, Demand, StoreState } from '@holdfast/kds'
+import { isHeadless, type ResourceKey, type Violation } from '@holdfast/model'
+import {
+  adoptUnit,
+  type BlockRow,
+  demandOf,
+  type Evidence,
+  Fenced,
+  freeUnit,
+  isEmptyPlan,
+  judgeHistory,
+  type Leased,
+  type LeaseRequest,
+  type LogHistory,
+  leaseUnit,
+  localUnit,
+  nothingNeeded,
+  type PlanOptions,
+  poolsUnit,
+  type RoleIdentity,
+  type Row,
+  statusUnit,
+  type Unit,
+  WorkingSet,
+} from '../plan/index.js'
+import { keyText } from '../plan/keys.js'
+import type { LocalOutcome, LocalRequest, PoolSetting, SessionRecord, StoreStatus } from '../port.js'
+import { MemoryChannel } from './channel.js'
+import { commit } from './commit.js'
+import { copyOf, emptyImage, type Image, tagText } from './image.js'
+import { loadNeeds } from './load.js'
+
+export interface MemoryStoreOptions {
+  readonly identity: RoleIdentity
+  /** Virtual time, for operations that bring none. */
+  readonly nowMs: () => number
+  /** Chance: so many hex digits. */
+  readonly hexDigits: (length: number) => string
+}
+
+/**
+ * A store in memory for the simulation: the same plans on the same working set as on PostgreSQL, committed whole or not
+ * at all. Losing power loses nothing that was committed; `restore` is a backup that somebody has put back.
+ */
+export class MemoryStore {
+  readonly identity: RoleIdentity
+  readonly nowMs: () => number
+  readonly #hexDigits: (length: number) => string
+  readonly #listeners = new Set<() => void>()
+  #image: Image
+  #inTransaction = false
+  /** Torn writes: throws in the middle of the next commits that it is asked about. */
+  #failure: (() => Error | undefined) | undefined
+
+  constructor({ identity, nowMs, hexDigits }: MemoryStoreOptions) {
+    this.identity = identity
+    this.nowMs = nowMs
+    this.#hexDigits = hexDigits
+    this.#image = emptyImage(hexDigits(32))
+  }
+
+  /** What is stored now; of a transaction under way inside it. */
+  get image(): Image {
+    return this.#image
+  }
+
+  status(): StoreStatus {
+    const { state, reasons, head } = this.#image
+    return { identity: this.identity, state, reasons, head }
+  }
+
+  /** Makes every later commit ask; an error is thrown after the writes and before the commit, so that all is undone. */
+  failCommits(failure: (() => Error | undefined) | undefined): void {
+    this.#failure = failure
+  }
+
+  /** A backup as of now. */
+  snapshot(): Image {
+    return copyOf(this.#image)
+  }
+
+  /** Puts a backup back. What witnesses remember of the time since is judged when they come. */
+  restore(image: Image): void {
+    this.#image = copyOf(image)
+  }
+
+  /** All or nothing: what `act` throws leaves the store as it was. With a context, only while its fence stands. */
+  transaction<T>(context: ChannelContext | undefined, act: () => T): T {
+    if (this.#inTransaction) return act()
+    const before = copyOf(this.#image)
+    this.#inTransaction = true
+    try {
+      const { fence, peer } = context ?? {}
+      if (fence !== undefined && peer !== undefined && this.#image.fences.get(peer)?.fence !== fence.fence)
+        throw new Fenced(peer, fence.sessionId)
+      const value = act()
+      const failure = this.#failure?.()
+      if (failure !== undefined) throw failure
+      if (before.head.revision !== this.#image.head.revision) for (const listener of this.#listeners) listener()
+      return value
+    } catch (error) {
+      this.#image = before
+      throw error
+    } finally {
+      this.#inTransaction = false
+    }
+  }
+
+  /** Reads, plans and commits one unit. */
+  run<T>(unit: Unit<T>): T {
+    const nowMs = this.nowMs()
+    return this.transaction(undefined, () => {
+      const ws = new WorkingSet(this.identity, loadNeeds(unit.needs, this.#image, this.identity, nowMs))
+      ws.load(loadNeeds(unit.more(ws), this.#image, this.identity, nowMs))
+      const value = unit.plan(ws)
+      const plan = ws.toWritePlan(nowMs)
+      if (!isEmptyPlan(plan)) commit(plan, this.#image, () => this.#hexDigits(16))
+      return value
+    })
+  }
+
+  options(nowMs: number): PlanOptions {
+    return { identity: this.identity, nowMs }
+  }
+
+  apply(request: LocalRequest): readonly LocalOutcome[] {
+    return this.run(localUnit(request, this.options(this.nowMs())))
+  }
+
+  lease(request: LeaseRequest): Leased {
+    return this.run(leaseUnit(request, this.options(this.nowMs())))
+  }
+
+  /** What this control plane would ask for now. */
+  demand(): readonly Demand[] {
+    const counts = new Map<string, { active: number; pending: number }>()
+    const of = (kind: string) => {
+      const count = counts.get(kind) ?? { active: 0, pending: 0 }
+      counts.set(kind, count)
+      return count
+    }
+    for (const row of this.#image.rows.values())
+      if (!row.deleted && row.origin === this.identity.name && isWaiting(row)) of(row.type).pending++
+    for (const row of this.#image.ledger.values())
+      if (row.origin === this.identity.name && row.family === 4 && row.state === 'active') of(row.kind).active++
+    return demandOf(this.identity, this.blocks(), counts)
+  }
+
+  blocks(): readonly (BlockRow & { readonly used: number })[] {
+    return loadNeeds({ ...nothingNeeded, blocks: true }, this.#image, this.identity, this.nowMs()).blocks
+  }
+
+  adoptBlocks(cidrs: readonly string[]): readonly Violation[] {
+    return this.run(adoptUnit(cidrs, this.options(this.nowMs())))
+  }
+
+  freeQuarantined(nowMs: number, lowestAckedRevision: number): number {
+    return this.run(freeUnit(this.options(nowMs), lowestAckedRevision))
+  }
+
+  writeStatus(key: ResourceKey, status: Uint8Array): boolean {
+    return this.run(statusUnit(key, status))
+  }
+
+  /** `uninitialised` → `ready`, global's with its pools; nothing on a store that was initialised before. */
+  initialise(options: {
+    readonly actor: string
+    readonly pools?: readonly PoolSetting[]
+    readonly random: Uint8Array
+  }): { readonly changed: boolean } {
+    if (this.#image.initialised) return { changed: false }
+    return this.transaction(undefined, () => {
+      this.#image.initialised = true
+      this.#enter('ready', [])
+      if (this.identity.role === 'global') this.run(poolsUnit(options, this.options(this.nowMs())))
+      return { changed: true }
+    })
+  }
+
+  finishRecovery(): void {
+    if (this.#image.state === 'recovering') this.#enter('ready', [])
+  }
+
+  /** Compares what witnesses remember with our history; a contradiction is a new epoch, and recovery. */
+  judge(evidence: readonly Evidence[]): void {
+    const judgement = judgeHistory(evidence, this.logHistory())
+    if (judgement.verdict === 'keep') return
+    const epoch = this.#hexDigits(32)
+    this.#image.head = { ...this.#image.head, epoch }
+    this.#image.epochs.add(epoch)
+    this.#image.tags.set(tagText(epoch, this.#image.head.revision), this.#image.head.tag)
+    this.#enter('recovering', [judgement.reason])
+  }
+
+  #enter(state: StoreState, reasons: readonly string[]): void {
+    this.#image.state = state
+    this.#image.reasons = reasons
+  }
+
+  logHistory(): LogHistory {
+    const { head, epochs, tags } = this.#image
+    return {
+      epoch: head.epoch,
+      head: head.revision,
+      oldest: 0,
+      epochs,
+      tagAt: (epoch, revision) => tags.get(tagText(epoch, revision)),
+    }
+  }
+
+  /** Takes the fence of a peer: every older session of it has no effects from here on. */
+  openSession(peer: string, sessionId: string, record?: SessionRecord): { readonly fence: number } {
+    const fence = (this.#image.fences.get(peer)?.fence ?? 0) + 1
+    this.#image.fences.set(peer, { sessionId, fence })
+    if (record !== undefined) this.#image.sessions.set(sessionId, record)
+    return { fence }
+  }
+
+  channel(context: ChannelContext): MemoryChannel {
+    return new MemoryChannel(this, context)
+  }
+
+  get(key: ResourceKey): Row | undefined {
+    const row = this.#image.rows.get(keyText(key))
+    return row === undefined || row.deleted ? undefined : row
+  }
+
+  /** A hint that the log has grown. Returns the way to stop listening. */
+  onAdvanced(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => {
+      this.#listeners.delete(listener)
+    }
+  }
+}
+
+const isWaiting = (row: Row): boolean => row.pendingReason !== undefined && !isHeadless(row.labels)

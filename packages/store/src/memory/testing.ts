@@ -1,0 +1,28 @@
+import { hash } from 'node:crypto'
+import type { StoreSetting, StoreUnderTest } from '../conformance/fixtures.js'
+import { asControlPlane } from './control-plane.js'
+import { MemoryStore } from './memory-store.js'
+
+/** Chance that is the same every time: so many hex digits, from a seed. */
+export function seededDigits(seed: string): (length: number) => string {
+  let count = 0
+  return (length) => {
+    count++
+    return hash('sha256', `${seed} ${count}`).slice(0, length)
+  }
+}
+
+export const uuidOf = (seed: string): string =>
+  hash('sha256', seed).replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12}).*$/, '$1-$2-4$3-8$4-$5')
+
+export const memoryStore = ({ role, name, nowMs }: StoreSetting): MemoryStore =>
+  new MemoryStore({
+    identity: { role, name, storeId: uuidOf(`store ${role} ${name}`) },
+    nowMs,
+    hexDigits: seededDigits(`${role} ${name}`),
+  })
+
+export const openMemory = async (setting: StoreSetting): Promise<StoreUnderTest> => ({
+  store: asControlPlane(memoryStore(setting)),
+  close: async () => {},
+})

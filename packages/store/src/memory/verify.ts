@@ -1,0 +1,43 @@
+import { findType, wantsVip } from '@holdfast/model'
+import { ownerOf, ownerText, ownerWords } from '../plan/keys.js'
+import type { Image } from './image.js'
+
+export interface Difference {
+  readonly subject: string
+  readonly problem: string
+}
+
+/** Ledger against resources (VIP-4, VIP-5): every active row has its service with the same addresses, and back. */
+export function differencesOf(image: Image): readonly Difference[] {
+  const found: Difference[] = []
+  const ledger = new Map<string, Set<string>>()
+  for (const row of image.ledger.values())
+    if (row.state === 'active' && row.scope === 'canonical')
+      ledger.set(ownerText(row), (ledger.get(ownerText(row)) ?? new Set()).add(row.address))
+  const seen = new Set<string>()
+  for (const row of image.rows.values()) {
+    const type = findType(row.type)
+    if (row.deleted || type?.vipKind !== true) continue
+    const owner = ownerText(ownerOf(row))
+    seen.add(owner)
+    const subject = ownerWords(ownerOf(row))
+    const booked = [...(ledger.get(owner) ?? [])].sort()
+    const served = [...(row.vips?.addresses ?? [])].sort()
+    if (booked.join() !== served.join())
+      found.push({
+        subject,
+        problem: `serves ${served.join(', ') || 'nothing'}, the ledger has ${booked.join(', ') || 'nothing'}`,
+      })
+    if (
+      served.length === 0 &&
+      row.pendingReason === undefined &&
+      wantsVip(type, row.labels) &&
+      row.offeredEntry === undefined
+    )
+      found.push({ subject, problem: 'has no VIP and does not say why' })
+  }
+  for (const row of image.ledger.values())
+    if (row.state === 'active' && row.scope === 'canonical' && !seen.has(ownerText(row)))
+      found.push({ subject: ownerWords(row), problem: `has ${row.address} in the ledger and is not there` })
+  return found
+}

@@ -1,0 +1,234 @@
+import {
+  type BucketDigest,
+  type ChannelContext,
+  comparePositions,
+  endOf,
+  type KeyedEntry,
+  type LogItem,
+  type LogPage,
+  type Mark,
+  type Offer,
+  offerBytes,
+  type Position,
+  type Removal,
+  type RepairParts,
+  type TypeDigest,
+} from '@holdfast/kds'
+import {
+  addEntry,
+  bucketOf,
+  contentHash,
+  type Digest,
+  emptyDigest,
+  findType,
+  hex,
+  isVisibleTo,
+  toExported,
+  upTypes,
+  wireKey,
+} from '@holdfast/model'
+import { statusEntry } from '../plan/entries.js'
+import type { RoleIdentity, Row } from '../plan/index.js'
+import type { Image } from './image.js'
+import { typeOrder } from './load.js'
+
+const sentUp: ReadonlySet<string> = new Set(upTypes())
+const removalOverheadBytes = 24
+
+/** What one peer may see of a store on one channel, as a sender reads it. */
+export class View {
+  readonly #image: Image
+  readonly #identity: RoleIdentity
+  readonly #context: ChannelContext
+
+  constructor(image: Image, identity: RoleIdentity, context: ChannelContext) {
+    this.#image = image
+    this.#identity = identity
+    this.#context = context
+  }
+
+  /** Digest entry of a row on this channel; undefined: it is not in the view. */
+  #entry(row: Row): string | undefined {
+    if (row.deleted || !this.#mayBeSeen(row) || this.#isHidden(row)) return undefined
+    if (this.#context.channel !== 'status') return row.entry
+    return row.status === undefined ? undefined : statusEntry(row, row.status)
+  }
+
+  #mayBeSeen(row: Row): boolean {
+    if (this.#context.channel !== 'down')
+      return row.audience === 'all' && row.origin === this.#identity.name && sentUp.has(row.type)
+    const type = findType(row.type)
+    return type !== undefined && isVisibleTo(type, row.origin, row.audience, this.#context.peer)
+  }
+
+  #isHidden(row: Row): boolean {
+    return this.#context.channel === 'down' && (this.#image.visibility.get(row.origin)?.hidden ?? false)
+  }
+
+  /** Whether its removal is said: it was once shown, and would be seen if it were there. */
+  #wasSeen(row: Row): boolean {
+    return row.exposed && this.#mayBeSeen({ ...row, audience: 'all' })
+  }
+
+  #rows(): readonly Row[] {
+    return [...this.#image.rows.values()]
+  }
+
+  digest(): Digest {
+    return sumOf(this.#rows().map((row) => this.#entry(row)))
+  }
+
+  mark(): Mark {
+    return { cursor: this.#image.head, digest: this.digest() }
+  }
+
+  typeDigests(): readonly TypeDigest[] {
+    return perType(this.#rows().map((row) => ({ type: row.type, entry: this.#entry(row) })))
+  }
+
+  buckets(resourceType: string, level: number, prefixes: readonly number[]): readonly BucketDigest[] {
+    const rows = this.#rows().filter((row) => row.type === resourceType)
+    return perPrefix(
+      rows.map((row) => ({ bucket: bucketOfRow(row), entry: this.#entry(row) })),
+      level,
+      prefixes,
+    )
+  }
+
+  /** Where a row stands in this channel's log: its own revision, or that of its origin's hiding. */
+  #position(row: Row): Position {
+    const own = this.#context.channel === 'status' ? row.statusRevision : row.revision
+    const shown = this.#context.channel === 'down' ? (this.#image.visibility.get(row.origin)?.revision ?? 0) : 0
+    return {
+      revision: Math.max(own, shown),
+      typeOrder: typeOrder(row.type),
+      mesh: row.mesh,
+      name: row.exportName,
+    }
+  }
+
+  changes(from: Position, limitBytes: number, withRemovals: boolean): LogPage {
+    const items = this.#rows()
+      .map((row) => ({ row, position: this.#position(row) }))
+      .filter(({ position }) => position.revision > 0 && comparePositions(position, from) > 0)
+      .sort((a, b) => comparePositions(a.position, b.position))
+      .flatMap(({ row, position }): LogItem[] => {
+        if (this.#entry(row) !== undefined) {
+          const offer = this.offer(row)
+          return [{ type: row.type, position, sizeBytes: offerBytes(offer), change: { offer } }]
+        }
+        if (!withRemovals || !this.#wasSeen(row)) return []
+        const removal = removalOf(row)
+        const sizeBytes = removal.key.length + removalOverheadBytes
+        return [{ type: row.type, position, sizeBytes, change: { removal } }]
+      })
+    const page: LogItem[] = []
+    let size = 0
+    for (const item of items) {
+      if (page.length > 0 && size + item.sizeBytes > limitBytes) break
+      page.push(item)
+      size += item.sizeBytes
+    }
+    const epoch = this.#image.head.epoch
+    const last = page.at(-1)
+    return page.length === items.length || last === undefined
+      ? { items: inOrder(page), epoch, through: endOf(this.#image.head.revision), head: this.mark() }
+      : { items: inOrder(page), epoch, through: last.position }
+  }
+
+  /** Status has a channel of its own; peers without the extension get it in their whole list. */
+  offer(row: Row, withStatus = this.#context.channel === 'status'): Offer {
+    const resource = toExported(row, { status: withStatus ? row.status : undefined })
+    return { version: hex(contentHash(resource)), resource }
+  }
+
+  /** What a receiver that holds `entries` in these buckets (none named: in the whole type) has to be told. */
+  repair(resourceType: string, buckets: readonly number[], entries: readonly KeyedEntry[]): RepairParts {
+    const wanted = new Set(buckets)
+    const theirs = new Map(entries.map(({ key, entry }) => [key, entry]))
+    const rows = this.#rows().filter(
+      (row) => row.type === resourceType && (wanted.size === 0 || wanted.has(bucketOfRow(row))),
+    )
+    const differing = rows.filter((row) => {
+      const entry = this.#entry(row)
+      return entry === undefined ? theirs.has(keyOf(row)) : theirs.get(keyOf(row)) !== entry
+    })
+    const known = new Set(rows.map(keyOf))
+    return this.#parts(
+      differing,
+      [...theirs.keys()].filter((key) => !known.has(key)),
+    )
+  }
+
+  keys(resourceType: string, keys: readonly string[]): RepairParts {
+    const rows = new Map(
+      this.#rows()
+        .filter((row) => row.type === resourceType)
+        .map((row) => [keyOf(row), row]),
+    )
+    return this.#parts(
+      keys.flatMap((key) => rows.get(key) ?? []),
+      keys.filter((key) => !rows.has(key)),
+    )
+  }
+
+  #parts(rows: readonly Row[], unknown: readonly string[]): RepairParts {
+    const offered = rows.filter((row) => this.#entry(row) !== undefined)
+    const gone = rows.filter((row) => this.#entry(row) === undefined)
+    return {
+      offers: offered.map((row) => this.offer(row)),
+      removals: gone.filter((row) => this.#wasSeen(row)).map(removalOf),
+      absent: [...unknown, ...gone.filter((row) => !this.#wasSeen(row)).map(keyOf)],
+    }
+  }
+
+  list(resourceType: string): { readonly offers: readonly Offer[]; readonly head: Mark } {
+    const rows = this.#rows().filter((row) => row.type === resourceType && this.#entry(row) !== undefined)
+    return { offers: rows.map((row) => this.offer(row, this.#context.channel !== 'down')), head: this.mark() }
+  }
+}
+
+const keyOf = (row: Row): string => wireKey(row.mesh, row.exportName)
+const bucketOfRow = (row: Row): number => bucketOf(row.type, row.mesh, row.exportName)
+const removalOf = (row: Row): Removal => ({ key: keyOf(row), deletedAtMs: row.deletedAtMs ?? 0 })
+
+/** Offers in dependency order, then removals in the reverse order (ORDER). */
+function inOrder(items: readonly LogItem[]): readonly LogItem[] {
+  const byType = (a: LogItem, b: LogItem): number =>
+    a.position.typeOrder - b.position.typeOrder || comparePositions(a.position, b.position)
+  return [
+    ...items.filter((item) => 'offer' in item.change).sort(byType),
+    ...items.filter((item) => 'removal' in item.change).sort((a, b) => byType(b, a)),
+  ]
+}
+
+export const sumOf = (entries: Iterable<string | undefined>): Digest => {
+  let sum = emptyDigest
+  for (const entry of entries) if (entry !== undefined) sum = addEntry(sum, Buffer.from(entry, 'hex'))
+  return sum
+}
+
+interface Entry {
+  readonly entry: string | undefined
+}
+
+export const perType = (entries: readonly (Entry & { readonly type: string })[]): readonly TypeDigest[] =>
+  [...new Set(entries.map((e) => e.type))]
+    .sort((a, b) => typeOrder(a) - typeOrder(b))
+    .map((type) => ({ type, digest: sumOf(entries.filter((e) => e.type === type).map((e) => e.entry)) }))
+    .filter(({ digest }) => digest.count > 0)
+
+export function perPrefix(
+  entries: readonly (Entry & { readonly bucket: number })[],
+  level: number,
+  prefixes: readonly number[],
+): readonly BucketDigest[] {
+  const shift = 15 - 5 * level
+  return [...new Set(prefixes)]
+    .sort((a, b) => a - b)
+    .map((prefix) => ({
+      prefix,
+      digest: sumOf(entries.filter((e) => e.bucket >> shift === prefix).map((e) => e.entry)),
+    }))
+    .filter(({ digest }) => digest.count > 0)
+}

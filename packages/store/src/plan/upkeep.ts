@@ -1,0 +1,148 @@
+import {
+  equalBytes,
+  globalOrigin,
+  jsonSpec,
+  type ResourceKey,
+  typeOf,
+  type Violation,
+  vipPoolKind,
+} from '@holdfast/model'
+import type { PoolSetting } from '../port.js'
+import { serveKinds } from './blocks.js'
+import { blockId, kindsOf } from './lease.js'
+import { mergedNeeds, nothingNeeded } from './loaded.js'
+import type { PlanOptions } from './local.js'
+import type { Unit } from './unit.js'
+import { adoptedBlocks, defaultPools, freeableRows, type PoolLike, poolProblems } from './vip-rules.js'
+import { allocationNeeds, ownBlocks, wishOfRow } from './vips.js'
+import type { RowDraft, WorkingSet } from './working-set.js'
+
+export interface PoolsRequest {
+  readonly actor: string
+  /** Undefined: the default ones. */
+  readonly pools?: readonly PoolSetting[] | undefined
+  /** At least 5 bytes of chance, for the prefix of IPv6 addresses. */
+  readonly random: Uint8Array
+}
+
+/** The pools of a new installation, as VipPool resources. Throws a Problem `invalid` that names all that is wrong. */
+export const poolsUnit = (request: PoolsRequest, options: PlanOptions): Unit<null> => {
+  const pools = request.pools === undefined ? defaultPools(request.random) : poolProblems(request.pools)
+  return {
+    needs: {
+      ...nothingNeeded,
+      keys: pools.map((pool) => ({ type: 'VipPool', mesh: '', name: blockId(pool.kind, pool.cidr) })),
+    },
+    more: () => nothingNeeded,
+    plan: (ws) => {
+      for (const pool of pools) ws.put(poolRow(pool, ws, options))
+      ws.audit({
+        atMs: options.nowMs,
+        actor: request.actor,
+        action: 'initialised',
+        subject: 'VIP pools',
+        detail: { pools: pools.map((pool) => `${pool.kind} ${pool.cidr}`) },
+      })
+      return null
+    },
+  }
+}
+
+function poolRow(pool: PoolLike, ws: WorkingSet, { nowMs }: PlanOptions): RowDraft {
+  const type = typeOf('VipPool')
+  const key = { type: type.name, mesh: '', name: blockId(pool.kind, pool.cidr) }
+  const { kind, family, cidr, reserved } = pool
+  const before = ws.row(key)
+  return {
+    ...key,
+    ...jsonSpec(type, { kind, family, cidr, reserved: [...reserved] }),
+    labels: {},
+    origin: globalOrigin,
+    exportName: key.name,
+    displayName: key.name,
+    namespace: '',
+    audience: 'all',
+    revision: before?.revision ?? 0,
+    deleted: false,
+    createdAtMs: nowMs,
+    modifiedAtMs: nowMs,
+    statusRevision: before?.statusRevision ?? 0,
+    exposed: true,
+  }
+}
+
+/** The status of what is ours, by its own writer. Whether it changed. */
+export const statusUnit = (key: ResourceKey, status: Uint8Array): Unit<boolean> => ({
+  needs: { ...nothingNeeded, keys: [key] },
+  more: () => nothingNeeded,
+  plan: (ws) => {
+    const row = ws.liveRow(key)
+    if (row === undefined || row.origin !== ws.identity.name) return false
+    if (row.status !== undefined && equalBytes(row.status, status)) return false
+    ws.setStatus(row, status)
+    return true
+  },
+})
+
+/** Blocks that an operator gives a zone before its first contact; all of them, or none and why not. */
+export const adoptUnit = (cidrs: readonly string[], options: PlanOptions): Unit<readonly Violation[]> => ({
+  needs: {
+    ...nothingNeeded,
+    blocks: true,
+    wholeTypes: [{ type: 'VipPool', origin: globalOrigin }],
+    pendingOfKinds: kindsOf(options.identity),
+  },
+  more: (ws) => {
+    const { blocks } = adoptedBlocks(cidrs, poolsKnown(ws), ws.ledger.blocks())
+    const adopted = blocks.map((block) => ownBlock(block, options))
+    const wishes = ws.pending(kindsOf(options.identity)).flatMap((row) => wishOfRow(row) ?? [])
+    const owners = { ...nothingNeeded, owners: wishes.map((wish) => wish.owner) }
+    return mergedNeeds([allocationNeeds(wishes, ws, adopted), owners])
+  },
+  plan: (ws) => {
+    const { blocks, violations } = adoptedBlocks(cidrs, poolsKnown(ws), ws.ledger.blocks())
+    if (violations.length > 0) return violations
+    for (const block of blocks) ws.ledger.putBlock({ ...ownBlock(block, options), createdAtMs: options.nowMs })
+    serveKinds([...new Set(blocks.map((block) => block.kind))], ws, options)
+    return []
+  },
+})
+
+/** Not confirmed yet: generation 0. Global's VipBlock of the same name makes it 1. */
+const ownBlock = (
+  { kind, family, cidr }: { readonly kind: string; readonly family: 4 | 6; readonly cidr: string },
+  { identity }: PlanOptions,
+) => ({
+  ...{ id: blockId(kind, cidr), kind, family, cidr },
+  ...{ owner: identity.name, storeId: identity.storeId, generation: 0 },
+})
+
+/** Those that global has told us of; the default ones before. The IPv6 prefix of an installation cannot be guessed. */
+function poolsKnown(ws: WorkingSet): readonly PoolLike[] {
+  const known = ws.ofType('VipPool').flatMap((row) => (row.deleted ? [] : (vipPoolKind.read(row.spec) ?? [])))
+  return known.length > 0 ? known : defaultPools(new Uint8Array(5)).filter((pool) => pool.family === 4)
+}
+
+/**
+ * Frees addresses that have served their quarantine, oldest first, only where a block is crowded. How many.
+ * @param lowestAckedRevision of our log, by every zone that is not decommissioned
+ */
+export const freeUnit = (options: PlanOptions, lowestAckedRevision: number): Unit<number> => ({
+  needs: { ...nothingNeeded, blocks: true },
+  more: (ws) => ({
+    ...nothingNeeded,
+    takenInBlocks: ownBlocks(ws)
+      .filter(isCrowded)
+      .map((block) => block.id),
+  }),
+  plan: (ws) => {
+    const blocks = ownBlocks(ws).filter(isCrowded)
+    const rows = freeableRows(ws.ledger.rows(), blocks, { nowMs: options.nowMs, lowestAckedRevision })
+    for (const row of rows) ws.ledger.free(row, options.nowMs, 'its quarantine is over')
+    return rows.length
+  },
+})
+
+const crowdedShare = 0.75
+const isCrowded = (block: { readonly cidr: string; readonly family: 4 | 6; readonly used: number }): boolean =>
+  block.family === 4 && block.used > crowdedShare * 2 ** (32 - Number(block.cidr.split('/')[1]))
