@@ -157,10 +157,13 @@ test('a Kuma global is one link with both streams, its companions kept up, and a
     spec: new Uint8Array(),
   })
   const zone = dial(global.port, (event, link) => {
-    if (event.type === 'headers') link.send({ plain: { type: 'subscribe', resourceType: 'Mesh', initialVersions: {} } })
+    if (event.type === 'headers')
+      for (const resourceType of ['Mesh', 'MeshTimeout', 'TypeOfTheFuture'])
+        link.send({ plain: { type: 'subscribe', resourceType, initialVersions: {} } })
     if (event.type !== 'plain') return
     const { message } = event
-    if (message.type === 'response') link.send({ plain: { type: 'ack', resourceType: 'Mesh', nonce: message.nonce } })
+    if (message.type === 'response')
+      link.send({ plain: { type: 'ack', resourceType: message.resourceType, nonce: message.nonce } })
     if (message.type === 'subscribe')
       link.send({
         plain: {
@@ -173,7 +176,7 @@ test('a Kuma global is one link with both streams, its companions kept up, and a
       })
   })
   const view = global.zone('east')
-  await global.until(() => view.verdicts().length === 1 && view.received().length >= 26 && view.calls().length === 5)
+  await global.until(() => view.verdicts().length === 3 && view.received().length >= 26 && view.calls().length === 5)
   await global.until(() => view.healthChecks() === 1)
   expect(zone.events[0]).toEqual({ type: 'headers', extension: false, features: [] })
   expect(zone.link.streams).toEqual(['globalToZone', 'zoneToGlobal'])
@@ -184,7 +187,16 @@ test('a Kuma global is one link with both streams, its companions kept up, and a
     'StreamXDSConfigs',
     'ZoneToGlobalSync',
   ])
-  expect(view.verdicts()).toEqual([{ type: 'Mesh', nonce: '1' }])
+  expect(view.sent()).toEqual([
+    { type: 'Mesh', nonce: '1', keys: ['default.'], removed: [] },
+    { type: 'MeshTimeout', nonce: '2', keys: [], removed: [] },
+    { type: 'TypeOfTheFuture', nonce: '3', keys: [], removed: [] },
+  ])
+  expect(view.verdicts()).toEqual([
+    { type: 'Mesh', nonce: '1' },
+    { type: 'MeshTimeout', nonce: '2' },
+    { type: 'TypeOfTheFuture', nonce: '3' },
+  ])
   // What we say is what the origin's own Kuma would say, byte for byte.
   const held = view.held().get('MeshService')?.get('web.default')
   expect(held && Buffer.from(encodeKumaResource(held)).toString('utf8')).toContain('{"tls":{},"dataplaneProxies":{}}')

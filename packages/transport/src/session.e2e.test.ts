@@ -173,14 +173,19 @@ test('OWN: closed once, by whom and why; both streams end; nothing is sent or de
   const dialled = zone(address)
   const served = await next()
   await dialled.event('headers')
-  // What was sent before the close still arrives: a refusal is said and then the session ends.
+  // What was sent before the close still arrives, and waits with us meanwhile: a refusal is said, then the session ends.
+  const large = deltaOf('1', [offerOf('web', 1024 * 1024)])
+  for (let i = 0; i < 5; i++) served.link.send(large)
   served.link.send({ type: 'refused-entry', reason: 'another store has this name' })
   const first = served.link.close({ code: 'FAILED_PRECONDITION', reason: 'refused' })
   const second = served.link.close({ code: 'OK', reason: 'later' })
   served.link.send(beat(1))
   await Promise.all([first, second])
   expect(await dialled.event('closed')).toMatchObject({ by: 'peer', code: 'FAILED_PRECONDITION', reason: 'refused' })
-  expect(dialled.messages()).toEqual([{ type: 'refused-entry', reason: 'another store has this name' }])
+  expect(dialled.messages().map(({ type }) => type)).toEqual([
+    ...Array.from({ length: 5 }, () => 'to-receiver'),
+    'refused-entry',
+  ])
   for (const { events } of [served, dialled]) expect(events.filter(({ type }) => type === 'closed')).toHaveLength(1)
   expect(served.events.at(-1)).toEqual({ type: 'closed', by: 'us', code: 'FAILED_PRECONDITION', reason: 'refused' })
 })
