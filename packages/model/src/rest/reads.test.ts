@@ -46,39 +46,37 @@ function withoutZone({ 'kuma.io/zone': _, ...tags }: Record<string, string>) {
   return Object.keys(tags).length === 0 ? undefined : tags
 }
 
-test.each(reads.map((read, index): [number, string, string, Read] => [index + 1, read.writer, read.body, read]))(
-  '%i: %s shows %.150s as Kuma does',
-  (_, __, ___, { writer, type: typeName, body, shown }) => {
-    const type = typeOf(typeName)
-    const role = writer === 'global' ? 'global' : 'zone'
-    const at = role === 'global' ? ({ role } as const) : ({ role, zone: writer } as const)
-    const context = {
-      writer: role === 'global' ? ({ role } as const) : ({ role, zone: writer, federated: true } as const),
-    }
-    const parsed = parseBody(type, body, context)
-    if (parsed.outcome !== 'parsed') throw new Error(JSON.stringify(parsed))
-    const { name, mesh, spec, typeUrl, kindLabels } = parsed.body
-    const labels = computedLabels(type, mesh, name, role, 'zone-1', parsed.body.labels, kindLabels)
-    const stored = { type: typeName, mesh, name, labels, spec, typeUrl, origin: role === 'global' ? '' : 'zone-1' }
-    const ours = toRest(stored, { viewer: at, ...time })
-    const given = JSON.parse(body) as JsonObject
-    // Kuma dropped the unknown field of this one; here unknown fields stay.
-    const kumas = JSON.parse(body.includes('"foo":1},"bar"') ? shown.replace('"x"}]}', '"x"}],"foo":1}') : shown)
-    expect(withoutDifferences(ours, given)).toEqual(withoutDifferences(kumas, given))
-    const order = (keys: readonly string[]) =>
-      keys.filter((key) => Object.hasOwn(kumas, key) && Object.hasOwn(ours, key))
-    expect(order(Object.keys(ours))).toEqual(order(Object.keys(kumas)))
-    const known = specKindOf(type)
-    if (known.format === 'json' && known.kind !== undefined)
-      expect(JSON.stringify(ours.spec)).toBe(JSON.stringify(kumas.spec))
-    // Applying what was read changes nothing.
-    const again = parseBody(type, ours, context)
-    expect(again.outcome === 'parsed' ? [hex(again.body.spec), again.body.labels] : again).toEqual([
-      hex(spec),
-      ours.labels ?? {},
-    ])
-  },
-)
+test.each(
+  reads.map((read, index): [number, string, string, Read] => [index + 1, read.writer, read.body.slice(0, 200), read]),
+)('%i: %s shows %s as Kuma does', (_, __, ___, { writer, type: typeName, body, shown }) => {
+  const type = typeOf(typeName)
+  const role = writer === 'global' ? 'global' : 'zone'
+  const at = role === 'global' ? ({ role } as const) : ({ role, zone: writer } as const)
+  const context = {
+    writer: role === 'global' ? ({ role } as const) : ({ role, zone: writer, federated: true } as const),
+  }
+  const parsed = parseBody(type, body, context)
+  if (parsed.outcome !== 'parsed') throw new Error(JSON.stringify(parsed))
+  const { name, mesh, spec, typeUrl, kindLabels } = parsed.body
+  const labels = computedLabels(type, mesh, name, role, 'zone-1', parsed.body.labels, kindLabels)
+  const stored = { type: typeName, mesh, name, labels, spec, typeUrl, origin: role === 'global' ? '' : 'zone-1' }
+  const ours = toRest(stored, { viewer: at, ...time })
+  const given = JSON.parse(body) as JsonObject
+  // Kuma dropped the unknown field of this one; here unknown fields stay.
+  const kumas = JSON.parse(body.includes('"foo":1},"bar"') ? shown.replace('"x"}]}', '"x"}],"foo":1}') : shown)
+  expect(withoutDifferences(ours, given)).toEqual(withoutDifferences(kumas, given))
+  const order = (keys: readonly string[]) => keys.filter((key) => Object.hasOwn(kumas, key) && Object.hasOwn(ours, key))
+  expect(order(Object.keys(ours))).toEqual(order(Object.keys(kumas)))
+  const text = (value: JsonObject): string => JSON.stringify(withoutDifferences(value, given))
+  // Without a schema keys are sorted: Kuma's order of them is not known.
+  if (specKindOf(type).kind !== undefined) expect(text(ours)).toBe(text(kumas))
+  // Applying what was read changes nothing.
+  const again = parseBody(type, ours, context)
+  expect(again.outcome === 'parsed' ? [hex(again.body.spec), again.body.labels] : again).toEqual([
+    hex(spec),
+    ours.labels ?? {},
+  ])
+})
 
 interface Line {
   readonly method: string

@@ -180,9 +180,9 @@ test('a type without known fields takes its protobuf in base64, and says so', ()
 
 test.each([
   ['{"a":', 'unexpected end of JSON input'],
-  [`${'['.repeat(100_000)}${']'.repeat(100_000)}`, 'nested deeper than 100 levels'],
+  [`${'['.repeat(1_000)}${']'.repeat(1_000)}`, 'nested deeper than 100 levels'],
   ['null', 'must be a JSON object, not null'],
-])('unreadable: %.20s', (body, reason) => {
+])('unreadable: %s', (body, reason) => {
   expect(parseBody(typeOf('MeshTimeout'), body, global)).toEqual({
     outcome: 'unreadable',
     reason: `invalid MeshTimeout object: ${JSON.stringify(reason)}`,
