@@ -1,5 +1,13 @@
-import { defaultResources } from '@holdfast/model'
-import type { ControlPlaneStore } from '@holdfast/store'
+import {
+  computedLabels,
+  defaultHostnameGenerators,
+  displayNameOf,
+  jsonSpec,
+  specTypeUrl,
+  type TypeDescriptor,
+  typeOf,
+} from '@holdfast/model'
+import type { ControlPlaneStore, LocalChange } from '@holdfast/store'
 import type { Logger } from 'pino'
 
 /**
@@ -13,9 +21,37 @@ export async function createDefaults(
   log: Logger,
   signal: AbortSignal,
 ): Promise<void> {
-  const changes = defaultResources(role, zone)
+  const changes = defaultChanges(role, zone)
   const outcomes = await store.local.apply({ changes, atomic: true, actor: 'holdfast' }, { signal })
   const refused = outcomes.flatMap((o) => (o.outcome === 'refused' ? [o.problem.message] : []))
-  if (refused.length > 0) log.error({ refused }, 'default resources could not be made')
-  else log.info({ count: changes.length }, 'default resources made')
+  if (refused.length > 0) throw new Error(`the default resources could not be made: ${refused.join('; ')}`)
+  log.info({ made: changes.map((c) => `${c.key.type} ${c.key.name}`) }, 'default resources made')
+}
+
+function defaultChanges(role: 'global' | 'zone', zone: string): readonly LocalChange[] {
+  const generatorType = typeOf('HostnameGenerator')
+  const generators = defaultHostnameGenerators(role).map(({ name, spec }) =>
+    put(generatorType, name, jsonSpec(generatorType, spec), role, zone),
+  )
+  const meshType = typeOf('Mesh')
+  const mesh = put(meshType, 'default', { typeUrl: specTypeUrl(meshType), spec: new Uint8Array() }, role, zone)
+  return role === 'global' ? [mesh, ...generators] : generators
+}
+
+function put(
+  type: TypeDescriptor,
+  name: string,
+  content: { readonly typeUrl: string; readonly spec: Uint8Array },
+  role: 'global' | 'zone',
+  zone: string,
+): LocalChange {
+  const labels = computedLabels(type, '', name, role, zone, {})
+  return {
+    change: 'put',
+    key: { type: type.name, mesh: '', name },
+    content: { labels, ...content },
+    namespace: '',
+    displayName: displayNameOf(name, labels),
+    wantsVip: false,
+  }
 }

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createDatabase, startEmbedded } from '@holdfast/store'
+import { createDatabase, databaseUrl, startEmbedded } from '@holdfast/store'
 import { startTcpProxy, type TcpProxy } from '@holdfast/testkit'
 import { ControlPlane } from './control-plane.js'
 
@@ -23,7 +23,10 @@ export class Stage {
     const server = await startEmbedded({ dataDir: join(this.folder, 'database'), signal: this.#signal })
     this.#own('PostgreSQL', () => server.stop())
     const urls = new Map<string, string>()
-    for (const name of names) urls.set(name, await createDatabase(server.url, name))
+    for (const name of names) {
+      await createDatabase(server.url, name)
+      urls.set(name, databaseUrl(server.url, name))
+    }
     return urls
   }
 
@@ -42,7 +45,7 @@ export class Stage {
 
   /** A link that can be cut. */
   async proxy(port: number): Promise<TcpProxy> {
-    const proxy = await startTcpProxy({ target: { host: '127.0.0.1', port } })
+    const proxy = await startTcpProxy({ targetPort: port })
     this.#own('proxy', () => proxy.close())
     return proxy
   }

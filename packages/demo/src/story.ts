@@ -90,7 +90,8 @@ async function idleReconnect(
   await allInStep(mesh, signal)
   const [before] = await peers(mesh.east)
   const rowsBefore = await writtenRows(mesh.all)
-  proxy.cut()
+  await proxy.refuse()
+  proxy.cut('reset')
   await until(
     async () => !inStep((await peers(mesh.east))[0]) || (await peers(mesh.east))[0]?.sessionId !== before?.sessionId,
     {
@@ -99,7 +100,7 @@ async function idleReconnect(
       signal,
     },
   )
-  proxy.restore()
+  await proxy.restore()
   await until(
     async () => {
       const [now] = await peers(mesh.east)
@@ -133,15 +134,22 @@ async function faultReconnect(mesh: Mesh, proxy: Proxy, story: Story, signal: Ab
   const before = await viewsOf(mesh)
   const rowsBefore = await writtenRows(mesh.all)
   const saidBefore = (await saidByAndTo(mesh.east)) + (await saidByAndTo(mesh.west))
-  proxy.cut()
+  await proxy.refuse()
+  proxy.cut('reset')
   await until(async () => !inStep((await peers(mesh.east))[0]), { what: 'east to notice the cut', withinMs, signal })
   await change(mesh.east, { add: 'wishlistservice', change: 'adservice', remove: 'shippingservice' })
   await change(mesh.west, { add: 'payments', change: 'ratings', remove: 'details' })
+  await until(async () => (await services(mesh.global)).has('west/default/payments'), {
+    what: 'global to have the changes of west',
+    withinMs,
+    signal,
+  })
+  await allButEastInStep(mesh, signal)
   story.step('killing global with SIGKILL and starting it again')
   await mesh.global.kill()
   await mesh.global.start()
   story.step('restoring the link')
-  proxy.restore()
+  await proxy.restore()
   const after = await agreed(mesh, 16, signal)
   await allInStep(mesh, signal)
 
@@ -194,6 +202,11 @@ async function agreed(mesh: Mesh, count: number, signal: AbortSignal): Promise<V
     )
   })
   return views
+}
+
+/** What west has said is acked: what is sent after the restart of global was not sent before it. */
+async function allButEastInStep(mesh: Mesh, signal: AbortSignal): Promise<void> {
+  await until(async () => inStep((await peers(mesh.west))[0]), { what: 'west to be in step', withinMs, signal })
 }
 
 async function allInStep(mesh: Mesh, signal: AbortSignal): Promise<void> {

@@ -11,7 +11,7 @@ import { initialise } from './init.js'
 export const migrateOnce = (settings: Settings, isTerminal: boolean): Promise<number> =>
   once('migrate', settings, isTerminal, async (log, scope, signal) => {
     const url = await databaseUrl(settings, log, scope, signal)
-    const applied = await migrate(url, { programVersion, signal })
+    const { applied } = await migrate(url, { programVersion, signal })
     process.stdout.write(applied.length === 0 ? 'nothing to migrate\n' : `migrated: ${applied.join(', ')}\n`)
   })
 

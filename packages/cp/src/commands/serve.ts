@@ -70,7 +70,7 @@ async function run(role: Role, settings: Settings, log: Logger, scope: Scope, si
   storeMetrics(registry, store)
   const metrics = sessionMetrics(registry)
   const instanceId = `${hostname()}-${randomBytes(2).toString('hex')}`
-  const fatal = Promise.withResolvers?.<string>() ?? withResolvers<string>()
+  const fatal = withResolvers<string>()
   const parts = { store, settings, log, scope, metrics, instanceId }
   const mode: Mode = role === 'global' ? 'global' : settings.globalAddress === undefined ? 'standalone' : 'federated'
 

@@ -4,6 +4,7 @@ export { generatorProblems, type HostnameGeneratorSpec, hostnameGeneratorKind } 
 export type { Json, JsonObject } from './json.js'
 export { parseJson } from './json.js'
 export type { JsonKind } from './json-kind.js'
+export { specTypeUrl } from './kinds.js'
 export { meshKind } from './mesh.js'
 export { type MeshExternalServiceSpec, meshExternalServiceKind } from './mesh-external-service.js'
 export { type MeshMultiZoneServiceSpec, meshMultiZoneServiceKind } from './mesh-multi-zone-service.js'
