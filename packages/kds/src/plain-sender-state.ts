@@ -43,9 +43,10 @@ export type Subscription =
   | { readonly state: 'listed'; readonly since: number; readonly flight: PlainFlight | undefined }
   | { readonly state: 'too-large' }
 
-/** What a peer refused of one type: offered again when it changes, or when the back-off has passed. */
+/** What a peer refused: offered again when it changes, or when the back-off has passed. */
 export interface Doubt {
-  readonly versions: ReadonlyMap<string, string>
+  readonly version: string
+  /** How often this very version was refused. */
   readonly tries: number
   readonly retryAtMs: number
 }
@@ -72,9 +73,10 @@ export interface PlainSenderState {
   /** What the peer has answered through; never before a page of the log said so. */
   readonly acked: Cursor | undefined
   readonly ackedDue: Cursor | undefined
-  readonly doubts: ReadonlyMap<string, Doubt>
-  /** Types whose refused keys are to be offered again. */
-  readonly retries: readonly string[]
+  /** By type and key. */
+  readonly doubts: ReadonlyMap<string, ReadonlyMap<string, Doubt>>
+  /** Refused keys that are to be offered again. */
+  readonly retries: readonly { readonly resourceType: string; readonly keys: readonly string[] }[]
 }
 
 export type PlainSenderStep = Step<PlainSenderState, PlainSenderEffect>

@@ -111,10 +111,8 @@ function nextOp(s: PlainSenderState): readonly [PlainSenderState, string?, Op?] 
   if (s.ackedDue !== undefined) return [{ ...s, ackedDue: undefined }, '', { op: 'acked', cursor: s.ackedDue }]
   const [retry, ...retries] = s.retries
   if (retry !== undefined) {
-    const keys = [...(s.doubts.get(retry)?.versions.keys() ?? [])]
-    return keys.length === 0
-      ? nextOp({ ...s, retries })
-      : [{ ...s, retries }, retry, { op: 'keys', resourceType: retry, keys }]
+    const { resourceType, keys } = retry
+    return [{ ...s, retries }, resourceType, { op: 'keys', resourceType, keys }]
   }
   if (!s.logGrew || s.log === undefined || !isIdle(s)) return [s]
   const op = { op: 'changes', from: s.log.position, limitBytes: pageBytes, withRemovals: true } as const

@@ -80,6 +80,8 @@ export type SessionEffect =
       readonly body: string
       readonly more: boolean
     }
+  /** It was to be passed on, but there is nobody yet who would hear it: say it again when the session is open. */
+  | { readonly type: 'unsaid'; readonly message: PassedOn; readonly phase: string }
   /** Not let in; the streams end. */
   | { readonly type: 'refusedEntry'; readonly reason: string }
   /** Ends every stream and the heartbeat of this session together. The last effect there is. */

@@ -58,7 +58,7 @@ export function stepSession(s: SessionState, e: SessionEvent): SessionStep {
     case 'advanced':
       return advanced(s, e.channel, e.nowMs)
     case 'say':
-      return s.phase === 'open' ? [s, [{ type: 'send', message: e.message }]] : [s, []]
+      return said(s, e.message)
     case 'faults':
       return [{ ...s, faults: e.faults }, []]
     case 'tick':
@@ -68,6 +68,12 @@ export function stepSession(s: SessionState, e: SessionEvent): SessionStep {
     case 'stop':
       return closed(s, 'UNAVAILABLE', e.reason)
   }
+}
+
+/** A question may overtake the answer to our hello, and then so may its own answer: global is open already. */
+function said(s: SessionState, message: PassedOn): SessionStep {
+  const heard = s.phase === 'open' || (s.phase === 'awaiting-answer' && message.type === 'question-answer')
+  return [s, [heard ? { type: 'send', message } : { type: 'unsaid', message, phase: s.phase }]]
 }
 
 function opened(s: SessionState, extension: boolean, nowMs: number): SessionStep {

@@ -37,6 +37,7 @@ export function renderEffect(e: SessionEffect): string {
     case 'leaseAnswered':
     case 'asked':
     case 'answered':
+    case 'unsaid':
     case 'refusedEntry': {
       const { type, ...rest } = e
       return Object.keys(rest).length === 0 ? type : `${type} ${JSON.stringify(rest)}`

@@ -1,4 +1,4 @@
-import { wireKey } from '@holdfast/model'
+import { type Digest, emptyDigest, wireKey } from '@holdfast/model'
 import type { Cursor, Mark, Offer, Removal } from '../messages.js'
 import { comparePositions } from '../position.js'
 import type {
@@ -39,6 +39,10 @@ export class ToyLog implements SyncChannelStore {
   rows = new Map<string, Row>()
   /** Tags that this store remembers, by revision. */
   tags = new Map<number, string>([[0, 't0']])
+  /** What the view was at each revision, by `epoch@revision`: for tests that look back. */
+  readonly views = new Map<string, Digest>([['e1@0', emptyDigest]])
+  /** Told of every acknowledged cursor, when it is written. */
+  onAcked: (cursor: Cursor) => void = () => {}
   /** Tombstones up to here are gone. */
   compactedThrough = 0
   /** What the shell was told that the receiver has acked. */
@@ -62,6 +66,11 @@ export class ToyLog implements SyncChannelStore {
     this.commits += 1
     this.tags.set(this.revision, `t${this.commits}`)
     this.rows.set(`${row.type}/${row.name}`, { ...row, revision: this.revision })
+    this.remember()
+  }
+
+  private remember(): void {
+    this.views.set(`${this.epoch}@${this.revision}`, digestOf(this.entries()))
   }
 
   compact(): void {
@@ -83,6 +92,7 @@ export class ToyLog implements SyncChannelStore {
     this.epoch = epoch
     this.tags = new Map([[this.revision, `n${this.revision}`]])
     this.compactedThrough = this.revision
+    this.remember()
   }
 
   entries(): readonly Entry[] {
@@ -118,6 +128,7 @@ export class ToyLog implements SyncChannelStore {
         return { offers: this.parts(op.resourceType, this.names(op.resourceType)).offers, head: this.head() }
       case 'acked':
         this.acked = op.cursor
+        this.onAcked(op.cursor)
         return null
       case 'admit':
         return this.refusesEntry === undefined ? { admitted: true } : { admitted: false, reason: this.refusesEntry }

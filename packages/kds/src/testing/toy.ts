@@ -25,8 +25,16 @@ export const textOf = (offer: Offer): string => {
   return parsed.text
 }
 
-export const entryOf = (type: string, name: string, text: string): string =>
-  hex(digestEntry(identityBytes(type, mesh, name, 'toy'), contentHash(offerOf(type, name, text).resource), undefined))
+const known = new Map<string, string>()
+
+export const entryOf = (type: string, name: string, text: string): string => {
+  const id = `${type}/${name}=${text}`
+  const entry =
+    known.get(id) ??
+    hex(digestEntry(identityBytes(type, mesh, name, 'toy'), contentHash(offerOf(type, name, text).resource), undefined))
+  known.set(id, entry)
+  return entry
+}
 
 export const digestOf = (entries: Iterable<Entry>): Digest => {
   let digest = emptyDigest

@@ -1,0 +1,89 @@
+import { expect, test } from 'vitest'
+import { stepSession } from './session.js'
+import { newSession, type SessionEvent } from './session-state.js'
+import { answerOf, configOf, feedSession, hello, markAt, receivedOf, sessionIn } from './testing/states.js'
+
+const later: SessionEvent = { type: 'tick', nowMs: 31_000 }
+
+test.each(['reading', 'awaiting-answer', 'awaiting-hello', 'admitting', 'answering'] as const)(
+  'a handshake that is stuck in %s ends after 30 s',
+  (phase) => {
+    const [state, effects] = stepSession(sessionIn[phase], later)
+    expect([state.phase, effects]).toEqual([
+      'closed',
+      [{ type: 'close', status: 'DEADLINE_EXCEEDED', reason: `no handshake: stuck in phase ${phase}` }],
+    ])
+  },
+)
+
+test('another hash algorithm is refused with what to do, and nothing is read for it', () => {
+  const other = receivedOf({ type: 'hello', hello: { ...hello, hashAlgorithm: 2 } })
+  const reason = 'hash algorithm 2 is not known here, this is 1: upgrade one side'
+  const [, effects] = stepSession(sessionIn['awaiting-hello'], other)
+  expect(effects).toEqual([
+    { type: 'send', message: { type: 'refused-entry', reason } },
+    { type: 'close', status: 'FAILED_PRECONDITION', reason },
+  ])
+})
+
+test('OWN: after its close a session has no effects, whatever still arrives', () => {
+  const closed = feedSession(sessionIn.open, { type: 'streamClosed', stream: 'up', reason: 'reset', nowMs: 2000 })
+  const events: readonly SessionEvent[] = [
+    answerOf,
+    { type: 'stored', channel: 'down', answer: { op: 'mark', result: markAt(1) }, nowMs: 2000 },
+    { type: 'tick', nowMs: 99_000 },
+    { type: 'advanced', channel: 'up', nowMs: 2000 },
+    { type: 'stop', reason: 'again', nowMs: 2000 },
+  ]
+  expect(events.map((e) => stepSession(closed, e)[1])).toEqual(events.map(() => []))
+})
+
+test('a start that overtakes the answer on the other stream is taken, and the answer does not undo it', () => {
+  const start = receivedOf({
+    type: 'to-sender',
+    channel: 'up',
+    message: { type: 'start', standing: { offered: markAt(0).digest } },
+  })
+  const [state, effects] = stepSession(sessionIn['awaiting-answer'], start)
+  expect(effects.map((e) => (e.type === 'store' ? [e.channel, e.op.op] : e.type))).toEqual([['up', 'compare']])
+  const [, more] = stepSession(state, answerOf)
+  expect(more.map((e) => (e.type === 'store' ? [e.channel, e.op.op] : e.type))).toEqual([
+    'met',
+    'report',
+    ['status', 'acked'],
+  ])
+})
+
+test('every channel has one direction: what comes the wrong way ends the session', () => {
+  const wrong = receivedOf({
+    type: 'to-sender',
+    channel: 'down',
+    message: { type: 'ask', resourceType: 'T', keys: [] },
+  })
+  const reason = 'the peer spoke to a sender of down, which it sends itself'
+  expect(stepSession(sessionIn.open, wrong)[1]).toEqual([{ type: 'close', status: 'INVALID_ARGUMENT', reason }])
+})
+
+test('a machine of ours that finds another log in our store closes the session', () => {
+  const state = feedSession(sessionIn.open, { type: 'tick', nowMs: 6000 })
+  const answered = { type: 'stored', channel: 'up', answer: { op: 'acked', result: null }, nowMs: 6000 } as const
+  const looked = { op: 'mark', result: { ...markAt(0), cursor: { epoch: 'e9', revision: 0, tag: 't0' } } } as const
+  const ready = feedSession(state, answered)
+  expect(stepSession(ready, { type: 'stored', channel: 'up', answer: looked, nowMs: 6000 })[1]).toEqual([
+    {
+      type: 'close',
+      status: 'UNAVAILABLE',
+      reason: 'our own store changed: the log is now e9, it was e1 (up)',
+    },
+  ])
+})
+
+test('an acceptor whose peer has another type set goes on and says so', () => {
+  const acceptor = feedSession(newSession(configOf('acceptor', { typeSet: 'other' })), {
+    type: 'opened',
+    extension: true,
+    nowMs: 1000,
+  })
+  const [state, effects] = stepSession(acceptor, receivedOf({ type: 'hello', hello }))
+  expect([state.phase, effects[1]]).toEqual(['admitting', { type: 'typeSetDiffers', ours: 'other', theirs: 'types' }])
+})
