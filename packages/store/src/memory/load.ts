@@ -1,8 +1,8 @@
 import { findType } from '@holdfast/model'
+import { contains } from '@holdfast/vip'
 import { vanishingWindowMs } from '../plan/holds.js'
 import type { Loaded, Needs, RoleIdentity, Row } from '../plan/index.js'
 import { displayText, keyText, ownerText } from '../plan/keys.js'
-import { containsAddress } from '../plan/vip-rules.js'
 import type { Image } from './image.js'
 
 /** Reads what was asked for, as the queries of a database do. */
@@ -40,7 +40,7 @@ export function loadNeeds(needs: Needs, image: Image, identity: RoleIdentity, no
         owners.has(ownerText(row)) ||
         addresses.has(row.address) ||
         (needs.aliases && row.scope !== 'canonical') ||
-        cidrs.some((cidr) => containsAddress(cidr, row.address)),
+        cidrs.some((cidr) => contains(cidr, row.address)),
     ),
     pastGenerations: image.history.filter((row) => owners.has(ownerText(row))),
     blocks: needs.blocks

@@ -1,5 +1,8 @@
 import type { ResourceKey } from '@holdfast/model'
+import { ownerText } from '@holdfast/vip'
 import type { Family, Owner, Scope } from './types.js'
+
+export { ownerText, ownerWords } from '@holdfast/vip'
 
 /** Text forms of compound keys, for maps. No part contains a NUL: names and labels are checked on the way in. */
 const joined = (...parts: readonly (string | number)[]): string => parts.join('\u0000')
@@ -8,9 +11,6 @@ export const keyText = (key: ResourceKey): string => joined(key.type, key.mesh, 
 
 export const sameKey = (a: ResourceKey, b: ResourceKey): boolean =>
   a.type === b.type && a.mesh === b.mesh && a.name === b.name
-
-export const ownerText = (owner: Owner): string =>
-  joined(owner.kind, owner.mesh, owner.origin, owner.namespace, owner.displayName)
 
 export const ledgerText = (owner: Owner, scope: Scope, family: Family): string =>
   joined(ownerText(owner), scope, family)
@@ -42,12 +42,6 @@ export const ownerOf = (row: {
   namespace: row.namespace,
   displayName: row.displayName,
 })
-
-/** An owner in words: `MeshService shop/web of zone east, namespace default`. */
-export const ownerWords = (owner: Owner): string =>
-  `${owner.kind} ${owner.mesh === '' ? '' : `${owner.mesh}/`}${owner.displayName}${
-    owner.namespace === '' ? '' : ` in namespace ${owner.namespace}`
-  } of ${originWords(owner.origin)}`
 
 export const originWords = (origin: string): string => (origin === '' ? 'global' : `zone ${origin}`)
 

@@ -1,11 +1,12 @@
 import type { Demand } from '@holdfast/kds'
 import { audienceOf, globalOrigin, jsonSpec, typeOf, type VipPoolSpec, vipPoolKind } from '@holdfast/model'
+import { confirmBlock, growLoad, planLease } from '@holdfast/vip'
 import { serveKinds } from './blocks.js'
 import { nothingNeeded } from './loaded.js'
 import type { PlanOptions } from './local.js'
 import type { BlockRow, Family, Needs, RoleIdentity } from './types.js'
 import type { Unit } from './unit.js'
-import { confirmedBlock, plannedLease } from './vip-rules.js'
+import { loadOf } from './vip-rules.js'
 import { allocationNeeds, wishOfRow } from './vips.js'
 import type { WorkingSet } from './working-set.js'
 
@@ -69,12 +70,12 @@ export function planLeases(request: LeaseRequest, ws: WorkingSet, options: PlanO
     const blocks = ws.ledger.blocks()
     const mine = blocks.find((b) => b.cidr === cidr && b.owner === request.owner && b.storeId === request.storeId)
     if (mine !== undefined) continue
-    const verdict = confirmedBlock(cidr, pools, blocks, aliases)
+    const verdict = confirmBlock(cidr, pools, blocks, aliases)
     if (verdict.outcome === 'confirmed') grant(verdict.kind, verdict.family, cidr)
     else refused.push(verdict.reason)
   }
   for (const demand of request.demands) {
-    const plan = plannedLease(pools, ws.ledger.blocks(), aliases, { ...request, ...demand })
+    const plan = planLease(pools, ws.ledger.blocks(), aliases, { ...request, ...demand })
     for (const { family, cidr } of plan.add) grant(demand.kind, family, cidr)
     refused.push(...plan.full)
   }
@@ -128,9 +129,6 @@ function putBlockResource(block: BlockRow, ws: WorkingSet, { nowMs }: PlanOption
 export const kindsOf = (identity: RoleIdentity): readonly string[] =>
   identity.role === 'global' ? ['MeshMultiZoneService', 'MeshExternalService'] : ['MeshService', 'MeshExternalService']
 
-/** Ask for the next block when those that there are pass this load. */
-const askAboveLoad = 0.5
-
 /**
  * What a control plane would ask for now: every kind of which it has no block, whose services wait, or whose blocks
  * are half full. Empty when nothing is needed.
@@ -145,8 +143,8 @@ export function demandOf(
     const own = blocks.filter(
       (b) => b.kind === kind && b.owner === identity.name && b.storeId === identity.storeId && b.family === 4,
     )
-    const size = own.reduce((sum, block) => sum + 2 ** (32 - Number(block.cidr.split('/')[1])), 0)
-    const used = own.reduce((sum, block) => sum + block.used, 0)
-    return own.length === 0 || pending > 0 || used > askAboveLoad * size ? [{ kind, active, pending }] : []
+    return own.length === 0 || pending > 0 || own.every((block) => loadOf(block) > growLoad)
+      ? [{ kind, active, pending }]
+      : []
   })
 }

@@ -7,13 +7,15 @@ import {
   type Violation,
   vipPoolKind,
 } from '@holdfast/model'
+import { freeLoad, type Pool } from '@holdfast/vip'
 import type { PoolSetting } from '../port.js'
 import { serveKinds } from './blocks.js'
 import { blockId, kindsOf } from './lease.js'
+import type { BlockUse } from './ledger-set.js'
 import { mergedNeeds, nothingNeeded } from './loaded.js'
 import type { PlanOptions } from './local.js'
 import type { Unit } from './unit.js'
-import { adoptedBlocks, defaultPools, freeableRows, type PoolLike, poolProblems } from './vip-rules.js'
+import { adoptedBlocks, assumedPools, freeableRows, loadOf, poolsOf } from './vip-rules.js'
 import { allocationNeeds, ownBlocks, wishOfRow } from './vips.js'
 import type { RowDraft, WorkingSet } from './working-set.js'
 
@@ -27,7 +29,7 @@ export interface PoolsRequest {
 
 /** The pools of a new installation, as VipPool resources. Throws a Problem `invalid` that names all that is wrong. */
 export const poolsUnit = (request: PoolsRequest, options: PlanOptions): Unit<null> => {
-  const pools = request.pools === undefined ? defaultPools(request.random) : poolProblems(request.pools)
+  const pools = poolsOf(request.pools, request.random)
   return {
     needs: {
       ...nothingNeeded,
@@ -48,7 +50,7 @@ export const poolsUnit = (request: PoolsRequest, options: PlanOptions): Unit<nul
   }
 }
 
-function poolRow(pool: PoolLike, ws: WorkingSet, { nowMs }: PlanOptions): RowDraft {
+function poolRow(pool: Pool, ws: WorkingSet, { nowMs }: PlanOptions): RowDraft {
   const type = typeOf('VipPool')
   const key = { type: type.name, mesh: '', name: blockId(pool.kind, pool.cidr) }
   const { kind, family, cidr, reserved } = pool
@@ -118,9 +120,9 @@ const ownBlock = (
 })
 
 /** Those that global has told us of; the default ones before. The IPv6 prefix of an installation cannot be guessed. */
-function poolsKnown(ws: WorkingSet): readonly PoolLike[] {
+function poolsKnown(ws: WorkingSet): readonly Pool[] {
   const known = ws.ofType('VipPool').flatMap((row) => (row.deleted ? [] : (vipPoolKind.read(row.spec) ?? [])))
-  return known.length > 0 ? known : defaultPools(new Uint8Array(5)).filter((pool) => pool.family === 4)
+  return known.length > 0 ? known : assumedPools()
 }
 
 /**
@@ -137,12 +139,13 @@ export const freeUnit = (options: PlanOptions, lowestAckedRevision: number): Uni
   }),
   plan: (ws) => {
     const blocks = ownBlocks(ws).filter(isCrowded)
-    const rows = freeableRows(ws.ledger.rows(), blocks, { nowMs: options.nowMs, lowestAckedRevision })
+    const rows = freeableRows(ws.ledger.rows(), blocks, {
+      nowMs: options.nowMs,
+      ackedByAll: lowestAckedRevision,
+    })
     for (const row of rows) ws.ledger.free(row, options.nowMs, 'its quarantine is over')
     return rows.length
   },
 })
 
-const crowdedShare = 0.75
-const isCrowded = (block: { readonly cidr: string; readonly family: 4 | 6; readonly used: number }): boolean =>
-  block.family === 4 && block.used > crowdedShare * 2 ** (32 - Number(block.cidr.split('/')[1]))
+const isCrowded = (block: BlockUse): boolean => block.family === 4 && loadOf(block) > freeLoad

@@ -1,252 +1,125 @@
-import { hash } from 'node:crypto'
-import { addressBytes, addressText, Problem } from '@holdfast/model'
-import { ownerText, ownerWords } from './keys.js'
+import { invalid, type Problem, type Violation } from '@holdfast/model'
+import {
+  candidateAddresses,
+  confirmBlock,
+  defaultPools as defaultsOf,
+  freeable,
+  type Pool,
+  planAllocation,
+  poolProblems,
+  rangeOf,
+  ulaPrefix,
+  usableSize,
+} from '@holdfast/vip'
+import type { PoolSetting } from '../port.js'
 import type { BlockUse, LedgerSet } from './ledger-set.js'
 import type { BlockRow, Family, LedgerRow, Owner } from './types.js'
-import type { VipWish } from './vips.js'
 
-const probesMax = 32
-const toNumber = (text: string): bigint => BigInt(`0x${Buffer.from(addressBytes(text)).toString('hex')}`)
-const toText = (n: bigint, family: Family): string =>
-  addressText(Buffer.from(n.toString(16).padStart(family === 4 ? 8 : 32, '0'), 'hex'))
-function rangeOf(cidr: string): { first: bigint; size: bigint } {
-  const [address = '', bits = ''] = cidr.split('/')
-  const width = address.includes(':') ? 128 : 32
-  return { first: toNumber(address), size: 1n << BigInt(width - Number(bits)) }
-}
-export function containsAddress(cidr: string, address: string): boolean {
-  if (cidr.includes(':') !== address.includes(':')) return false
-  const { first, size } = rangeOf(cidr)
-  const n = toNumber(address)
-  return n >= first && n < first + size
-}
-export function* candidates(owner: Owner, block: Pick<BlockRow, 'cidr' | 'family'>): Iterable<string> {
-  const digits = hash('sha256', ownerText(owner))
-  const { first, size } = rangeOf(block.cidr)
-  const start = BigInt(`0x${digits.slice(0, 16)}`)
-  const step = BigInt(`0x${digits.slice(16, 32)}`) | 1n
-  for (let i = 0n; i < probesMax; i++) {
-    const offset = (start + i * step) % size
-    if (offset !== 0n) yield toText(first + offset, block.family)
-  }
-}
-export function candidateAddresses(
-  owners: readonly Owner[],
-  blocks: readonly BlockUse[],
-  max: number,
-): readonly string[] | undefined {
-  if (owners.length * blocks.length * probesMax > max) return undefined
-  return owners.flatMap((owner) => blocks.flatMap((block) => [...candidates(owner, block)]))
-}
-
-export function judge(j: {
-  owner: Owner
-  family: Family
-  address: string
-  generation: number
-  known: LedgerRow | undefined
-  holder: LedgerRow | undefined
-}): { verdict: 'accept' } | { verdict: 'same' } | { verdict: 'refuse'; reason: string } {
-  const { known, holder, owner, address, generation } = j
-  if (holder !== undefined && ownerText(holder) !== ownerText(owner))
-    return { verdict: 'refuse', reason: `${address} belongs to ${ownerWords(holder)}` }
-  if (known === undefined) return { verdict: 'accept' }
-  if (generation < known.generation)
-    return { verdict: 'refuse', reason: `generation ${generation} is older than ${known.generation}` }
-  if (known.address === address) return { verdict: known.generation === generation ? 'same' : 'accept' }
-  return generation > known.generation
-    ? { verdict: 'accept' }
-    : { verdict: 'refuse', reason: `${known.address} is remembered at generation ${known.generation}, not ${address}` }
-}
-
+/** The ledger's rules on the rows of a working set: the canonical scope, and rows as they are written. */
 export interface Planned {
   readonly assigned: readonly LedgerRow[]
+  readonly revived: readonly LedgerRow[]
   readonly pending: readonly { readonly owner: Owner; readonly reason: string }[]
   readonly refused: readonly { readonly owner: Owner; readonly problem: Problem }[]
 }
 
 export function plannedAllocation(
-  wishes: readonly VipWish[],
+  wishes: Parameters<typeof planAllocation>[0],
   blocks: readonly BlockUse[],
   ledger: LedgerSet,
   nowMs: number,
 ): Planned {
-  const assigned: LedgerRow[] = []
-  const pending: { owner: Owner; reason: string }[] = []
-  const refused: { owner: Owner; problem: Problem }[] = []
-  const taken = new Set<string>()
-  for (const wish of [...wishes].sort((a, b) => (ownerText(a.owner) < ownerText(b.owner) ? -1 : 1))) {
-    const { owner } = wish
-    let any = false
-    for (const family of [4, 6] as const) {
-      const own = blocks.filter((b) => b.kind === owner.kind && b.family === family).reverse()
-      const known = ledger.get(owner, 'canonical', family)
-      const pin = family === 4 ? wish.v4 : wish.v6
-      if (known !== undefined) {
-        if (pin !== undefined && pin !== known.address)
-          refused.push({
-            owner,
-            problem: new Problem(
-              'conflict',
-              `${ownerWords(owner)} has ${known.address} and keeps it; it was asked to move to ${pin}`,
-            ),
-          })
-        any = true
-        const { tombstonedAtMs, tombstonedRevision, ...rest } = known
-        if (known.state === 'tombstoned') assigned.push({ ...rest, state: 'active' })
-        continue
-      }
-      const past = ledger.pastGeneration(owner, 'canonical')
-      const free = (address: string) => ledger.holder('canonical', family, address) === undefined && !taken.has(address)
-      if (pin !== undefined) {
-        const holder = ledger.holder('canonical', family, pin)
-        if (holder !== undefined || taken.has(pin)) {
-          refused.push({
-            owner,
-            problem: new Problem(
-              'conflict',
-              `${pin} belongs to ${holder === undefined ? 'another' : ownerWords(holder)}`,
-            ),
-          })
-          continue
-        }
-        if (!own.some((b) => containsAddress(b.cidr, pin))) {
-          refused.push({ owner, problem: new Problem('invalid', `${pin} lies in no block of ours`) })
-          continue
-        }
-      }
-      for (const block of own) {
-        const choice = pin ?? [...candidates(owner, block)].find(free)
-        if (choice === undefined || !containsAddress(block.cidr, choice)) continue
-        taken.add(choice)
-        any = true
-        assigned.push({
-          ...owner,
-          scope: 'canonical',
-          family,
-          address: choice,
-          generation: past === undefined ? 0 : past + 1,
-          state: 'active',
-          blockId: block.id,
-          allocatedAtMs: nowMs,
-        })
-        break
-      }
-    }
-    if (!any && !refused.some((r) => r.owner === owner))
-      pending.push({ owner, reason: `no block of ${owner.kind} is leased to this control plane yet` })
+  const plan = planAllocation<LedgerRow>(wishes, blocks, {
+    get: (owner, family) => ledger.get(owner, 'canonical', family),
+    holder: (family, address) => ledger.holder('canonical', family, address),
+    pastGeneration: (owner) => ledger.pastGeneration(owner, 'canonical'),
+  })
+  return {
+    ...plan,
+    pending: plan.pending,
+    refused: plan.refused,
+    revived: plan.revived,
+    assigned: plan.assigned.map((row) => ({ ...row, scope: 'canonical', state: 'active', allocatedAtMs: nowMs })),
   }
-  return { assigned, pending, refused }
 }
 
-interface PoolLike {
-  readonly kind: string
-  readonly family: 4 | 6
-  readonly cidr: string
-  readonly reserved: readonly string[]
-}
-
-const overlaps = (a: string, b: string): boolean => {
-  if (a.includes(':') !== b.includes(':')) return false
-  const x = rangeOf(a)
-  const y = rangeOf(b)
-  return x.first < y.first + y.size && y.first < x.first + x.size
-}
-
-export function confirmedBlock(
-  cidr: string,
-  pools: readonly PoolLike[],
-  blocks: readonly BlockRow[],
-  aliases: readonly string[],
-):
-  | { readonly outcome: 'confirmed'; readonly kind: string; readonly family: Family }
-  | { readonly outcome: 'refused'; readonly reason: string } {
-  const pool = pools.find((p) => overlaps(p.cidr, cidr))
-  if (pool === undefined) return { outcome: 'refused', reason: `${cidr} lies in no pool` }
-  const other = blocks.find((block) => overlaps(block.cidr, cidr))
-  if (other !== undefined)
-    return { outcome: 'refused', reason: `${cidr} overlaps ${other.cidr} of ${other.owner || 'global'}` }
-  if (aliases.some((alias) => containsAddress(cidr, alias)))
-    return { outcome: 'refused', reason: `${cidr} has an alias` }
-  return { outcome: 'confirmed', kind: pool.kind, family: pool.family }
-}
-
-export function plannedLease(
-  pools: readonly PoolLike[],
+/** Addresses to ask for one by one; undefined: so many that whole blocks are read instead. */
+export function singleAddresses(
+  owners: readonly Owner[],
   blocks: readonly BlockUse[],
-  _aliases: readonly string[],
-  request: { owner: string; storeId: string; kind: string; active: number; pending: number },
-): { readonly add: readonly { readonly family: Family; readonly cidr: string }[]; readonly full: readonly string[] } {
-  const add: { family: Family; cidr: string }[] = []
-  for (const pool of pools.filter((p) => p.kind === request.kind)) {
-    if (
-      blocks.some(
-        (b) =>
-          b.kind === pool.kind &&
-          b.family === pool.family &&
-          b.owner === request.owner &&
-          b.storeId === request.storeId,
-      )
-    )
-      continue
-    const bits = pool.family === 4 ? 20 : 64
-    const { first, size } = rangeOf(pool.cidr)
-    const blockSize = 1n << BigInt((pool.family === 4 ? 32 : 128) - bits)
-    let slot = BigInt(`0x${hash('sha256', request.owner).slice(0, 8)}`) % (size / blockSize / 2n)
-    for (;;) {
-      const cidr = `${toText(first + slot * blockSize, pool.family)}/${bits}`
-      if (![...pool.reserved, ...blocks.map((b) => b.cidr)].some((taken) => overlaps(taken, cidr))) {
-        add.push({ family: pool.family, cidr })
-        break
+  max: number,
+): readonly string[] | undefined {
+  // Each owner has at most 32 candidates in each block: counted before any is computed.
+  if (owners.length * blocks.length * 32 > max) return undefined
+  return candidateAddresses(owners, blocks)
+}
+
+/** Share of a block's addresses that somebody has or that rest. */
+export const loadOf = (block: Pick<BlockUse, 'cidr' | 'used'>): number =>
+  block.used / Number(usableSize(rangeOf(block.cidr)))
+
+/** The pools of a new installation: the default ones, or those that were asked for. Throws with all that is wrong. */
+export function poolsOf(settings: readonly PoolSetting[] | undefined, random: Uint8Array): readonly Pool[] {
+  const defaults = defaultsOf(ulaPrefix(random))
+  if (settings === undefined) return defaults
+  const pools = settings.map(
+    (setting): Pool => ({ ...setting, reserved: defaults.find((pool) => pool.cidr === setting.cidr)?.reserved ?? [] }),
+  )
+  const violations = poolProblems(pools)
+  if (violations.length > 0) throw invalid('VIP pools', violations)
+  return pools
+}
+
+/** The pools that a zone may assume before it has met its global. An installation's IPv6 prefix cannot be guessed. */
+export const assumedPools = (): readonly Pool[] =>
+  defaultsOf(ulaPrefix(new Uint8Array(5))).filter((pool) => pool.family === 4)
+
+export interface Adopted {
+  readonly blocks: readonly { readonly kind: string; readonly family: Family; readonly cidr: string }[]
+  readonly violations: readonly Violation[]
+}
+
+/** Blocks that an operator gives; those that are there already are neither new nor wrong. */
+export function adoptedBlocks(cidrs: readonly string[], pools: readonly Pool[], known: readonly BlockRow[]): Adopted {
+  const blocks: BlockRow[] = []
+  const violations: Violation[] = []
+  for (const [i, cidr] of cidrs.entries()) {
+    if (known.some((block) => block.cidr === cidr)) continue
+    try {
+      const verdict = confirmBlock(cidr, pools, [...known, ...blocks], [])
+      if (verdict.outcome === 'refused') violations.push({ path: `vip-block[${i}]`, message: verdict.reason })
+      else {
+        const { kind, family } = verdict
+        blocks.push({ id: cidr, kind, family, cidr, owner: '', storeId: '', generation: 0, createdAtMs: 0 })
       }
-      slot += 1n
+    } catch (error) {
+      violations.push({ path: `vip-block[${i}]`, message: error instanceof Error ? error.message : String(error) })
     }
   }
-  return { add, full: [] }
+  return { blocks, violations }
 }
 
-export type { PoolLike }
-export const defaultPools = (random: Uint8Array): readonly PoolLike[] => {
-  const ula = `fd${Buffer.from(random.subarray(0, 5)).toString('hex')}`
-  const v6 = (kind: number) => {
-    const text = `${ula}${['0000', '4000', '8000'][kind]}`.padEnd(32, '0')
-    return `${toText(BigInt(`0x${text}`), 6)}/50`
-  }
-  return [
-    { kind: 'MeshService', family: 4, cidr: '241.0.0.0/8', reserved: ['241.0.0.0/12'] },
-    { kind: 'MeshExternalService', family: 4, cidr: '242.0.0.0/8', reserved: [] },
-    { kind: 'MeshMultiZoneService', family: 4, cidr: '243.0.0.0/8', reserved: [] },
-    { kind: 'MeshService', family: 6, cidr: v6(0), reserved: [] },
-    { kind: 'MeshExternalService', family: 6, cidr: v6(1), reserved: [] },
-    { kind: 'MeshMultiZoneService', family: 6, cidr: v6(2), reserved: [] },
-  ]
-}
-export const poolProblems = (pools: readonly { kind: string; family: 4 | 6; cidr: string }[]): readonly PoolLike[] =>
-  pools.map((pool) => ({ ...pool, reserved: [] }))
-
-export function adoptedBlocks(cidrs: readonly string[], pools: readonly PoolLike[], blocks: readonly BlockRow[]) {
-  const adopted: { kind: string; family: Family; cidr: string }[] = []
-  const violations: { path: string; message: string }[] = []
-  for (const [i, cidr] of cidrs.entries()) {
-    if (blocks.some((b) => b.cidr === cidr)) continue
-    const verdict = confirmedBlock(cidr, pools, blocks, [])
-    if (verdict.outcome === 'confirmed') adopted.push({ kind: verdict.kind, family: verdict.family, cidr })
-    else violations.push({ path: `vip-block[${i}]`, message: verdict.reason })
-  }
-  return { blocks: adopted, violations }
-}
-
-export const freeableRows = (
+/** Resting addresses in crowded blocks that may go to somebody else now. */
+export function freeableRows(
   rows: readonly LedgerRow[],
   blocks: readonly BlockUse[],
-  at: { nowMs: number; lowestAckedRevision: number },
-): readonly LedgerRow[] =>
-  rows
-    .filter(
-      (r) =>
-        r.state === 'tombstoned' &&
-        blocks.some((b) => b.id === r.blockId) &&
-        at.nowMs - (r.tombstonedAtMs ?? at.nowMs) >= 86_400_000 &&
-        (r.tombstonedRevision ?? Infinity) <= at.lowestAckedRevision,
-    )
-    .sort((a, b) => (a.tombstonedAtMs ?? 0) - (b.tombstonedAtMs ?? 0))
+  at: { readonly nowMs: number; readonly ackedByAll: number },
+): readonly LedgerRow[] {
+  const byId = new Map(blocks.map((block) => [block.id, block]))
+  const resting = rows.flatMap((row) =>
+    row.state === 'tombstoned' &&
+    row.scope === 'canonical' &&
+    row.tombstonedAtMs !== undefined &&
+    row.tombstonedRevision !== undefined
+      ? [{ ...row, tombstonedAtMs: row.tombstonedAtMs, tombstonedRevision: row.tombstonedRevision }]
+      : [],
+  )
+  return freeable(resting, {
+    ...at,
+    load: (id) => loadOf(byId.get(id) ?? { cidr: '0.0.0.0/0', used: 0 }),
+    excess: (id, limit) => {
+      const block = byId.get(id)
+      return block === undefined ? 0 : Math.ceil(block.used - limit * Number(usableSize(rangeOf(block.cidr))))
+    },
+  })
+}

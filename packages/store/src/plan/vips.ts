@@ -7,12 +7,13 @@ import {
   vipPins,
   wantsVip,
 } from '@holdfast/model'
+import { contains, growLoad, judgeReceived, quarantineMs } from '@holdfast/vip'
 import { keyText, ownerOf, ownerText } from './keys.js'
 import type { BlockUse } from './ledger-set.js'
 import { nothingNeeded } from './loaded.js'
 import type { PlanOptions } from './local.js'
 import type { BlockRow, Family, LedgerRow, Needs, Owner, Row } from './types.js'
-import { candidateAddresses, containsAddress, judge, plannedAllocation } from './vip-rules.js'
+import { loadOf, plannedAllocation, singleAddresses } from './vip-rules.js'
 import type { WorkingSet } from './working-set.js'
 
 /** A service that should have a VIP, perhaps a certain one. */
@@ -51,7 +52,6 @@ export const ownBlocks = (ws: WorkingSet): readonly BlockUse[] =>
 
 /** Up to so many single addresses are asked for; beyond it whole blocks are read, which then is less. */
 const singleAddressesMax = 2_048
-const fullLoad = 0.5
 
 /**
  * What must be read before VIPs can be chosen: who has the addresses that the wishes may get. Two statements, whether
@@ -76,8 +76,8 @@ export function allocationNeeds(
     ...ownBlocks(ws).map((block): [string, BlockUse] => [block.id, block]),
   ])
   const blocks = [...known.values()].filter((block) => fresh.some((wish) => wish.owner.kind === block.kind))
-  const crowded = blocks.filter((block) => block.family === 4 && block.used > fullLoad * sizeOf(block))
-  const single = candidateAddresses(
+  const crowded = blocks.filter((block) => block.family === 4 && loadOf(block) > growLoad)
+  const single = singleAddresses(
     fresh.map((wish) => wish.owner),
     blocks,
     singleAddressesMax,
@@ -86,8 +86,6 @@ export function allocationNeeds(
     ? { ...nothingNeeded, addresses: pins, takenInBlocks: blocks.map((block) => block.id) }
     : { ...nothingNeeded, addresses: [...pins, ...single], takenInBlocks: crowded.map((block) => block.id) }
 }
-
-const sizeOf = (block: BlockUse): number => 2 ** (32 - Number(block.cidr.split('/')[1]))
 
 /**
  * Gives each wish its addresses: those it has, those that its tombstones keep for it, else new ones from our blocks.
@@ -113,8 +111,9 @@ export function assignVips(wishes: readonly VipWish[], ws: WorkingSet, nowMs: nu
   for (const row of plan.assigned) {
     const wish = byOwner.get(ownerText(row))
     if (wish === undefined || refused.has(keyText(wish.key))) continue
-    ws.ledger.put(row, ws.ledger.get(row, row.scope, row.family) === undefined ? 'allocated' : 'revived', nowMs, why)
+    ws.ledger.put(row, 'allocated', nowMs, why)
   }
+  for (const row of plan.revived) ws.ledger.put(active(row), 'revived', nowMs, 'its owner is back')
   for (const wish of open) levelGenerations(wish.owner, ws, nowMs)
   return { pending, refused }
 }
@@ -159,16 +158,19 @@ export function receiveVips(
     return undefined
   }
   const rows: { readonly row: LedgerRow; readonly event: 'witnessed' | 'revived' | 'replaced' }[] = []
+  const freed: LedgerRow[] = []
   for (const address of vips.addresses) {
     const family: Family = address.includes(':') ? 6 : 4
     const known = ws.ledger.get(owner, 'canonical', family)
-    const holder = ws.ledger.holder('canonical', family, address)
+    const resting = restingFor(owner, family, address, ws, nowMs)
+    const holder = resting === undefined ? ws.ledger.holder('canonical', family, address) : undefined
     const foreign = blockOfAnother(address, family, owner, ws)
     if (foreign !== undefined && known?.address !== address)
       return { reason: `${address} lies in a block of ${foreign}`, remembered: known?.address }
-    const verdict = judge({ owner, family, address, generation: vips.generation, known, holder })
-    if (verdict.verdict === 'refuse') return { reason: verdict.reason, remembered: known?.address }
+    const verdict = judgeReceived(owner, { address, generation: vips.generation }, known, holder)
+    if (verdict.verdict === 'refuse') return verdict
     if (verdict.verdict === 'same' && known?.state === 'active') continue
+    if (resting !== undefined) freed.push(resting)
     rows.push({
       row: {
         ...owner,
@@ -182,14 +184,32 @@ export function receiveVips(
       event: known === undefined ? 'witnessed' : known.address === address ? 'revived' : 'replaced',
     })
   }
+  for (const row of freed) ws.ledger.free(row, nowMs, 'given to another after its quarantine')
   for (const { row, event } of rows) ws.ledger.put(row, event, nowMs, 'said by its origin')
   return undefined
+}
+
+/**
+ * The row of a deleted owner whose address its control plane has given to another, as it may once the quarantine is
+ * over: whoever allocates from a block is the truth about it, but never earlier than that (VIP-3).
+ */
+function restingFor(
+  owner: Owner,
+  family: Family,
+  address: string,
+  ws: WorkingSet,
+  nowMs: number,
+): LedgerRow | undefined {
+  const row = ws.ledger.holder('canonical', family, address)
+  if (row === undefined || row.state === 'active' || row.origin !== owner.origin) return undefined
+  if (ownerText(row) === ownerText(owner)) return undefined
+  return nowMs - (row.tombstonedAtMs ?? nowMs) >= quarantineMs ? row : undefined
 }
 
 /** A block that this address lies in and that is not of its owner's control plane, as far as we know the blocks. */
 function blockOfAnother(address: string, family: Family, owner: Owner, ws: WorkingSet): string | undefined {
   const block = ws.ledger
     .blocks()
-    .find((one) => one.family === family && one.owner !== owner.origin && containsAddress(one.cidr, address))
+    .find((one) => one.family === family && one.owner !== owner.origin && contains(one.cidr, address))
   return block === undefined ? undefined : block.owner === '' ? 'global' : `zone ${block.owner}`
 }
