@@ -1,0 +1,228 @@
+import { createAnswerer, createApi } from '@holdfast/api'
+import { GlobalRuntime } from '@holdfast/global'
+import { sessionMetrics } from '@holdfast/peer'
+import { type ControlPlaneStore, openStore, rowsWritten } from '@holdfast/store'
+import { freshDatabase, startTcpProxy, type TcpProxy, type TestDatabase } from '@holdfast/testkit'
+import { ZoneRuntime } from '@holdfast/zone'
+import type { FastifyInstance } from 'fastify'
+import pino, { type Logger } from 'pino'
+import { Registry } from 'prom-client'
+import { initialise } from '../commands/init.js'
+import { resolveSettings } from '../config/resolve.js'
+import { globalSync, zoneSync } from '../sync.js'
+import { programVersion } from '../version.js'
+
+/** Control planes of a test: the real parts over real sockets and real PostgreSQL, in one process. */
+export interface Plane {
+  readonly name: string
+  readonly store: ControlPlaneStore
+  readonly database: TestDatabase
+  readonly api: FastifyInstance
+  readonly registry: Registry
+  close(): Promise<void>
+}
+
+export interface GlobalPlane extends Plane {
+  readonly runtime: GlobalRuntime
+  readonly port: number
+}
+
+export interface ZonePlane extends Plane {
+  readonly runtime: ZoneRuntime
+  /** The cable to global. */
+  readonly proxy: TcpProxy
+  /** Why global does not let it in, once it knows. */
+  readonly fatal: { reason: string | undefined }
+}
+
+const log: Logger = pino({ level: process.env.HOLDFAST_TEST_LOG ?? 'silent' })
+const server = { product: 'Kuma', version: '2.14.3-preview.test', hostname: 'test', instanceId: 'test' }
+
+function settingsOf(command: 'global' | 'zone', zone: string) {
+  const resolved = resolveSettings({ command, flags: zone === '' ? {} : { zone }, env: {} })
+  if (!('settings' in resolved)) throw new Error(JSON.stringify(resolved))
+  return resolved.settings
+}
+
+async function openPlane(role: 'global' | 'zone', name: string, database: TestDatabase) {
+  const store = await openStore({ databaseUrl: database.url, role, name, programVersion, log })
+  await initialise(store, role, settingsOf(role, name), log, AbortSignal.timeout(30_000))
+  const registry = new Registry()
+  return { store, registry, metrics: sessionMetrics(registry) }
+}
+
+export async function startGlobal(
+  options: { readonly database?: TestDatabase; readonly port?: number } = {},
+): Promise<GlobalPlane> {
+  const database = options.database ?? (await freshDatabase())
+  const { store, registry, metrics } = await openPlane('global', '', database)
+  const runtime = new GlobalRuntime({
+    store,
+    address: '127.0.0.1',
+    port: options.port ?? 0,
+    version: programVersion,
+    instanceId: 'global-test',
+    log,
+    metrics,
+  })
+  const port = await runtime.start()
+  const sync = globalSync(runtime)
+  const api = createApi({ store, mode: 'global', zoneName: '', server, sync, config: () => ({}), log, nowMs: Date.now })
+  return {
+    name: 'global',
+    store,
+    database,
+    api,
+    registry,
+    runtime,
+    port,
+    close: async () => {
+      await api.close()
+      await runtime.close()
+      await store.close()
+    },
+  }
+}
+
+export async function startZone(
+  name: string,
+  globalPort: number,
+  options: { readonly database?: TestDatabase; readonly wantedCidrs?: readonly string[] } = {},
+): Promise<ZonePlane> {
+  const database = options.database ?? (await freshDatabase())
+  const { store, registry, metrics } = await openPlane('zone', name, database)
+  const proxy = await startTcpProxy({ targetPort: globalPort })
+  const answer = createAnswerer({ store, mode: 'federated', zoneName: name })
+  const runtime = new ZoneRuntime({
+    store,
+    zone: name,
+    globalAddress: `grpc://127.0.0.1:${proxy.port}`,
+    version: programVersion,
+    instanceId: `${name}-test`,
+    nodeConfig: { storeType: 'postgres', environment: 'universal', full: '{}' },
+    wantedCidrs: options.wantedCidrs ?? [],
+    answer: async (question, body) => JSON.stringify(await answer(question, body === '' ? {} : JSON.parse(body))),
+    log: log.child({ cp: name }),
+    metrics,
+  })
+  const fatal: { reason: string | undefined } = { reason: undefined }
+  runtime.start((reason) => {
+    fatal.reason = reason
+  })
+  const sync = zoneSync(runtime)
+  const api = createApi({
+    store,
+    mode: 'federated',
+    zoneName: name,
+    server,
+    sync,
+    config: () => ({}),
+    log,
+    nowMs: Date.now,
+  })
+  return {
+    name,
+    store,
+    database,
+    api,
+    registry,
+    runtime,
+    proxy,
+    fatal,
+    close: async () => {
+      await api.close()
+      await runtime.close()
+      await proxy.close()
+      await store.close()
+    },
+  }
+}
+
+/** Waits for a level. */
+export async function until(what: string, level: () => boolean | Promise<boolean>, withinMs = 10_000): Promise<void> {
+  const endMs = performance.now() + withinMs
+  while (!(await level())) {
+    if (performance.now() > endMs) throw new Error(`waited ${withinMs} ms for ${what}`)
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+}
+
+export const inStep = (zone: ZonePlane): boolean => zone.runtime.view()?.inStep === true
+
+export interface Service {
+  readonly key: string
+  readonly vips: readonly string[]
+  readonly hostnames: readonly string[]
+}
+
+interface RestList {
+  readonly items: readonly {
+    readonly name: string
+    readonly labels: Readonly<Record<string, string>>
+    readonly status?: {
+      readonly vips?: readonly { readonly ip: string }[]
+      readonly addresses?: readonly { readonly hostname: string }[]
+    }
+  }[]
+}
+
+/** What the API of a control plane says of MeshServices, by zone and display name. */
+export async function servicesOf(plane: Plane): Promise<ReadonlyMap<string, Service>> {
+  const response = await plane.api.inject({ method: 'GET', url: '/meshservices?size=1000' })
+  const { items } = response.json<RestList>()
+  return new Map(
+    items.map((item): [string, Service] => {
+      const key = `${item.labels['kuma.io/zone']}/${item.labels['kuma.io/display-name'] ?? item.name}`
+      return [
+        key,
+        {
+          key,
+          vips: (item.status?.vips ?? []).map((v) => v.ip),
+          hostnames: (item.status?.addresses ?? []).map((a) => a.hostname),
+        },
+      ]
+    }),
+  )
+}
+
+export const meshService = (name: string, port = 80): Readonly<Record<string, unknown>> => ({
+  type: 'MeshService',
+  mesh: 'default',
+  name,
+  labels: { 'kuma.io/origin': 'zone' },
+  spec: {
+    selector: { dataplaneLabels: { matchLabels: { app: name } } },
+    ports: [{ port, targetPort: port, appProtocol: 'http' }],
+  },
+})
+
+export async function put(plane: Plane, path: string, body: unknown): Promise<number> {
+  const response = await plane.api.inject({
+    method: 'PUT',
+    url: path,
+    headers: { 'content-type': 'application/json' },
+    payload: JSON.stringify(body),
+  })
+  if (response.statusCode >= 300) throw new Error(`PUT ${path} answered ${response.statusCode}: ${response.body}`)
+  return response.statusCode
+}
+
+export const putService = (zone: Plane, name: string, port = 80): Promise<number> =>
+  put(zone, `/meshes/default/meshservices/${name}`, meshService(name, port))
+
+export async function remove(plane: Plane, path: string): Promise<void> {
+  const response = await plane.api.inject({ method: 'DELETE', url: path })
+  if (response.statusCode !== 200) throw new Error(`DELETE ${path} answered ${response.statusCode}: ${response.body}`)
+}
+
+/** Tables that a reconnect may write. */
+const bookkeeping = new Set(['sessions', 'session_fence', 'heartbeats', 'cursors'])
+
+/** Rows inserted, updated or deleted so far, bookkeeping apart. */
+export async function rowsOf(planes: readonly Plane[]): Promise<number> {
+  let sum = 0
+  for (const plane of planes)
+    for (const [table, rows] of Object.entries(await rowsWritten(plane.database.url)))
+      if (!bookkeeping.has(table)) sum += rows
+  return sum
+}
