@@ -1,6 +1,6 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import type { Api } from './api.js'
-import { CliError, exitStatus, type Io } from './io.js'
+import { CliError, exitStatus, type Io, usageError } from './io.js'
 import type { Output } from './output/format.js'
 
 export interface ProgramOptions {
@@ -55,7 +55,11 @@ function programOf(io: Io, { version, env, fetch }: ProgramOptions, run: Run): C
     .description('Talks to a Holdfast control plane, global or zone')
     .version(version)
     .exitOverride()
-    .configureOutput({ writeOut: (text) => io.out.write(text), writeErr: (text) => io.err.write(text) })
+    .configureOutput({
+      writeOut: (text) => io.out.write(text),
+      writeErr: (text) => io.err.write(text),
+      outputError: (text, write) => write(text.replace(/^error:/, 'Error:')),
+    })
     .configureHelp({ showGlobalOptions: true })
     .showHelpAfterError(false)
     .addOption(
@@ -71,7 +75,9 @@ function programOf(io: Io, { version, env, fetch }: ProgramOptions, run: Run): C
     program.getOptionValueSource('mesh') === 'default' ? undefined : globals().mesh
   const api = async (): Promise<Api> => {
     const { Api } = await import('./api.js')
-    return new Api({ url: urlOf(globals().url), fetch, signal: io.signal })
+    const { url } = globals()
+    if (!isUrl(url)) throw usageError(`HOLDFAST_URL: ${notUrl(url)}`)
+    return new Api({ url, fetch, signal: io.signal })
   }
   const zoneOption = () => new Option('--zone <zone>', 'zone that owns it, or global')
   const fileOption = () =>
@@ -203,7 +209,10 @@ function addVipCommands(program: Command, io: Io, api: () => Promise<Api>, run: 
     )
 }
 
+const isUrl = (text: string): boolean => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)
+const notUrl = (text: string): string => `${JSON.stringify(text)} is no URL such as ${defaultUrl}`
+
 function urlOf(text: string): string {
-  if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return text
-  throw new InvalidArgumentError(`${JSON.stringify(text)} is no URL such as ${defaultUrl}.`)
+  if (isUrl(text)) return text
+  throw new InvalidArgumentError(`${notUrl(text)}.`)
 }

@@ -21,7 +21,7 @@ const service = (name: string, more: Readonly<Record<string, unknown>> = {}) => 
 describe('on global', () => {
   const { call, store } = harness('global')
   beforeEach(() => {
-    store.rows.clear()
+    store.clear()
     store.put({ type: 'Mesh', mesh: '', name: 'default' })
   })
 
@@ -135,9 +135,7 @@ describe('on global', () => {
 describe('on a federated zone', () => {
   const { call, store } = harness('federated')
   beforeEach(() => {
-    store.rows.clear()
-    store.ledger.length = 0
-    store.hasBlock = true
+    store.clear()
     store.put({ type: 'Mesh', mesh: '', name: 'default', origin: '' })
   })
 

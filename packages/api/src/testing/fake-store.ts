@@ -40,12 +40,22 @@ export class FakeStore {
   findings: { readonly subject: string; readonly problem: string }[] = []
   hasBlock = true
   revision = 0
+  #nextHost = 1
+
   /** The next call of `apply` fails with it. */
   failure: Error | undefined
   readonly origin: string
 
   constructor(origin: string) {
     this.origin = origin
+  }
+
+  clear(): void {
+    this.rows.clear()
+    this.ledger.length = 0
+    this.history.length = 0
+    this.hasBlock = true
+    this.#nextHost = 1
   }
 
   put(row: Partial<Row> & ResourceKey): void {
@@ -184,6 +194,7 @@ export class FakeStore {
     const same = existing !== undefined && !existing.deleted && change.sameAs?.(existing) === true
     if (same) return { outcome: { outcome: 'unchanged' }, write: () => undefined }
     const row = this.#rowOf(change, existing)
+    if (existing === undefined && row.vips !== undefined) this.#nextHost++
     return {
       outcome: {
         outcome: existing === undefined ? 'created' : 'updated',
@@ -219,7 +230,7 @@ export class FakeStore {
   #rowOf(change: Put, existing: Row | undefined): Partial<Row> & ResourceKey {
     const { key, content, pins } = change
     const type = typeOf(key.type)
-    const next = `241.16.0.${this.ledger.length + 1}`
+    const next = `241.16.0.${this.#nextHost}`
     return {
       ...existing,
       ...key,

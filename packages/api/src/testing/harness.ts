@@ -1,3 +1,4 @@
+import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import { pino } from 'pino'
 import { createApi } from '../create-api.js'
 import type { ApiOptions, Mode } from '../options.js'
@@ -9,8 +10,20 @@ export interface Told {
   readonly body: unknown
 }
 
+export interface Harness {
+  readonly app: FastifyInstance
+  readonly store: FakeStore
+  readonly logged: readonly unknown[]
+  /** The raw answer. A body that is no text is sent as JSON. */
+  inject(method: string, url: string, body?: unknown, headers?: Headers): Promise<LightMyRequestResponse>
+  /** Status and body: JSON where it is JSON. */
+  call(method: string, url: string, body?: unknown, headers?: Headers): Promise<Told>
+}
+
+type Headers = Readonly<Record<string, string>>
+
 /** An API over a fake store, called without a socket. */
-export function harness(mode: Mode, options: Partial<ApiOptions> = {}) {
+export function harness(mode: Mode, options: Partial<ApiOptions> = {}): Harness {
   const store = new FakeStore(mode === 'global' ? '' : 'zone-1')
   const logged: unknown[] = []
   const app = createApi({
@@ -24,7 +37,7 @@ export function harness(mode: Mode, options: Partial<ApiOptions> = {}) {
     nowMs: () => startMs + 60_000,
     ...options,
   })
-  const inject = (method: string, url: string, body?: unknown, headers: Readonly<Record<string, string>> = {}) =>
+  const inject = (method: string, url: string, body?: unknown, headers: Headers = {}) =>
     app.inject({
       method: method as 'GET',
       url,
@@ -36,13 +49,7 @@ export function harness(mode: Mode, options: Partial<ApiOptions> = {}) {
     store,
     logged,
     inject,
-    /** Status and body: JSON where it is JSON. */
-    async call(
-      method: string,
-      url: string,
-      body?: unknown,
-      headers: Readonly<Record<string, string>> = {},
-    ): Promise<Told> {
+    async call(method, url, body, headers = {}) {
       const response = await inject(method, url, body, headers)
       const isJson = response.headers['content-type'] === 'application/json'
       return { status: response.statusCode, body: isJson ? response.json() : response.body }

@@ -1,0 +1,276 @@
+import { Problem } from '@holdfast/model'
+import { beforeEach, expect, test } from 'vitest'
+import type { PeerSync } from '../sync/sync-view.js'
+import { FakeStore, startMs } from '../testing/fake-store.js'
+import { harness, ok, problem } from '../testing/harness.js'
+import { createAnswerer } from '../vips/questions.js'
+
+const time = new Date(startMs).toISOString()
+const spec = Buffer.from('{"selector":{}}')
+
+function serviceRow(store: FakeStore, name: string, origin: string, address: string, labels = {}): void {
+  const stored = store.origin === origin ? name : `${name}-x`
+  store.put({
+    type: 'MeshService',
+    mesh: 'default',
+    name: stored,
+    labels: { 'kuma.io/display-name': name, ...labels },
+    displayName: name,
+    spec,
+    origin,
+    vips: { addresses: [address], generation: 0 },
+  })
+  const row = store.rows.get(`MeshService\u0000default\u0000${stored}`)
+  if (row !== undefined) store.allot(row, address)
+}
+
+const zones = new Map<string, FakeStore>()
+const peers: PeerSync[] = []
+const { call, store } = harness('global', {
+  sync: {
+    peers: () => peers,
+    askZone: async (zone, question, body) => {
+      const asked = zones.get(zone)
+      if (asked === undefined) throw new Problem('unavailable', `zone ${zone} is not connected`)
+      const answer = createAnswerer({ store: asked.port(), mode: 'federated', zoneName: zone })
+      // As it would travel.
+      return JSON.parse(JSON.stringify(await answer(question, JSON.parse(JSON.stringify(body)))))
+    },
+  },
+})
+
+beforeEach(() => {
+  store.clear()
+  zones.clear()
+  store.zoneRecords = []
+  for (const zone of ['east', 'west']) {
+    const own = new FakeStore(zone)
+    zones.set(zone, own)
+    store.zoneRecords.push({ name: zone, everInStep: true })
+  }
+  for (const each of [store, ...zones.values()]) {
+    serviceRow(each, 'web', 'east', '241.16.0.1')
+    serviceRow(each, 'db', 'west', '241.32.0.1')
+  }
+})
+
+const ledgerRow = (name: string, zone: string, address: string) => ({
+  kind: 'MeshService',
+  mesh: 'default',
+  zone,
+  namespace: '',
+  name,
+  address,
+  family: 4,
+  scope: 'canonical',
+  state: 'active',
+  generation: 0,
+  block: 'east-1',
+  allocatedAt: time,
+  tombstonedAt: null,
+})
+const event = (name: string, zone: string, address: string) => ({
+  at: time,
+  event: 'allocated',
+  address,
+  kind: 'MeshService',
+  mesh: 'default',
+  zone,
+  namespace: '',
+  name,
+  scope: 'canonical',
+  generation: 0,
+  why: '',
+})
+
+test('the ledger in pages', async () => {
+  expect(await call('GET', '/_holdfast/vips?size=1')).toEqual(
+    ok({ items: [ledgerRow('web', 'east', '241.16.0.1')], next: 'http://cp/_holdfast/vips?after=1&size=1' }),
+  )
+  expect(await call('GET', '/_holdfast/vips?after=1&size=1')).toEqual(
+    ok({ items: [ledgerRow('db', 'west', '241.32.0.1')], next: null }),
+  )
+  expect(await call('GET', '/_holdfast/vips?zone=west&kind=msvc&name=db&mesh=default')).toEqual(
+    ok({ items: [ledgerRow('db', 'west', '241.32.0.1')], next: null }),
+  )
+})
+
+test('what is asked for wrongly is refused with every reason', async () => {
+  const title = 'Could not tell about a VIP'
+  expect(await call('GET', '/_holdfast/vips?kind=mesh&address=x')).toEqual(
+    problem(
+      400,
+      title,
+      'Resource is not valid',
+      ['address', '"x" is not an IP address'],
+      ['kind', '"mesh" has no VIPs; use MeshService, MeshExternalService or MeshMultiZoneService'],
+    ),
+  )
+  expect(await call('GET', '/_holdfast/vips/explain')).toEqual(
+    problem(400, title, 'Resource is not valid', ['', 'say an address or a name to look for']),
+  )
+  expect(await call('GET', '/_holdfast/vips?size=0')).toEqual(
+    problem(400, title, 'Resource is not valid', ['size', 'must be a number between 1 and 1000, not "0"']),
+  )
+})
+
+test('an address is explained', async () => {
+  const revision = store.rows.get('MeshService\u0000default\u0000web-x')?.revision
+  const told = await call('GET', '/_holdfast/vips/explain?address=241.16.0.1')
+  expect(told).toEqual(
+    ok({
+      matches: [
+        {
+          owner: { kind: 'MeshService', mesh: 'default', zone: 'east', namespace: '', name: 'web' },
+          state: 'active',
+          addresses: [ledgerRow('web', 'east', '241.16.0.1')],
+          service: { name: 'web-x', shown: ['241.16.0.1'], revision },
+          because: [`241.16.0.1 was allocated here at ${time}, from block 241.16.0.0/20 of zone east, generation 0`],
+          history: [{ ...event('web', 'east', '241.16.0.1'), revision }],
+        },
+      ],
+      because: [],
+    }),
+  )
+  expect((await call('GET', '/_holdfast/vips/explain?name=web&zone=east')).body).toEqual(told.body)
+})
+
+test('what nobody has is explained as well', async () => {
+  expect(await call('GET', '/_holdfast/vips/explain?address=241.16.15.9')).toEqual(
+    ok({
+      matches: [],
+      because: [
+        '241.16.15.9 was never given to anyone here',
+        'it lies in block 241.16.0.0/20 (MeshService) of zone east',
+      ],
+    }),
+  )
+  expect(await call('GET', '/_holdfast/vips/explain?address=fd00::1')).toEqual(
+    ok({
+      matches: [],
+      because: ['fd00::1 was never given to anyone here', 'it lies in no block that this control plane knows'],
+    }),
+  )
+})
+
+test('a service that waits is explained by what it waits for', async () => {
+  store.put({ type: 'MeshService', mesh: 'default', name: 'slow', spec, pendingReason: 'pool full' })
+  const { body } = await call('GET', '/_holdfast/vips/explain?name=slow')
+  expect(
+    (body as { matches: { state: string; because: string[] }[] }).matches.map((m) => [m.state, m.because]),
+  ).toEqual([['pending', ['MeshService "slow" in mesh "default" of global has no address: pool full']]])
+})
+
+test('history', async () => {
+  const { body } = await call('GET', '/_holdfast/vips/history?address=241.32.0.1')
+  const revision = store.rows.get('MeshService\u0000default\u0000db-x')?.revision
+  expect(body).toEqual({ items: [{ ...event('db', 'west', '241.32.0.1'), revision }] })
+})
+
+const verify = async () => (await call('GET', '/_holdfast/vips/verify')).body as Record<string, unknown>
+const verified = (controlPlane: string) => ({ controlPlane, result: 'verified', services: 2 })
+
+test('VIP-4: verify asks ledger and API here and in every zone', async () => {
+  expect(await verify()).toEqual({
+    agree: true,
+    complete: true,
+    scope: 'global and every zone',
+    checked: [verified('global'), verified('east'), verified('west')],
+    disagreements: [],
+  })
+})
+
+test('VIP-4: verify tells what a zone says otherwise', async () => {
+  const west = zones.get('west')
+  west?.put({
+    ...[...west.rows.values()][0],
+    type: 'MeshService',
+    mesh: 'default',
+    name: 'web-x',
+    vips: { addresses: ['241.16.0.7'], generation: 0 },
+  })
+  const told = await verify()
+  expect(told.agree).toBe(false)
+  expect(
+    (told.disagreements as { problem: string; owner: unknown }[]).map(({ owner, problem: text }) => [owner, text]),
+  ).toEqual([
+    [
+      { kind: 'MeshService', mesh: 'default', zone: 'east', namespace: '', name: 'web' },
+      'MeshService "web" in mesh "default" of zone east: ledger and API of zone west differ',
+    ],
+  ])
+})
+
+test('a zone that cannot be asked is listed as not verified', async () => {
+  zones.delete('west')
+  store.zoneRecords.push({ name: 'north', everInStep: false })
+  expect(await verify()).toEqual({
+    agree: true,
+    complete: false,
+    scope: 'global and every zone',
+    checked: [
+      verified('global'),
+      verified('east'),
+      { controlPlane: 'north', result: 'not verified', reason: 'zone north is not connected' },
+      { controlPlane: 'west', result: 'not verified', reason: 'zone west is not connected' },
+    ],
+    disagreements: [],
+  })
+})
+
+test('a change that arrives between two looks is no disagreement', async () => {
+  const west = zones.get('west')
+  if (west === undefined) throw new Error('west is there')
+  west.rows.delete('MeshService\u0000default\u0000web-x')
+  const row = west.ledger.splice(0, 1)
+  // The first look finds it missing; by the second it has come.
+  const findings = west.port().vip.verifyLocal
+  let looks = 0
+  const port = west.port.bind(west)
+  west.port = () => {
+    const real = port()
+    return {
+      ...real,
+      vip: {
+        ...real.vip,
+        verifyLocal: () => {
+          if (++looks === 1) {
+            west.ledger.push(...row)
+            serviceRow(west, 'web', 'east', '241.16.0.1')
+            west.ledger.pop()
+          }
+          return findings()
+        },
+      },
+    }
+  }
+  expect((await verify()).agree).toBe(true)
+})
+
+test('what the database finds out of order is a disagreement', async () => {
+  store.findings = [{ subject: 'vip_ledger 241.16.0.1', problem: 'has no service' }]
+  const told = await verify()
+  store.findings = []
+  expect(told.disagreements).toEqual([
+    { owner: null, problem: 'global: vip_ledger 241.16.0.1: has no service', claims: [] },
+  ])
+})
+
+test('a zone verifies itself and says so', async () => {
+  const own = harness('federated')
+  serviceRow(own.store, 'web', 'zone-1', '241.16.0.1')
+  expect((await own.call('GET', '/_holdfast/vips/verify')).body).toEqual({
+    agree: true,
+    complete: true,
+    scope: 'this zone only; ask the global control plane to compare all zones',
+    checked: [{ controlPlane: 'zone-1', result: 'verified', services: 1 }],
+    disagreements: [],
+  })
+})
+
+test('a question that a zone does not know is refused with those it knows', async () => {
+  const answer = createAnswerer({ store: new FakeStore('east').port(), mode: 'federated', zoneName: 'east' })
+  await expect(answer('weather', {})).rejects.toThrow(
+    'zone east does not know the question "weather"; it knows vip-ledger, vip-shown, vip-findings',
+  )
+})

@@ -1,0 +1,185 @@
+import { describe, expect, test } from 'vitest'
+import { ago, apiError, expectGolden, run } from '../testing/run.js'
+
+const service = (name: string, zone: string, status: unknown, state = 'Available') => ({
+  type: 'MeshService',
+  mesh: 'default',
+  name: `${name}-x7`,
+  modificationTime: ago(90),
+  labels: { 'kuma.io/display-name': name, 'kuma.io/zone': zone },
+  spec: { state },
+  status,
+})
+const web = service('web', 'east', {
+  addresses: [{ hostname: 'web.svc.east.mesh.local' }],
+  vips: [{ ip: '241.16.0.1' }, { ip: 'fd00:1::1' }],
+})
+const waiting = service('api', 'west', {
+  conditions: [{ type: 'VIPAllocated', status: 'False', reason: 'Pending', message: 'no block yet' }],
+})
+const headless = service(
+  'db',
+  'west',
+  {
+    addresses: [{ hostname: 'db.svc.west.mesh.local' }],
+    conditions: [{ type: 'VIPAllocated', status: 'False', reason: 'Headless', message: '…' }],
+  },
+  'Unavailable',
+)
+const services = { total: 3, items: [web, waiting, headless], next: null }
+const listUrl = 'GET /meshes/default/meshservices?size=1000'
+
+describe('lists', () => {
+  test('services as a table', async () => {
+    const ran = await run(['get', 'meshservices'], { answers: { [listUrl]: services } })
+    expect(ran).toEqual({ status: 0, out: ran.out, err: '', asked: [[listUrl]] })
+    expectGolden('get-meshservices.txt', ran.out)
+  })
+
+  test.each([
+    ['json', 'get-meshservices.json'],
+    ['yaml', 'get-meshservices.yaml'],
+  ])('services as %s', async (output, file) => {
+    expectGolden(file, (await run(['get', 'msvc', '-o', output], { answers: { [listUrl]: services } })).out)
+  })
+
+  test('resources of a mesh, and of no mesh', async () => {
+    const timeout = { type: 'MeshTimeout', mesh: 'demo', name: 't', modificationTime: ago(7_300) }
+    const copy = { ...timeout, name: 'u-x7', labels: { 'kuma.io/display-name': 'u', 'kuma.io/zone': 'east' } }
+    const answers = {
+      'GET /meshes/demo/meshtimeouts?size=1000': { total: 2, items: [timeout, copy], next: null },
+      'GET /meshes?size=1000': {
+        total: 1,
+        items: [{ type: 'Mesh', name: 'demo', modificationTime: ago(3) }],
+        next: null,
+      },
+      'GET /hostnamegenerators?size=1000': { total: 0, items: [], next: null },
+    }
+    expectGolden('get-meshtimeouts.txt', (await run(['get', 'meshtimeouts', '-m', 'demo'], { answers })).out)
+    expectGolden('get-meshes.txt', (await run(['get', 'mesh'], { answers })).out)
+    expect((await run(['get', 'hostnamegenerators'], { answers })).out).toBe('NAME   ZONE   AGE\n')
+  })
+
+  test('every page is fetched, wherever the control plane says it is', async () => {
+    const page = (name: string, next: string | null) => ({
+      total: 3,
+      items: [{ type: 'Mesh', name, modificationTime: ago(3) }],
+      next,
+    })
+    const ran = await run(['get', 'meshes', '-o', 'json'], {
+      answers: {
+        'GET /meshes?size=1000': page('a', 'http://elsewhere/meshes?offset=1&size=1000'),
+        'GET /meshes?offset=1&size=1000': page('b', 'http://elsewhere/meshes?offset=2&size=1000'),
+        'GET /meshes?offset=2&size=1000': page('c', null),
+      },
+    })
+    const { total, items, next } = JSON.parse(ran.out)
+    expect([total, items.map((item: { name: string }) => item.name), next]).toEqual([3, ['a', 'b', 'c'], null])
+  })
+
+  test('one zone, and every mesh', async () => {
+    const url = 'GET /meshservices?filter%5Blabels.kuma.io%2Fzone%5D=east&size=1000'
+    const ran = await run(['get', 'meshservices', '-A', '--zone', 'east'], { answers: { [url]: services } })
+    expect([ran.status, ran.asked]).toEqual([0, [[url]]])
+  })
+
+  test('a mesh that does not exist', async () => {
+    const ran = await run(['get', 'meshtimeouts', '-m', 'nope'], {
+      answers: { 'GET /meshes/nope/meshtimeouts?size=1000': apiError(404, 'Failed to retrieve Mesh', 'Not found') },
+    })
+    expect(ran).toMatchObject({ status: 1, out: '', err: 'Error: Failed to retrieve Mesh (Not found)\n' })
+  })
+
+  test('a type that there is not lists those there are', async () => {
+    const ran = await run(['get', 'nopes'])
+    expect([
+      ran.status,
+      ran.err.startsWith('Error: unknown TYPE "nopes"; there are circuit-breaker, dataplane,'),
+    ]).toEqual([2, true])
+  })
+})
+
+describe('one resource', () => {
+  const find = (query: string) => `GET /_holdfast/resources?${query}`
+  const query = 'type=MeshService&name=web&mesh=default'
+
+  test('is found by its display name', async () => {
+    const ran = await run(['get', 'meshservice', 'web', '-o', 'json'], {
+      answers: { [find(query)]: { total: 1, items: [web], next: null } },
+    })
+    expect([ran.status, JSON.parse(ran.out)]).toEqual([0, web])
+  })
+
+  test('is found by its stored name where nothing is displayed so', async () => {
+    const answers = {
+      [find('type=MeshService&name=web-x7&mesh=default')]: { items: [] },
+      'GET /meshes/default/meshservices/web-x7': web,
+    }
+    const ran = await run(['get', 'meshservice', 'web-x7', '-o', 'json'], { answers })
+    expect([ran.status, JSON.parse(ran.out)]).toEqual([0, web])
+  })
+
+  test('that two zones have is not guessed', async () => {
+    const ran = await run(['get', 'meshservice', 'web'], {
+      answers: {
+        [find(query)]: { items: [web, { ...web, name: 'web-y8', labels: { ...web.labels, 'kuma.io/zone': 'west' } }] },
+      },
+    })
+    expect(ran).toMatchObject({
+      status: 2,
+      out: '',
+      err: 'Error: MeshService "web" is ambiguous; say which one with --zone:\n* web of zone east, stored as web-x7\n* web of zone west, stored as web-y8\n',
+    })
+  })
+
+  test('in two namespaces of a zone is told apart by its stored name', async () => {
+    const inShop = { ...web, name: 'web.shop' }
+    const own = { ...web, name: 'web' }
+    const zoned = `${query}&zone=east`
+    const one = await run(['get', 'meshservice', 'web', '--zone', 'east', '-o', 'json'], {
+      answers: { [find(zoned)]: { items: [inShop, own] } },
+    })
+    expect(JSON.parse(one.out)).toEqual(own)
+    const none = await run(['get', 'meshservice', 'web', '--zone', 'east'], {
+      answers: { [find(zoned)]: { items: [inShop, { ...inShop, name: 'web.bar' }] } },
+    })
+    expect(none.err).toContain('is ambiguous; say the stored name:\n* web of zone east, stored as web.shop\n')
+  })
+
+  test('that does not exist', async () => {
+    const ran = await run(['get', 'meshservice', 'web', '--zone', 'east'], {
+      answers: { [find(`${query}&zone=east`)]: { items: [] } },
+    })
+    expect(ran).toMatchObject({
+      status: 1,
+      err: `Error: there is no MeshService "web" of zone east in mesh "default" at http://127.0.0.1:5681; see those there are with 'holdfastctl get meshservices'\n`,
+    })
+  })
+
+  test('is deleted under the name by which it is stored', async () => {
+    const ran = await run(['delete', 'meshservice', 'web'], {
+      answers: { [find(query)]: { items: [web] }, 'DELETE /meshes/default/meshservices/web-x7': {} },
+    })
+    expect(ran).toEqual({
+      status: 0,
+      out: 'deleted MeshService "web"\n',
+      err: '',
+      asked: [[find(query)], ['DELETE /meshes/default/meshservices/web-x7']],
+    })
+  })
+
+  test('is not deleted where the control plane may not', async () => {
+    const ran = await run(['delete', 'zone', 'east'], {
+      answers: {
+        [find('type=Zone&name=east')]: { items: [{ type: 'Zone', name: 'east' }] },
+        'DELETE /zones/east': apiError(400, 'Could not delete a resource', 'Resource is not valid', {
+          zone: 'still connected',
+        }),
+      },
+    })
+    expect(ran).toMatchObject({
+      status: 1,
+      err: 'Error: Could not delete a resource (Resource is not valid)\n* zone: still connected\n',
+    })
+  })
+})
