@@ -201,3 +201,24 @@ test('a key that keeps changing and failing delays no other: the back-off is its
     'b.m': { version: 'v2', tries: 2, retryAtMs: 230_000 },
   })
 })
+
+test('MONO: a page below what is stored is refused by name with an alarm, never applied, and the stream goes on', () => {
+  const through = { revision: 0, typeOrder: 9, mesh: '', name: '' }
+  const old = { kind: 'range', page: 1, parts: 1, cursorEpoch: 'e1', through } as const
+  const [after, effects] = stepReceiver(receiverIn.live, rangeDelta('1', 1, 1, { purpose: old }))
+  const refused = [{ key: 'b.m', reason: 'older: revision 0 is below 1, which is stored' }]
+  expect([after.phase, effects]).toEqual([
+    'live',
+    [
+      { type: 'older', what: 'MeshService', revision: 0, reached: 1 },
+      { type: 'send', message: { type: 'nack', resourceType: 'MeshService', nonce: '1', refused } },
+    ],
+  ])
+  const [, next] = stepReceiver(after, rangeDelta('2', 2, 3))
+  expect(next.map((e) => (e.type === 'store' ? e.op.op : e.type))).toEqual(['apply'])
+})
+
+test('MONO: an older mark of a heartbeat is an alarm, and the store is not asked', () => {
+  const [after, effects] = stepReceiver(receiverIn.live, { type: 'mark', mark: markAt(0), nowMs })
+  expect([after.phase, effects]).toEqual(['live', [{ type: 'older', what: 'heartbeat', revision: 0, reached: 1 }]])
+})
