@@ -259,6 +259,43 @@ export function vipConformance(open: OpenStore): void {
     expect(await zone.store.vip.blocks()).toMatchObject([{ cidr, generation: 1, used: 1 }])
   })
 
+  test('global allocates for what is its own, in the moment of its own lease', async () => {
+    await using global = await Subject.ready(open, 'global')
+    const key = { type: 'MeshMultiZoneService', mesh: 'default', name: 'web' }
+    const [made] = await global.apply({
+      change: 'put',
+      key,
+      content: { labels: { 'kuma.io/display-name': 'web' }, typeUrl: '', spec: Buffer.from('{}') },
+      namespace: '',
+      displayName: 'web',
+      wantsVip: true,
+    })
+    expect(made).toMatchObject({ outcome: 'created', pendingReason: expect.stringContaining('block') })
+    const { identity } = await global.store.status()
+    const demands = await global.store.vip.demand()
+    expect(demands.find((demand) => demand.kind === key.type)).toMatchObject({ pending: 1 })
+    await global.store.vip.lease({ owner: '', storeId: identity.storeId, demands, wantedCidrs: [] })
+    const row = await global.store.read.get(key)
+    expect(row?.vips?.addresses).toEqual([expect.stringMatching(/^243\./), expect.stringMatching(/^fd/)])
+    expect(row?.pendingReason).toBeUndefined()
+    expect(await global.store.vip.demand()).toEqual([])
+  })
+
+  test('a control plane that recovers allocates nothing until its witnesses have spoken', async () => {
+    await using zone = await zoneWithBlock(open)
+    await zone.apply(putService('web'))
+    const up = zone.channel({ channel: 'up', peer: '' })
+    const { cursor, digest: offered } = await up.perform({ op: 'mark' })
+    const remembered = { ...cursor, revision: cursor.revision + 5 }
+    await up.perform({ op: 'compare', standing: { offered, cursor: remembered } })
+    expect((await zone.store.status()).state).toBe('recovering')
+    const [made] = await zone.apply(putService('api'))
+    expect(made).toMatchObject({ outcome: 'created', pendingReason: expect.stringContaining('recovering') })
+    await zone.store.finishRecovery('global has answered')
+    expect(await vipOf(zone, 'api')).toMatch(/^241\.16\./)
+    expect(await zone.store.vip.verifyLocal()).toEqual([])
+  })
+
   test('OWN: a block of another store of our name is not ours', async () => {
     await using zone = await Subject.ready(open, 'zone')
     await zone.apply(putService('web'))

@@ -19,6 +19,7 @@ import {
   poolsUnit,
   type RoleIdentity,
   type Row,
+  servingUnit,
   statusUnit,
   type Unit,
   WorkingSet,
@@ -178,7 +179,11 @@ export class MemoryStore {
   }
 
   finishRecovery(): void {
-    if (this.#image.state === 'recovering') this.#enter('ready', [])
+    if (this.#image.state !== 'recovering') return
+    this.transaction(undefined, () => {
+      this.#enter('ready', [])
+      this.run(servingUnit(this.options(this.nowMs())))
+    })
   }
 
   /** Compares what witnesses remember with our history; a contradiction is a new epoch, and recovery. */

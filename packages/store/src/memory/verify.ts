@@ -1,14 +1,31 @@
 import { findType, wantsVip } from '@holdfast/model'
 import { ownerOf, ownerText, ownerWords } from '../plan/keys.js'
-import type { Image } from './image.js'
+import type { LedgerRow, Row } from '../plan/types.js'
 
 export interface Difference {
   readonly subject: string
   readonly problem: string
 }
 
+export type ServiceRow = Pick<
+  Row,
+  | 'type'
+  | 'mesh'
+  | 'origin'
+  | 'namespace'
+  | 'displayName'
+  | 'labels'
+  | 'vips'
+  | 'pendingReason'
+  | 'offeredEntry'
+  | 'deleted'
+>
+
 /** Ledger against resources (VIP-4, VIP-5): every active row has its service with the same addresses, and back. */
-export function differencesOf(image: Image): readonly Difference[] {
+export function differencesOf(image: {
+  readonly ledger: { values(): Iterable<LedgerRow> }
+  readonly rows: { values(): Iterable<ServiceRow> }
+}): readonly Difference[] {
   const found: Difference[] = []
   const ledger = new Map<string, Set<string>>()
   for (const row of image.ledger.values())

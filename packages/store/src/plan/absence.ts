@@ -79,7 +79,7 @@ export const absenceUnit = (types: readonly string[], hearing: Hearing, options:
       owners: rows.filter((row) => findType(row.type)?.vipKind === true).map(ownerOf),
     }
   },
-  plan: (ws) => settle(overdueOf(types, hearing, ws, options), true, false, hearing, ws, options),
+  plan: (ws) => ws.wholly(() => settle(overdueOf(types, hearing, ws, options), true, false, hearing, ws, options)),
 })
 
 const overdueOf = (types: readonly string[], hearing: Hearing, ws: WorkingSet, options: PlanOptions) =>

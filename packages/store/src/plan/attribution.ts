@@ -60,8 +60,9 @@ export function attributionProblem(
       ? `${type.name} lives in a mesh, and none is named`
       : `${type.name} lives in no mesh, and "${resource.mesh}" is named`
   const zone = resource.labels[zoneLabel]
-  if (hearing.channel !== 'down' && zone !== undefined && zone !== hearing.peer)
-    return `label ${zoneLabel} says "${zone}", but this is zone ${hearing.peer}'s connection`
+  // Without it the name would be one that global's own resources may have.
+  if (hearing.channel !== 'down' && zone !== hearing.peer)
+    return `label ${zoneLabel} ${zone === undefined ? 'is missing' : `says "${zone}"`}, and this is zone ${hearing.peer}'s connection`
   const expected = exportName(type, resource.mesh, resource.name, resource.labels)
   return expected === resource.name
     ? undefined

@@ -34,14 +34,14 @@ export function servePending(batch: Batch, ws: WorkingSet, options: PlanOptions)
     if (isOurs(block, ws)) {
       ws.ledger.putBlock({ createdAtMs: options.nowMs, ...ws.ledger.block(block.id), ...block })
       kinds.add(block.kind)
-    } else if (ws.ledger.block(block.id)?.used === 0) ws.ledger.removeBlock(block.id)
+    } else leaves(block, ws)
   }
   return serveKinds([...kinds], ws, options)
 }
 
 /** Gives VIPs to own services of these kinds that wait for one. A store that was restored waits for its witnesses. */
 export function serveKinds(kinds: readonly string[], ws: WorkingSet, { nowMs }: PlanOptions): number {
-  if (kinds.length === 0 || ws.state === 'recovering') return 0
+  if (kinds.length === 0) return 0
   const waiting = ws.pending(kinds)
   const wishes = waiting.flatMap((row) => wishOfRow(row) ?? [])
   const assigned = assignVips(wishes, ws, nowMs, 'allocated with the first block')
@@ -57,6 +57,14 @@ export function serveKinds(kinds: readonly string[], ws: WorkingSet, { nowMs }: 
     served++
   }
   return served
+}
+
+/** A block that is somebody else's now: nothing more is allocated from it; what was is looked after until it is gone. */
+function leaves(block: BlockFacts, ws: WorkingSet): void {
+  const known = ws.ledger.block(block.id)
+  if (known === undefined || ws.identity.role === 'global') return
+  if (known.used === 0) ws.ledger.removeBlock(block.id)
+  else ws.ledger.putBlock({ ...known, ...block })
 }
 
 /** A block that was taken back. One that still holds addresses stays in the ledger until they are gone. */

@@ -32,7 +32,7 @@ export const leaseUnit = (request: LeaseRequest, options: PlanOptions): Unit<Lea
     const wishes = ws.pending(kinds).flatMap((row) => wishOfRow(row) ?? [])
     return { ...allocationNeeds(wishes, ws), owners: wishes.map((wish) => wish.owner) }
   },
-  plan: (ws) => planLeases(request, ws, options),
+  plan: (ws) => ws.wholly(() => planLeases(request, ws, options)),
 })
 
 export const needsOfLease = (request: LeaseRequest): Needs => ({

@@ -26,6 +26,12 @@ export function localProblem(change: LocalChange, ws: WorkingSet): Problem | und
       'conflict',
       `${change.key.type} "${change.key.name}" belongs to ${originWords(existing.origin)}; change it there`,
     )
+  const trace = ws.row(change.key)
+  if (trace?.deleted === true && trace.origin !== ws.identity.name && trace.offeredEntry !== undefined)
+    return new Problem(
+      'conflict',
+      `${change.key.type} "${change.key.name}" is still offered by ${originWords(trace.origin)}; choose another name`,
+    )
   return change.change === 'delete' ? undefined : putProblem(change, existing, ws)
 }
 

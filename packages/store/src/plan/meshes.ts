@@ -29,7 +29,8 @@ export function meshReturns(mesh: string, ws: WorkingSet, nowMs: number): void {
     if (!row.deleted && row.audience === 'suspended') ws.put({ ...awake(row), modifiedAtMs: nowMs })
     else if (row.deleted && row.origin !== globalOrigin && row.offeredEntry === entryOfRow(row)) {
       ws.put({ ...awake(row), deleted: false, deletedAtMs: undefined, modifiedAtMs: nowMs })
-      reviveVips(ownerOf(row), ws, nowMs, `mesh ${mesh} is back`)
+      // One that had become headless before has older tombstones in the ledger, which stay what they are.
+      if (row.vips !== undefined) reviveVips(ownerOf(row), ws, nowMs, `mesh ${mesh} is back`)
     }
   }
 }

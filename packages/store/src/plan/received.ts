@@ -28,7 +28,7 @@ export interface Received {
 export const batchUnit = (batch: Batch, hearing: Hearing, options: PlanOptions): Unit<Received> => ({
   needs: needsOfBatch(batch, hearing, options.identity),
   more: (ws) => moreOfBatch(batch, hearing, ws),
-  plan: (ws) => planReceived(batch, hearing, ws, options),
+  plan: (ws) => ws.wholly(() => planReceived(batch, hearing, ws, options)),
 })
 
 const keysOf = (batch: Batch): readonly ResourceKey[] => [

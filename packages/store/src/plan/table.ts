@@ -105,21 +105,25 @@ export class List<T> {
   }
 }
 
-/** Keys by a property of their rows. */
+/** Keys by a property of their rows. Most properties have one row: a set for each would be most of the memory. */
 export class Index {
-  readonly #keys = new Map<string, Set<string>>()
+  readonly #keys = new Map<string, string | Set<string>>()
 
   add(property: string, key: string): void {
     const keys = this.#keys.get(property)
-    if (keys === undefined) this.#keys.set(property, new Set([key]))
+    if (keys === undefined) this.#keys.set(property, key)
+    else if (typeof keys === 'string') this.#keys.set(property, new Set([keys, key]))
     else keys.add(key)
   }
 
   remove(property: string, key: string): void {
-    this.#keys.get(property)?.delete(key)
+    const keys = this.#keys.get(property)
+    if (keys === key) this.#keys.delete(property)
+    else if (typeof keys === 'object') keys.delete(key)
   }
 
   keys(property: string): readonly string[] {
-    return [...(this.#keys.get(property) ?? [])]
+    const keys = this.#keys.get(property)
+    return keys === undefined ? [] : typeof keys === 'string' ? [keys] : [...keys]
   }
 }

@@ -150,6 +150,8 @@ export interface WritePlan {
   readonly atMs: number
   readonly upserts: readonly RowWrite[]
   readonly tombstones: readonly TombstoneWrite[]
+  /** After the tombstones, before the upserts: their names are taken by rows that are called otherwise elsewhere. */
+  readonly movedTombstones: readonly MovedTombstone[]
   /** Only `offered_entry`, `hold_id`, `absent_since`: bookkeeping that takes no new position in the log of the row. */
   readonly offered: readonly OfferedWrite[]
   readonly statuses: readonly (ResourceKey & {
@@ -192,6 +194,15 @@ export interface TombstoneWrite extends ResourceKey {
   readonly offeredEntry?: string | undefined
   /** Set if it was learned by absence, not by an explicit removal. */
   readonly absentSinceMs?: number | undefined
+}
+
+/**
+ * A tombstone gives up its stored name and keeps everything else, its place in the log and its export name too: the one
+ * under which its removal is still to be said.
+ */
+export interface MovedTombstone extends ResourceKey {
+  /** No name that anybody could give. */
+  readonly to: string
 }
 
 export interface OfferedWrite extends ResourceKey {

@@ -110,6 +110,17 @@ export const adoptUnit = (cidrs: readonly string[], options: PlanOptions): Unit<
   },
 })
 
+/** Gives VIPs to everything of ours that waits for one and can have it now: after recovery, after addresses came free. */
+export const servingUnit = (options: PlanOptions): Unit<number> => ({
+  needs: { ...nothingNeeded, blocks: true, pendingOfKinds: kindsOf(options.identity) },
+  more: (ws) => {
+    const wishes = ws.pending(kindsOf(options.identity)).flatMap((row) => wishOfRow(row) ?? [])
+    const owners = { ...nothingNeeded, owners: wishes.map((wish) => wish.owner) }
+    return mergedNeeds([allocationNeeds(wishes, ws), owners])
+  },
+  plan: (ws) => ws.wholly(() => serveKinds(kindsOf(options.identity), ws, options)),
+})
+
 /** Not confirmed yet: generation 0. Global's VipBlock of the same name makes it 1. */
 const ownBlock = (
   { kind, family, cidr }: { readonly kind: string; readonly family: 4 | 6; readonly cidr: string },

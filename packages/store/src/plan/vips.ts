@@ -98,6 +98,12 @@ export function assignVips(wishes: readonly VipWish[], ws: WorkingSet, nowMs: nu
   const pending = new Map<string, string>()
   const refused = new Map<string, Problem>()
   if (open.length === 0) return { pending, refused }
+  if (ws.state === 'recovering') {
+    // A ledger that was lost or restored may not know who has what: its witnesses speak first.
+    for (const wish of open)
+      pending.set(keyText(wish.key), 'this control plane is recovering and allocates nothing yet')
+    return { pending, refused }
+  }
   const byOwner = new Map(open.map((wish) => [ownerText(wish.owner), wish]))
   const plan = plannedAllocation(open, ownBlocks(ws), ws.ledger, nowMs)
   for (const { owner, problem } of plan.refused) {

@@ -70,6 +70,11 @@ export class WorkingSet {
     return this.#journal.attempt(act)
   }
 
+  /** Runs a unit's plan; what throws leaves nothing of it behind for the units after it. */
+  wholly<T>(plan: () => T): T {
+    return this.attempt(() => ({ keep: true, value: plan() }))
+  }
+
   row(key: ResourceKey): Row | undefined {
     return this.#rows.get(keyText(key))
   }

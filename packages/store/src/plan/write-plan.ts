@@ -34,6 +34,7 @@ export function writePlanOf(changed: Changed, nowMs: number): WritePlan {
     atMs: nowMs,
     upserts: [],
     tombstones: [],
+    movedTombstones: [],
     offered: [],
     statuses: [],
     ledgerInserts: [],
@@ -76,8 +77,15 @@ export function writePlanOf(changed: Changed, nowMs: number): WritePlan {
 const blockText = ({ id, kind, family, cidr, owner, storeId, generation }: BlockRow): string =>
   JSON.stringify([id, kind, family, cidr, owner, storeId, generation])
 
-function writeRow(plan: Mutable<WritePlan>, before: Row | undefined, after: Row): void {
+function writeRow(plan: Mutable<WritePlan>, loaded: Row | undefined, after: Row): void {
   const key = { type: after.type, mesh: after.mesh, name: after.name }
+  const replaces = loaded !== undefined && !after.deleted && loaded.exportName !== after.exportName
+  const before = replaces ? undefined : loaded
+  if (replaces) {
+    // The same stored name, another resource to everybody else: they still have to hear that the first one is gone.
+    if (!loaded.deleted) plan.tombstones.push({ ...key, expectedRevision: loaded.revision, deletedAtMs: plan.atMs })
+    plan.movedTombstones.push({ ...key, to: `~${loaded.exportName}` })
+  }
   // Made and deleted in one group: nobody has seen it.
   if (before === undefined && after.deleted) return
   if (after.deleted && before !== undefined && !before.deleted)

@@ -14,7 +14,7 @@ export type Admission =
 export const admitUnit = (hello: Hello, peer: string, options: PlanOptions): Unit<Admission> => ({
   needs: needsOfAdmit(peer),
   more: () => nothingNeeded,
-  plan: (ws) => planAdmit(hello, peer, ws, options),
+  plan: (ws) => ws.wholly(() => planAdmit(hello, peer, ws, options)),
 })
 
 export const needsOfAdmit = (peer: string): Needs => ({
@@ -88,7 +88,7 @@ export function hiddenByZone(before: Row | undefined, after: Row, ws: WorkingSet
 export const firstStepUnit = (options: PlanOptions): Unit<null> => ({
   needs: { ...nothingNeeded, meshes: ['default'], rowsOfMeshes: ['default'] },
   more: () => nothingNeeded,
-  plan: (ws) => planFirstStep(ws, options),
+  plan: (ws) => ws.wholly(() => planFirstStep(ws, options)),
 })
 
 /** If global has no mesh `default`, what this zone has in it is suspended until there is one. */
