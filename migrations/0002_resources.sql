@@ -67,7 +67,7 @@ create table resources (
   ) stored,
   offered_status_entry bytea check (length(offered_status_entry) = 16),
   pending_reason text,
-  hold_id uuid,
+  hold_id text,
   absent_since timestamptz,
   primary key (type, mesh, name),
   check (deleted = (deleted_at is not null)),

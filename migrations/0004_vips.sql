@@ -46,7 +46,7 @@ create table vip_ledger (
 create index vip_ledger_block_id on vip_ledger (block_id) where block_id is not null;
 create index vip_ledger_owner on vip_ledger (kind, mesh, origin, namespace, display_name);
 create index vip_ledger_aliases on vip_ledger (scope) where scope <> 'canonical';
-create index vip_ledger_address on vip_ledger using gist (address inet_ops);
+create index vip_ledger_address on vip_ledger (address);
 
 create table vip_history (
   id bigint generated always as identity primary key,

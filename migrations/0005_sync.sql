@@ -3,7 +3,7 @@
 -- idle reconnect may write.
 
 create table holds (
-  id uuid primary key,
+  id text primary key,
   peer text collate "C" not null,
   type text collate "C" not null,
   origin text collate "C" not null,

@@ -1,4 +1,6 @@
 export * from './embedded/index.js'
+export * from './memory/index.js'
 export * from './migrate/index.js'
-export type * from './plan/types.js'
+export * from './pg/index.js'
+export * from './plan/index.js'
 export type * from './port.js'

@@ -1,0 +1,263 @@
+import {
+  type Batch,
+  type ChannelContext,
+  type ChannelStore,
+  type Cursor,
+  endOf,
+  type LogPage,
+  type Mark,
+  type Standing,
+  type StandingFacts,
+  type StoreOp,
+  type StoreResults,
+} from '@holdfast/kds'
+import { wireKey } from '@holdfast/model'
+import { Fenced } from '../plan/fenced.js'
+import { originWords } from '../plan/keys.js'
+import { nothingNeeded } from '../plan/loaded.js'
+import type { PlanOptions } from '../plan/local.js'
+import { batchUnit } from '../plan/received.js'
+import { type Evidence, standingOf } from '../plan/recovery.js'
+import type { RoleIdentity } from '../plan/types.js'
+import type { Unit } from '../plan/unit.js'
+import { admitUnit } from '../plan/zones.js'
+import type { Acks } from './acks.js'
+import { cursorOf, factsFor, type LogTail, markFor, pageFrom } from './log-tail.js'
+import type { Database, Sql } from './sql.js'
+import { type Head, readHead, tagsAt } from './statements/head.js'
+import { lockFences } from './statements/sessions.js'
+import { cursorsOf, dueRefusals, readDigests } from './statements/sync-read.js'
+import { noteDivergence } from './statements/sync-write.js'
+import { readSeenDigests } from './statements/tail.js'
+import {
+  inPageOrder,
+  itemOf,
+  keyParts,
+  logPage,
+  offeredBuckets,
+  offeredEntries,
+  positionOf,
+  repairParts,
+  toggledOrigins,
+  viewBuckets,
+  wholeList,
+} from './statements/views.js'
+import { digestsByType, View } from './view.js'
+import { type Fence, offeredDigest, offeredPart, type ProgressStep } from './work.js'
+import type { Writer } from './writer.js'
+
+export interface ChannelParts {
+  readonly database: Database
+  readonly writer: Writer
+  readonly tail: LogTail
+  readonly acks: Acks
+  readonly identity: RoleIdentity
+  readonly nowMs: () => number
+  /** The newest position of the log that this process knows. */
+  readonly seen: () => Cursor
+  /** A peer remembers what our history does not have. */
+  readonly onEvidence: (evidence: Evidence) => Promise<void>
+  /** Global's mark has agreed with what we were offered. */
+  readonly onProven: () => Promise<void>
+}
+
+/** Refusals that are asked for again in one go. */
+const dueMax = 2_048
+
+const nothing: Unit<null> = { needs: nothingNeeded, more: () => nothingNeeded, plan: () => null }
+
+/** One channel of one session on PostgreSQL. Reads need no right; every write is compared with the session's fence. */
+export class PgChannel implements ChannelStore {
+  readonly #parts: ChannelParts
+  readonly #context: ChannelContext
+  readonly #view: View
+  readonly #fence: Fence | undefined
+
+  constructor(parts: ChannelParts, context: ChannelContext) {
+    this.#parts = parts
+    this.#context = context
+    this.#view = new View(parts.identity, context)
+    this.#fence = context.fence === undefined ? undefined : { peer: context.peer, ...context.fence }
+  }
+
+  async perform<O extends StoreOp>(
+    op: O,
+    { signal }: { readonly signal: AbortSignal },
+  ): Promise<StoreResults[O['op']]> {
+    signal.throwIfAborted()
+    // Each arm answers what its operation promises; a union of operations cannot be narrowed through its type variable.
+    return (await this.#perform(op, signal)) as StoreResults[O['op']]
+  }
+
+  async #perform(op: StoreOp, signal: AbortSignal): Promise<StoreResults[StoreOp['op']]> {
+    const { database, tail, acks } = this.#parts
+    const { peer, channel } = this.#context
+    switch (op.op) {
+      case 'compare':
+        return this.#compare(op.standing)
+      case 'changes':
+        return this.#changes(op)
+      case 'mark':
+        return markFor(await tail.fresh(), this.#view)
+      case 'buckets':
+        return viewBuckets(database, this.#view, { ...op, type: op.resourceType })
+      case 'repair':
+        return repairParts(database, this.#view, { ...op, type: op.resourceType })
+      case 'keys':
+        return keyParts(database, this.#view, { type: op.resourceType, keys: op.keys })
+      case 'list':
+        return this.#list(op.resourceType)
+      case 'standing':
+        return this.#standing()
+      case 'offered-types':
+        return digestsByType(await this.#offeredRows(database))
+      case 'offered-buckets':
+        return offeredBuckets(database, { ...op, type: op.resourceType, peer, channel })
+      case 'offered-entries':
+        return offeredEntries(database, { ...op, type: op.resourceType, peer, channel })
+      case 'due-refusals':
+        return this.#dueRefusals(op.nowMs)
+      case 'apply':
+        return this.#apply(op.batch, op.nowMs, signal)
+      case 'verify':
+        return this.#verify(op.mark, signal)
+      case 'acked':
+        acks.note({ peer, channel, cursor: op.cursor, fence: this.#fence })
+        return null
+      case 'admit': {
+        const unit = admitUnit(op.hello, peer, this.#options(op.nowMs))
+        return (await this.#submit(unit, 1, undefined, signal)).value
+      }
+      case 'diverged':
+        return this.#diverged(op.resourceType, op.nowMs)
+    }
+  }
+
+  async #compare(standing: Standing): Promise<StandingFacts> {
+    const { database, tail, onEvidence } = this.#parts
+    const { cursor, partial } = standing
+    const snapshot = await tail.fresh()
+    const tags = cursor === undefined ? [] : await tagsAt(database, [cursor.revision])
+    const { head } = snapshot
+    const history = {
+      epoch: head.epoch,
+      head: head.revision,
+      oldest: 0,
+      epochs: new Set([head.epoch]),
+      tagAt: (epoch: string, revision: number) =>
+        tags.find((row) => row.epoch === epoch && row.revision === revision)?.tag,
+    }
+    const reachesFrom = partial?.revision ?? cursor?.revision ?? 0
+    const known = standingOf(cursor, history, { reachesFrom, logFrom: head.logFrom })
+    if (known !== 'contradiction' || cursor === undefined) return factsFor(snapshot, this.#view, known)
+    // The peer was told of it by us, so it is we who were restored.
+    await onEvidence({ from: 'peer', witness: originWords(this.#context.peer), cursor })
+    return factsFor(await tail.fresh(), this.#view, known)
+  }
+
+  async #changes(op: Extract<StoreOp, { op: 'changes' }>): Promise<LogPage> {
+    const { database, tail, seen } = this.#parts
+    if (this.#view.channel !== 'status') {
+      const page = pageFrom(await tail.reaching(seen()), this.#view, op)
+      if (page !== undefined) return page
+    }
+    return database.transaction('read', async (sql): Promise<LogPage> => {
+      const head = await headOf(sql)
+      const toggled = this.#view.channel === 'down' ? await toggledOrigins(sql, op.from.revision) : []
+      const { records, complete } = await logPage(sql, this.#view, { ...op, toggled })
+      const items = inPageOrder(records.map((record) => itemOf(record, this.#view.channel === 'status')))
+      const last = records.at(-1)
+      return complete || last === undefined
+        ? { items, epoch: head.epoch, through: endOf(head.revision), head: await this.#markAt(sql, head) }
+        : { items, epoch: head.epoch, through: positionOf(last) }
+    })
+  }
+
+  async #list(type: string): Promise<StoreResults['list']> {
+    return this.#parts.database.transaction('read', async (sql) => {
+      const head = await headOf(sql)
+      return { offers: await wholeList(sql, this.#view, type), head: await this.#markAt(sql, head) }
+    })
+  }
+
+  async #markAt(sql: Sql, head: Head): Promise<Mark> {
+    return { cursor: cursorOf(head), digest: this.#view.digest(await readSeenDigests(sql)) }
+  }
+
+  async #standing(): Promise<Standing> {
+    const { peer, channel } = this.#context
+    return this.#parts.database.transaction('read', async (sql) => {
+      const [row] = await cursorsOf(sql, [{ peer, channel }])
+      const offered = offeredDigest(await readDigests(sql, offeredPart(channel)), channel, peer)
+      return { cursor: row?.cursor, offered, partial: row?.partial }
+    })
+  }
+
+  async #offeredRows(sql: Sql) {
+    const { peer, channel } = this.#context
+    const rows = await readDigests(sql, offeredPart(channel))
+    return rows.filter((row) => channel === 'down' || row.origin === peer)
+  }
+
+  async #dueRefusals(nowMs: number): Promise<StoreResults['due-refusals']> {
+    const { peer, channel } = this.#context
+    const due = await dueRefusals(this.#parts.database, { peer, channel, nowMs, limit: dueMax })
+    return [...new Set(due.map((row) => row.type))].map((resourceType) => ({
+      resourceType,
+      keys: due.filter((row) => row.type === resourceType).map((row) => wireKey(row.mesh, row.name)),
+    }))
+  }
+
+  async #apply(batch: Batch, nowMs: number, signal: AbortSignal): Promise<StoreResults['apply']> {
+    const { peer, channel } = this.#context
+    const unit = batchUnit(batch, { peer, channel }, this.#options(nowMs))
+    const size = batch.offers.length + batch.removals.length + batch.absent.length + 1
+    const step: ProgressStep['step'] | undefined =
+      batch.progress === undefined ? undefined : { kind: 'range', progress: batch.progress }
+    const { value, proof } = await this.#submit(unit, size, step && { peer, channel, atMs: nowMs, step }, signal)
+    if (proof?.verified === true) await this.#proven()
+    return { ...value, verified: proof?.verified, offered: proof?.offered }
+  }
+
+  async #verify(mark: Mark, signal: AbortSignal): Promise<StoreResults['verify']> {
+    const { peer, channel } = this.#context
+    const step = { peer, channel, atMs: this.#parts.nowMs(), step: { kind: 'verify', mark } } as const
+    const { proof } = await this.#submit(nothing, 1, step, signal)
+    if (proof === undefined) throw new Error('a mark was not compared')
+    if (proof.verified) await this.#proven()
+    return proof
+  }
+
+  async #proven(): Promise<void> {
+    if (this.#context.channel === 'down') await this.#parts.onProven()
+  }
+
+  async #diverged(type: string, atMs: number): Promise<null> {
+    const { peer, channel } = this.#context
+    await this.#parts.database.transaction('write', async (sql) => {
+      const fence = this.#fence
+      if (fence !== undefined && (await lockFences(sql, [peer])).get(peer) !== fence.fence)
+        throw new Fenced(peer, fence.sessionId)
+      await noteDivergence(sql, { peer, channel, type, atMs })
+    })
+    return null
+  }
+
+  #submit<T>(unit: Unit<T>, size: number, progress: ProgressStep | undefined, signal: AbortSignal) {
+    const { peer, channel } = this.#context
+    return this.#parts.writer.submit(
+      { unit, size, fence: this.#fence, progress, hearing: `${channel} ${peer}` },
+      signal,
+    )
+  }
+
+  #options(nowMs: number): PlanOptions {
+    return { identity: this.#parts.identity, nowMs }
+  }
+}
+
+async function headOf(sql: Sql): Promise<Head> {
+  const head = await readHead(sql)
+  if (head === undefined) throw new Error('store_head has no row')
+  return head
+}

@@ -1,0 +1,147 @@
+import { digestEquals } from '@holdfast/model'
+import { Fenced } from '../plan/fenced.js'
+import { isNothing, mergedNeeds } from '../plan/loaded.js'
+import { afterMark, afterProgress } from '../plan/progress.js'
+import type { CursorRow, WritePlan } from '../plan/types.js'
+import { WorkingSet } from '../plan/working-set.js'
+import { isEmptyPlan, takesRevision } from '../plan/write-plan.js'
+import { execute } from './execute.js'
+import { load } from './load.js'
+import { type Sql, timestamp } from './sql.js'
+import { advanceHead, type Head, readHead } from './statements/head.js'
+import { lockFences } from './statements/sessions.js'
+import { cursorsOf, readDigests } from './statements/sync-read.js'
+import { writeCursors } from './statements/sync-write.js'
+import { markOf, offeredDigest, offeredPart, type ProgressStep, type Proof, type Work } from './work.js'
+
+export type Outcome = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: unknown }
+
+export interface Planned {
+  /** What was true when the reading began. */
+  readonly head: Head
+  readonly plan: WritePlan
+  readonly outcomes: ReadonlyMap<Work<unknown>, Outcome>
+}
+
+/**
+ * Reads what a group needs, in two rounds, and plans its units one after another: a later one sees what the earlier
+ * ones have done, and one that fails leaves nothing behind.
+ */
+export async function planGroup(sql: Sql, works: readonly Work<unknown>[], nowMs: number): Promise<Planned> {
+  const head = await readHead(sql)
+  if (head === undefined) throw new Error('store_head has no row')
+  const ws = new WorkingSet(
+    head.identity,
+    await load(sql, mergedNeeds(works.map((work) => work.unit.needs)), head, nowMs),
+  )
+  const more = mergedNeeds(works.map((work) => work.unit.more(ws)))
+  if (!isNothing(more)) ws.load(await load(sql, more, head, nowMs))
+  const outcomes = new Map(works.map((work): [Work<unknown>, Outcome] => [work, attempted(work, ws)]))
+  return { head, plan: ws.toWritePlan(nowMs), outcomes }
+}
+
+function attempted(work: Work<unknown>, ws: WorkingSet): Outcome {
+  try {
+    return { ok: true, value: ws.attempt(() => ({ keep: true, value: work.unit.plan(ws) })) }
+  } catch (error) {
+    return { ok: false, error }
+  }
+}
+
+/** Works whose session was superseded meanwhile, each with what its caller is told (OWN, ONE). */
+export async function voided(sql: Sql, works: readonly Work<unknown>[]): Promise<ReadonlyMap<Work<unknown>, Fenced>> {
+  const peers = [...new Set(works.flatMap((work) => work.fence?.peer ?? []))].sort()
+  if (peers.length === 0) return new Map()
+  const fences = await lockFences(sql, peers)
+  return new Map(
+    works.flatMap((work): [Work<unknown>, Fenced][] =>
+      work.fence === undefined || fences.get(work.fence.peer) === work.fence.fence
+        ? []
+        : [[work, new Fenced(work.fence.peer, work.fence.sessionId)]],
+    ),
+  )
+}
+
+export interface Written {
+  /** Set if the commit took a revision. */
+  readonly cursor?: { readonly epoch: string; readonly revision: number; readonly tag: string } | undefined
+  readonly proofs: ReadonlyMap<Work<unknown>, Proof>
+}
+
+/** Everything that a group writes, the head last. The head's row is locked by the caller. */
+export async function writeGroup(
+  sql: Sql,
+  { head, plan, outcomes }: Planned,
+  tag: string,
+  nowMs: number,
+): Promise<Written> {
+  const isEmpty = isEmptyPlan(plan)
+  const taken = takesRevision(plan)
+  const revision = head.revision + (taken ? 1 : 0)
+  if (!isEmpty) await execute(sql, plan, { revision, atMs: plan.atMs })
+  for (const [work, outcome] of outcomes) if (outcome.ok) await work.also?.(sql, outcome.value)
+  const proofs = await writeProgress(sql, outcomes)
+  const cursor = taken ? { epoch: head.epoch, revision, tag } : undefined
+  if (!isEmpty) await advanceHead(sql, { cursor, at: timestamp(nowMs) })
+  return { cursor, proofs }
+}
+
+type Stepping = readonly [Work<unknown>, ProgressStep]
+
+/**
+ * Cursors after what was just written, and proofs over it: the sums that the marks are compared with are read in the
+ * same transaction. A cursor is written only if it moves or was proven.
+ */
+async function writeProgress(sql: Sql, outcomes: Planned['outcomes']): Promise<ReadonlyMap<Work<unknown>, Proof>> {
+  const stepping = [...outcomes].flatMap(([work, outcome]): Stepping[] =>
+    work.progress !== undefined && outcome.ok ? [[work, work.progress]] : [],
+  )
+  const proofs = new Map<Work<unknown>, Proof>()
+  if (stepping.length === 0) return proofs
+  const keyOf = ({ peer, channel }: Pick<CursorRow, 'peer' | 'channel'>): string => `${channel} ${peer}`
+  const targets = new Map(stepping.map(([, step]) => [keyOf(step), { peer: step.peer, channel: step.channel }]))
+  const cursors = new Map((await cursorsOf(sql, [...targets.values()])).map((row) => [keyOf(row), row]))
+  const moved = new Map<string, CursorRow>()
+  const sums = new Map<string, Awaited<ReturnType<typeof readDigests>>>()
+  for (const [work, progress] of stepping) {
+    const key = keyOf(progress)
+    const before: CursorRow = cursors.get(key) ?? { ...progressKey(progress), side: 'received' }
+    const mark = markOf(progress)
+    let proof: Proof | undefined
+    if (mark !== undefined) {
+      const part = offeredPart(progress.channel)
+      const rows = sums.get(part) ?? (await readDigests(sql, part))
+      sums.set(part, rows)
+      const offered = offeredDigest(rows, progress.channel, progress.peer)
+      proof = { verified: digestEquals(offered, mark.digest), offered }
+      proofs.set(work, proof)
+    }
+    const at = after(before, progress, proof?.verified)
+    const isMoved = at.cursor !== before.cursor || at.partial !== before.partial
+    if (!isMoved && proof?.verified !== true) continue
+    const row: CursorRow = {
+      ...progressKey(progress),
+      side: 'received',
+      cursor: at.cursor,
+      partial: at.partial,
+      ...(proof?.verified === true ? { provenAtMs: progress.atMs } : {}),
+    }
+    cursors.set(key, row)
+    moved.set(key, row)
+  }
+  if (moved.size > 0) await writeCursors(sql, [...moved.values()])
+  return proofs
+}
+
+const progressKey = ({ peer, channel }: ProgressStep) => ({ peer, channel })
+
+const after = (
+  before: CursorRow,
+  { step }: ProgressStep,
+  verified: boolean | undefined,
+): Pick<CursorRow, 'cursor' | 'partial'> =>
+  step.kind === 'range'
+    ? afterProgress(before, step.progress, verified)
+    : verified === true
+      ? afterMark(before, step.mark)
+      : before

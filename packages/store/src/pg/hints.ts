@@ -1,0 +1,66 @@
+import pg from 'pg'
+import { logChannel } from './statements/head.js'
+
+export interface HintsOptions {
+  readonly url: string
+  /** Something may have been committed: look. */
+  readonly onHint: () => void
+  readonly onFailure: (error: unknown) => void
+  /** Without, only the poll remains, as behind a pooler that hands every transaction another session. */
+  readonly listen: boolean
+  readonly pollEveryMs: number
+}
+
+const reconnectMs = { first: 250, most: 30_000 }
+
+/**
+ * When to look at the log: at every NOTIFY of a commit, and every second whatever happens. A hint that is lost costs a
+ * second, never data.
+ */
+export class Hints {
+  readonly #options: HintsOptions
+  readonly #poll: NodeJS.Timeout
+  #client: pg.Client | undefined
+  #reconnect: NodeJS.Timeout | undefined
+  #waitMs = reconnectMs.first
+  #closed = false
+
+  constructor(options: HintsOptions) {
+    this.#options = options
+    this.#poll = setInterval(options.onHint, options.pollEveryMs)
+    if (options.listen) void this.#listen()
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    clearInterval(this.#poll)
+    clearTimeout(this.#reconnect)
+    await this.#client?.end().catch(() => {})
+  }
+
+  async #listen(): Promise<void> {
+    const client = new pg.Client({ connectionString: this.#options.url, keepAlive: true })
+    this.#client = client
+    let lost = false
+    const again = (error: unknown): void => {
+      if (lost || this.#closed) return
+      lost = true
+      if (error !== undefined) this.#options.onFailure(error)
+      void client.end().catch(() => {})
+      this.#reconnect = setTimeout(() => void this.#listen(), this.#waitMs)
+      this.#waitMs = Math.min(2 * this.#waitMs, reconnectMs.most)
+    }
+    client.on('error', again)
+    client.on('end', () => again(undefined))
+    client.on('notification', () => this.#options.onHint())
+    try {
+      await client.connect()
+      await client.query(`listen ${logChannel}`)
+      this.#waitMs = reconnectMs.first
+      // Something may have been committed between the last look and the first hint.
+      this.#options.onHint()
+    } catch (error) {
+      again(error)
+    }
+  }
+}

@@ -1,0 +1,138 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import { Problem } from '@holdfast/model'
+import { migrate } from '../migrate/migrate.js'
+import { originOfLog } from '../plan/progress.js'
+import type { Evidence } from '../plan/recovery.js'
+import { type HighWater, HighWaterFile } from './high-water.js'
+import { Hints } from './hints.js'
+import { History } from './history.js'
+import { Database, type StatementCount, timestamp } from './sql.js'
+import { type Head, insertHead, readHead } from './statements/head.js'
+import { PgStore, type StoreLog } from './store.js'
+
+export interface OpenStoreOptions {
+  readonly databaseUrl: string
+  readonly role: 'global' | 'zone'
+  /** Zone name; '' at global. */
+  readonly name: string
+  readonly programVersion: string
+  /** Where the high-water mark is kept; undefined: nowhere, and a restored backup is found out by peers only. */
+  readonly dataDir?: string | undefined
+  readonly log: StoreLog
+  /** Milliseconds since 1970. */
+  readonly clock?: (() => number) | undefined
+  readonly signal?: AbortSignal | undefined
+  /** Told of every statement that was run, for counting. */
+  readonly onStatement?: ((statement: StatementCount) => void) | undefined
+  readonly connectionsMax?: number | undefined
+  /** Tests: without LISTEN only the poll finds out what others have committed. */
+  readonly listen?: boolean | undefined
+  readonly pollEveryMs?: number | undefined
+}
+
+const pollEveryMs = 1_000
+
+/**
+ * Opens the store of a control plane: migrates its database, makes it ours if it is new, and compares it with what the
+ * data folder remembers of it.
+ * @throws Problem `unavailable` (database does not answer), `conflict` (it is another control plane's, or needs a newer
+ *   program)
+ */
+export async function openStore(options: OpenStoreOptions): Promise<PgStore> {
+  const { databaseUrl, programVersion, log, clock: nowMs = Date.now } = options
+  const signal = options.signal ?? new AbortController().signal
+  await migrate(databaseUrl, { programVersion, signal })
+  const database = new Database({
+    url: databaseUrl,
+    connectionsMax: options.connectionsMax,
+    onStatement: options.onStatement,
+    onConnectionLost: (error) => log.warn({ err: error }, 'an idle connection to the database was lost'),
+  })
+  const highWater =
+    options.dataDir === undefined
+      ? undefined
+      : new HighWaterFile(options.dataDir, (error) =>
+          log.error({ err: error }, 'the high-water mark could not be written: a restored backup may go unnoticed'),
+        )
+  let hints: Hints | undefined
+  try {
+    const remembered = await highWater?.read()
+    const head = await ownHead(database, options, nowMs())
+    const nextTag = (): string => randomBytes(8).toString('hex')
+    const nextEpoch = (): string => randomBytes(16).toString('hex')
+    const history = new History({ database, head, highWater, nowMs, nextEpoch, nextTag, log })
+    await history.judge(evidenceOf(remembered, highWater?.path, head))
+    let looking: Promise<void> | undefined
+    let again = false
+    const look = (): void => {
+      if (looking !== undefined) {
+        again = true
+        return
+      }
+      looking = history
+        .look()
+        .catch((error: unknown) => log.warn({ err: error }, 'the log could not be read; trying again'))
+        .finally(() => {
+          looking = undefined
+          if (again) {
+            again = false
+            look()
+          }
+        })
+    }
+    const started = new Hints({
+      url: databaseUrl,
+      onHint: look,
+      onFailure: (error) => log.warn({ err: error }, 'no hints from the database; its log is polled'),
+      listen: options.listen ?? true,
+      pollEveryMs: options.pollEveryMs ?? pollEveryMs,
+    })
+    hints = started
+    const closers = [
+      () => started.close(),
+      async () => {
+        again = false
+        await looking
+      },
+      async () => highWater?.flush(),
+      () => database.close(),
+    ]
+    return new PgStore({ database, history, identity: head.identity, nowMs, nextTag, log, closers })
+  } catch (error) {
+    await hints?.close()
+    await database.close()
+    throw error
+  }
+}
+
+/** The row that says whose database it is, made by the first who opens it. */
+async function ownHead(database: Database, { role, name }: OpenStoreOptions, nowMs: number): Promise<Head> {
+  const existing = await readHead(database)
+  if (existing === undefined) {
+    const { tag } = originOfLog('')
+    const identity = { role, name, storeId: randomUUID() }
+    const epoch = randomBytes(16).toString('hex')
+    await insertHead(database, { identity, epoch, tag, at: timestamp(nowMs) })
+  }
+  const head = existing ?? (await readHead(database))
+  if (head === undefined) throw new Error('store_head has no row')
+  const { identity } = head
+  if (identity.role !== role || identity.name !== name)
+    throw new Problem(
+      'conflict',
+      `the database belongs to ${words(identity)}, this is ${words({ role, name })}. ` +
+        'Give every control plane a database of its own (--database-url or --data-dir).',
+    )
+  return head
+}
+
+const words = ({ role, name }: { readonly role: 'global' | 'zone'; readonly name: string }): string =>
+  role === 'global' ? 'the global control plane' : `zone ${name}`
+
+/** What the data folder remembers; that a store was made ready counts, even if nothing was written in it. */
+function evidenceOf(remembered: HighWater | undefined, path: string | undefined, head: Head): readonly Evidence[] {
+  if (remembered === undefined || path === undefined) return []
+  const isOurs =
+    remembered.initialised || remembered.cursor.revision > 0 || remembered.storeId === head.identity.storeId
+  return isOurs ? [{ from: 'file', witness: path, cursor: remembered.cursor }] : []
+}

@@ -1,0 +1,150 @@
+import { Problem } from '@holdfast/model'
+import pg from 'pg'
+import { withoutPassword } from '../embedded/databases.js'
+
+/** One statement that was run, for counting: budgets are in statements and rows, not in seconds. */
+export interface StatementCount {
+  readonly name: string
+  /** Rows returned or written. */
+  readonly rows: number
+}
+
+/** Runs named statements: on a connection of the pool each, or all on the one of a transaction. */
+export interface Sql {
+  run<R extends object = Record<string, never>>(
+    name: string,
+    text: string,
+    values?: readonly unknown[],
+  ): Promise<{ readonly rows: readonly R[]; readonly count: number }>
+}
+
+export interface DatabaseOptions {
+  readonly url: string
+  readonly connectionsMax?: number | undefined
+  readonly onStatement?: ((statement: StatementCount) => void) | undefined
+  /** An idle connection broke; the next statement takes another one. */
+  readonly onConnectionLost: (error: Error) => void
+}
+
+export type TransactionMode = 'read' | 'write'
+
+const connectTimeoutMs = 10_000
+const idleTimeoutMs = 60_000
+
+/** Connections to one database. Statements are not prepared by name: a pooler hands each transaction another session. */
+export class Database implements Sql {
+  readonly url: string
+  readonly #pool: pg.Pool
+  readonly #onStatement: ((statement: StatementCount) => void) | undefined
+  #closing: Promise<void> | undefined
+
+  constructor({ url, connectionsMax = 10, onStatement, onConnectionLost }: DatabaseOptions) {
+    this.url = url
+    this.#onStatement = onStatement
+    this.#pool = new pg.Pool({
+      connectionString: url,
+      max: connectionsMax,
+      connectionTimeoutMillis: connectTimeoutMs,
+      idleTimeoutMillis: idleTimeoutMs,
+      keepAlive: true,
+      types,
+    })
+    // Without a listener an idle client whose server dies would take the process with it.
+    this.#pool.on('error', onConnectionLost)
+  }
+
+  async run<R extends object>(name: string, text: string, values: readonly unknown[] = []) {
+    return this.#run<R>(this.#pool, name, text, values)
+  }
+
+  /**
+   * Runs `work` in one transaction: `read` sees one snapshot throughout, `write` sees what is committed when it looks.
+   * What throws is rolled back.
+   */
+  async transaction<T>(mode: TransactionMode, work: (sql: Sql) => Promise<T>): Promise<T> {
+    const client = await this.#pool.connect().catch((error: unknown) => {
+      throw this.#translated(error)
+    })
+    let broken: Error | undefined
+    client.on('error', noteBroken)
+    function noteBroken(error: Error): void {
+      broken = error
+    }
+    const sql: Sql = { run: (name, text, values = []) => this.#run(client, name, text, values) }
+    try {
+      await sql.run('begin', mode === 'read' ? 'begin isolation level repeatable read read only' : 'begin')
+      const value = await work(sql)
+      await sql.run('commit', 'commit')
+      return value
+    } catch (error) {
+      await client.query('rollback').catch((failure: unknown) => {
+        broken = failure instanceof Error ? failure : new Error(String(failure))
+      })
+      throw error
+    } finally {
+      client.off('error', noteBroken)
+      client.release(broken)
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closing ??= this.#pool.end()
+    await this.#closing
+  }
+
+  async #run<R extends object>(
+    on: pg.Pool | pg.PoolClient,
+    name: string,
+    text: string,
+    values: readonly unknown[],
+  ): Promise<{ readonly rows: readonly R[]; readonly count: number }> {
+    try {
+      const { rows, rowCount } = await on.query<R>({ text, values: [...values] })
+      const count = rowCount ?? 0
+      this.#onStatement?.({ name, rows: count })
+      return { rows, count }
+    } catch (error) {
+      throw this.#translated(error, name)
+    }
+  }
+
+  /** What the server says stays as it is (it has a code to decide by); a server that does not answer is a Problem. */
+  #translated(error: unknown, statement?: string): unknown {
+    if (error instanceof pg.DatabaseError && !isUnavailable(error.code)) {
+      if (statement !== undefined) error.message = `${statement}: ${error.message}`
+      return error
+    }
+    if (error instanceof Problem) return error
+    const words = error instanceof Error ? error.message || error.name : String(error)
+    return new Problem('unavailable', `the database at ${withoutPassword(this.url)} does not answer: ${words}`, {
+      cause: error,
+    })
+  }
+}
+
+/** Connection exceptions, insufficient resources, operator intervention. */
+const isUnavailable = (code: string | undefined): boolean =>
+  code !== undefined && (/^(08|53|57)/.test(code) || code === '25006')
+
+const oids = { int8: 20, timestamptz: 1184 }
+const parseTimestamp: (text: string) => Date = pg.types.getTypeParser(oids.timestamptz)
+const types: pg.CustomTypesConfig = {
+  // Revisions and sums of lanes stay far below 2^53. Times are milliseconds everywhere else.
+  getTypeParser: (oid: number, format?: 'text' | 'binary') => {
+    if (oid === oids.int8) return Number
+    if (oid === oids.timestamptz) return (text: string) => parseTimestamp(text).getTime()
+    return format === undefined ? pg.types.getTypeParser(oid) : pg.types.getTypeParser(oid, 'text')
+  },
+}
+
+/** Code of an error of the server, such as `23505`; undefined for anything else. */
+export const codeOf = (error: unknown): string | undefined =>
+  error instanceof pg.DatabaseError ? error.code : undefined
+
+/** Milliseconds as PostgreSQL takes them; null for none. */
+export const timestamp = (ms: number | undefined): string | null =>
+  ms === undefined ? null : new Date(ms).toISOString()
+
+/** 32 hex digits as bytes; null for none. */
+export const bytesOfHex = (text: string | undefined): Buffer | null =>
+  text === undefined ? null : Buffer.from(text, 'hex')

@@ -1,0 +1,98 @@
+import {
+  type Audience,
+  bucketOf,
+  canonicalLabels,
+  decodeVips,
+  encodeVips,
+  exportLabels,
+  findType,
+  hex,
+  identityBytes,
+  utf8,
+} from '@holdfast/model'
+import type { Row, RowWrite } from '../../plan/types.js'
+
+/** A row of `resources` as the driver gives it: times in milliseconds, `bytea` as Buffers. */
+export interface ResourceRecord {
+  readonly type: string
+  readonly mesh: string
+  readonly name: string
+  readonly origin: string
+  readonly export_name: string
+  readonly namespace: string
+  readonly display_name: string
+  readonly audience: Audience
+  readonly labels: Readonly<Record<string, string>>
+  readonly type_url: Buffer
+  readonly spec: Buffer
+  readonly vips: Buffer
+  readonly entry: Buffer | null
+  readonly offered_entry: Buffer | null
+  readonly revision: number
+  readonly deleted: boolean
+  readonly deleted_at: number | null
+  readonly exposed: boolean
+  readonly created_at: number
+  readonly modified_at: number
+  readonly status: Buffer | null
+  readonly status_revision: number
+  readonly offered_status_entry: Buffer | null
+  readonly pending_reason: string | null
+  readonly hold_id: string | null
+  readonly absent_since: number | null
+}
+
+const names: readonly (keyof ResourceRecord)[] = [
+  ...(['type', 'mesh', 'name', 'origin', 'export_name', 'namespace', 'display_name', 'audience', 'labels'] as const),
+  ...(['type_url', 'spec', 'vips', 'entry', 'offered_entry', 'revision', 'deleted', 'deleted_at', 'exposed'] as const),
+  ...(['created_at', 'modified_at', 'status', 'status_revision', 'offered_status_entry'] as const),
+  ...(['pending_reason', 'hold_id', 'absent_since'] as const),
+]
+
+/** Select list of a whole row, of the table named `r`. */
+export const resourceColumns: string = names.map((name) => `r.${name}`).join(', ')
+
+const hexOf = (bytes: Buffer | null): string | undefined => (bytes === null ? undefined : hex(bytes))
+const given = <T>(value: T | null): T | undefined => value ?? undefined
+
+export const rowOf = (record: ResourceRecord): Row => ({
+  type: record.type,
+  mesh: record.mesh,
+  name: record.name,
+  labels: record.labels,
+  typeUrl: record.type_url.toString('utf8'),
+  spec: record.spec,
+  origin: record.origin,
+  exportName: record.export_name,
+  displayName: record.display_name,
+  namespace: record.namespace,
+  audience: record.audience,
+  vips: decodeVips(record.vips),
+  revision: record.revision,
+  deleted: record.deleted,
+  deletedAtMs: given(record.deleted_at),
+  createdAtMs: record.created_at,
+  modifiedAtMs: record.modified_at,
+  status: given(record.status),
+  statusRevision: record.status_revision,
+  offeredStatusEntry: hexOf(record.offered_status_entry),
+  entry: hexOf(record.entry),
+  offeredEntry: hexOf(record.offered_entry),
+  exposed: record.exposed,
+  pendingReason: given(record.pending_reason),
+  holdId: given(record.hold_id),
+  absentSinceMs: given(record.absent_since),
+})
+
+/** A type that is not in our table (a newer peer's) comes after all that are. */
+const orderOfUnknown = 2_147_483_646
+export const typeOrderOf = (type: string): number => findType(type)?.order ?? orderOfUnknown
+
+/** What the database computes entries from, in the bytes that are hashed everywhere. */
+export const hashedColumns = (row: RowWrite['row']) => ({
+  identity: identityBytes(row.type, row.mesh, row.exportName, row.origin),
+  labelsCanonical: canonicalLabels(exportLabels(row.labels)),
+  typeUrl: utf8(row.typeUrl),
+  vips: encodeVips(row.vips),
+  bucket: bucketOf(row.type, row.mesh, row.exportName),
+})

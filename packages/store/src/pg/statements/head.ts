@@ -1,0 +1,173 @@
+import type { StoreState } from '@holdfast/kds'
+import type { RoleIdentity } from '../../plan/types.js'
+import type { Sql } from '../sql.js'
+
+/** The one row of `store_head`. */
+export interface Head {
+  readonly identity: RoleIdentity
+  readonly state: StoreState
+  readonly reasons: readonly string[]
+  readonly epoch: string
+  readonly revision: number
+  readonly tag: string
+  readonly logFrom: number
+  readonly everInStep: boolean
+  /** It was made ready once, whatever it is now. */
+  readonly initialised: boolean
+  /** Moves with every planned commit. */
+  readonly writeSequence: number
+}
+
+interface HeadRecord {
+  readonly store_id: string
+  readonly role: 'global' | 'zone'
+  readonly name: string
+  readonly state: StoreState
+  readonly reasons: readonly string[]
+  readonly epoch: string
+  readonly revision: number
+  readonly tag: string
+  readonly log_from: number
+  readonly ever_in_step: boolean
+  readonly initialised: boolean
+  readonly write_sequence: number
+}
+
+export const headColumns =
+  'h.store_id, h.role, h.name, h.state, h.reasons, h.epoch, h.revision, h.tag, h.log_from, h.ever_in_step, ' +
+  'h.initialised_at is not null as initialised, h.write_sequence'
+
+export const headOf = (record: HeadRecord): Head => ({
+  identity: { role: record.role, name: record.name, storeId: record.store_id },
+  state: record.state,
+  reasons: record.reasons,
+  epoch: record.epoch,
+  revision: record.revision,
+  tag: record.tag,
+  logFrom: record.log_from,
+  everInStep: record.ever_in_step,
+  initialised: record.initialised,
+  writeSequence: record.write_sequence,
+})
+
+export async function readHead(sql: Sql): Promise<Head | undefined> {
+  const { rows } = await sql.run<HeadRecord>('read head', `select ${headColumns} from store_head h`)
+  return rows[0] === undefined ? undefined : headOf(rows[0])
+}
+
+/** Takes the lock that puts all commits in one order; with the tag that the log has at a revision that is remembered. */
+export async function lockHead(
+  sql: Sql,
+  remembered: number,
+): Promise<{ readonly head: Head; readonly tag: string | undefined }> {
+  const { rows } = await sql.run<HeadRecord>('lock head', `select ${headColumns} from store_head h for update`)
+  const [record] = rows
+  if (record === undefined) throw new Error('store_head has no row')
+  const head = headOf(record)
+  if (head.revision === remembered) return { head, tag: head.tag }
+  const tags = await tagsAt(sql, [remembered])
+  return { head, tag: tags[0]?.tag }
+}
+
+/** @returns whether it was this call that made the row */
+export async function insertHead(
+  sql: Sql,
+  head: Pick<Head, 'identity' | 'epoch' | 'tag'> & { readonly at: string | null },
+): Promise<boolean> {
+  const { count } = await sql.run(
+    'make head',
+    `insert into store_head (store_id, role, name, state, epoch, revision, tag, created_at)
+     values ($1, $2, $3, 'uninitialised', $4, 0, $5, $6) on conflict do nothing`,
+    [head.identity.storeId, head.identity.role, head.identity.name, head.epoch, head.tag, head.at],
+  )
+  return count > 0
+}
+
+export interface Advance {
+  /** The revision that this commit takes, with its tag; undefined: it takes none. */
+  readonly cursor?: { readonly epoch: string; readonly revision: number; readonly tag: string } | undefined
+  readonly at: string | null
+}
+
+/** Last of a commit that has written rows: the new head and its place in the history, and a hint for everybody. */
+export async function advanceHead(sql: Sql, { cursor, at }: Advance): Promise<void> {
+  if (cursor === undefined) {
+    await sql.run('advance head', 'update store_head set write_sequence = write_sequence + 1')
+    return
+  }
+  await sql.run(
+    'advance head',
+    `with head as (
+       update store_head set revision = $1, tag = $2, write_sequence = write_sequence + 1 returning epoch
+     ), history as (
+       insert into revisions (revision, epoch, tag, committed_at) select $1, epoch, $2, $3 from head
+     )
+     select pg_notify('${logChannel}', $1::text)`,
+    [cursor.revision, cursor.tag, at],
+  )
+}
+
+/** Hints on it carry a revision, never data. */
+export const logChannel = 'holdfast_log'
+
+export async function setState(
+  sql: Sql,
+  to: { readonly state: StoreState; readonly reasons: readonly string[]; readonly initialisedAt?: string | null },
+): Promise<void> {
+  await sql.run(
+    'set state',
+    `update store_head set state = $1, reasons = $2, initialised_at = coalesce(initialised_at, $3),
+       write_sequence = write_sequence + 1`,
+    [to.state, to.reasons, to.initialisedAt ?? null],
+  )
+}
+
+/** A new log begins: whoever remembers the old one compares, and nobody resumes in it. */
+export async function beginEpoch(
+  sql: Sql,
+  next: {
+    readonly epoch: string
+    readonly tag: string
+    readonly state: StoreState
+    readonly reasons: readonly string[]
+    readonly at: string | null
+  },
+): Promise<void> {
+  await sql.run(
+    'begin epoch',
+    `with head as (
+       update store_head set epoch = $1, revision = revision + 1, tag = $2, state = $3, reasons = $4,
+         write_sequence = write_sequence + 1
+       returning revision
+     ), history as (
+       insert into revisions (revision, epoch, tag, committed_at) select revision, $1, $2, $5 from head
+     )
+     select pg_notify('${logChannel}', revision::text) from head`,
+    [next.epoch, next.tag, next.state, next.reasons, next.at],
+  )
+}
+
+export async function setEverInStep(sql: Sql): Promise<void> {
+  await sql.run('set ever in step', 'update store_head set ever_in_step = true, write_sequence = write_sequence + 1')
+}
+
+export async function tagsAt(
+  sql: Sql,
+  revisions: readonly number[],
+): Promise<readonly { readonly revision: number; readonly epoch: string; readonly tag: string }[]> {
+  const { rows } = await sql.run<{ revision: number; epoch: string; tag: string }>(
+    'read tags',
+    'select revision, epoch, tag from revisions where revision = any($1::bigint[])',
+    [revisions],
+  )
+  return rows
+}
+
+/** Every epoch that this store has had. */
+export async function readEpochs(sql: Sql): Promise<ReadonlySet<string>> {
+  const { rows } = await sql.run<{ epoch: string }>(
+    'read epochs',
+    'select distinct epoch from revisions union select epoch from store_head',
+  )
+  return new Set(rows.map((row) => row.epoch))
+}

@@ -1,0 +1,98 @@
+import type { Origin, ResourceKey } from '@holdfast/model'
+import { vanishingWindowMs } from '../../plan/holds.js'
+import type { Vanishing } from '../../plan/loaded.js'
+import type { Needs, Row } from '../../plan/types.js'
+import { type Sql, timestamp } from '../sql.js'
+import { type ResourceRecord, resourceColumns, rowOf } from './columns.js'
+
+const rowsWhere = async (sql: Sql, name: string, from: string, values: readonly unknown[]): Promise<readonly Row[]> => {
+  const { rows } = await sql.run<ResourceRecord>(name, `select ${resourceColumns} from ${from}`, values)
+  return rows.map(rowOf)
+}
+
+const columnsOf = (keys: readonly ResourceKey[]): readonly (readonly string[])[] => [
+  keys.map((key) => key.type),
+  keys.map((key) => key.mesh),
+  keys.map((key) => key.name),
+]
+
+export const rowsByKey = (sql: Sql, keys: readonly ResourceKey[]): Promise<readonly Row[]> =>
+  rowsWhere(
+    sql,
+    'rows by key',
+    `resources r join unnest($1::text[], $2::text[], $3::text[]) k (type, mesh, name)
+       on r.type = k.type and r.mesh = k.mesh and r.name = k.name`,
+    columnsOf(keys),
+  )
+
+export const rowsByExportName = (sql: Sql, keys: readonly ResourceKey[]): Promise<readonly Row[]> =>
+  rowsWhere(
+    sql,
+    'rows by export name',
+    `resources r join unnest($1::text[], $2::text[], $3::text[]) k (type, mesh, name)
+       on r.type = k.type and r.mesh = k.mesh and r.export_name = k.name`,
+    columnsOf(keys),
+  )
+
+export const rowsByDisplayName = (sql: Sql, names: Needs['displayNames']): Promise<readonly Row[]> =>
+  rowsWhere(
+    sql,
+    'rows by display name',
+    `resources r join unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
+         k (type, mesh, origin, namespace, display_name)
+       on r.type = k.type and r.mesh = k.mesh and r.origin = k.origin and r.namespace = k.namespace
+         and r.display_name = k.display_name
+     where not r.deleted`,
+    [
+      names.map((name) => name.type),
+      names.map((name) => name.mesh),
+      names.map((name) => name.origin),
+      names.map((name) => name.namespace),
+      names.map((name) => name.displayName),
+    ],
+  )
+
+export const rowsOfMeshes = (sql: Sql, meshes: readonly string[]): Promise<readonly Row[]> =>
+  rowsWhere(
+    sql,
+    'rows of meshes',
+    'resources r where r.mesh = any($1::text[]) and (not r.deleted or r.offered_entry is not null)',
+    [meshes],
+  )
+
+export const pendingRows = (sql: Sql, kinds: readonly string[], origin: Origin): Promise<readonly Row[]> =>
+  rowsWhere(
+    sql,
+    'pending rows',
+    'resources r where r.type = any($1::text[]) and r.origin = $2 and not r.deleted and r.pending_reason is not null',
+    [kinds, origin],
+  )
+
+/** @param own origin of our own rows: `foreign` is everybody else's */
+export const rowsOfTypes = (sql: Sql, types: Needs['wholeTypes'], own: Origin): Promise<readonly Row[]> =>
+  rowsWhere(
+    sql,
+    'rows of types',
+    `resources r join unnest($1::text[], $2::text[], $3::boolean[]) k (type, origin, is_foreign)
+       on r.type = k.type and case when k.is_foreign then r.origin <> $4 else r.origin = k.origin end
+     where not r.deleted`,
+    [
+      types.map((one) => one.type),
+      types.map((one) => (one.origin === 'foreign' ? '' : one.origin)),
+      types.map((one) => one.origin === 'foreign'),
+      own,
+    ],
+  )
+
+export async function vanishingCounts(sql: Sql, of: Needs['vanishing'], nowMs: number): Promise<readonly Vanishing[]> {
+  const { rows } = await sql.run<Vanishing>(
+    'vanishing counts',
+    `select k.type, k.origin,
+       (select count(*) from resources r where r.type = k.type and r.origin = k.origin and not r.deleted) as live,
+       (select count(*) from resources r where r.type = k.type and r.origin = k.origin
+          and r.deleted and r.absent_since is not null and r.deleted_at > $3) as vanished
+     from unnest($1::text[], $2::text[]) k (type, origin)`,
+    [of.map((one) => one.type), of.map((one) => one.origin), timestamp(nowMs - vanishingWindowMs)],
+  )
+  return rows
+}

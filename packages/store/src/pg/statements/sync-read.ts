@@ -1,0 +1,248 @@
+import type { Channel } from '@holdfast/kds'
+import { type Digest, hex, type Origin } from '@holdfast/model'
+import type { ZoneFacts } from '../../plan/loaded.js'
+import type { AuditRow, CursorRow, HoldRow, Needs, RefusedRow } from '../../plan/types.js'
+import { type Sql, timestamp } from '../sql.js'
+
+interface RefusedRecord {
+  readonly peer: string
+  readonly channel: Channel
+  readonly type: string
+  readonly mesh: string
+  readonly name: string
+  readonly origin: Origin
+  readonly export_name: string
+  readonly newcomer: boolean
+  readonly entry: Buffer
+  readonly reason: string
+  readonly remembered: string | null
+  readonly since: number
+  readonly next_try: number
+  readonly tries: number
+}
+
+const refusedOf = (record: RefusedRecord): RefusedRow => ({
+  peer: record.peer,
+  channel: record.channel,
+  type: record.type,
+  mesh: record.mesh,
+  name: record.name,
+  origin: record.origin,
+  exportName: record.export_name,
+  newcomer: record.newcomer,
+  entry: hex(record.entry),
+  reason: record.reason,
+  sinceMs: record.since,
+  nextTryMs: record.next_try,
+  tries: record.tries,
+  ...(record.remembered === null ? {} : { remembered: record.remembered }),
+})
+
+const refusedColumns =
+  'f.peer, f.channel, f.type, f.mesh, f.name, f.origin, f.export_name, f.newcomer, f.entry, f.reason, ' +
+  'f.remembered, f.since, f.next_try, f.tries'
+
+export async function refusedOfPeers(sql: Sql, of: Needs['refusedOf']): Promise<readonly RefusedRow[]> {
+  const { rows } = await sql.run<RefusedRecord>(
+    'refused of peers',
+    `select ${refusedColumns} from refused f join unnest($1::text[], $2::text[]) k (peer, type)
+       on f.peer = k.peer and f.type = k.type`,
+    [of.map((one) => one.peer), of.map((one) => one.type)],
+  )
+  return rows.map(refusedOf)
+}
+
+export async function allRefused(sql: Sql): Promise<readonly RefusedRow[]> {
+  const { rows } = await sql.run<RefusedRecord>(
+    'all refused',
+    `select ${refusedColumns} from refused f order by f.peer, f.channel, f.type, f.mesh, f.name`,
+  )
+  return rows.map(refusedOf)
+}
+
+/** Refusals whose back-off has passed, oldest first. */
+export async function dueRefusals(
+  sql: Sql,
+  of: { readonly peer: string; readonly channel: Channel; readonly nowMs: number; readonly limit: number },
+): Promise<readonly { readonly type: string; readonly mesh: string; readonly name: string }[]> {
+  const { rows } = await sql.run<{ type: string; mesh: string; name: string }>(
+    'due refusals',
+    `select type, mesh, export_name as name from refused where peer = $1 and channel = $2 and next_try <= $3
+     order by next_try, type, mesh, export_name limit $4`,
+    [of.peer, of.channel, timestamp(of.nowMs), of.limit],
+  )
+  return rows
+}
+
+interface HoldRecord {
+  readonly id: string
+  readonly peer: string
+  readonly type: string
+  readonly origin: Origin
+  readonly reason: string
+  readonly key_count: number
+  readonly since: number
+  readonly state: HoldRow['state']
+}
+
+const holdOf = ({ key_count, since, ...hold }: HoldRecord): HoldRow => ({
+  ...hold,
+  keyCount: key_count,
+  sinceMs: since,
+})
+
+const holdColumns = 'id, peer, type, origin, reason, key_count, since, state'
+
+export async function holdsById(sql: Sql, ids: readonly string[]): Promise<readonly HoldRow[]> {
+  const { rows } = await sql.run<HoldRecord>(
+    'holds by id',
+    `select ${holdColumns} from holds where id = any($1::text[])`,
+    [ids],
+  )
+  return rows.map(holdOf)
+}
+
+export async function openHolds(sql: Sql): Promise<readonly HoldRow[]> {
+  const { rows } = await sql.run<HoldRecord>(
+    'open holds',
+    `select ${holdColumns} from holds where state = 'held' order by since, id`,
+  )
+  return rows.map(holdOf)
+}
+
+interface CursorRecord {
+  readonly peer: string
+  readonly channel: Channel
+  readonly side: CursorRow['side']
+  readonly epoch: string | null
+  readonly revision: number | null
+  readonly tag: string | null
+  readonly partial_revision: number | null
+  readonly partial_type_order: number | null
+  readonly partial_mesh: string | null
+  readonly partial_name: string | null
+  readonly proven_at: number | null
+}
+
+export const cursorColumns =
+  'c.peer, c.channel, c.side, c.epoch, c.revision, c.tag, c.partial_revision, c.partial_type_order, c.partial_mesh, ' +
+  'c.partial_name, c.proven_at'
+
+const cursorOf = (record: CursorRecord): CursorRow => {
+  const { epoch, revision, tag, partial_revision, partial_type_order, partial_mesh, partial_name, proven_at } = record
+  const partial =
+    partial_revision === null || partial_type_order === null || partial_mesh === null || partial_name === null
+      ? {}
+      : {
+          partial: {
+            revision: partial_revision,
+            typeOrder: partial_type_order,
+            mesh: partial_mesh,
+            name: partial_name,
+          },
+        }
+  return {
+    peer: record.peer,
+    channel: record.channel,
+    side: record.side,
+    ...(epoch === null || revision === null || tag === null ? {} : { cursor: { epoch, revision, tag } }),
+    ...partial,
+    ...(proven_at === null ? {} : { provenAtMs: proven_at }),
+  }
+}
+
+export async function cursorsOf(sql: Sql, of: Needs['cursors']): Promise<readonly CursorRow[]> {
+  const { rows } = await sql.run<CursorRecord>(
+    'cursors of',
+    `select ${cursorColumns} from cursors c join unnest($1::text[], $2::text[]) k (peer, channel)
+       on c.peer = k.peer and c.channel = k.channel
+     where c.side = 'received'`,
+    [of.map((one) => one.peer), of.map((one) => one.channel)],
+  )
+  return rows.map(cursorOf)
+}
+
+export async function allCursors(sql: Sql): Promise<readonly CursorRow[]> {
+  const { rows } = await sql.run<CursorRecord>(
+    'all cursors',
+    `select ${cursorColumns} from cursors c order by c.peer, c.channel, c.side`,
+  )
+  return rows.map(cursorOf)
+}
+
+/** @param aliveSince a session without a sign of life since then is not there any more, whatever it says */
+export async function zoneFacts(sql: Sql, names: readonly string[], aliveSince: number): Promise<readonly ZoneFacts[]> {
+  const { rows } = await sql.run<{
+    readonly name: string
+    readonly store_id: string | null
+    readonly ever_in_step: boolean
+    readonly has_session: boolean
+  }>(
+    'zone facts',
+    `select z.name, z.store_id, z.ever_in_step, exists (
+       select from sessions s left join heartbeats b using (session_id)
+       where s.peer = z.name and s.closed_at is null and coalesce(b.at, s.opened_at) > $2) as has_session
+     from zones z where z.name = any($1::text[])`,
+    [names, timestamp(aliveSince)],
+  )
+  return rows.map(({ name, store_id, ever_in_step, has_session }) => ({
+    name,
+    everInStep: ever_in_step,
+    hasSession: has_session,
+    ...(store_id === null ? {} : { storeId: store_id }),
+  }))
+}
+
+export async function lastAudit(sql: Sql, limit: number): Promise<readonly AuditRow[]> {
+  const { rows } = await sql.run<{
+    readonly at: number
+    readonly actor: string
+    readonly action: string
+    readonly subject: string
+    readonly detail: AuditRow['detail']
+  }>('last audit', 'select at, actor, action, subject, detail from audit order by id desc limit $1', [limit])
+  return rows.map(({ at, ...row }) => ({ atMs: at, ...row }))
+}
+
+export type DigestPart = 'held' | 'offered' | 'status' | 'offered_status'
+
+export interface DigestRow {
+  readonly type: string
+  readonly origin: Origin
+  readonly audience: string
+  readonly digest: Digest
+}
+
+export interface DigestRecord {
+  readonly type: string
+  readonly origin: Origin
+  readonly audience: string
+  readonly lane0: number
+  readonly lane1: number
+  readonly lane2: number
+  readonly lane3: number
+  readonly count: number
+}
+
+export const digestRowOf = ({
+  type,
+  origin,
+  audience,
+  lane0,
+  lane1,
+  lane2,
+  lane3,
+  count,
+}: DigestRecord): DigestRow => ({
+  ...{ type, origin, audience },
+  digest: { lanes: [lane0, lane1, lane2, lane3], count },
+})
+
+export async function readDigests(sql: Sql, part: DigestPart): Promise<readonly DigestRow[]> {
+  const { rows } = await sql.run<DigestRecord>(
+    'read digests',
+    'select type, origin, audience, lane0, lane1, lane2, lane3, count from digests where part = $1',
+    [part],
+  )
+  return rows.map(digestRowOf)
+}

@@ -1,0 +1,293 @@
+import type { ChannelContext, ChannelStore, Cursor, Demand } from '@holdfast/kds'
+import { allTypes, isHeadless, Problem, type ResourceKey, type Violation } from '@holdfast/model'
+import { differencesOf } from '../memory/verify.js'
+import { demandOf, kindsOf, type Leased, type LeaseRequest, leaseUnit } from '../plan/lease.js'
+import { nothingNeeded } from '../plan/loaded.js'
+import { localUnit, type PlanOptions } from '../plan/local.js'
+import type { RoleIdentity } from '../plan/types.js'
+import type { Unit } from '../plan/unit.js'
+import { adoptUnit, freeUnit, poolsUnit, statusUnit } from '../plan/upkeep.js'
+import { firstStepUnit } from '../plan/zones.js'
+import type { ControlPlaneStore, LocalOutcome, LocalRequest, StoreStatus } from '../port.js'
+import { Acks } from './acks.js'
+import { PgChannel } from './channel.js'
+import type { History } from './history.js'
+import { LogTail } from './log-tail.js'
+import { type Database, timestamp } from './sql.js'
+import { type Head, readHead, setEverInStep, setState } from './statements/head.js'
+import { readBlocks } from './statements/ledger-read.js'
+import { listRows, namedRows, readCounts } from './statements/read.js'
+import { pendingRows, rowsByKey } from './statements/rows-read.js'
+import { closeSession, lastSessions, openSession, writeHeartbeats, zoneRecords } from './statements/sessions.js'
+import { allCursors, allRefused, lastAudit, openHolds } from './statements/sync-read.js'
+import { activeCounts, activeLedger, historyOf, ledgerPage, lowestAcked, serviceRows } from './statements/vip-read.js'
+import { Writer } from './writer.js'
+
+export interface StoreLog {
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
+export interface PgStoreParts {
+  readonly database: Database
+  readonly history: History
+  readonly identity: RoleIdentity
+  readonly nowMs: () => number
+  readonly nextTag: () => string
+  readonly log: StoreLog
+  /** Closed after everything else, in this order. */
+  readonly closers: readonly (() => Promise<void>)[]
+}
+
+/** Changes in a request that need not stand together: so many are planned and written as one. */
+const chunkMax = 500
+
+const vipKinds = allTypes.filter((type) => type.vipKind).map((type) => type.name)
+
+/** Everything that the product asks of a store, on PostgreSQL. */
+export class PgStore implements ControlPlaneStore {
+  readonly identity: RoleIdentity
+  readonly database: Database
+  readonly #parts: PgStoreParts
+  readonly #writer: Writer
+  readonly #tail: LogTail
+  readonly #acks: Acks
+  #closing: Promise<void> | undefined
+
+  constructor(parts: PgStoreParts) {
+    const { database, history, identity, nowMs, nextTag, log } = parts
+    this.#parts = parts
+    this.identity = identity
+    this.database = database
+    this.#writer = new Writer({
+      database,
+      nowMs,
+      nextTag,
+      seen: () => history.seen,
+      onCommitted: (cursor) => history.committed(cursor),
+      onContradiction: () => history.judge([]),
+    })
+    this.#tail = new LogTail(database, (head) => history.observed(head))
+    this.#acks = new Acks(database, (error) => log.warn({ err: error }, 'acked positions could not be written down'))
+  }
+
+  async status(): Promise<StoreStatus> {
+    const { state, reasons, epoch, revision, tag } = await this.#head()
+    const said = state === 'uninitialised' && reasons.length === 0 ? ['it was never initialised'] : reasons
+    return { identity: this.identity, state, reasons: said, head: { epoch, revision, tag } }
+  }
+
+  async initialise(options: Parameters<ControlPlaneStore['initialise']>[0]): Promise<{ readonly changed: boolean }> {
+    const pools = this.identity.role === 'global' ? poolsUnit(options, this.#options()) : undefined
+    const unit: Unit<{ readonly changed: boolean }> = {
+      needs: pools?.needs ?? nothingNeeded,
+      more: (ws) => pools?.more(ws) ?? nothingNeeded,
+      plan: (ws) => {
+        if (ws.state !== 'uninitialised') return { changed: false }
+        pools?.plan(ws)
+        return { changed: true }
+      },
+    }
+    const initialisedAt = timestamp(this.#parts.nowMs())
+    const { value } = await this.#writer.submit({
+      unit,
+      size: 1,
+      also: async (sql, { changed }) => {
+        if (changed) await setState(sql, { state: 'ready', reasons: [], initialisedAt })
+      },
+    })
+    if (value.changed) this.#parts.history.initialised()
+    return value
+  }
+
+  async finishRecovery(reason: string): Promise<void> {
+    const unit: Unit<boolean> = {
+      needs: nothingNeeded,
+      more: () => nothingNeeded,
+      plan: (ws) => {
+        if (ws.state !== 'recovering') return false
+        ws.audit({
+          atMs: this.#parts.nowMs(),
+          actor: 'operator',
+          action: 'recovery finished',
+          subject: 'the store',
+          detail: { reason },
+        })
+        return true
+      },
+    }
+    // A database that was put in the place of a lost one was never initialised itself: that is the next step then.
+    const { initialised } = await this.#head()
+    await this.#writer.submit({
+      unit,
+      size: 1,
+      also: async (sql, isRecovering) => {
+        if (isRecovering) await setState(sql, { state: initialised ? 'ready' : 'uninitialised', reasons: [] })
+      },
+    })
+  }
+
+  readonly local: ControlPlaneStore['local'] = {
+    apply: (request, { signal }) => this.#apply(request, signal),
+    writeStatus: (key: ResourceKey, status: Uint8Array) => this.#run(statusUnit(key, status)),
+  }
+
+  readonly read: ControlPlaneStore['read'] = {
+    get: async (key) => {
+      const [row] = await rowsByKey(this.database, [key])
+      return row === undefined || row.deleted ? undefined : row
+    },
+    byDisplayName: (type, mesh, displayName, zone) =>
+      namedRows(this.database, { type, mesh, displayName, origin: zone === '' ? this.identity.name : zone }),
+    list: (query) => listRows(this.database, query),
+    counts: () => readCounts(this.database),
+    refused: () => allRefused(this.database),
+    holds: () => openHolds(this.database),
+    cursors: async () => {
+      await this.#acks.flush()
+      return allCursors(this.database)
+    },
+    audit: (limit) => lastAudit(this.database, limit),
+  }
+
+  readonly vip: ControlPlaneStore['vip'] = {
+    ledger: (query) => ledgerPage(this.database, query),
+    history: (owner, limit) => historyOf(this.database, owner, limit),
+    blocks: () => readBlocks(this.database, 'anybody'),
+    lease: (request: LeaseRequest): Promise<Leased> => this.#run(leaseUnit(request, this.#options())),
+    demand: () => this.#demand(),
+    adoptBlocks: (cidrs): Promise<readonly Violation[]> => this.#run(adoptUnit(cidrs, this.#options())),
+    verifyLocal: async () => {
+      const [services, ledger] = await this.database.transaction('read', async (sql) => [
+        await serviceRows(sql, vipKinds),
+        await activeLedger(sql),
+      ])
+      return differencesOf({ rows: services, ledger })
+    },
+    freeQuarantined: async (nowMs) => {
+      await this.#acks.flush()
+      return this.#run(freeUnit({ identity: this.identity, nowMs }, await lowestAcked(this.database)))
+    },
+  }
+
+  readonly sessions: ControlPlaneStore['sessions'] = {
+    open: async (session) => ({
+      fence: await openSession(this.database, { ...session, openedAtMs: this.#parts.nowMs() }),
+    }),
+    heartbeats: (beats) => writeHeartbeats(this.database, beats, this.#parts.nowMs()),
+    close: (sessionId, reason) => closeSession(this.database, sessionId, reason, this.#parts.nowMs()),
+    list: () => lastSessions(this.database),
+    zones: async () => {
+      await this.#acks.flush()
+      return zoneRecords(this.database)
+    },
+  }
+
+  channel(context: ChannelContext): ChannelStore {
+    const { database, history, identity, nowMs } = this.#parts
+    return new PgChannel(
+      {
+        database,
+        identity,
+        nowMs,
+        writer: this.#writer,
+        tail: this.#tail,
+        acks: this.#acks,
+        seen: (): Cursor => history.seen,
+        onEvidence: (evidence) => history.judge([evidence]),
+        onProven: () => this.#firstStep(),
+      },
+      context,
+    )
+  }
+
+  onAdvanced(listener: () => void): () => void {
+    return this.#parts.history.onAdvanced(listener)
+  }
+
+  /** Finishes what was asked, then lets go of everything; idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    const steps = [() => this.#writer.close(), () => this.#acks.flush(), ...this.#parts.closers]
+    const failures: unknown[] = []
+    for (const step of steps) await step().catch((error: unknown) => failures.push(error))
+    if (failures.length > 0) throw new AggregateError(failures, 'the store did not close cleanly')
+  }
+
+  async #apply(request: LocalRequest, signal: AbortSignal): Promise<readonly LocalOutcome[]> {
+    const { changes, atomic } = request
+    if (atomic || changes.length <= 1) return this.#applyTogether(request, signal)
+    const outcomes: LocalOutcome[] = []
+    for (let from = 0; from < changes.length; from += chunkMax) {
+      const chunk = { ...request, changes: changes.slice(from, from + chunkMax) }
+      outcomes.push(
+        ...(await this.#applyTogether(chunk, signal).catch((error) => this.#applyEach(chunk, error, signal))),
+      )
+    }
+    return outcomes
+  }
+
+  async #applyTogether(request: LocalRequest, signal: AbortSignal): Promise<readonly LocalOutcome[]> {
+    const unit = localUnit(request, this.#options())
+    return (await this.#writer.submit({ unit, size: request.changes.length }, signal)).value
+  }
+
+  /** The database took none of them: each stands alone, so that only the one at fault is refused. */
+  async #applyEach(request: LocalRequest, error: unknown, signal: AbortSignal): Promise<readonly LocalOutcome[]> {
+    signal.throwIfAborted()
+    if (error instanceof Problem && error.kind === 'unavailable') throw error
+    const outcomes: LocalOutcome[] = []
+    for (const change of request.changes) {
+      try {
+        outcomes.push(...(await this.#applyTogether({ ...request, changes: [change] }, signal)))
+      } catch (failure) {
+        if (!(failure instanceof Problem) || failure.kind === 'unavailable') throw failure
+        outcomes.push({ outcome: 'refused', problem: failure })
+      }
+    }
+    return outcomes
+  }
+
+  async #demand(): Promise<readonly Demand[]> {
+    const { name } = this.identity
+    const counts = new Map<string, { active: number; pending: number }>()
+    for (const [kind, active] of await activeCounts(this.database, name)) counts.set(kind, { active, pending: 0 })
+    for (const row of await pendingRows(this.database, kindsOf(this.identity), name)) {
+      if (isHeadless(row.labels)) continue
+      const count = counts.get(row.type) ?? { active: 0, pending: 0 }
+      counts.set(row.type, { ...count, pending: count.pending + 1 })
+    }
+    return demandOf(this.identity, await readBlocks(this.database, 'us'), counts)
+  }
+
+  /** The first agreement with global ends the provisional mesh of a zone; afterwards there is nothing to do. */
+  async #firstStep(): Promise<void> {
+    const { history } = this.#parts
+    if (history.everInStep) return
+    await this.#writer.submit({
+      unit: firstStepUnit(this.#options()),
+      size: 1,
+      also: async (sql) => setEverInStep(sql),
+    })
+    history.everInStep = true
+  }
+
+  async #run<T>(unit: Unit<T>): Promise<T> {
+    return (await this.#writer.submit({ unit, size: 1 })).value
+  }
+
+  async #head(): Promise<Head> {
+    const head = await readHead(this.database)
+    if (head === undefined) throw new Problem('unavailable', 'the database was emptied under the running store')
+    return head
+  }
+
+  #options(): PlanOptions {
+    return { identity: this.identity, nowMs: this.#parts.nowMs() }
+  }
+}
