@@ -10,10 +10,22 @@ export const living = (row: Row | undefined): Row | undefined => (row?.deleted =
  * no resource; whether it still may is for the store to say.
  */
 export async function checkMesh(store: ControlPlaneStore, mode: Mode, mesh: string): Promise<void> {
-  if (living(await store.read.get({ type: 'Mesh', mesh: '', name: mesh })) !== undefined) return
-  const provisional =
-    mode !== 'global' &&
-    mesh === 'default' &&
-    (await store.read.list({ type: 'Mesh', offset: 0, limit: 1 })).total === 0
-  if (!provisional) throw notFound(titles.mesh)
+  const row = await store.read.get({ type: 'Mesh', mesh: '', name: mesh })
+  const provisional = row === undefined && mode !== 'global' && mesh === 'default'
+  if (living(row) === undefined && !provisional) throw notFound(titles.mesh)
+}
+
+/**
+ * Rows by display name, of one origin or of any. Picked here, for the store takes '' for its own, whoever it is, and
+ * here it is global.
+ */
+export async function rowsNamed(
+  store: ControlPlaneStore,
+  type: string,
+  mesh: string,
+  displayName: string,
+  origin: string | undefined,
+): Promise<readonly Row[]> {
+  const rows = await store.read.byDisplayName(type, mesh, displayName)
+  return origin === undefined ? rows : rows.filter((row) => row.origin === origin)
 }

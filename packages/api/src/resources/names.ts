@@ -82,8 +82,9 @@ export class Names {
   }
 }
 
-/** No service is named without its VIP; a headless one has none by its own wish. */
-const isNameable = (row: Row): boolean => row.vips !== undefined || !wantsVip(typeOf(row.type), row.labels)
+/** No service is named without its VIP, nor one whose mesh is gone; a headless one has no VIP by its own wish. */
+const isNameable = (row: Row): boolean =>
+  row.audience !== 'suspended' && (row.vips !== undefined || !wantsVip(typeOf(row.type), row.labels))
 
 const keyText = ({ type, mesh, name }: Row): string => `${type}\u0000${mesh}\u0000${name}`
 

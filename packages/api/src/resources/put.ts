@@ -21,7 +21,7 @@ export interface Place {
 }
 
 export interface PlannedPut {
-  readonly change: LocalChange
+  readonly change: Extract<LocalChange, { change: 'put' }>
   /** What would be stored, with the origin as the API shows it. */
   readonly shown: Labels
 }

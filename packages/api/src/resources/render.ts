@@ -41,11 +41,21 @@ function statusOf(type: TypeDescriptor, row: Row, names: ServiceNames | undefine
     vips,
     addresses: named?.addresses ?? [],
     hostnameGenerators: named?.hostnameGenerators ?? [],
-    conditions: vips.length > 0 ? [] : [noVipCondition(type, row)],
+    conditions: [
+      ...(row.audience === 'suspended' ? [suspendedCondition(row)] : []),
+      ...(vips.length > 0 ? [] : [noVipCondition(type, row)]),
+    ],
   })
 }
 
 const nothing = { vips: [], addresses: [], hostnameGenerators: [], conditions: [] }
+
+const suspendedCondition = ({ mesh }: Row): JsonObject => ({
+  type: 'Served',
+  status: 'False',
+  reason: 'MeshMissing',
+  message: `mesh ${JSON.stringify(mesh)} does not exist at global: neither sent nor served until it does, the VIP is kept`,
+})
 
 const noVipCondition = (type: TypeDescriptor, row: Row): JsonObject =>
   wantsVip(type, row.labels)

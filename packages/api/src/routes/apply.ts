@@ -160,13 +160,16 @@ function checkRefused(results: readonly { readonly each: Wanted; readonly outcom
   throw new ApiError(kind, underTitle(first.problem, titles.process).title, message, violations, first.problem.cause)
 }
 
-const resultJson = ({ type, body }: Wanted, outcome: LocalOutcome | undefined) => ({
+const resultJson = ({ type, body, planned }: Wanted, outcome: LocalOutcome | undefined) => ({
   type: type.name,
   ...(body.mesh === '' ? {} : { mesh: body.mesh }),
   name: body.name,
   outcome: outcome?.outcome ?? 'unchanged',
   ...(outcome !== undefined && 'vips' in outcome && outcome.vips !== undefined ? { vips: outcome.vips.addresses } : {}),
-  ...(outcome !== undefined && 'pendingReason' in outcome && outcome.pendingReason !== undefined
+  ...(planned.change.wantsVip &&
+  outcome !== undefined &&
+  'pendingReason' in outcome &&
+  outcome.pendingReason !== undefined
     ? { pending: outcome.pendingReason }
     : {}),
   ...(body.warnings.length === 0 ? {} : { warnings: body.warnings }),

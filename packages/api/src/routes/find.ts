@@ -2,6 +2,7 @@ import { typeOfWord } from '@holdfast/model'
 import { notValid, titles } from '../http/errors.js'
 import { ok, type Route } from '../http/route.js'
 import type { ApiContext } from '../options.js'
+import { rowsNamed } from '../resources/meshes.js'
 import { checkAccess } from '../resources/permissions.js'
 import type { Resources } from '../resources/service.js'
 import { originOf } from '../vips/explain.js'
@@ -32,7 +33,7 @@ export const findRoute = ({ store }: ApiContext, resources: Resources): Route =>
       ])
     checkAccess(type, actor)
     const mesh = type.scope === 'mesh' ? query.get('mesh') || 'default' : ''
-    const rows = await store.read.byDisplayName(type.name, mesh, name, originOf(query.get('zone')))
+    const rows = await rowsNamed(store, type.name, mesh, name, originOf(query.get('zone')))
     const items = await resources.render(rows)
     return ok({ total: items.length, items, next: null })
   },

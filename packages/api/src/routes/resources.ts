@@ -1,5 +1,5 @@
 import { allTypes, parseBody, type TypeDescriptor } from '@holdfast/model'
-import type { LocalOutcome } from '@holdfast/store'
+import type { LocalOutcome, Row } from '@holdfast/store'
 import { type ApiError, badRequest, notFound, notValid, titles, underTitle } from '../http/errors.js'
 import { listRequestOf, nextPage } from '../http/list-query.js'
 import { type Answer, type ApiRequest, ok, param, type Route, templateOf } from '../http/route.js'
@@ -59,8 +59,12 @@ function itemRoutes(context: ApiContext, resources: Resources, type: TypeDescrip
     ...(method === 'GET' ? {} : { refused }),
     async handle(request) {
       const mesh = type.scope === 'mesh' ? param(request, 'mesh') : ''
-      if (type.scope === 'mesh') await checkMesh(context.store, context.mode, mesh)
-      return handle({ context, resources, type, mesh, name: param(request, 'name'), request })
+      const name = param(request, 'name')
+      const row = living(await context.store.read.get({ type: type.name, mesh, name }))
+      // What a zone owns in a mesh that global has deleted is suspended; it is still shown, and can be deleted.
+      if (type.scope === 'mesh' && (row === undefined || method === 'PUT'))
+        await checkMesh(context.store, context.mode, mesh)
+      return handle({ context, resources, type, mesh, name, row, request })
     },
   })
   return [
@@ -76,24 +80,22 @@ interface Item {
   readonly type: TypeDescriptor
   readonly mesh: string
   readonly name: string
+  /** What is stored there now. */
+  readonly row: Row | undefined
   readonly request: ApiRequest
 }
 
-const storedRow = async ({ context, type, mesh, name }: Item) =>
-  living(await context.store.read.get({ type: type.name, mesh, name }))
-
 async function getItem(item: Item): Promise<Answer> {
-  const { type, resources, request } = item
+  const { type, resources, request, row } = item
   const asKubernetes = wantsKubernetes(request.query)
   checkAccess(type, request.actor)
-  const row = await storedRow(item)
   if (row === undefined) throw notFound(titles.get)
   const shown = await resources.renderOne(row)
   return ok(asKubernetes ? kubernetesObject(type, shown, request.query.get('namespace') ?? '') : shown)
 }
 
 async function putItem(item: Item): Promise<Answer> {
-  const { context, type, mesh, name, request, resources } = item
+  const { context, type, mesh, name, request, resources, row: existing } = item
   const { mode, zoneName, store } = context
   const read = parseBody(type, request.body ?? '', {
     writer: writerOf(mode, zoneName),
@@ -104,7 +106,6 @@ async function putItem(item: Item): Promise<Answer> {
   if (read.outcome === 'invalid') throw notValid(titles.process, read.violations)
   checkAccess(type, request.actor)
   const planned = plannedPut(type, read.body, context)
-  const existing = await storedRow(item)
   if (existing !== undefined) checkImmutable(existing, resources.shownLabels(existing), read.body.labels, planned)
   const title = existing === undefined ? titles.create : titles.update
   const [outcome] = await store.local
@@ -112,12 +113,17 @@ async function putItem(item: Item): Promise<Answer> {
     .catch((error: unknown) => {
       throw underTitle(error, title)
     })
-  return writtenAnswer(outcome, read.body.warnings, title)
+  return writtenAnswer(outcome, planned.change.wantsVip, read.body.warnings, title)
 }
 
-function writtenAnswer(outcome: LocalOutcome | undefined, warnings: readonly string[], title: string): Answer {
+function writtenAnswer(
+  outcome: LocalOutcome | undefined,
+  wantsVip: boolean,
+  warnings: readonly string[],
+  title: string,
+): Answer {
   if (outcome?.outcome === 'refused') throw refusal(outcome.problem, title)
-  const pending = outcome !== undefined && outcome.outcome !== 'deleted' ? outcome.pendingReason : undefined
+  const pending = wantsVip && outcome !== undefined && outcome.outcome !== 'deleted' ? outcome.pendingReason : undefined
   const all = [...warnings, ...(pending === undefined ? [] : [`it has no virtual IP yet: ${pending}`])]
   return { status: outcome?.outcome === 'created' ? 201 : 200, body: all.length === 0 ? {} : { warnings: all } }
 }
@@ -126,8 +132,7 @@ const refusal = (problem: Extract<LocalOutcome, { outcome: 'refused' }>['problem
   underTitle(problem, problem.kind === 'missing' ? titles.mesh : title)
 
 async function deleteItem(item: Item): Promise<Answer> {
-  const { context, type, request } = item
-  const row = await storedRow(item)
+  const { context, type, request, row } = item
   if (row === undefined) throw notFound(titles.delete)
   const violations = [
     ...deleteProblems(type, context.mode, context.zoneName, row),

@@ -1,6 +1,7 @@
 import { addressBytes, Problem, typeOfWord } from '@holdfast/model'
 import type { BlockRow, ControlPlaneStore, HistoryRow, LedgerRow, Owner } from '@holdfast/store'
 import type { ApiContext } from '../options.js'
+import { rowsNamed } from '../resources/meshes.js'
 import { isInCidr } from './cidr.js'
 import { eventJson, ledgerJson } from './json.js'
 import { type OwnerJson, ownerJson, ownerKey, ownerText } from './owners.js'
@@ -85,7 +86,7 @@ async function pendingOwners(store: ControlPlaneStore, subject: VipSubject): Pro
   const { displayName, mesh = 'default', kind, origin } = subject
   if (displayName === undefined || subject.address !== undefined) return []
   const kinds = kind === undefined ? ['MeshService', 'MeshExternalService', 'MeshMultiZoneService'] : [kind]
-  const found = await Promise.all(kinds.map((type) => store.read.byDisplayName(type, mesh, displayName, origin)))
+  const found = await Promise.all(kinds.map((type) => rowsNamed(store, type, mesh, displayName, origin)))
   return found.flat().map((row) => ({ ...row, kind: row.type }))
 }
 
@@ -98,7 +99,7 @@ async function explained(
   const [{ items }, history, services] = await Promise.all([
     store.vip.ledger({ ...key, includeTombstoned: true, limit: 100 }),
     store.vip.history({ ...key, namespace: owner.namespace }, historyMax),
-    store.read.byDisplayName(owner.kind, owner.mesh, owner.displayName, owner.origin),
+    rowsNamed(store, owner.kind, owner.mesh, owner.displayName, owner.origin),
   ])
   const rows = items.filter((row) => row.namespace === owner.namespace)
   const service = services.find((row) => row.namespace === owner.namespace)

@@ -19,11 +19,12 @@ export function vipsOf(item: JsonObject): readonly string[] {
 export const hostnamesOf = (item: JsonObject): readonly string[] =>
   objectsOf(statusOf(item).addresses).map(({ hostname }) => textOf(hostname))
 
-/** `Pending` while it has no VIP and should have one; else what its origin says of its proxies. */
+/** `Suspended` where its mesh is gone, `Pending` while it waits for a VIP; else what its origin says of its proxies. */
 export function stateOf(item: JsonObject): string {
-  const pending = objectsOf(statusOf(item).conditions).find(({ reason }) => reason === 'Pending')
-  const state = isObject(item.spec) ? textOf(item.spec.state) : ''
-  return pending === undefined ? state : 'Pending'
+  const reasons = objectsOf(statusOf(item).conditions).map(({ reason }) => reason)
+  if (reasons.includes('MeshMissing')) return 'Suspended'
+  if (reasons.includes('Pending')) return 'Pending'
+  return isObject(item.spec) ? textOf(item.spec.state) : ''
 }
 
 export const serviceHeaders = ['NAME', 'ZONE', 'MESH', 'VIP', 'HOSTNAME', 'STATE']
