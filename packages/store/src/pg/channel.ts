@@ -125,6 +125,8 @@ export class PgChannel implements ChannelStore {
         acks.note({ peer, channel, cursor: op.cursor, fence: this.#fence })
         return null
       case 'admit': {
+        // That a zone was ever in step is learned from what it has acked.
+        await acks.flush()
         const unit = admitUnit(op.hello, peer, this.#options(op.nowMs))
         return (await this.#submit(unit, 1, undefined, signal)).value
       }

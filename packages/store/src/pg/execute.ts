@@ -14,6 +14,7 @@ import {
   type Commit,
   dropReplacedTombstones,
   insertRows,
+  moveTombstones,
   tombstoneRows,
   updateRows,
   writeOffered,
@@ -52,30 +53,37 @@ export async function execute(sql: Sql, plan: WritePlan, at: Commit): Promise<vo
       if (count !== items.length)
         throw new Stale(`${what}: ${count} of ${items.length} rows were as they had been read`)
     }
-  const fresh = plan.upserts.filter((write) => write.expectedRevision === undefined)
-  const known = plan.upserts.filter((write) => write.expectedRevision !== undefined)
+  const { atMs: _, upserts, tombstones, movedTombstones, offered, statuses, ...others } = plan
+  const { ledgerInserts, ledgerTombstones, ledgerRevivals, ledgerReplacements, ledgerFreed, history, ...rest } = others
+  const { blocks, blockRemovals, refused, refusedCleared, holds, visibility, audit, zones, ...unwritten } = rest
+  // A part that a plan gets later does not compile until it is written here.
+  const nothingLeft: Record<string, never> = unwritten
+  void nothingLeft
+  const fresh = upserts.filter((write) => write.expectedRevision === undefined)
+  const known = upserts.filter((write) => write.expectedRevision !== undefined)
 
-  await all(plan.blocks, writeBlocks)
-  await all(plan.ledgerFreed, freeLedger)
-  await all(plan.ledgerTombstones, tombstoneLedger)
-  await all(plan.ledgerReplacements, replaceLedger)
-  await all(plan.ledgerRevivals, reviveLedger)
-  await all(plan.ledgerInserts, insertLedger)
-  await all(plan.blockRemovals, removeBlocks)
-  await all(plan.history, insertHistory)
+  await all(blocks, writeBlocks)
+  await all(ledgerFreed, freeLedger)
+  await all(ledgerTombstones, tombstoneLedger)
+  await all(ledgerReplacements, replaceLedger)
+  await all(ledgerRevivals, reviveLedger)
+  await all(ledgerInserts, insertLedger)
+  await all(blockRemovals, removeBlocks)
+  await all(history, insertHistory)
 
   // A name that one row gives up may be taken by another one in the same commit.
-  await all(plan.tombstones, expected(tombstoneRows, 'tombstones'))
+  await all(tombstones, expected(tombstoneRows, 'tombstones'))
+  await all(movedTombstones, expected(moveTombstones, 'moved tombstones'))
   await all(fresh, dropReplacedTombstones)
   await all(known, expected(updateRows, 'updates'))
   await all(fresh, expected(insertRows, 'inserts'))
-  await all(plan.offered, writeOffered)
-  await all(plan.statuses, writeStatuses)
+  await all(offered, writeOffered)
+  await all(statuses, writeStatuses)
 
-  await all(plan.refusedCleared, clearRefused)
-  await all(plan.refused, writeRefused)
-  await all(plan.holds, writeHolds)
-  await all(plan.visibility, writeVisibility)
-  await all(plan.zones, writeZones)
-  await all(plan.audit, insertAudit)
+  await all(refusedCleared, clearRefused)
+  await all(refused, writeRefused)
+  await all(holds, writeHolds)
+  await all(visibility, writeVisibility)
+  await all(zones, writeZones)
+  await all(audit, insertAudit)
 }

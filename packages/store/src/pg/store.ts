@@ -6,7 +6,7 @@ import { nothingNeeded } from '../plan/loaded.js'
 import { localUnit, type PlanOptions } from '../plan/local.js'
 import type { RoleIdentity } from '../plan/types.js'
 import type { Unit } from '../plan/unit.js'
-import { adoptUnit, freeUnit, poolsUnit, statusUnit } from '../plan/upkeep.js'
+import { adoptUnit, freeUnit, poolsUnit, servingUnit, statusUnit } from '../plan/upkeep.js'
 import { firstStepUnit } from '../plan/zones.js'
 import type { ControlPlaneStore, LocalOutcome, LocalRequest, StoreStatus } from '../port.js'
 import { Acks } from './acks.js'
@@ -126,6 +126,7 @@ export class PgStore implements ControlPlaneStore {
         if (isRecovering) await setState(sql, { state: initialised ? 'ready' : 'uninitialised', reasons: [] })
       },
     })
+    if (initialised) await this.#run(servingUnit(this.#options()))
   }
 
   readonly local: ControlPlaneStore['local'] = {

@@ -55,13 +55,17 @@ export const resourceColumns: string = names.map((name) => `r.${name}`).join(', 
 const hexOf = (bytes: Buffer | null): string | undefined => (bytes === null ? undefined : hex(bytes))
 const given = <T>(value: T | null): T | undefined => value ?? undefined
 
+/** The same bytes, as what they are to everybody else: a Buffer compares as another type. */
+export const plainBytes = (bytes: Buffer): Uint8Array =>
+  new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+
 export const rowOf = (record: ResourceRecord): Row => ({
   type: record.type,
   mesh: record.mesh,
   name: record.name,
   labels: record.labels,
   typeUrl: record.type_url.toString('utf8'),
-  spec: record.spec,
+  spec: plainBytes(record.spec),
   origin: record.origin,
   exportName: record.export_name,
   displayName: record.display_name,
@@ -73,7 +77,7 @@ export const rowOf = (record: ResourceRecord): Row => ({
   deletedAtMs: given(record.deleted_at),
   createdAtMs: record.created_at,
   modifiedAtMs: record.modified_at,
-  status: given(record.status),
+  status: record.status === null ? undefined : plainBytes(record.status),
   statusRevision: record.status_revision,
   offeredStatusEntry: hexOf(record.offered_status_entry),
   entry: hexOf(record.entry),

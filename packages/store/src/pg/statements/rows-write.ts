@@ -107,6 +107,23 @@ export async function tombstoneRows(sql: Sql, writes: readonly TombstoneWrite[],
   return count
 }
 
+/** Tombstones under another name: theirs is taken, and what was offered of them is still remembered. */
+export async function moveTombstones(sql: Sql, moves: WritePlan['movedTombstones']): Promise<number> {
+  const { count } = await sql.run(
+    'move tombstones',
+    `update resources r set name = n.moved_to
+     from unnest($1::text[], $2::text[], $3::text[], $4::text[]) n (type, mesh, name, moved_to)
+     where r.type = n.type and r.mesh = n.mesh and r.name = n.name and r.deleted`,
+    [
+      moves.map((move) => move.type),
+      moves.map((move) => move.mesh),
+      moves.map((move) => move.name),
+      moves.map((move) => move.to),
+    ],
+  )
+  return count
+}
+
 /** Tombstones whose place elsewhere is taken by a row of another name: one name would be removed and offered at once. */
 export async function dropReplacedTombstones(sql: Sql, writes: readonly RowWrite[]): Promise<void> {
   await sql.run(

@@ -20,6 +20,7 @@ import {
 } from '@holdfast/model'
 import type { Sql } from '../sql.js'
 import type { View } from '../view.js'
+import { plainBytes } from './columns.js'
 
 /** A row as a view sees it. Without what is hashed and shown where it is not in the view. */
 export interface SeenRecord {
@@ -50,8 +51,8 @@ export function offerOf(record: SeenRecord, withStatus: boolean): Offer {
     name: record.export_name,
     labels: exportLabels(record.labels),
     typeUrl: record.type_url.toString('utf8'),
-    spec: record.spec,
-    ...(withStatus && record.status !== null ? { status: record.status } : {}),
+    spec: plainBytes(record.spec),
+    ...(withStatus && record.status !== null ? { status: plainBytes(record.status) } : {}),
     ...(vips === undefined ? {} : { vips }),
   }
   return { version: hex(record.content), resource }
