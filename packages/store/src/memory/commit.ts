@@ -25,20 +25,6 @@ export function commit(plan: WritePlan, image: Image, nextTag: () => string): vo
 }
 
 function writeRows(plan: WritePlan, image: Image, revision: number): void {
-  for (const { row, expectedRevision, statusMoves } of plan.upserts) {
-    const before = expect(image, row, expectedRevision)
-    const { deletedAtMs, ...rest } = row
-    const draft = {
-      ...rest,
-      revision,
-      createdAtMs: before === undefined || before.deleted ? plan.atMs : before.createdAtMs,
-      modifiedAtMs: plan.atMs,
-      status: before?.status,
-      statusRevision: statusMoves && before?.status !== undefined ? revision : (before?.statusRevision ?? 0),
-      offeredStatusEntry: before?.offeredStatusEntry,
-    }
-    image.rows.set(keyText(row), { ...draft, entry: entryOfRow(draft) })
-  }
   for (const { expectedRevision, deletedAtMs, offeredEntry, absentSinceMs, ...key } of plan.tombstones) {
     const { entry, ...before } = present(expect(image, key, expectedRevision))
     image.rows.set(keyText(key), {
@@ -53,6 +39,26 @@ function writeRows(plan: WritePlan, image: Image, revision: number): void {
       holdId: undefined,
       pendingReason: undefined,
     })
+  }
+  for (const { to, ...key } of plan.movedTombstones) {
+    const tombstone = present(image.rows.get(keyText(key)))
+    image.rows.delete(keyText(key))
+    image.rows.set(keyText({ ...key, name: to }), { ...tombstone, name: to })
+  }
+  for (const { row, expectedRevision, statusMoves } of plan.upserts) {
+    const before = expect(image, row, expectedRevision)
+    if (before === undefined) dropReplaced(image, row)
+    const { deletedAtMs, ...rest } = row
+    const draft = {
+      ...rest,
+      revision,
+      createdAtMs: before === undefined || before.deleted ? plan.atMs : before.createdAtMs,
+      modifiedAtMs: plan.atMs,
+      status: before?.status,
+      statusRevision: statusMoves && before?.status !== undefined ? revision : (before?.statusRevision ?? 0),
+      offeredStatusEntry: before?.offeredStatusEntry,
+    }
+    image.rows.set(keyText(row), { ...draft, entry: entryOfRow(draft) })
   }
   for (const { offeredEntry, holdId, absentSinceMs, ...key } of plan.offered) {
     const before = present(image.rows.get(keyText(key)))
@@ -70,6 +76,20 @@ function writeRows(plan: WritePlan, image: Image, revision: number): void {
       statusRevision: same ? before.statusRevision : revision,
     })
   }
+}
+
+/** A tombstone whose place elsewhere is taken again: one name would be removed and offered at once. */
+function dropReplaced(image: Image, row: Pick<Row, 'type' | 'mesh' | 'name' | 'exportName'>): void {
+  for (const [key, other] of image.rows)
+    if (
+      other.deleted &&
+      other.offeredEntry === undefined &&
+      other.exportName === row.exportName &&
+      other.type === row.type &&
+      other.mesh === row.mesh &&
+      other.name !== row.name
+    )
+      image.rows.delete(key)
 }
 
 function expect(image: Image, key: Parameters<typeof keyText>[0], revision: number | undefined): Row | undefined {

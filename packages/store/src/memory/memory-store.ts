@@ -11,9 +11,11 @@ import {
   judgeHistory,
   type Leased,
   type LeaseRequest,
+  type Loaded,
   type LogHistory,
   leaseUnit,
   localUnit,
+  type Needs,
   nothingNeeded,
   type PlanOptions,
   poolsUnit,
@@ -23,6 +25,7 @@ import {
   statusUnit,
   type Unit,
   WorkingSet,
+  type WritePlan,
 } from '../plan/index.js'
 import { keyText } from '../plan/keys.js'
 import type { LocalOutcome, LocalRequest, PoolSetting, SessionRecord, StoreStatus } from '../port.js'
@@ -37,6 +40,14 @@ export interface MemoryStoreOptions {
   readonly nowMs: () => number
   /** Chance: so many hex digits. */
   readonly hexDigits: (length: number) => string
+  /** A mistake made on purpose, to see that somebody notices it. */
+  readonly planted?: Planted | undefined
+}
+
+/** Where the simulation can plant a bug: in what a plan is told, and in what becomes of it. */
+export interface Planted {
+  readonly loaded?: ((loaded: Loaded) => Loaded) | undefined
+  readonly plan?: ((plan: WritePlan) => WritePlan) | undefined
 }
 
 /**
@@ -47,13 +58,15 @@ export class MemoryStore {
   readonly identity: RoleIdentity
   readonly nowMs: () => number
   readonly #hexDigits: (length: number) => string
+  readonly #planted: Planted
   readonly #listeners = new Set<() => void>()
   #image: Image
   #inTransaction = false
   /** Torn writes: throws in the middle of the next commits that it is asked about. */
   #failure: (() => Error | undefined) | undefined
 
-  constructor({ identity, nowMs, hexDigits }: MemoryStoreOptions) {
+  constructor({ identity, nowMs, hexDigits, planted = {} }: MemoryStoreOptions) {
+    this.#planted = planted
     this.identity = identity
     this.nowMs = nowMs
     this.#hexDigits = hexDigits
@@ -111,10 +124,15 @@ export class MemoryStore {
   run<T>(unit: Unit<T>): T {
     const nowMs = this.nowMs()
     return this.transaction(undefined, () => {
-      const ws = new WorkingSet(this.identity, loadNeeds(unit.needs, this.#image, this.identity, nowMs))
-      ws.load(loadNeeds(unit.more(ws), this.#image, this.identity, nowMs))
+      const read = (needs: Needs): Loaded => {
+        const loaded = loadNeeds(needs, this.#image, this.identity, nowMs)
+        return this.#planted.loaded?.(loaded) ?? loaded
+      }
+      const ws = new WorkingSet(this.identity, read(unit.needs))
+      ws.load(read(unit.more(ws)))
       const value = unit.plan(ws)
-      const plan = ws.toWritePlan(nowMs)
+      const planned = ws.toWritePlan(nowMs)
+      const plan = this.#planted.plan?.(planned) ?? planned
       if (!isEmptyPlan(plan)) commit(plan, this.#image, () => this.#hexDigits(16))
       return value
     })

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import type { StoreSetting, StoreUnderTest } from '../conformance/fixtures.js'
 import { asControlPlane } from './control-plane.js'
-import { MemoryStore } from './memory-store.js'
+import { MemoryStore, type Planted } from './memory-store.js'
 
 /** Chance that is the same every time: so many hex digits, from a seed. */
 export function seededDigits(seed: string): (length: number) => string {
@@ -15,11 +15,12 @@ export function seededDigits(seed: string): (length: number) => string {
 export const uuidOf = (seed: string): string =>
   hash('sha256', seed).replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12}).*$/, '$1-$2-4$3-8$4-$5')
 
-export const memoryStore = ({ role, name, nowMs }: StoreSetting): MemoryStore =>
+export const memoryStore = ({ role, name, nowMs }: StoreSetting, planted?: Planted): MemoryStore =>
   new MemoryStore({
     identity: { role, name, storeId: uuidOf(`store ${role} ${name}`) },
     nowMs,
     hexDigits: seededDigits(`${role} ${name}`),
+    planted,
   })
 
 export const openMemory = async (setting: StoreSetting): Promise<StoreUnderTest> => ({

@@ -143,8 +143,10 @@ export function demandOf(
     const own = blocks.filter(
       (b) => b.kind === kind && b.owner === identity.name && b.storeId === identity.storeId && b.family === 4,
     )
+    // What rests in quarantine takes its place as well: a demand without it would be answered with nothing, for ever.
+    const used = own.reduce((sum, block) => sum + block.used, 0)
     return own.length === 0 || pending > 0 || own.every((block) => loadOf(block) > growLoad)
-      ? [{ kind, active, pending }]
+      ? [{ kind, active: Math.max(active, used), pending }]
       : []
   })
 }
