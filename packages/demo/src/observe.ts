@@ -1,4 +1,4 @@
-import { rowsWritten } from '@holdfast/store'
+import { rowsWritten } from '@holdfast/store/testing'
 import type { ControlPlane } from './control-plane.js'
 
 /** A service as one control plane tells of it. */
@@ -89,7 +89,7 @@ export async function counter(
 /** Tables that a reconnect may write: who is connected, since when, and how far. Everything else must stay untouched. */
 const bookkeeping = new Set(['sessions', 'session_fence', 'heartbeats', 'cursors'])
 
-/** Rows that PostgreSQL itself counted as inserted, updated or deleted since its start, bookkeeping apart. */
+/** Rows that triggers counted as inserted, updated or deleted, bookkeeping apart. */
 export async function writtenRows(planes: readonly ControlPlane[]): Promise<number> {
   let sum = 0
   for (const plane of planes)

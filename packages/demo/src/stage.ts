@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createDatabase, databaseUrl, startEmbedded } from '@holdfast/store'
+import { createDatabase, startEmbedded, databaseUrl as urlOf } from '@holdfast/store'
+import { startRowCounts } from '@holdfast/store/testing'
 import { startTcpProxy, type TcpProxy } from '@holdfast/testkit'
 import { ControlPlane } from './control-plane.js'
 
@@ -25,7 +26,7 @@ export class Stage {
     const urls = new Map<string, string>()
     for (const name of names) {
       await createDatabase(server.url, name)
-      urls.set(name, databaseUrl(server.url, name))
+      urls.set(name, urlOf(server.url, name))
     }
     return urls
   }
@@ -40,6 +41,7 @@ export class Stage {
     const plane = new ControlPlane({ name, role, databaseUrl, folder: this.folder, flags, signal: this.#signal })
     this.#own(name, () => plane.stop())
     await plane.start()
+    await startRowCounts(databaseUrl)
     return plane
   }
 

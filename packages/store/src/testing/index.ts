@@ -1,1 +1,2 @@
 export { freshDatabase, serverUrlVariable, type TestDatabase, templateName } from './database.js'
+export { countWrites, rowsWritten, sumOfRows } from './row-counts.js'

@@ -1,0 +1,72 @@
+import pg from 'pg'
+
+/** Tables that an idle reconnect may write: who is connected, and how far. */
+const mayBeWrittenIdle = ['sessions', 'session_fence', 'heartbeats', 'cursors']
+
+const install = `
+  create schema observed;
+  create table observed.writes (table_name text not null, rows bigint not null);
+  create function observed.count_writes() returns trigger language plpgsql as $$
+  declare
+    number bigint;
+  begin
+    if tg_op = 'DELETE' then select count(*) into number from old_rows;
+    else select count(*) into number from new_rows;
+    end if;
+    if number > 0 then insert into observed.writes values (tg_table_name, number); end if;
+    return null;
+  end $$;
+  do $$
+  declare
+    name text;
+  begin
+    for name in select tablename from pg_tables where schemaname = current_schema() loop
+      execute format('create trigger observed_insert after insert on %I referencing new table as new_rows
+        for each statement execute function observed.count_writes()', name);
+      execute format('create trigger observed_update after update on %I referencing new table as new_rows
+        for each statement execute function observed.count_writes()', name);
+      execute format('create trigger observed_delete after delete on %I referencing old table as old_rows
+        for each statement execute function observed.count_writes()', name);
+    end loop;
+  end $$`
+
+/**
+ * Counts every row that is inserted, updated or deleted in a database from here on, by triggers on all its tables: exact
+ * at once, which the server's own statistics are not (each connection reports its share seconds later).
+ */
+export async function countWrites(url: string): Promise<void> {
+  await withClient(url, async (client) => {
+    await client.query(install)
+  })
+}
+
+/**
+ * Rows written since `countWrites`, by table.
+ * @param options.including also the tables that may be written by whoever connects; without them an idle reconnect is `{}`
+ */
+export async function rowsWritten(
+  url: string,
+  options: { readonly including?: 'all' | undefined } = {},
+): Promise<Readonly<Record<string, number>>> {
+  return withClient(url, async (client) => {
+    const { rows } = await client.query<{ table_name: string; rows: string }>(
+      'select table_name, sum(rows) as rows from observed.writes where table_name <> all($1) group by 1 order by 1',
+      [options.including === 'all' ? [] : mayBeWrittenIdle],
+    )
+    return Object.fromEntries(rows.map((row) => [row.table_name, Number(row.rows)]))
+  })
+}
+
+export const sumOfRows = (counts: Readonly<Record<string, number>>): number =>
+  Object.values(counts).reduce((sum, count) => sum + count, 0)
+
+async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client({ connectionString: url })
+  client.on('error', () => {})
+  try {
+    await client.connect()
+    return await work(client)
+  } finally {
+    await client.end()
+  }
+}
