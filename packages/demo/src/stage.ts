@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createDatabase, startEmbedded, databaseUrl as urlOf } from '@holdfast/store'
-import { startRowCounts } from '@holdfast/store/testing'
+import { countWrites } from '@holdfast/store/testing'
 import { startTcpProxy, type TcpProxy } from '@holdfast/testkit'
 import { ControlPlane } from './control-plane.js'
 
@@ -41,7 +41,7 @@ export class Stage {
     const plane = new ControlPlane({ name, role, databaseUrl, folder: this.folder, flags, signal: this.#signal })
     this.#own(name, () => plane.stop())
     await plane.start()
-    await startRowCounts(databaseUrl)
+    await countWrites(databaseUrl)
     return plane
   }
 

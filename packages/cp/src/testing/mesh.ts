@@ -2,7 +2,7 @@ import { createAnswerer, createApi } from '@holdfast/api'
 import { GlobalRuntime } from '@holdfast/global'
 import { sessionMetrics } from '@holdfast/peer'
 import { type ControlPlaneStore, openStore } from '@holdfast/store'
-import { rowsWritten, startRowCounts } from '@holdfast/store/testing'
+import { countWrites, rowsWritten } from '@holdfast/store/testing'
 import { freshDatabase, startTcpProxy, type TcpProxy, type TestDatabase } from '@holdfast/testkit'
 import { ZoneRuntime } from '@holdfast/zone'
 import type { FastifyInstance } from 'fastify'
@@ -47,7 +47,7 @@ function settingsOf(command: 'global' | 'zone', zone: string) {
 
 async function openPlane(role: 'global' | 'zone', name: string, database: TestDatabase) {
   const store = await openStore({ databaseUrl: database.url, role, name, programVersion, log })
-  await startRowCounts(database.url)
+  await countWrites(database.url)
   await initialise(store, role, settingsOf(role, name), log, AbortSignal.timeout(30_000))
   const registry = new Registry()
   return { store, registry, metrics: sessionMetrics(registry) }
