@@ -1,4 +1,4 @@
-export { freshDatabase, type TestDatabase } from '@holdfast/store/testing'
+export { countWrites, freshDatabase, rowsWritten, sumOfRows, type TestDatabase } from '@holdfast/store/testing'
 export { type FakeKumaGlobal, type FakeKumaGlobalOptions, startFakeKumaGlobal } from './fake-kuma/global.js'
 export type { KumaFault, KumaObjects } from './fake-kuma/objects.js'
 export type { Sent, Verdict } from './fake-kuma/provider.js'
