@@ -29,7 +29,7 @@ const move: fc.Arbitrary<Move> = fc.oneof(
 )
 
 /** Every history keeps the law, at each of its moments. The seed is fixed: a failure is the same one for everybody. */
-function holds(lawOf: () => Law, bugs: Bugs = {}, numRuns = 150): void {
+function holds(lawOf: () => Law, bugs: Bugs = {}, numRuns = 100): void {
   fc.assert(
     fc.property(fc.array(move, { minLength: 5, maxLength: 40 }), (moves) => {
       const world = new World(bugs)

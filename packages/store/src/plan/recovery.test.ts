@@ -1,0 +1,57 @@
+import { describe, expect, test } from 'vitest'
+import { type Evidence, judgeHistory, type LogHistory, standingOf } from './recovery.js'
+
+const [present, past, foreign] = ['a'.repeat(32), 'b'.repeat(32), 'c'.repeat(32)]
+const tags = new Map([
+  [`${past} 5`, 'five'],
+  [`${present} 10`, 'ten'],
+  [`${present} 12`, 'twelve'],
+])
+const history: LogHistory = {
+  epoch: present,
+  head: 12,
+  oldest: 5,
+  epochs: new Set([past, present]),
+  tagAt: (epoch, revision) => tags.get(`${epoch} ${revision}`),
+}
+const seen = (epoch: string, revision: number, tag: string, from: Evidence['from'] = 'file'): Evidence => ({
+  from,
+  witness: from === 'peer' ? 'zone east' : 'the high-water file',
+  cursor: { epoch, revision, tag },
+})
+
+describe('whether a store is still the one that its witnesses remember', () => {
+  test.each<[string, readonly Evidence[], RegExp | undefined]>([
+    ['nobody remembers anything', [], undefined],
+    ['the head is remembered', [seen(present, 12, 'twelve')], undefined],
+    ['a position in the middle', [seen(present, 10, 'ten', 'peer')], undefined],
+    ['a position of an epoch before', [seen(past, 5, 'five', 'peer')], undefined],
+    ['one older than the history proves nothing', [seen(present, 3, 'three', 'peer')], undefined],
+    ['a log that never began', [seen(present, 0, '0'.repeat(16), 'peer')], undefined],
+    ['another installation proves nothing', [seen(foreign, 99, 'other', 'peer')], undefined],
+    ['our own file of another log does', [seen(foreign, 99, 'other')], /replaced or restored/],
+    ['a head below what is remembered', [seen(present, 13, 'thirteen', 'peer')], /ends at 12: .* backup/],
+    ['another tag at a revision', [seen(present, 10, 'other', 'peer')], /wrote on/],
+    ['a revision that is not there', [seen(present, 11, 'eleven', 'process')], /the database has none/],
+    ['one witness against many', [seen(present, 12, 'twelve'), seen(present, 13, 'x', 'peer')], /zone east/],
+  ])('%s', (_, evidence, reason) => {
+    const judgement = judgeHistory(evidence, history)
+    if (reason === undefined) expect(judgement).toEqual({ verdict: 'keep' })
+    else expect(judgement).toEqual({ verdict: 'new-epoch', reason: expect.stringMatching(reason) })
+  })
+})
+
+test.each([
+  ['none', undefined, 0],
+  ['foreign-epoch', { epoch: past, revision: 5, tag: 'five' }, 5],
+  ['known', { epoch: present, revision: 10, tag: 'ten' }, 10],
+  ['known', { epoch: present, revision: 12, tag: 'twelve' }, 12],
+  ['contradiction', { epoch: present, revision: 13, tag: 'thirteen' }, 13],
+  ['contradiction', { epoch: present, revision: 10, tag: 'other' }, 10],
+  ['compacted', { epoch: present, revision: 3, tag: 'three' }, 3],
+  // An interrupted first range goes on above what was compacted; one below it may have missed a removal.
+  ['known', { epoch: present, revision: 0, tag: '0'.repeat(16) }, 9],
+  ['compacted', { epoch: present, revision: 0, tag: '0'.repeat(16) }, 7],
+] as const)('a receiver stands %s', (standing, cursor, reachesFrom) => {
+  expect(standingOf(cursor, history, { reachesFrom, logFrom: 8 })).toBe(standing)
+})
