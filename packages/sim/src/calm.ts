@@ -1,0 +1,157 @@
+import { channels, spokenMark } from '@holdfast/kds'
+import { contentHash, digestEntry, exportLabels, findType, hex, identityBytes } from '@holdfast/model'
+import type { Row } from '@holdfast/store'
+import { holds } from './broken.js'
+import { type Laws, nameOf } from './laws.js'
+import type { Link } from './network.js'
+import type { ControlPlane } from './node.js'
+import { entryKey } from './truth.js'
+
+export interface Time {
+  /** Lets so much virtual time pass. */
+  advance(ms: number): void
+  nowMs(): number
+}
+
+/** A repair is tried again each minute and a refused resource is asked for again after minutes: well within it. */
+const settleMaxMs = 6 * 60_000
+const lookEveryMs = 1_000
+/** What is proven equal must stay so while nothing happens: two heartbeats and a hint later it would have shown. */
+const stillMs = 12_000
+
+/** After calm everything comes into step by itself, and stays; then the laws that speak of all control planes at once. */
+export function settled(nodes: readonly ControlPlane[], laws: Laws, time: Time): void {
+  comeIntoStep(nodes, laws, time, laws.tampered ? 'HEAL' : 'EQ')
+  time.advance(stillMs)
+  const difference = laws.outOfStep()
+  holds(difference === undefined, 'EQ', () => `it was in step, then nothing happened, and now: ${difference}`)
+  for (const node of nodes) checkEntries(node)
+  checkCopies(nodes)
+}
+
+function comeIntoStep(nodes: readonly ControlPlane[], laws: Laws, time: Time, law: 'EQ' | 'HEAL' | 'RO'): void {
+  const limitMs = time.nowMs() + settleMaxMs
+  while (laws.outOfStep() !== undefined || !allProven(nodes)) {
+    holds(
+      time.nowMs() < limitMs,
+      law,
+      () => `not in step ${settleMaxMs / 60_000} minutes after the storm: ${laws.outOfStep() ?? unproven(nodes)}`,
+    )
+    time.advance(lookEveryMs)
+  }
+}
+
+const zonesOf = (nodes: readonly ControlPlane[]): readonly ControlPlane[] =>
+  nodes.filter((node) => node.role === 'zone')
+
+/** Every session is open, and both ends of every channel know that they agree. */
+const allProven = (nodes: readonly ControlPlane[]): boolean => unproven(nodes) === undefined
+
+function unproven(nodes: readonly ControlPlane[]): string | undefined {
+  for (const node of nodes) {
+    const wanted = node.role === 'zone' ? 1 : zonesOf(nodes).length
+    if (node.sessions.size !== wanted) return `${nameOf(node)} has ${node.sessions.size} sessions of ${wanted}`
+    for (const session of node.sessions.values()) {
+      const { state } = session
+      if (state.phase !== 'open') return `${nameOf(node)}: the session with ${nameOf(session)} is ${state.phase}`
+      for (const channel of channels) {
+        const machine = state.machines[channel]
+        const proven =
+          machine.role === 'sender' ? spokenMark(machine.state) !== undefined : machine.state.proven !== undefined
+        if (!proven) return `${nameOf(node)}: ${channel} with ${nameOf(session)} is ${machine.state.phase}`
+      }
+    }
+  }
+  return undefined
+}
+
+/** The stored digest entries are those of the rows, computed anew from what they keep. */
+function checkEntries(node: ControlPlane): void {
+  for (const row of node.store.image.rows.values())
+    holds(
+      row.entry === (row.deleted ? undefined : entryOf(row)),
+      'EQ',
+      () => `${nameOf(node)}: the entry of ${entryKey(row)} is not that of its content`,
+    )
+}
+
+const entryOf = (row: Row): string =>
+  hex(
+    digestEntry(
+      identityBytes(row.type, row.mesh, row.exportName, row.origin),
+      contentHash({ labels: exportLabels(row.labels), typeUrl: row.typeUrl, spec: row.spec }),
+      row.vips,
+    ),
+  )
+
+/** VIP-4: wherever a service is known, it has the addresses that its origin has given it. */
+function checkCopies(nodes: readonly ControlPlane[]): void {
+  const originals = new Map<string, Row>()
+  for (const node of nodes)
+    for (const row of node.store.image.rows.values())
+      if (row.origin === node.name && !row.deleted) originals.set(`${row.origin} ${entryKey(row)}`, row)
+  for (const node of nodes)
+    for (const copy of node.store.image.rows.values()) {
+      if (copy.origin === node.name || copy.deleted) continue
+      const original = originals.get(`${copy.origin} ${entryKey(copy)}`)
+      if (original === undefined) continue
+      const where = (): string => `${nameOf(node)}: ${entryKey(copy)} of ${nameOf({ peer: copy.origin })}`
+      // An older version may stand, because a newer one was refused; if it had no VIP yet, it has none here.
+      if (findType(copy.type)?.vipKind !== true || copy.vips === undefined || original.vips === undefined) continue
+      holds(
+        text(copy.vips) === text(original.vips),
+        'VIP-4',
+        () => `${where()} has ${text(copy.vips)}, its origin says ${text(original.vips)}`,
+      )
+    }
+}
+
+const text = (value: unknown): string => JSON.stringify(value) ?? 'nothing'
+
+/**
+ * RO: everything is cut once more, with nothing changed. Nothing is written but sessions and cursors, each end says one
+ * thing, and everything is in step again.
+ */
+export function idleReconnect(
+  nodes: readonly ControlPlane[],
+  links: ReadonlyMap<string, Link>,
+  laws: Laws,
+  time: Time,
+): void {
+  const before = nodes.map(tablesOf)
+  for (const zone of zonesOf(nodes)) zone.disconnect()
+  const old = new Set(links.values())
+  const limitMs = time.nowMs() + 60_000
+  while (!(allProven(nodes) && [...links.values()].every((link) => !old.has(link)))) {
+    holds(time.nowMs() < limitMs, 'RO', () => `not in step a minute after an idle reconnect: ${unproven(nodes)}`)
+    time.advance(50)
+  }
+  for (const [zone, link] of links)
+    holds(
+      link.sent.zone <= 1 && link.sent.global <= 1,
+      'RO',
+      () => `an idle reconnect of ${zone} took ${link.sent.zone} messages up and ${link.sent.global} down`,
+    )
+  for (const [at, node] of nodes.entries())
+    for (const [table, rows] of Object.entries(tablesOf(node)))
+      holds(rows === before[at]?.[table], 'RO', () => `${nameOf(node)}: an idle reconnect wrote to ${table}`)
+  const difference = laws.outOfStep()
+  holds(difference === undefined, 'RO', () => `after an idle reconnect: ${difference}`)
+}
+
+/** Every table that an idle reconnect may not write, as text. When a refusal is asked again follows from the clock. */
+function tablesOf(node: ControlPlane): Readonly<Record<string, string>> {
+  const { image } = node.store
+  const refused = [...image.refused.values()].map(({ nextTryMs, tries, ...row }) => row)
+  return {
+    head: text(image.head),
+    resources: text([...image.rows.values()]),
+    vip_ledger: text([...image.ledger.values()]),
+    vip_blocks: text([...image.blocks.values()]),
+    vip_history: text(image.history.length),
+    refused: text(refused),
+    holds: text([...image.holds.values()]),
+    zones: text([...image.zones.values()]),
+    audit: text(image.audit.length),
+  }
+}

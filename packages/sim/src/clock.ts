@@ -1,0 +1,96 @@
+/** Something that will happen. `cancelled` is decided when its time comes, so nothing has to be taken out of the queue. */
+interface Due {
+  readonly atMs: number
+  readonly order: number
+  readonly run: () => void
+  readonly scope: Scope
+}
+
+/**
+ * Who a timer, a message or an answer belongs to. When it is closed nothing of it happens any more: a process that
+ * died, a session that is over (OWN).
+ */
+export class Scope {
+  #closed = false
+  readonly #parent: Scope | undefined
+
+  constructor(parent?: Scope) {
+    this.#parent = parent
+  }
+
+  get closed(): boolean {
+    return this.#closed || (this.#parent?.closed ?? false)
+  }
+
+  close(): void {
+    this.#closed = true
+  }
+}
+
+/** Virtual time. Things due at one moment happen in the order in which they were asked for. */
+export class Clock {
+  readonly #queue: Due[] = []
+  #order = 0
+  #nowMs: number
+
+  constructor(startMs: number) {
+    this.#nowMs = startMs
+  }
+
+  get nowMs(): number {
+    return this.#nowMs
+  }
+
+  /** Runs later, unless the scope is closed by then. Never at once: the caller finishes first. */
+  after(delayMs: number, scope: Scope, run: () => void): void {
+    this.#push({ atMs: this.#nowMs + Math.max(0, delayMs), order: this.#order++, run, scope })
+  }
+
+  /** Runs what is due next. False if there is nothing, or nothing before `untilMs`, which then is the time. */
+  step(untilMs: number): boolean {
+    for (;;) {
+      const next = this.#queue[0]
+      if (next === undefined || next.atMs > untilMs) {
+        this.#nowMs = Math.max(this.#nowMs, untilMs)
+        return false
+      }
+      this.#pop()
+      if (next.scope.closed) continue
+      this.#nowMs = next.atMs
+      next.run()
+      return true
+    }
+  }
+
+  #push(due: Due): void {
+    const queue = this.#queue
+    let at = queue.push(due) - 1
+    while (at > 0) {
+      const parent = (at - 1) >> 1
+      const above = queue[parent]
+      if (above === undefined || !before(due, above)) break
+      queue[at] = above
+      at = parent
+    }
+    queue[at] = due
+  }
+
+  #pop(): void {
+    const queue = this.#queue
+    const last = queue.pop()
+    if (last === undefined || queue.length === 0) return
+    let at = 0
+    for (;;) {
+      const left = 2 * at + 1
+      const [a, b] = [queue[left], queue[left + 1]]
+      if (a === undefined) break
+      const [child, below] = b !== undefined && before(b, a) ? [left + 1, b] : [left, a]
+      if (!before(below, last)) break
+      queue[at] = below
+      at = child
+    }
+    queue[at] = last
+  }
+}
+
+const before = (a: Due, b: Due): boolean => a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order)

@@ -1,0 +1,140 @@
+import type { Image, MemoryStore, Row } from '@holdfast/store'
+import { DatabaseDown } from './laws.js'
+import { type End, type Link, streams } from './network.js'
+import type { ControlPlane, Weather } from './node.js'
+import type { Random } from './random.js'
+
+/** How bad it gets. Every number is a chance or a weight; all 0 is calm. */
+export interface Storm {
+  readonly losesHint: number
+  readonly stalls: number
+  readonly storeLags: number
+  readonly commitFails: number
+}
+
+export const calm: Storm = { losesHint: 0, stalls: 0, storeLags: 0, commitFails: 0 }
+
+/** Weather that one control plane is in; changed from outside. */
+export class LocalWeather implements Weather {
+  storm: Storm = calm
+  readonly #random: Random
+
+  constructor(random: Random) {
+    this.#random = random
+  }
+
+  stallMs(): number {
+    return this.#random.chance(this.storm.stalls) ? this.#random.between(2_000, 30_000) : 0
+  }
+
+  storeLagMs(): number {
+    return this.#random.chance(this.storm.storeLags) ? this.#random.between(50, 4_000) : 0
+  }
+
+  losesHint(): boolean {
+    return this.#random.chance(this.storm.losesHint)
+  }
+
+  /** What a commit runs into: a database that is gone before it was done. */
+  commitFailure(): Error | undefined {
+    return this.#random.chance(this.storm.commitFails)
+      ? new DatabaseDown('the connection to the database was lost')
+      : undefined
+  }
+}
+
+export const stormOf = (random: Random): Storm => ({
+  losesHint: random.pick([0, 0.1, 0.5]),
+  stalls: random.pick([0, 0, 0.02]),
+  storeLags: random.pick([0, 0.02, 0.2]),
+  commitFails: random.pick([0, 0, 0.02]),
+})
+
+const faults = {
+  cut: 4,
+  silence: 2,
+  silenceOne: 0,
+  freeze: 3,
+  crashZone: 2,
+  crashGlobal: 1,
+  disconnect: 2,
+  away: 2,
+} as const
+
+export interface World {
+  readonly global: ControlPlane
+  readonly zones: readonly ControlPlane[]
+  readonly links: ReadonlyMap<string, Link>
+  /** Zones that cannot reach global now. */
+  readonly unreachable: Set<string>
+  readonly after: (delayMs: number, run: () => void) => void
+}
+
+/** One fault somewhere. Returns what it was, for the story. */
+export function strike(world: World, random: Random): string {
+  const zone = random.pick(world.zones)
+  if (zone === undefined) return 'nothing: there are no zones'
+  const link = world.links.get(zone.name)
+  const fault = random.weighted(faults)
+  switch (fault) {
+    case 'cut':
+      link?.cut()
+      return `the link of ${zone.name} is cut`
+    case 'silence': {
+      const from = random.pick<End>(['zone', 'global'])
+      link?.silence(from)
+      return `the link of ${zone.name} is half-open: nothing of ${from} arrives`
+    }
+    case 'silenceOne': {
+      const stream = random.pick(streams)
+      link?.silence(random.pick<End>(['zone', 'global']), [stream])
+      return `${stream} of ${zone.name} is half-open`
+    }
+    case 'freeze': {
+      const forMs = random.between(500, 25_000)
+      link?.freeze(forMs)
+      return `the link of ${zone.name} is frozen for ${forMs} ms`
+    }
+    case 'crashZone':
+      return crash(zone, world, random)
+    case 'crashGlobal':
+      return crash(world.global, world, random)
+    case 'disconnect':
+      zone.disconnect()
+      return `${zone.name} disconnects`
+    case 'away': {
+      const forMs = random.between(2_000, 40_000)
+      world.unreachable.add(zone.name)
+      link?.cut()
+      world.after(forMs, () => world.unreachable.delete(zone.name))
+      return `${zone.name} is away for ${forMs} ms`
+    }
+  }
+}
+
+function crash(node: ControlPlane, world: World, random: Random): string {
+  const forMs = random.between(10, 15_000)
+  node.crash()
+  world.after(forMs, () => node.start())
+  return `${node.name || 'global'} is killed, back in ${forMs} ms`
+}
+
+/** One copy changed or lost behind the store's back: what a bad disk or a hand at the database does. */
+export function tamper(store: MemoryStore, random: Random): string | undefined {
+  const image = store.snapshot()
+  const copies = [...image.rows].filter(([, row]) => row.origin !== store.identity.name && !row.deleted && isPlain(row))
+  const picked = random.pick(copies)
+  if (picked === undefined) return undefined
+  const [key, row] = picked
+  if (random.chance(0.5)) loseRow(image, key)
+  else image.rows.set(key, { ...row, offeredEntry: random.hex(32) })
+  store.restore(image)
+  return `${row.type} ${row.mesh}/${row.name}`
+}
+
+/** Services hang together with the ledger, blocks and meshes with what lives in them: their loss is another story. */
+const isPlain = (row: Row): boolean => row.type === 'MeshTimeout' || row.type === 'Dataplane'
+
+function loseRow(image: Image, key: string): void {
+  image.rows.delete(key)
+}

@@ -1,0 +1,257 @@
+import type {
+  Channel,
+  ChannelContext,
+  ChannelReport,
+  SessionEffect,
+  SessionEvent,
+  SessionMessage,
+  StoreOp,
+} from '@holdfast/kds'
+import { type CursorRow, Fenced } from '@holdfast/store'
+import { holds, LawBroken } from './broken.js'
+import { AddressBook } from './ledger-laws.js'
+import type { ControlPlane } from './node.js'
+import { Published } from './published.js'
+import { Receiver, receivedChanges } from './receiver-laws.js'
+import type { Session } from './session.js'
+import { viewOf } from './truth.js'
+import { ViewLog } from './view-log.js'
+import type { Watch } from './watch.js'
+
+/** A fault that the simulation puts into a store: the database failed, or its connection did. */
+export class DatabaseDown extends Error {
+  override readonly name = 'DatabaseDown'
+}
+
+const changes: ReadonlySet<StoreOp['op']> = new Set(['apply', 'verify', 'acked', 'admit', 'diverged', 'compare'])
+
+/** What the laws remember of one control plane. */
+interface Known {
+  readonly views: Map<string, ViewLog>
+  readonly receivers: Map<string, Receiver>
+  /** The newest session of each peer: the only one with effects (ONE). */
+  readonly newest: Map<string, string>
+}
+
+const channelKey = (channel: Channel, peer: string): string => `${channel} ${peer}`
+
+/**
+ * The laws, checked at every change of every store, from what the stores keep and not from what they say of it. The
+ * truth about a receiver is everything that its sender could ever have shown it, in order.
+ */
+export class Laws implements Watch {
+  readonly #nodes: () => readonly ControlPlane[]
+  readonly #known = new Map<string, Known>()
+  readonly #addresses = new AddressBook()
+  readonly #published = new Published()
+  readonly #trace: ((line: () => string) => void) | undefined
+  /** Somebody has changed rows by hand: from then on a repair needs no other reason. */
+  tampered = false
+  readonly counts = { written: 0, refused: 0, sessions: 0, repairs: 0, fenced: 0 }
+
+  constructor(nodes: () => readonly ControlPlane[], trace?: (line: () => string) => void) {
+    this.#nodes = nodes
+    this.#trace = trace
+  }
+
+  /** Learns what is there before anything happens. */
+  begin(): void {
+    for (const node of this.#nodes()) {
+      const peers = node.role === 'global' ? this.#zones().map((zone) => zone.name) : ['']
+      const sent: readonly Channel[] = node.role === 'global' ? ['down'] : ['up', 'status']
+      const received: readonly Channel[] = node.role === 'global' ? ['up', 'status'] : ['down']
+      const each = <T>(channels: readonly Channel[], make: (channel: Channel, peer: string) => T): Map<string, T> =>
+        new Map(channels.flatMap((c) => peers.map((p): [string, T] => [channelKey(c, p), make(c, p)])))
+      this.#known.set(node.name, {
+        views: each(sent, () => new ViewLog()),
+        receivers: each(received, (channel, peer) => new Receiver(this.#published, node, channel, peer)),
+        newest: new Map(),
+      })
+    }
+    for (const node of this.#nodes()) this.changed(node)
+  }
+
+  around<T>(session: Session, context: ChannelContext, op: StoreOp, run: () => T): T {
+    const { node, peer, sessionId } = session
+    if (op.op === 'standing') this.#noteStanding(node, context)
+    if (!changes.has(op.op)) return run()
+    const newest = this.#of(node).newest.get(peer)
+    const superseded = op.op !== 'admit' && op.op !== 'compare' && newest !== sessionId
+    const result = run()
+    holds(
+      !superseded,
+      'ONE',
+      () =>
+        `${nameOf(node)}: session ${sessionId} with ${nameOf(session)} was superseded by ${newest}, and did ${op.op}`,
+    )
+    this.#checkSender(node)
+    if (op.op === 'apply' || op.op === 'verify') this.#checkReceiver(node, context, op)
+    if (op.op === 'compare') this.#noteStanding(this.#node(peer), { channel: context.channel, peer: node.name })
+    if (op.op === 'acked') this.#checkAcked(node, context)
+    if (op.op === 'apply') this.#addresses.check(nameOf(node), node.store.image, node.clock.nowMs)
+    return result
+  }
+
+  changed(node: ControlPlane): void {
+    this.#checkSender(node)
+    this.#addresses.check(nameOf(node), node.store.image, node.clock.nowMs)
+  }
+
+  /** Rows were changed by hand, behind the store's back: what is there now is where the checks go on from. */
+  tamperedWith(node: ControlPlane): void {
+    this.tampered = true
+    for (const receiver of this.#of(node).receivers.values()) receiver.accept()
+  }
+
+  opened(session: Session): void {
+    this.counts.sessions++
+    this.#of(session.node).newest.set(session.peer, session.sessionId)
+    this.#trace?.(() => `${nameOf(session.node)}: session ${short(session)} with ${nameOf(session)}`)
+  }
+
+  closed(session: Session, reason: string): void {
+    this.#trace?.(() => `${nameOf(session.node)}: session ${short(session)} with ${nameOf(session)} closed: ${reason}`)
+    holds(
+      !reason.startsWith('the peer '),
+      'HONEST',
+      () => `${nameOf(session.node)} closed its session with ${nameOf(session)}: ${reason}`,
+    )
+  }
+
+  stepped(session: Session, event: SessionEvent, effects: readonly SessionEffect[]): void {
+    if (event.type !== 'received') return
+    this.#trace?.(() => `${nameOf(session.node)} <- ${nameOf(session)}: ${messageText(event.message)}`)
+    if (event.message.type !== 'to-sender' || event.message.message.type !== 'nack') return
+    // A refusal that nobody hears of is one that nobody mends.
+    const said = effects.some(
+      (e) =>
+        e.type === 'close' || (e.type === 'report' && (e.report.type === 'refusedByPeer' || e.report.type === 'stale')),
+    )
+    holds(said, 'LKG', () => `${nameOf(session.node)} was refused something by ${nameOf(session)} and did not say so`)
+  }
+
+  sent(session: Session, message: SessionMessage): void {
+    this.#trace?.(() => `${nameOf(session.node)} -> ${nameOf(session)}: ${messageText(message)}`)
+  }
+
+  reported(session: Session, channel: Channel, report: ChannelReport): void {
+    const where = `${nameOf(session.node)}, ${channel} from ${nameOf(session)}`
+    if (report.type !== 'kept' || report.writtenRows > 0 || report.refused.length > 0)
+      this.#trace?.(() => `${where}: ${JSON.stringify(report)}`)
+    switch (report.type) {
+      case 'kept':
+        this.counts.written += report.writtenRows
+        this.counts.refused += report.refused.length
+        return
+      case 'repairing':
+        this.counts.repairs++
+        return
+      case 'mismatch':
+      case 'diverged':
+        holds(this.tampered, 'EQ', () => `${where}: ${report.type}, and nobody had changed anything by hand`)
+        return
+      case 'older':
+        // Heartbeats travel on the other stream than what goes up: one may be overtaken by what was said after it.
+        if (report.what === 'heartbeat' && channel !== 'down') return
+        holds(this.tampered, 'MONO', () => `${where}: it was shown revision ${report.revision} after ${report.reached}`)
+        return
+      default:
+        return
+    }
+  }
+
+  isExpected(error: unknown): boolean {
+    if (error instanceof Fenced) this.counts.fenced++
+    return error instanceof Fenced || error instanceof DatabaseDown
+  }
+
+  /** Whether a receiver was offered exactly what its sender's view is now; undefined if so, else the first difference. */
+  outOfStep(): string | undefined {
+    for (const node of this.#nodes())
+      for (const receiver of this.#of(node).receivers.values()) {
+        const difference = receiver.differsFrom(this.#viewLog(receiver).now)
+        if (difference !== undefined) return difference
+      }
+    return undefined
+  }
+
+  #zones(): readonly ControlPlane[] {
+    return this.#nodes().filter((node) => node.role === 'zone')
+  }
+
+  #of(node: { readonly name: string }): Known {
+    const known = this.#known.get(node.name)
+    if (known === undefined) throw new Error(`sim: ${node.name} is not of this world`)
+    return known
+  }
+
+  #viewLog({ node, channel, peer }: Receiver): ViewLog {
+    const log = this.#known.get(peer)?.views.get(channelKey(channel, node.name))
+    if (log === undefined) throw new Error(`sim: nobody sends ${channel} to ${node.name}`)
+    return log
+  }
+
+  #checkSender(node: ControlPlane): void {
+    const { image, identity } = node.store
+    this.#published.record(node.name, image)
+    for (const [key, log] of this.#of(node).views) {
+      const [channel = '', peer = ''] = key.split(' ')
+      const problem = log.record(image.head, viewOf(image, identity, channel as Channel, peer))
+      holds(problem === undefined, 'EQ', () => `${nameOf(node)}, ${channel} to ${nameOf({ peer })}: ${problem}`)
+    }
+  }
+
+  #checkReceiver(node: ControlPlane, { channel, peer }: ChannelContext, op: StoreOp): void {
+    const receiver = this.#of(node).receivers.get(channelKey(channel, peer))
+    if (receiver === undefined)
+      throw new LawBroken('ASSERT', `${nameOf(node)} received ${channel} from ${nameOf({ peer })}`)
+    receivedChanges(receiver, this.#viewLog(receiver), op)
+  }
+
+  #noteStanding(node: ControlPlane, { channel, peer }: ChannelContext): void {
+    const receiver = this.#of(node).receivers.get(channelKey(channel, peer))
+    if (receiver !== undefined) receiver.compare(this.#viewLog(receiver), this.#node(peer).store.image.head.epoch)
+  }
+
+  #node(name: string): ControlPlane {
+    const node = this.#nodes().find((one) => one.name === name)
+    if (node === undefined) throw new Error(`sim: ${nameOf({ name })} is not of this world`)
+    return node
+  }
+
+  /** What a sender takes for acked is what its receiver has stored, or has proven to be equal to it. */
+  #checkAcked(node: ControlPlane, { channel, peer }: ChannelContext): void {
+    const receiver = this.#known.get(peer)?.receivers.get(channelKey(channel, node.name))
+    const acked = cursorOf(node, peer, channel, 'acked')?.cursor
+    if (receiver === undefined || acked === undefined || this.tampered) return
+    receiver.compare(this.#viewLog(receiver), acked.epoch)
+    const reached = receiver.hasReached(acked.epoch)
+    holds(
+      reached >= acked.revision,
+      'EQ',
+      () => `${nameOf(node)} takes revision ${acked.revision} for acked; ${receiver.where} has come to ${reached}`,
+    )
+  }
+}
+
+const cursorOf = (node: ControlPlane, peer: string, channel: Channel, side: CursorRow['side']): CursorRow | undefined =>
+  [...node.store.image.cursors.values()].find((c) => c.peer === peer && c.channel === channel && c.side === side)
+
+const short = (session: Session): string => session.sessionId.slice(0, 8)
+export const nameOf = (one: { readonly name: string } | { readonly peer: string }): string =>
+  ('name' in one ? one.name : one.peer) || 'global'
+
+/** A message in one line. */
+export function messageText(message: SessionMessage): string {
+  if (message.type !== 'to-receiver' && message.type !== 'to-sender') return JSON.stringify(message)
+  const { channel, message: inner } = message
+  if (inner.type !== 'delta') return `${channel} ${JSON.stringify(inner)}`
+  const { type, nonce, offers, removals, absent, purpose } = inner.delta
+  const keys = offers
+    .map((o) => `+${o.resource.name}`)
+    .concat(
+      removals.map((r) => `-${r.key}`),
+      absent.map((a) => `?${a}`),
+    )
+  return `${channel} delta ${nonce} ${type || '(mark)'} [${keys.join(' ')}] ${JSON.stringify(purpose)}`
+}

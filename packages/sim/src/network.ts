@@ -1,0 +1,119 @@
+import type { SessionMessage } from '@holdfast/kds'
+import { type Clock, Scope } from './clock.js'
+import type { Random } from './random.js'
+
+/** GlobalToZoneSync and ZoneToGlobalSync: each keeps its order, nothing keeps the two in step with each other. */
+export type Stream = 'GlobalToZoneSync' | 'ZoneToGlobalSync'
+export const streams: readonly [Stream, Stream] = ['GlobalToZoneSync', 'ZoneToGlobalSync']
+export type End = 'zone' | 'global'
+
+export interface LinkEnd {
+  received(message: SessionMessage): void
+  /** The stream is over and says no more. */
+  ended(stream: Stream, reason: string): void
+}
+
+/** Which of the two streams a message travels on, as the transport has it. */
+export const streamOf = (message: SessionMessage): Stream =>
+  (message.type === 'to-sender' || message.type === 'to-receiver') && message.channel !== 'down'
+    ? 'ZoneToGlobalSync'
+    : 'GlobalToZoneSync'
+
+interface Pipe {
+  /** What was said last arrives then; nothing overtakes it. */
+  arrivesMs: number
+  /** Slower than its neighbour by this much, for as long as the link lives. */
+  readonly lagMs: number
+  /** What goes in is lost, and so is everything after it: a reliable stream has no gaps. */
+  broken: boolean
+}
+
+const pipeKey = (stream: Stream, from: End): string => `${stream} from ${from}`
+
+/**
+ * The two streams of one session. A cut loses what is on its way, and each end notices in its own time; half-open, one
+ * direction falls silent and no socket ever says so; frozen, everything is late.
+ */
+export class Link {
+  readonly scope: Scope
+  readonly #clock: Clock
+  readonly #random: Random
+  readonly #pipes = new Map<string, Pipe>()
+  readonly #ends = new Map<End, LinkEnd>()
+  readonly #told = new Set<string>()
+  #frozenUntilMs = 0
+  /** Messages handed over, by end: what an idle reconnect is measured by. */
+  readonly sent: Record<End, number> = { zone: 0, global: 0 }
+
+  constructor(clock: Clock, random: Random, parent: Scope) {
+    this.#clock = clock
+    this.#random = random
+    this.scope = new Scope(parent)
+    for (const stream of streams)
+      for (const from of ['zone', 'global'] as const)
+        this.#pipes.set(pipeKey(stream, from), { arrivesMs: 0, lagMs: random.between(0, 40), broken: false })
+  }
+
+  attach(end: End, listener: LinkEnd): void {
+    this.#ends.set(end, listener)
+  }
+
+  send(from: End, message: SessionMessage): void {
+    this.sent[from]++
+    const stream = streamOf(message)
+    const to = from === 'zone' ? 'global' : 'zone'
+    this.#deliver(stream, from, () => this.#ends.get(to)?.received(message))
+  }
+
+  /** Both directions of both streams, at once; what was on its way is lost. */
+  cut(): void {
+    for (const pipe of this.#pipes.values()) pipe.broken = true
+    for (const end of ['zone', 'global'] as const)
+      for (const stream of streams)
+        this.#clock.after(this.#random.between(0, 4_000), this.scope, () => this.#end(end, stream, 'connection reset'))
+  }
+
+  /** One direction falls silent. Nobody is told. */
+  silence(from: End, which: readonly Stream[] = streams): void {
+    for (const stream of which) {
+      const pipe = this.#pipes.get(pipeKey(stream, from))
+      if (pipe !== undefined) pipe.broken = true
+    }
+  }
+
+  freeze(forMs: number): void {
+    this.#frozenUntilMs = this.#clock.nowMs + forMs
+  }
+
+  /** One end closes its streams: what it said before still arrives, then the end of each stream. */
+  close(by: End, reason: string): void {
+    const to = by === 'zone' ? 'global' : 'zone'
+    this.#ends.delete(by)
+    for (const stream of streams) this.#deliver(stream, by, () => this.#end(to, stream, reason))
+  }
+
+  /** A process died: the other end learns it from its kernel, sooner or later. */
+  die(who: End): void {
+    const other = who === 'zone' ? 'global' : 'zone'
+    this.#ends.delete(who)
+    for (const stream of streams) this.#deliver(stream, who, () => this.#end(other, stream, 'connection closed'))
+  }
+
+  #deliver(stream: Stream, from: End, arrive: () => void): void {
+    const pipe = this.#pipes.get(pipeKey(stream, from))
+    if (pipe === undefined || pipe.broken) return
+    const { nowMs } = this.#clock
+    const travelledMs = Math.max(nowMs, this.#frozenUntilMs) + pipe.lagMs + this.#random.between(1, 25)
+    pipe.arrivesMs = Math.max(pipe.arrivesMs, travelledMs)
+    this.#clock.after(pipe.arrivesMs - nowMs, this.scope, () => {
+      if (!pipe.broken) arrive()
+    })
+  }
+
+  #end(end: End, stream: Stream, reason: string): void {
+    const key = `${end} ${stream}`
+    if (this.#told.has(key)) return
+    this.#told.add(key)
+    this.#ends.get(end)?.ended(stream, reason)
+  }
+}

@@ -1,0 +1,33 @@
+import type { Image, Row } from '@holdfast/store'
+import { entryKey } from './truth.js'
+
+/** What each control plane has ever kept of its own: nobody else may say anything in its name (ATTR, UNKNOWN). */
+export class Published {
+  readonly #entries = new Map<string, Set<string>>()
+  readonly #rows = new Map<string, Map<string, Row>>()
+
+  record(origin: string, image: Image): void {
+    const entries = this.#of(this.#entries, origin, () => new Set<string>())
+    const rows = this.#of(this.#rows, origin, () => new Map<string, Row>())
+    for (const row of image.rows.values()) {
+      if (row.origin !== origin || row.entry === undefined) continue
+      entries.add(row.entry)
+      rows.set(entryKey(row), row)
+    }
+  }
+
+  has(origin: string, entry: string | undefined): boolean {
+    return entry === undefined || (this.#entries.get(origin)?.has(entry) ?? false)
+  }
+
+  /** The newest that an origin had under this key, deleted or not. */
+  rowOf(origin: string, key: string): Row | undefined {
+    return this.#rows.get(origin)?.get(key)
+  }
+
+  #of<V>(map: Map<string, V>, key: string, make: () => V): V {
+    const value = map.get(key) ?? make()
+    map.set(key, value)
+    return value
+  }
+}

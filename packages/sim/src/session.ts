@@ -1,0 +1,192 @@
+import {
+  type Channel,
+  type ChannelContext,
+  newSession,
+  type SessionConfig,
+  type SessionEffect,
+  type SessionEvent,
+  type SessionState,
+  type StoreAnswer,
+  type StoreOp,
+  type StoreResults,
+} from '@holdfast/kds'
+import { Scope } from './clock.js'
+import type { End, Link } from './network.js'
+import type { ControlPlane } from './node.js'
+
+/** Who a session is with. The peer's name comes from the connection, never from what it says (ATTR). */
+export interface SessionOptions {
+  readonly node: ControlPlane
+  readonly link: Link
+  readonly peer: string
+  readonly sessionId: string
+  readonly config: SessionConfig
+}
+
+/** How long a statement takes to reach the database, and its answer to come back: each operation its own. */
+const thereMs = [1, 30] as const
+const backMs = [1, 15] as const
+const tickMs = 1_000
+/** An answer may be lost with its stream and a demand may grow: asked again while it lasts. */
+const leaseAgainMs = 10_000
+
+/**
+ * The thin shell around one session machine: performs its effects in order, each store operation in its own time.
+ * What was handed to the store before the session ended may still be done there, or not; nobody hears the answer.
+ */
+export class Session {
+  readonly peer: string
+  readonly sessionId: string
+  readonly link: Link
+  readonly node: ControlPlane
+  readonly #scope: Scope
+  readonly #end: End
+  #state: SessionState
+  #fence: ChannelContext['fence']
+  #leaseUnderWay = false
+
+  constructor({ node, link, peer, sessionId, config }: SessionOptions) {
+    this.peer = peer
+    this.sessionId = sessionId
+    this.link = link
+    this.node = node
+    this.#scope = new Scope(node.process)
+    this.#end = node.role
+    this.#state = newSession(config)
+    link.attach(this.#end, {
+      received: (message) => this.handle({ type: 'received', message, nowMs: node.clock.nowMs }),
+      ended: (stream, reason) => this.handle({ type: 'streamClosed', stream, reason, nowMs: node.clock.nowMs }),
+    })
+    this.#tick()
+  }
+
+  get state(): SessionState {
+    return this.#state
+  }
+
+  get closed(): boolean {
+    return this.#scope.closed
+  }
+
+  handle(event: SessionEvent): void {
+    if (this.closed) return
+    const { step, watch } = this.node
+    const [next, effects] = step(this.#state, event)
+    this.#state = next
+    watch.stepped(this, event, effects)
+    for (const effect of effects) this.#perform(effect)
+  }
+
+  /** The process is gone, and with it everything that only it knew. */
+  die(): void {
+    if (!this.closed) this.link.die(this.#end)
+    this.#scope.close()
+  }
+
+  requestLease(): void {
+    const { clock, store, wantedCidrs } = this.node
+    if (this.closed || this.#leaseUnderWay || this.#state.machines.down.state.phase !== 'live') return
+    const demands = store.demand()
+    if (demands.length === 0) return
+    this.#leaseUnderWay = true
+    this.handle({ type: 'say', message: { type: 'lease', demands, wantedCidrs }, nowMs: clock.nowMs })
+    clock.after(leaseAgainMs, this.#scope, () => {
+      this.#leaseUnderWay = false
+      this.requestLease()
+    })
+  }
+
+  #tick(): void {
+    const { clock, weather } = this.node
+    clock.after(tickMs + weather.stallMs(), this.#scope, () => {
+      this.handle({ type: 'tick', nowMs: clock.nowMs })
+      this.#tick()
+    })
+  }
+
+  #perform(effect: SessionEffect): void {
+    switch (effect.type) {
+      case 'store':
+        this.#ask(effect.channel, effect.op)
+        return
+      case 'send':
+        this.node.watch.sent(this, effect.message)
+        this.link.send(this.#end, effect.message)
+        return
+      case 'report':
+        this.node.watch.reported(this, effect.channel, effect.report)
+        if (effect.report.type === 'inStep' && this.node.role === 'zone') this.requestLease()
+        return
+      case 'leaseRequested':
+        this.#lease(effect)
+        return
+      case 'close':
+        this.#close(effect.reason)
+        return
+      case 'sendPlain':
+      case 'wentPlain':
+      case 'met':
+      case 'typeSetDiffers':
+      case 'peerStands':
+      case 'lateHeaders':
+      case 'heard':
+      case 'leaseAnswered':
+      case 'asked':
+      case 'answered':
+      case 'refusedEntry':
+        return
+    }
+  }
+
+  #ask(channel: Channel, op: StoreOp): void {
+    const { clock, random, world, weather } = this.node
+    clock.after(random.between(...thereMs) + weather.storeLagMs(), world, () => {
+      // It was on its way when its process died or the session gave up: the database may have got it, or not.
+      const heard = !this.closed
+      if (!heard && !random.chance(0.5)) return
+      const outcome = this.#outcomeOf(channel, op)
+      if (!heard) return
+      clock.after(random.between(...backMs), this.#scope, () => {
+        if ('answer' in outcome) this.handle({ type: 'stored', channel, answer: outcome.answer, nowMs: clock.nowMs })
+        else this.handle({ type: 'storeFailed', channel, reason: outcome.failed, nowMs: clock.nowMs })
+      })
+    })
+  }
+
+  #outcomeOf(channel: Channel, op: StoreOp): { readonly answer: StoreAnswer } | { readonly failed: string } {
+    const { node, peer } = this
+    try {
+      // The fence is taken with the first operation after a zone was let in: a stranger voids nobody's session.
+      if (op.op !== 'admit' && this.#fence === undefined) this.#takeFence()
+      const context: ChannelContext = { channel, peer, fence: this.#fence }
+      const result = node.watch.around(this, context, op, () => node.store.channel(context).perform(op))
+      const answer = { op: op.op, result } as StoreAnswer
+      if (op.op === 'admit' && (result as StoreResults['admit']).admitted && !this.closed) node.admitted(this)
+      return { answer }
+    } catch (error) {
+      if (!node.watch.isExpected(error)) throw error
+      return { failed: (error as Error).message }
+    }
+  }
+
+  #takeFence(): void {
+    const { store, watch } = this.node
+    const { fence } = store.openSession(this.peer, this.sessionId)
+    this.#fence = { sessionId: this.sessionId, fence }
+    watch.opened(this)
+  }
+
+  #lease({ demands, wantedCidrs }: Extract<SessionEffect, { type: 'leaseRequested' }>): void {
+    const { clock, random } = this.node
+    clock.after(random.between(...thereMs), this.#scope, () => {
+      const refused = this.node.leaseTo(this.peer, demands, wantedCidrs)
+      this.handle({ type: 'say', message: { type: 'lease-answer', refused }, nowMs: clock.nowMs })
+    })
+  }
+
+  #close(reason: string): void {
+    this.#scope.close()
+    this.link.close(this.#end, reason)
+    this.node.ended(this, reason)
+  }
+}

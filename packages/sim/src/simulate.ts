@@ -1,0 +1,229 @@
+import { stepSession } from '@holdfast/kds'
+import { MemoryStore, type MemoryStoreOptions } from '@holdfast/store'
+import { type Law, LawBroken, type Violation } from './broken.js'
+import { idleReconnect, settled } from './calm.js'
+import { Clock, Scope } from './clock.js'
+import { calm, LocalWeather, type Storm, stormOf, strike, tamper, type World } from './faults.js'
+import { Laws } from './laws.js'
+import { Link } from './network.js'
+import { ControlPlane } from './node.js'
+import { Random } from './random.js'
+import { Workload } from './workload.js'
+
+/** A bug that is put in front of the real parts, to see whether a law notices. */
+export interface Planted {
+  readonly store?: (options: MemoryStoreOptions) => MemoryStore
+  readonly step?: (inner: typeof stepSession) => typeof stepSession
+}
+
+export interface SimulationOptions {
+  readonly seed: number
+  readonly zones: number
+  readonly planted?: Planted
+  /** Gets one line per event. */
+  readonly story?: (line: string) => void
+}
+
+export interface Outcome {
+  readonly seed: number
+  readonly violation: Violation | undefined
+  readonly steps: number
+  readonly virtualMs: number
+  readonly counts: Laws['counts']
+}
+
+const startMs = Date.UTC(2026, 0, 1)
+const zoneNames = 'abcdefghij'
+/** With these few addresses a zone's services want the same ones all the time, which in a /20 they hardly ever do. */
+const smallBlocks = (at: number): readonly string[] => [`241.64.${at}.0/27`]
+/** More than this never happens in a seed that ends; a machine that talks to itself for ever does. */
+const stepsMax = 400_000
+
+/** Runs one seed: a storm, then calm, then the laws that can only be judged at the end. */
+export function simulate(options: SimulationOptions): Outcome {
+  const run = new Run(options)
+  let violation: Violation | undefined
+  try {
+    run.run()
+  } catch (error) {
+    violation = { ...broken(error), step: run.steps, atMs: run.virtualMs }
+    options.story?.(`${violation.law} is broken: ${violation.message}`)
+  }
+  return { seed: options.seed, violation, steps: run.steps, virtualMs: run.virtualMs, counts: run.laws.counts }
+}
+
+/** Everything else that is thrown is an assertion of the program. */
+function broken(error: unknown): { readonly law: Law; readonly message: string } {
+  if (error instanceof LawBroken) return { law: error.law, message: error.message }
+  if (error instanceof Error) return { law: 'ASSERT', message: error.stack ?? error.message }
+  throw error
+}
+
+class Run {
+  readonly laws: Laws
+  steps = 0
+  readonly #clock = new Clock(startMs)
+  readonly #world = new Scope()
+  readonly #random: Random
+  readonly #nodes: ControlPlane[] = []
+  readonly #weathers: LocalWeather[] = []
+  readonly #links = new Map<string, Link>()
+  readonly #unreachable = new Set<string>()
+  readonly #workload: Workload
+  readonly #options: SimulationOptions
+
+  constructor(options: SimulationOptions) {
+    this.#options = options
+    this.#random = new Random(`holdfast/${options.seed}`)
+    const { story } = options
+    this.laws = new Laws(() => this.#nodes, story === undefined ? undefined : (line) => this.#tell(line))
+    this.#workload = new Workload(this.#random.fork('workload'), { liars: this.#random.fork('liars').chance(0.2) })
+    const small = this.#random.fork('blocks').chance(0.7)
+    const zones = [...zoneNames].slice(0, options.zones)
+    this.#nodes.push(this.#node('', []))
+    for (const [at, name] of zones.entries()) this.#nodes.push(this.#node(name, small ? smallBlocks(at) : []))
+  }
+
+  get virtualMs(): number {
+    return this.#clock.nowMs - startMs
+  }
+
+  run(): void {
+    const { global } = this
+    this.laws.begin()
+    this.#workload.prepare(global)
+    for (const node of this.#nodes) node.start()
+    this.#storm()
+    this.#calm()
+    settled(this.#nodes, this.laws, {
+      advance: (ms) => this.#until(this.#clock.nowMs + ms),
+      nowMs: () => this.#clock.nowMs,
+    })
+    idleReconnect(this.#nodes, this.#links, this.laws, {
+      advance: (ms) => this.#until(this.#clock.nowMs + ms),
+      nowMs: () => this.#clock.nowMs,
+    })
+  }
+
+  get global(): ControlPlane {
+    const [global] = this.#nodes
+    if (global === undefined) throw new Error('sim: a world without a global')
+    return global
+  }
+
+  #node(name: string, wantedCidrs: readonly string[]): ControlPlane {
+    const random = this.#random.fork(`node ${name}`)
+    const { planted } = this.#options
+    const make = planted?.store ?? ((options: MemoryStoreOptions) => new MemoryStore(options))
+    const weather = new LocalWeather(random.fork('weather'))
+    this.#weathers.push(weather)
+    const role = name === '' ? 'global' : 'zone'
+    const store = make({
+      identity: { role, name, storeId: random.uuid() },
+      nowMs: () => this.#clock.nowMs,
+      hexDigits: (length) => random.hex(length),
+    })
+    store.initialise({ actor: 'simulation', random: random.bytes(5) })
+    if (wantedCidrs.length > 0) store.adoptBlocks(wantedCidrs)
+    store.failCommits(() => weather.commitFailure())
+    return new ControlPlane({
+      name,
+      store,
+      clock: this.#clock,
+      random,
+      world: this.#world,
+      weather,
+      watch: this.laws,
+      step: planted?.step?.(stepSession) ?? stepSession,
+      wantedCidrs,
+      dial: (zone, sessionId) => this.#dial(zone, sessionId),
+    })
+  }
+
+  /** Both streams arrive one after the other; the headers come back when global has them. */
+  #dial(zone: ControlPlane, sessionId: string): Link | undefined {
+    const { global } = this
+    if (this.#unreachable.has(zone.name) || !global.running) return undefined
+    const random = this.#random.fork(`link ${sessionId}`)
+    const link = new Link(this.#clock, random, this.#world)
+    this.#links.set(zone.name, link)
+    this.#clock.after(random.between(5, 60), link.scope, () => {
+      if (global.accept(link, zone.name, sessionId) === undefined) return link.cut()
+      this.#clock.after(random.between(5, 60), link.scope, () => zone.headers(link))
+    })
+    return link
+  }
+
+  #storm(): void {
+    const random = this.#random.fork('storm')
+    const endMs = this.#clock.nowMs + random.between(8_000, 60_000)
+    const storm: Storm = stormOf(random)
+    for (const weather of this.#weathers) weather.storm = storm
+    const scope = new Scope(this.#world)
+    const pace = random.pick([200, 500, 1_500])
+    const work = (): void => {
+      const node = random.pick(this.#nodes)
+      if (node !== undefined) {
+        const deed = this.#attempt(() => this.#workload.act(node))
+        this.#tell(() => `${node.name || 'global'}: ${deed}`)
+      }
+      this.#clock.after(random.between(10, pace), scope, work)
+    }
+    const world: World = {
+      global: this.global,
+      zones: this.#nodes.filter((node) => node.role === 'zone'),
+      links: this.#links,
+      unreachable: this.#unreachable,
+      after: (delayMs, run) => this.#clock.after(delayMs, this.#world, run),
+    }
+    const spread = random.pick([2_000, 6_000, 20_000])
+    const fault = (): void => {
+      const what = strike(world, random)
+      this.#tell(() => `fault: ${what}`)
+      this.#clock.after(random.between(100, spread), scope, fault)
+    }
+    this.#clock.after(random.between(0, 200), scope, work)
+    this.#clock.after(random.between(0, spread), scope, fault)
+    this.#until(endMs)
+    scope.close()
+    if (random.chance(0.2)) this.#tamper(random)
+  }
+
+  /** A change that its database refused has not happened; whoever made it saw an error. */
+  #attempt(act: () => string): string {
+    try {
+      return act()
+    } catch (error) {
+      if (!this.laws.isExpected(error)) throw error
+      return (error as Error).message
+    }
+  }
+
+  #tamper(random: Random): void {
+    const zone = random.pick(this.#nodes.filter((node) => node.role === 'zone'))
+    const what = zone === undefined ? undefined : tamper(zone.store, random)
+    if (zone === undefined || what === undefined) return
+    this.laws.tamperedWith(zone)
+    this.#tell(() => `${zone.name}: somebody changes the copy of ${what} by hand`)
+  }
+
+  #calm(): void {
+    for (const weather of this.#weathers) weather.storm = calm
+    this.#unreachable.clear()
+    for (const node of this.#nodes) node.start()
+    this.#tell(() => 'the storm is over')
+  }
+
+  #until(atMs: number): void {
+    while (this.#clock.step(atMs)) {
+      this.steps++
+      if (this.steps > stepsMax) throw new LawBroken('ASSERT', `more than ${stepsMax} steps: somebody talks to himself`)
+    }
+  }
+
+  #tell(line: () => string): void {
+    this.#options.story?.(
+      `${String(this.steps).padStart(6)} ${(this.virtualMs / 1000).toFixed(3).padStart(9)} ${line()}`,
+    )
+  }
+}

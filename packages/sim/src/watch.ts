@@ -1,0 +1,26 @@
+import type {
+  Channel,
+  ChannelContext,
+  ChannelReport,
+  SessionEffect,
+  SessionEvent,
+  SessionMessage,
+  StoreOp,
+} from '@holdfast/kds'
+import type { ControlPlane } from './node.js'
+import type { Session } from './session.js'
+
+/** Sees everything that control planes do, as it happens; the laws are one. It never changes anything. */
+export interface Watch {
+  /** A store operation of a session: sees the store before and after. */
+  around<T>(session: Session, context: ChannelContext, op: StoreOp, run: () => T): T
+  /** A store was changed by its own control plane, not by a session. */
+  changed(node: ControlPlane): void
+  opened(session: Session): void
+  closed(session: Session, reason: string): void
+  stepped(session: Session, event: SessionEvent, effects: readonly SessionEffect[]): void
+  sent(session: Session, message: SessionMessage): void
+  reported(session: Session, channel: Channel, report: ChannelReport): void
+  /** Errors of the store that belong to the weather: everything else is a mistake of the program. */
+  isExpected(error: unknown): boolean
+}
