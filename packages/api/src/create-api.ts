@@ -1,7 +1,7 @@
 import { problemOf } from '@holdfast/model'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { drain } from './http/drain.js'
-import { ApiError, errorBody, httpStatus, titles } from './http/errors.js'
+import { ApiError, badRequest, errorBody, httpStatus, titles } from './http/errors.js'
 import { acceptsJson, isJson } from './http/media-types.js'
 import { sendJson, sendText } from './http/replies.js'
 import type { Answer, ApiRequest, Route } from './http/route.js'
@@ -25,6 +25,9 @@ export function createApi(options: ApiOptions): FastifyInstance {
     bodyLimit: context.limits.bodyBytes,
     requestTimeout: 30_000,
     keepAliveTimeout: 120_000,
+    // What is refused before a route is known: a malformed URL, a parameter of absurd length.
+    frameworkErrors: (error, _request, reply) =>
+      sendJson(reply, 400, errorBody(badRequest(error.message), titles.badRequest)),
     // A name may have 253 characters; longer ones are refused with a reason by the handlers.
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 2_000 },
   })

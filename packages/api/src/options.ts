@@ -1,5 +1,6 @@
 import type { ControlPlaneStore } from '@holdfast/store'
 import type { Logger } from 'pino'
+import { localhostAdmin } from './http/localhost-admin.js'
 import type { SyncView } from './sync/sync-view.js'
 
 /** Decides what may be written here. A zone without a global is `standalone`. */
@@ -65,6 +66,7 @@ export interface ApiOptions {
   readonly config: () => Readonly<Record<string, unknown>>
   readonly limits?: Partial<ApiLimits> | undefined
   readonly log: Logger
+  /** Absent: whoever is on this machine is the administrator, all others are anonymous. */
   readonly authenticate?: Authenticate | undefined
   readonly nowMs: () => number
 }
@@ -76,18 +78,11 @@ export interface ApiContext extends Omit<ApiOptions, 'limits' | 'clusterId' | 'a
   readonly authenticate: Authenticate
 }
 
-/** Until there is authentication a control plane listens on loopback only, so whoever reaches it is its operator. */
-const localAdmin: Authenticate = () => ({
-  name: 'mesh-system:admin',
-  groups: ['mesh-system:admin', 'mesh-system:authenticated'],
-  admin: true,
-})
-
 export function contextOf(options: ApiOptions): ApiContext {
   return {
     ...options,
     limits: { ...defaultLimits, ...options.limits },
     clusterId: async () => (await options.clusterId?.()) ?? (await options.store.status()).identity.storeId,
-    authenticate: options.authenticate ?? localAdmin,
+    authenticate: options.authenticate ?? localhostAdmin,
   }
 }

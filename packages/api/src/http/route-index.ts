@@ -21,7 +21,8 @@ export class RouteIndex {
   }
 }
 
-const segmentsOf = (path: string): readonly string[] => path.split('/').filter((segment) => segment !== '')
+/** A slash at the end is as good as none; an empty segment anywhere else is one. */
+const segmentsOf = (path: string): readonly string[] => path.replace(/^\/|\/$/g, '').split('/')
 
 const matchesSegments = (pattern: readonly string[], path: readonly string[]): boolean =>
   pattern.length === path.length && pattern.every((segment, i) => segment.startsWith(':') || segment === path[i])

@@ -25,14 +25,18 @@ beforeEach(() => {
 test.each([
   [
     '?size=2',
-    { total: 3, items: [mesh('default'), mesh('demo', { team: 'a' })], next: 'http://cp/meshes?offset=2&size=2' },
+    {
+      total: 3,
+      items: [mesh('default'), mesh('demo', { team: 'a' })],
+      next: 'http://localhost/meshes?offset=2&size=2',
+    },
   ],
   ['?size=2&offset=2', { total: 3, items: [mesh('demo2')], next: null }],
   ['?offset=100', { total: 3, items: [], next: null }],
   ['?name=zzz', { total: 0, items: [], next: null }],
   [
     '?name=emo&size=1',
-    { total: 2, items: [mesh('demo', { team: 'a' })], next: 'http://cp/meshes?name=emo&offset=1&size=1' },
+    { total: 2, items: [mesh('demo', { team: 'a' })], next: 'http://localhost/meshes?name=emo&offset=1&size=1' },
   ],
   ['?filter[labels.team]=a', { total: 1, items: [mesh('demo', { team: 'a' })], next: null }],
   ['?filter[labels.team]=a&filter[labels.x]=y', { total: 0, items: [], next: null }],
@@ -45,7 +49,7 @@ test.each([
 test('a page after this one is asked for with the same filters, percent-encoded and sorted', async () => {
   store.put({ type: 'Mesh', mesh: '', name: 'other', labels: { team: 'a' } })
   const told = await call('GET', '/meshes?size=1&filter[labels.team]=a')
-  expect((told.body as { next: string }).next).toBe('http://cp/meshes?filter%5Blabels.team%5D=a&offset=1&size=1')
+  expect((told.body as { next: string }).next).toBe('http://localhost/meshes?filter%5Blabels.team%5D=a&offset=1&size=1')
 })
 
 test('keys of a list come as total, items, next', async () => {

@@ -28,6 +28,7 @@ test('JSON is indented by one space, ends with a newline and has no charset', as
 
 test.each([
   ['GET', '/nope', 404, '404: Page Not Found', undefined],
+  ['GET', '//meshes', 404, '404: Page Not Found', undefined],
   ['POST', '/tokens/nope', 404, '404: Page Not Found', undefined],
   ['HEAD', '/meshes', 405, '405: Method Not Allowed', 'GET'],
   ['OPTIONS', '/', 405, '405: Method Not Allowed', 'GET'],
@@ -68,6 +69,12 @@ test.each([['text/plain'], ['application/yaml'], ['']])('a body of media type "%
   const told = await call('PUT', '/meshes/m1', '{"type":"Mesh","name":"m1"}', { 'content-type': type })
   expect(told).toEqual({ status: 415, body: '415: Unsupported Media Type' })
   expect(store.rows.size).toBe(0)
+})
+
+test.each([['/meshes/%zz'], [`/meshes/${'a'.repeat(3_000)}`]])('GET %s is a bad request', async (url) => {
+  const { call } = harness('global')
+  const { status, body } = await call('GET', url)
+  expect([status, (body as { title: string }).title]).toEqual([400, 'Bad Request'])
 })
 
 test('a media type with parameters is fine, and so is a slash at the end', async () => {

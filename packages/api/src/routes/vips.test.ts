@@ -85,7 +85,7 @@ const event = (name: string, zone: string, address: string) => ({
 
 test('the ledger in pages', async () => {
   expect(await call('GET', '/_holdfast/vips?size=1')).toEqual(
-    ok({ items: [ledgerRow('web', 'east', '241.16.0.1')], next: 'http://cp/_holdfast/vips?after=1&size=1' }),
+    ok({ items: [ledgerRow('web', 'east', '241.16.0.1')], next: 'http://localhost/_holdfast/vips?after=1&size=1' }),
   )
   expect(await call('GET', '/_holdfast/vips?after=1&size=1')).toEqual(
     ok({ items: [ledgerRow('db', 'west', '241.32.0.1')], next: null }),

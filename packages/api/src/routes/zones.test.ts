@@ -89,7 +89,7 @@ test('one overview has an empty insight where the zone was never here', async ()
 
 test('overviews are paged like any list', async () => {
   const told = await call('GET', '/zones/_overview?size=1')
-  expect((told.body as { next: string }).next).toBe('http://cp/zones/_overview?offset=1&size=1')
+  expect((told.body as { next: string }).next).toBe('http://localhost/zones/_overview?offset=1&size=1')
   expect(await call('GET', '/zones/_overview?size=x')).toEqual(
     problem(400, 'Could not retrieve resources', 'Invalid page size', ['size', 'invalid format']),
   )

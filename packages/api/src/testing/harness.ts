@@ -41,7 +41,7 @@ export function harness(mode: Mode, options: Partial<ApiOptions> = {}): Harness 
     app.inject({
       method: method as 'GET',
       url,
-      headers: { host: 'cp', ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+      headers: { host: 'localhost', ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
       ...(body === undefined ? {} : { payload: typeof body === 'string' ? body : JSON.stringify(body) }),
     })
   return {

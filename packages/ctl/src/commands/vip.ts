@@ -32,8 +32,11 @@ const path = (base: string, options: VipOptions, more: Readonly<Record<string, s
 
 /** Where an owner lives, for a column. */
 const placeOf = (row: JsonObject): string => textOf(row.zone) || 'global'
-const nameOf = (row: JsonObject): string =>
-  textOf(row.namespace) === '' ? textOf(row.name) : `${textOf(row.name)} (${textOf(row.namespace)})`
+/** Names in the namespace `default` are not qualified. */
+const nameOf = (row: JsonObject): string => {
+  const namespace = textOf(row.namespace)
+  return namespace === '' || namespace === 'default' ? textOf(row.name) : `${textOf(row.name)} (${namespace})`
+}
 
 /** `vip list`: the ledger, every page of it. */
 export async function vipList(io: Io, api: Api, options: VipOptions & { readonly deleted: boolean }): Promise<number> {
@@ -152,7 +155,7 @@ function verifyText(io: Io, body: JsonObject): string {
       ]),
     ),
     ...found.map((each) => disagreementText(each)),
-    `${textOf(body.scope)}: ${verdict}\n`,
+    `${verdict}: ${textOf(body.scope)}\n`,
   ].join('\n')
 }
 
