@@ -1,8 +1,9 @@
 import { describe } from 'vitest'
-import { channelConformance } from './channels.js'
 import type { OpenStore } from './fixtures.js'
 import { localConformance } from './local.js'
+import { logConformance } from './log.js'
 import { receivedConformance } from './received.js'
+import { sessionConformance } from './sessions.js'
 import { vipConformance } from './vips.js'
 
 export type { OpenStore, StoreSetting, StoreUnderTest } from './fixtures.js'
@@ -12,5 +13,6 @@ export function storeConformance(name: string, open: OpenStore): void {
   describe(`${name}: own changes`, () => localConformance(open))
   describe(`${name}: what is received`, () => receivedConformance(open))
   describe(`${name}: VIPs`, () => vipConformance(open))
-  describe(`${name}: channels`, () => channelConformance(open))
+  describe(`${name}: the log`, () => logConformance(open))
+  describe(`${name}: sessions`, () => sessionConformance(open))
 }
