@@ -1,4 +1,4 @@
-import type { Channel, ChannelReport, Delta } from '@holdfast/kds'
+import type { Channel, ChannelReport } from '@holdfast/kds'
 import type { Logger } from 'pino'
 import type { SessionMetrics } from './metrics.js'
 
@@ -40,21 +40,21 @@ export class Reports {
     return Object.fromEntries(this.#types)
   }
 
-  sent(channel: Channel, delta: Pick<Delta, 'type' | 'offers' | 'removals'>): void {
-    const count = delta.offers.length + delta.removals.length
+  /** @param count resources and removals */
+  sent(channel: Channel, type: string, count: number): void {
     this.#channels[channel].sent += count
     this.#count(channel, 'sent', count)
-    this.#type(delta.type).sent++
+    // A delta that only carries a mark names no type.
+    if (type !== '') this.#type(type).sent++
   }
 
-  received(channel: Channel, delta: Pick<Delta, 'offers' | 'removals'>): void {
-    const count = delta.offers.length + delta.removals.length
+  received(channel: Channel, count: number): void {
     this.#channels[channel].received += count
     this.#count(channel, 'received', count)
   }
 
   acked(type: string): void {
-    this.#type(type).acked++
+    if (type !== '') this.#type(type).acked++
   }
 
   refusedByPeer(type: string): void {

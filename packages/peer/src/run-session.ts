@@ -5,7 +5,6 @@ import {
   newSession,
   type SessionEffect,
   type SessionEvent,
-  type SessionMessage,
   type SessionRole,
   type SessionState,
   type StoreAnswer,
@@ -23,6 +22,7 @@ import type { SessionMetrics } from './metrics.js'
 import { partsOf, Questions } from './questions.js'
 import { Reports } from './reports.js'
 import { SessionStores } from './session-stores.js'
+import { Traffic } from './traffic.js'
 
 export interface SessionOptions {
   readonly role: SessionRole
@@ -87,6 +87,7 @@ class SessionDriver implements SessionHandle {
   readonly #reports: Reports
   readonly #questions: Questions
   readonly #stores: SessionStores
+  readonly #traffic: Traffic
   readonly #abort = new AbortController()
   readonly #underWay = new Set<Promise<void>>()
   readonly #queue: SessionEvent[] = []
@@ -100,7 +101,6 @@ class SessionDriver implements SessionHandle {
   #met: { readonly storeId: string; readonly state: StoreState; readonly version: string } | undefined
   #bytesToProven: number | undefined
   #provenAtMs: number | undefined
-  #counted = { sent: 0, received: 0, messagesSent: 0, messagesReceived: 0 }
   #heard = { ackedRevision: 0, faults: [] as readonly string[] }
 
   constructor(options: SessionOptions, state: SessionState) {
@@ -115,11 +115,13 @@ class SessionDriver implements SessionHandle {
     this.#reports = new Reports(this.#peerName, this.#log, options.metrics)
     this.#questions = new Questions(options.peer)
     this.#stores = new SessionStores(options)
+    const { link, role, metrics } = options
+    this.#traffic = new Traffic({ link, role, metrics, peer: this.#peerName, reports: this.#reports })
     this.ended = new Promise((resolve) => {
       this.#settle = resolve
     })
     this.#timer = setInterval(() => {
-      this.#countBytes()
+      this.#traffic.count()
       this.#push({ type: 'tick', nowMs: Date.now() })
     }, tickMs)
     this.#stopListening = options.store.onAdvanced(() => this.#advanced())
@@ -218,17 +220,11 @@ class SessionDriver implements SessionHandle {
       case 'node':
         return
       case 'message':
-        this.#countReceived(event.message)
+        this.#traffic.received(event.message)
         this.#push({ type: 'received', message: event.message, nowMs })
         return
       case 'plain':
-        if (event.message.type === 'response') {
-          const channel = this.#options.role === 'dialer' ? 'down' : 'up'
-          this.#reports.received(channel, {
-            offers: event.message.offers,
-            removals: event.message.removals.map((key) => ({ key, deletedAtMs: 0 })),
-          })
-        }
+        this.#traffic.receivedPlain(event.message)
         this.#push({ type: 'receivedPlain', message: event.message, nowMs })
         return
       case 'unsendable':
@@ -281,16 +277,11 @@ class SessionDriver implements SessionHandle {
         this.#track(this.#performStore(effect.channel, effect.op))
         return
       case 'send':
-        this.#countSent(effect.message)
+        this.#traffic.sent(effect.message)
         link.send(effect.message)
         return
       case 'sendPlain':
-        if (effect.message.type === 'response')
-          this.#reports.sent(effect.channel, {
-            type: effect.message.resourceType,
-            offers: effect.message.offers,
-            removals: effect.message.removals.map((key) => ({ key, deletedAtMs: 0 })),
-          })
+        this.#traffic.sentPlain(effect.message)
         link.send({ plain: effect.message })
         return
       case 'report':
@@ -411,47 +402,18 @@ class SessionDriver implements SessionHandle {
   }
 
   #noticeProof(): void {
-    const { metrics, link, onInStep } = this.#options
+    const { metrics, onInStep } = this.#options
     for (const channel of channels)
       metrics.inStep.set({ peer: this.#peerName, channel }, this.#channelInStep(channel) ? 1 : 0)
     if (!this.#inStep()) return
     this.#provenAtMs = Date.now()
     if (this.#bytesToProven !== undefined) return
-    const { payloadBytesSent, payloadBytesReceived } = link.counters()
-    this.#bytesToProven = payloadBytesSent + payloadBytesReceived
+    this.#bytesToProven = this.#traffic.bytes()
     const said = channels.map(
       (c) => `${c}: ${this.#reports.channel(c).sent} sent, ${this.#reports.channel(c).received} received`,
     )
     this.#log.info({ bytes: this.#bytesToProven, afterMs: this.#provenAtMs - this.#openedAtMs, said }, 'in step')
     onInStep?.()
-  }
-
-  #countReceived(message: SessionMessage): void {
-    if (message.type === 'to-receiver' && message.message.type === 'delta')
-      this.#reports.received(message.channel, message.message.delta)
-    if (message.type === 'to-sender' && message.message.type === 'ack')
-      this.#reports.acked(message.message.resourceType)
-  }
-
-  #countSent(message: SessionMessage): void {
-    if (message.type === 'to-receiver' && message.message.type === 'delta')
-      this.#reports.sent(message.channel, message.message.delta)
-  }
-
-  #countBytes(): void {
-    const now = this.#options.link.counters()
-    const { metrics } = this.#options
-    const peer = this.#peerName
-    metrics.payloadBytes.inc({ peer, direction: 'sent' }, now.payloadBytesSent - this.#counted.sent)
-    metrics.payloadBytes.inc({ peer, direction: 'received' }, now.payloadBytesReceived - this.#counted.received)
-    metrics.messages.inc({ peer, direction: 'sent' }, now.messagesSent - this.#counted.messagesSent)
-    metrics.messages.inc({ peer, direction: 'received' }, now.messagesReceived - this.#counted.messagesReceived)
-    this.#counted = {
-      sent: now.payloadBytesSent,
-      received: now.payloadBytesReceived,
-      messagesSent: now.messagesSent,
-      messagesReceived: now.messagesReceived,
-    }
   }
 
   #finish(status: Parameters<Link['close']>[0]['code'], reason: string): void {
@@ -460,7 +422,7 @@ class SessionDriver implements SessionHandle {
     clearInterval(this.#timer)
     this.#stopListening()
     this.#questions.end(reason)
-    this.#countBytes()
+    this.#traffic.count()
     const end = this.#end ?? { end: 'lost', reason }
     const { link, metrics } = this.#options
     for (const channel of channels) metrics.inStep.set({ peer: this.#peerName, channel }, 0)
