@@ -70,7 +70,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
   if (existsSync(logFile) && statSync(logFile).size > logBytesMax) renameSync(logFile, `${logFile}.1`)
   await predecessorEnded(folder, signal)
   if (!existsSync(join(folder, 'PG_VERSION')))
-    await initialise({ account, binaries, dataDir, folder, password, signal })
+    await initialise({ account, binaries, dataDir, folder, password, options })
   giveTo(account, folder)
 
   for (let attempt = 1; ; attempt++) {
@@ -134,12 +134,13 @@ interface Initialisation {
   readonly dataDir: string
   readonly folder: string
   readonly password: string
-  readonly signal: AbortSignal
+  readonly options: EmbeddedOptions
 }
 
-async function initialise({ account, binaries, dataDir, folder, password, signal }: Initialisation): Promise<void> {
+async function initialise({ account, binaries, dataDir, folder, password, options }: Initialisation): Promise<void> {
+  const { signal } = options
   // Made aside and renamed when it is whole: neither an interrupted start nor two at once leave half a database.
-  const making = join(dataDir, `postgres.making-${process.pid}`)
+  const making = join(dataDir, `postgres.making-${randomBytes(4).toString('hex')}`)
   rmSync(making, { recursive: true, force: true })
   giveTo(account, making)
   const passwordFile = `${making}.password`
@@ -148,6 +149,7 @@ async function initialise({ account, binaries, dataDir, folder, password, signal
   const { program, args, ids } = commandFor(account, binaries.initdb, [
     ...['--pgdata', making, '--username', user, '--pwfile', passwordFile],
     ...['--auth', 'scram-sha-256', '--encoding', 'UTF8', '--locale', 'C', '--data-checksums'],
+    ...(options.settings?.fsync === 'off' ? ['--no-sync'] : []),
   ])
   try {
     await promisify(execFile)(program, args, { ...ids, cwd: '/', signal, env: { ...process.env, LC_ALL: 'C' } })
@@ -174,7 +176,7 @@ function passwordIn(dataDir: string): string {
       `${file} is missing, and the database beside it cannot be opened without it. Restore it from the backup that the folder came from.`,
     )
   const password = randomBytes(24).toString('hex')
-  const making = `${file}.making-${process.pid}`
+  const making = `${file}.making-${randomBytes(4).toString('hex')}`
   writeFileSync(making, `${password}\n`, { mode: 0o600 })
   try {
     // Unlike a rename a link does not replace what a rival has written meanwhile.
