@@ -74,15 +74,14 @@ create table resources (
   check ((key_id is null) = (plain_content is null))
 );
 
+-- Each index is written for every row, so there is none that only a rare question would use.
 create unique index resources_export_name on resources (type, mesh, export_name) where not deleted;
-create index resources_any_export_name on resources (type, mesh, export_name);
+create index resources_export_name_deleted on resources (type, mesh, export_name) where deleted;
 create unique index resources_display_name on resources (type, mesh, origin, namespace, display_name) where not deleted;
 -- The change log, and that of status.
 create index resources_log on resources (revision, type_order, mesh, export_name);
 create index resources_status_log on resources (status_revision, type_order, mesh, export_name) where status_revision > 0;
 create index resources_bucket on resources (type, bucket);
-create index resources_mesh on resources (mesh) where mesh <> '';
-create index resources_origin on resources (type, origin);
 -- The list of what is held back or refused.
 create index resources_exceptions on resources (type, origin)
   where offered_entry is distinct from entry and (offered_entry is not null or hold_id is not null);

@@ -53,7 +53,9 @@ create table sessions (
   instance_id text not null,
   peer_instance_id text not null,
   peer_version text not null,
-  extension boolean not null
+  extension boolean not null,
+  -- '' both; a plain Kuma zone's streams are sessions of their own: down, up.
+  stream text collate "C" not null default ''
 );
 create index sessions_peer on sessions (peer, opened_at desc);
 

@@ -180,6 +180,7 @@ create table sessions (
   peer_instance_id text not null,
   peer_version text not null,
   extension boolean not null,
+  stream text collate "C" not null default ''::text,
   constraint sessions_pkey PRIMARY KEY (session_id)
 );
 

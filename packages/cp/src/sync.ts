@@ -6,7 +6,16 @@ import type { ZoneRuntime } from '@holdfast/zone'
 
 /** What global's API sees of its zones. */
 export const globalSync = (global: GlobalRuntime): SyncView => ({
-  peers: () => global.views().map((view) => peerOf(view, 'global')),
+  peers: () => {
+    const byZone = new Map<string, PeerSync>()
+    for (const view of global.views()) {
+      const peer = peerOf(view, 'global')
+      const other = byZone.get(peer.peer)
+      // The two streams of a plain zone are sessions of their own.
+      byZone.set(peer.peer, other === undefined ? peer : { ...other, channels: [...other.channels, ...peer.channels] })
+    }
+    return [...byZone.values()]
+  },
   askZone: async (zone, question, body) => JSON.parse(await global.askZone(zone, question, JSON.stringify(body))),
 })
 

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { Problem } from '@holdfast/model'
-import { runSession, type SessionHandle, type SessionMetrics, type SessionView } from '@holdfast/peer'
+import { onlyStream, runSession, type SessionHandle, type SessionMetrics, type SessionView } from '@holdfast/peer'
 import type { ControlPlaneStore } from '@holdfast/store'
-import { type Link, serveKds } from '@holdfast/transport'
+import { type KdsServer, type Link, serveKds } from '@holdfast/transport'
 import type { Logger } from 'pino'
 
 export interface GlobalOptions {
@@ -31,7 +31,7 @@ export class GlobalRuntime {
   readonly #sessions = new Map<string, SessionHandle>()
   readonly #opening = new Set<Promise<void>>()
   readonly #stop = new AbortController()
-  #server: { readonly port: number; close(): Promise<void> } | undefined
+  #server: KdsServer | undefined
   #lease: NodeJS.Timeout | undefined
   #stopListening: (() => void) | undefined
   #beats: NodeJS.Timeout | undefined
@@ -59,6 +59,11 @@ export class GlobalRuntime {
 
   views(): readonly SessionView[] {
     return [...this.#sessions.values()].map((s) => s.view())
+  }
+
+  /** How many offers were encoded for all zones together: one change is encoded once, whoever it goes to. */
+  encodings(): number {
+    return this.#server?.encodings() ?? 0
   }
 
   /**
@@ -112,20 +117,28 @@ export class GlobalRuntime {
       log,
       metrics,
       // Only a zone that was let in takes the place of an older session: a stranger with the same name must not.
-      onMet: (handle) => this.#admit(zone, handle),
+      onMet: (handle) => this.#admit(zone, link, handle),
       onLeaseRequest: (handle, storeId, demands, wantedCidrs) => {
         void this.#leaseTo(zone, handle, storeId, demands, wantedCidrs)
       },
     })
     void session.ended.then(() => {
-      if (this.#sessions.get(zone) === session) this.#sessions.delete(zone)
+      const key = sessionKey(zone, link)
+      if (this.#sessions.get(key) === session) this.#sessions.delete(key)
     })
   }
 
-  #admit(zone: string, session: SessionHandle): void {
-    const older = this.#sessions.get(zone)
-    this.#sessions.set(zone, session)
-    if (older !== undefined && older !== session) void older.close('a newer session of this zone has opened')
+  /** The newest session of a zone wins. Streams of a plain zone are sessions of their own and leave each other alone. */
+  #admit(zone: string, link: Link, session: SessionHandle): void {
+    const key = sessionKey(zone, link)
+    const rivals = link.streams.length > 1 ? [zone, `${zone}/down`, `${zone}/up`] : [zone, key]
+    for (const rival of rivals) {
+      const older = this.#sessions.get(rival)
+      if (older === undefined || older === session) continue
+      this.#sessions.delete(rival)
+      void older.close('a newer session of this zone has opened')
+    }
+    this.#sessions.set(key, session)
   }
 
   async #leaseTo(
@@ -171,4 +184,9 @@ export class GlobalRuntime {
       log.info({ blocks: granted.map((b) => `${b.kind} ${b.cidr}`) }, 'VIP blocks leased to global')
     if (refused.length > 0) log.warn({ refused }, "global's own VIP blocks not leased")
   }
+}
+
+const sessionKey = (zone: string, link: Link): string => {
+  const stream = onlyStream(link)
+  return stream === undefined ? zone : `${zone}/${stream}`
 }

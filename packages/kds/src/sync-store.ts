@@ -171,5 +171,9 @@ export interface ChannelContext {
   readonly channel: Channel
   /** Name of the peer: a zone, or '' for global. */
   readonly peer: string
-  readonly fence?: { readonly sessionId: string; readonly fence: number } | undefined
+  /**
+   * The right to write. `key`: what is fenced where it is not the whole peer, but one stream of a plain Kuma zone, whose
+   * streams may reach different replicas.
+   */
+  readonly fence?: { readonly sessionId: string; readonly fence: number; readonly key?: string | undefined } | undefined
 }

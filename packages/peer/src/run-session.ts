@@ -21,7 +21,7 @@ import type { SessionBeat, SessionEnd, SessionHandle, SessionView } from './hand
 import type { SessionMetrics } from './metrics.js'
 import { partsOf, Questions } from './questions.js'
 import { Reports } from './reports.js'
-import { SessionStores } from './session-stores.js'
+import { onlyStream, SessionStores } from './session-stores.js'
 import { Traffic } from './traffic.js'
 
 export interface SessionOptions {
@@ -171,7 +171,7 @@ class SessionDriver implements SessionHandle {
       payloadBytesSent: counters.payloadBytesSent,
       payloadBytesReceived: counters.payloadBytesReceived,
       ...(this.#bytesToProven === undefined ? {} : { bytesToProven: this.#bytesToProven }),
-      channels: channels.map((channel) => {
+      channels: this.#shownChannels().map((channel) => {
         const { sent, received, written, refused, held, lastError } = this.#reports.channel(channel)
         const phase = this.#state.phase === 'open' ? this.#state.machines[channel].state.phase : this.#state.phase
         const inStep = this.#channelInStep(channel)
@@ -189,6 +189,12 @@ class SessionDriver implements SessionHandle {
       }),
       faults: this.#heard.faults,
     }
+  }
+
+  #shownChannels(): readonly Channel[] {
+    if (this.#state.phase !== 'plain') return channels
+    const only = onlyStream(this.#options.link)
+    return only === undefined ? ['down', 'up'] : [only]
   }
 
   async close(reason: string): Promise<SessionEnd> {
@@ -325,6 +331,9 @@ class SessionDriver implements SessionHandle {
         return
       case 'answered':
         this.#questions.answered(effect.id, effect.error, effect.body, effect.more)
+        return
+      case 'unsaid':
+        this.#log.debug({ what: effect.message.type, phase: effect.phase }, 'not said: the session was not open')
         return
       case 'refusedEntry':
         this.#end = { end: 'refused', reason: effect.reason }

@@ -1,4 +1,4 @@
-import type { Channel, ChannelStore, StoreOp, StoreResults } from '@holdfast/kds'
+import type { Channel, ChannelContext, ChannelStore, StoreOp, StoreResults } from '@holdfast/kds'
 import type { ControlPlaneStore } from '@holdfast/store'
 import type { Link } from '@holdfast/transport'
 
@@ -18,7 +18,7 @@ interface StoresOptions {
 export class SessionStores {
   readonly #options: StoresOptions
   readonly #stores = new Map<Channel, ChannelStore>()
-  #fence: Promise<{ readonly sessionId: string; readonly fence: number }> | undefined
+  #fence: Promise<NonNullable<ChannelContext['fence']>> | undefined
 
   constructor(options: StoresOptions) {
     this.#options = options
@@ -47,8 +47,9 @@ export class SessionStores {
     return found
   }
 
-  async #open(): Promise<{ readonly sessionId: string; readonly fence: number }> {
+  async #open(): Promise<NonNullable<ChannelContext['fence']>> {
     const { store, peer, sessionId, instanceId, link } = this.#options
+    const stream = onlyStream(link)
     const { fence } = await store.sessions.open({
       sessionId,
       peer,
@@ -56,7 +57,15 @@ export class SessionStores {
       peerInstanceId: link.peer.instanceId,
       peerVersion: link.peer.version,
       extension: link.peer.extension !== false,
+      ...(stream === undefined ? {} : { stream }),
     })
-    return { sessionId, fence }
+    return { sessionId, fence, ...(stream === undefined ? {} : { key: `${peer}/${stream}` }) }
   }
+}
+
+/** A plain zone's streams are links of their own; undefined: this link has both. */
+export function onlyStream(link: Pick<Link, 'streams'>): 'down' | 'up' | undefined {
+  const [stream, other] = link.streams
+  if (stream === undefined || other !== undefined) return undefined
+  return stream === 'globalToZone' ? 'down' : 'up'
 }

@@ -1,6 +1,17 @@
-import type { Problem, Resource, ResourceContent, ResourceKey, Vips, Violation } from '@holdfast/model'
 import type { ChannelContext, ChannelStore, Cursor, Demand, StoreState } from '@holdfast/kds'
-import type { AuditRow, BlockRow, CursorRow, HistoryRow, HoldRow, LedgerRow, Owner, RefusedRow, RoleIdentity, Row } from './plan/types.js'
+import type { Problem, Resource, ResourceContent, ResourceKey, Violation, Vips } from '@holdfast/model'
+import type {
+  AuditRow,
+  BlockRow,
+  CursorRow,
+  HistoryRow,
+  HoldRow,
+  LedgerRow,
+  Owner,
+  RefusedRow,
+  RoleIdentity,
+  Row,
+} from './plan/types.js'
 
 /** Head of the change log and what the store is. */
 export interface StoreStatus {
@@ -30,7 +41,11 @@ export type LocalChange =
   | { readonly change: 'delete'; readonly key: ResourceKey }
 
 export type LocalOutcome =
-  | { readonly outcome: 'created' | 'updated' | 'unchanged'; readonly vips?: Vips | undefined; readonly pendingReason?: string | undefined }
+  | {
+      readonly outcome: 'created' | 'updated' | 'unchanged'
+      readonly vips?: Vips | undefined
+      readonly pendingReason?: string | undefined
+    }
   | { readonly outcome: 'deleted' }
   | { readonly outcome: 'refused'; readonly problem: Problem }
 
@@ -80,7 +95,9 @@ export interface SessionRecord {
   readonly extension: boolean
   readonly lastHeartbeatMs?: number | undefined
   /** Per channel, responses sent / acked / refused, by type. */
-  readonly counters: Readonly<Record<string, { readonly sent: number; readonly acked: number; readonly refused: number }>>
+  readonly counters: Readonly<
+    Record<string, { readonly sent: number; readonly acked: number; readonly refused: number }>
+  >
 }
 
 /** Counts of rows by (type, origin), and of the ledger: what `inspect` and metrics show. */
@@ -95,7 +112,11 @@ export interface StoreCounts {
 export interface ControlPlaneStore {
   status(): Promise<StoreStatus>
   /** `uninitialised` → `ready`, with the pools of decision; changes nothing on a store that was initialised before. */
-  initialise(options: { readonly actor: string; readonly pools?: readonly PoolSetting[]; readonly random: Uint8Array }): Promise<{ readonly changed: boolean }>
+  initialise(options: {
+    readonly actor: string
+    readonly pools?: readonly PoolSetting[]
+    readonly random: Uint8Array
+  }): Promise<{ readonly changed: boolean }>
   /** recovering → ready. */
   finishRecovery(reason: string): Promise<void>
 
@@ -119,7 +140,12 @@ export interface ControlPlaneStore {
     history(owner: Partial<Owner> & { readonly address?: string }, limit: number): Promise<readonly HistoryRow[]>
     blocks(): Promise<readonly (BlockRow & { readonly used: number })[]>
     /** Global: plans and writes the blocks that a zone (or global itself, owner '') needs. Grants arrive as VipBlock resources. */
-    lease(request: { readonly owner: string; readonly storeId: string; readonly demands: readonly Demand[]; readonly wantedCidrs: readonly string[] }): Promise<{ readonly granted: readonly BlockRow[]; readonly refused: readonly string[] }>
+    lease(request: {
+      readonly owner: string
+      readonly storeId: string
+      readonly demands: readonly Demand[]
+      readonly wantedCidrs: readonly string[]
+    }): Promise<{ readonly granted: readonly BlockRow[]; readonly refused: readonly string[] }>
     /** What this control plane would ask for now; empty when nothing is needed. */
     demand(): Promise<readonly Demand[]>
     /** A block given by the operator before the first contact (`--vip-block`), to be confirmed or refused by global. */
@@ -131,8 +157,24 @@ export interface ControlPlaneStore {
   }
   readonly sessions: {
     /** Takes the fence: everything of an older session of this peer is void from here on. */
-    open(session: { readonly sessionId: string; readonly peer: string; readonly instanceId: string; readonly peerInstanceId: string; readonly peerVersion: string; readonly extension: boolean }): Promise<{ readonly fence: number }>
-    heartbeats(beats: readonly { readonly sessionId: string; readonly peer: string; readonly ackedRevision: number; readonly counters: SessionRecord['counters'] }[]): Promise<void>
+    open(session: {
+      readonly sessionId: string
+      readonly peer: string
+      readonly instanceId: string
+      readonly peerInstanceId: string
+      readonly peerVersion: string
+      readonly extension: boolean
+      /** A plain Kuma zone: the one stream that this session is; it has a fence of its own, `peer/stream`. */
+      readonly stream?: 'down' | 'up' | undefined
+    }): Promise<{ readonly fence: number }>
+    heartbeats(
+      beats: readonly {
+        readonly sessionId: string
+        readonly peer: string
+        readonly ackedRevision: number
+        readonly counters: SessionRecord['counters']
+      }[],
+    ): Promise<void>
     close(sessionId: string, reason: string): Promise<void>
     /** The last ten per peer, newest first. */
     list(): Promise<readonly SessionRecord[]>

@@ -8,7 +8,7 @@ import {
   type SessionView,
 } from '@holdfast/peer'
 import type { ControlPlaneStore } from '@holdfast/store'
-import { dialKds, type ZoneNodeConfig } from '@holdfast/transport'
+import { type DialOptions, dialKds, type Link, type ZoneNodeConfig } from '@holdfast/transport'
 import type { Logger } from 'pino'
 
 export interface ZoneOptions {
@@ -26,6 +26,8 @@ export interface ZoneOptions {
   readonly answer: (question: string, body: string) => Promise<string>
   readonly log: Logger
   readonly metrics: SessionMetrics
+  /** How global is reached, for whoever wants to look at what is said. Over gRPC unless said otherwise. */
+  readonly dial?: ((options: DialOptions) => Link) | undefined
 }
 
 /** How long a zone that is refused waits before it asks again; a person has to act first. */
@@ -119,9 +121,9 @@ export class ZoneRuntime {
   }
 
   async #oneSession(): Promise<SessionEnd> {
-    const { store, zone, globalAddress, version, instanceId, nodeConfig, log, metrics } = this.#options
+    const { store, zone, globalAddress, version, instanceId, nodeConfig, log, metrics, dial = dialKds } = this.#options
     const sessionId = randomUUID()
-    const link = dialKds({
+    const link = dial({
       address: globalAddress,
       zone,
       sessionId,

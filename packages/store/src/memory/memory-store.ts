@@ -105,7 +105,7 @@ export class MemoryStore {
     this.#inTransaction = true
     try {
       const { fence, peer } = context ?? {}
-      if (fence !== undefined && peer !== undefined && this.#image.fences.get(peer)?.fence !== fence.fence)
+      if (fence !== undefined && peer !== undefined && this.#image.fences.get(fence.key ?? peer)?.fence !== fence.fence)
         throw new Fenced(peer, fence.sessionId)
       const value = act()
       const failure = this.#failure?.()

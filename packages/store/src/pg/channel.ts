@@ -77,7 +77,9 @@ export class PgChannel implements ChannelStore {
     this.#parts = parts
     this.#context = context
     this.#view = new View(parts.identity, context)
-    this.#fence = context.fence === undefined ? undefined : { peer: context.peer, ...context.fence }
+    const { fence, peer } = context
+    this.#fence =
+      fence === undefined ? undefined : { peer: fence.key ?? peer, sessionId: fence.sessionId, fence: fence.fence }
   }
 
   async perform<O extends StoreOp>(
@@ -238,7 +240,7 @@ export class PgChannel implements ChannelStore {
     const { peer, channel } = this.#context
     await this.#parts.database.transaction('write', async (sql) => {
       const fence = this.#fence
-      if (fence !== undefined && (await lockFences(sql, [peer])).get(peer) !== fence.fence)
+      if (fence !== undefined && (await lockFences(sql, [fence.peer])).get(fence.peer) !== fence.fence)
         throw new Fenced(peer, fence.sessionId)
       await noteDivergence(sql, { peer, channel, type, atMs })
     })

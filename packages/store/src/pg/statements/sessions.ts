@@ -3,20 +3,26 @@ import { type Sql, timestamp } from '../sql.js'
 
 const sessionsPerPeerMax = 10
 
-/** The session's row and its fence in one statement: every older session of the peer is void from here on. */
+/**
+ * The session's row and its fence in one statement: every older session of the peer is void from here on. The streams of a
+ * plain zone have a fence each (`peer/down`, `peer/up`), and leave each other alone; a session of both voids them, and
+ * the reverse.
+ */
 export async function openSession(
   sql: Sql,
-  session: Omit<SessionRecord, 'counters' | 'closedAtMs' | 'closeReason' | 'lastHeartbeatMs'>,
+  session: Omit<SessionRecord, 'counters' | 'closedAtMs' | 'closeReason' | 'lastHeartbeatMs'> & {
+    readonly stream?: 'down' | 'up' | undefined
+  },
 ): Promise<number> {
   const { rows } = await sql.run<{ fence: number }>(
     'open session',
     `with opened as (
-       insert into sessions (session_id, peer, opened_at, instance_id, peer_instance_id, peer_version, extension)
-       values ($1, $2, $3, $4, $5, $6, $7)
+       insert into sessions (session_id, peer, opened_at, instance_id, peer_instance_id, peer_version, extension, stream)
+       values ($1, $2, $3, $4, $5, $6, $7, $8)
        on conflict (session_id) do update set closed_at = null, close_reason = null
      ), superseded as (
        update sessions set closed_at = $3, close_reason = 'a newer session has opened'
-       where peer = $2 and closed_at is null and session_id <> $1
+       where peer = $2 and closed_at is null and session_id <> $1 and (stream = $8 or stream = '' or $8 = '')
      ), forgotten as (
        delete from sessions where peer = $2 and session_id in (
          select session_id from sessions where peer = $2 and session_id <> $1
@@ -24,8 +30,12 @@ export async function openSession(
        returning session_id
      ), silenced as (
        delete from heartbeats where session_id in (select session_id from forgotten)
+     ), voided as (
+       update session_fence set fence = fence + 1, session_id = $1
+       where $8 = '' and peer in ($2 || '/down', $2 || '/up') or $8 <> '' and peer = $2
      )
-     insert into session_fence as f (peer, fence, session_id) values ($2, 1, $1)
+     insert into session_fence as f (peer, fence, session_id)
+     values (case when $8 = '' then $2 else $2 || '/' || $8 end, 1, $1)
      on conflict (peer) do update set fence = f.fence + 1, session_id = excluded.session_id
      returning f.fence`,
     [
@@ -36,6 +46,7 @@ export async function openSession(
       session.peerInstanceId,
       session.peerVersion,
       session.extension,
+      session.stream ?? '',
     ],
   )
   const [row] = rows
