@@ -24,6 +24,18 @@ export const receiptProblems = (received: Received): readonly Violation[] =>
 export const receiptWarnings = (received: Received): readonly Violation[] =>
   findings(received).flatMap(({ level, path, message }) => (level === 'refused' ? [] : [{ path, message }]))
 
+/** Both at once, for those who look at very many: each spec is read once. */
+export function receiptFindings(received: Received): {
+  readonly problems: readonly Violation[]
+  readonly warnings: readonly Violation[]
+} {
+  const problems: Violation[] = []
+  const warnings: Violation[] = []
+  for (const { level, path, message } of findings(received))
+    (level === 'refused' ? problems : warnings).push({ path, message })
+  return { problems, warnings }
+}
+
 function findings(received: Received): readonly Finding[] {
   const type = findType(received.type)
   if (type === undefined) return []

@@ -101,8 +101,18 @@ export class LedgerSet {
   note(row: LedgerRow, event: HistoryEvent, atMs: number, why: string): void {
     const { kind, mesh, origin, namespace, displayName, scope, family, address, generation } = row
     this.#history.push({
-      ...{ kind, mesh, origin, namespace, displayName },
-      ...{ scope, family, address, generation, event, atMs, why },
+      kind,
+      mesh,
+      origin,
+      namespace,
+      displayName,
+      scope,
+      family,
+      address,
+      generation,
+      event,
+      atMs,
+      why,
     })
   }
 

@@ -103,28 +103,33 @@ function keep(
     return false
   }
   const audience = audienceOfCopy(resource, origin, ws)
-  ws.put({
-    ...keyOfOffer(resource),
-    labels: resource.labels,
-    typeUrl: resource.typeUrl,
-    spec: resource.spec,
-    origin,
-    exportName: resource.name,
-    displayName: displayNameOf(resource.name, resource.labels),
-    namespace: namespaceOf(resource.labels),
-    audience,
-    vips: resource.vips,
-    revision: existing?.revision ?? 0,
-    deleted: false,
-    createdAtMs: living?.createdAtMs ?? nowMs,
-    modifiedAtMs: nowMs,
-    // Status has its own channel and its own writers: content never overwrites it.
-    status: existing?.status,
-    statusRevision: existing?.statusRevision ?? 0,
-    offeredStatusEntry: existing?.offeredStatusEntry,
+  ws.put(
+    {
+      type: resource.type,
+      mesh: resource.mesh,
+      name: resource.name,
+      labels: resource.labels,
+      typeUrl: resource.typeUrl,
+      spec: resource.spec,
+      origin,
+      exportName: resource.name,
+      displayName: displayNameOf(resource.name, resource.labels),
+      namespace: namespaceOf(resource.labels),
+      audience,
+      vips: resource.vips,
+      revision: existing?.revision ?? 0,
+      deleted: false,
+      createdAtMs: living?.createdAtMs ?? nowMs,
+      modifiedAtMs: nowMs,
+      // Status has its own channel and its own writers: content never overwrites it.
+      status: existing?.status,
+      statusRevision: existing?.statusRevision ?? 0,
+      offeredStatusEntry: existing?.offeredStatusEntry,
+      offeredEntry,
+      exposed: (existing?.exposed ?? false) || audience === 'all',
+    },
     offeredEntry,
-    exposed: (existing?.exposed ?? false) || audience === 'all',
-  })
+  )
   if (resource.type === 'Mesh' && (living === undefined || isProvisional(living, ws)))
     meshReturns(resource.name, ws, nowMs)
   return true

@@ -52,7 +52,9 @@ function planStatus(resource: ExportedResource, hearing: Hearing, ws: WorkingSet
 function withdraw(key: ResourceKey, hearing: Hearing, ws: WorkingSet): boolean {
   ws.clearRefusal({ ...key, peer: hearing.peer, channel: hearing.channel })
   const row = ws.row(key)
-  if (row === undefined || row.origin !== hearing.peer || row.offeredStatusEntry === undefined) return false
+  if (row === undefined || row.origin !== hearing.peer) return false
+  // An older status may stand although a newer one was refused: nothing of it is offered any more.
+  if (row.offeredStatusEntry === undefined && row.status === undefined) return false
   ws.setStatus(row, undefined)
   return true
 }

@@ -179,7 +179,11 @@ export function receiveVips(
     if (resting !== undefined) freed.push(resting)
     rows.push({
       row: {
-        ...owner,
+        kind: owner.kind,
+        mesh: owner.mesh,
+        origin: owner.origin,
+        namespace: owner.namespace,
+        displayName: owner.displayName,
         scope: 'canonical',
         family,
         address,

@@ -124,9 +124,9 @@ export class WorkingSet {
     return row === undefined ? 'unknown' : 'deleted'
   }
 
-  put(draft: RowDraft): Row {
-    const { entry: _, ...rest }: RowDraft & { readonly entry?: string | undefined } = draft
-    const row: Row = draft.deleted ? rest : { ...rest, entry: entryOfRow(draft) }
+  /** @param knownEntry its digest entry, where it has been computed already over the same content */
+  put(draft: RowDraft, knownEntry?: string): Row {
+    const row: Row = { ...draft, entry: draft.deleted ? undefined : (knownEntry ?? entryOfRow(draft)) }
     const before = this.row(row)
     if (before !== undefined && before.holdId !== row.holdId) this.#endHoldOf(before)
     this.#rows.set(keyText(row), row)

@@ -115,10 +115,27 @@ function writeRow(plan: Mutable<WritePlan>, loaded: Row | undefined, after: Row)
 }
 
 /** Without what the commit gives (revision, times, entry) and what has its own writers (status). */
-function writtenPart(row: Row): RowWrite['row'] {
-  const { revision, entry, status, statusRevision, offeredStatusEntry, createdAtMs, modifiedAtMs, ...written } = row
-  return written
-}
+const writtenPart = (row: Row): RowWrite['row'] => ({
+  type: row.type,
+  mesh: row.mesh,
+  name: row.name,
+  labels: row.labels,
+  typeUrl: row.typeUrl,
+  spec: row.spec,
+  origin: row.origin,
+  exportName: row.exportName,
+  displayName: row.displayName,
+  namespace: row.namespace,
+  audience: row.audience,
+  vips: row.vips,
+  deleted: row.deleted,
+  deletedAtMs: row.deletedAtMs,
+  offeredEntry: row.offeredEntry,
+  exposed: row.exposed,
+  pendingReason: row.pendingReason,
+  holdId: row.holdId,
+  absentSinceMs: row.absentSinceMs,
+})
 
 /** Whether everything that takes a place in the log is the same. */
 const sameKept = (a: Row, b: Row): boolean =>
