@@ -191,6 +191,7 @@ export const sessions = pgTable('sessions', {
   peerInstanceId: text('peer_instance_id').notNull(),
   peerVersion: text('peer_version').notNull(),
   extension: boolean('extension').notNull(),
+  stream: text('stream').notNull().default(''),
 })
 
 export const storeHead = pgTable('store_head', {
