@@ -3,6 +3,7 @@ import { DatabaseDown } from './laws.js'
 import { type End, type Link, streams } from './network.js'
 import type { ControlPlane, Weather } from './node.js'
 import type { Random } from './random.js'
+import { entryKey } from './truth.js'
 
 /** How bad it gets. Every number is a chance or a weight; all 0 is calm. */
 export interface Storm {
@@ -44,7 +45,7 @@ export class LocalWeather implements Weather {
 }
 
 export const stormOf = (random: Random): Storm => ({
-  losesHint: random.pick([0, 0.1, 0.5]),
+  losesHint: random.pick([0, 0.2, 0.7]),
   stalls: random.pick([0, 0, 0.02]),
   storeLags: random.pick([0, 0.02, 0.2]),
   commitFails: random.pick([0, 0, 0.02]),
@@ -119,7 +120,7 @@ function crash(node: ControlPlane, world: World, random: Random): string {
   return `${node.name || 'global'} is killed, back in ${forMs} ms`
 }
 
-/** One copy changed or lost behind the store's back: what a bad disk or a hand at the database does. */
+/** One copy changed or lost behind the store's back: what a bad disk or a hand at the database does. Returns its key. */
 export function tamper(store: MemoryStore, random: Random): string | undefined {
   const image = store.snapshot()
   const copies = [...image.rows].filter(([, row]) => row.origin !== store.identity.name && !row.deleted && isPlain(row))
@@ -129,7 +130,7 @@ export function tamper(store: MemoryStore, random: Random): string | undefined {
   if (random.chance(0.5)) loseRow(image, key)
   else image.rows.set(key, { ...row, offeredEntry: random.hex(32) })
   store.restore(image)
-  return `${row.type} ${row.mesh}/${row.name}`
+  return entryKey(row)
 }
 
 /** Services hang together with the ledger, blocks and meshes with what lives in them: their loss is another story. */

@@ -98,14 +98,15 @@ export class Laws implements Watch {
   }
 
   /** Rows were changed by hand, behind the store's back: what is there now is where the checks go on from. */
-  tamperedWith(node: ControlPlane): void {
+  tamperedWith(node: ControlPlane, key: string): void {
     this.tampered = true
-    for (const receiver of this.#of(node).receivers.values()) receiver.accept()
+    for (const receiver of this.#of(node).receivers.values()) receiver.acceptStrange(key)
   }
 
   opened(session: Session): void {
     this.counts.sessions++
     this.#of(session.node).newest.set(session.peer, session.sessionId)
+    this.#checkSender(session.node)
     this.#trace?.(() => `${nameOf(session.node)}: session ${short(session)} with ${nameOf(session)}`)
   }
 
@@ -131,6 +132,7 @@ export class Laws implements Watch {
   }
 
   sent(session: Session, message: SessionMessage): void {
+    holds(!session.closed, 'OWN', () => `${nameOf(session.node)}: a session that is closed sends ${message.type}`)
     this.#trace?.(() => `${nameOf(session.node)} -> ${nameOf(session)}: ${messageText(message)}`)
   }
 
@@ -194,6 +196,8 @@ export class Laws implements Watch {
   #checkSender(node: ControlPlane): void {
     const { image, identity } = node.store
     this.#published.record(node.name, image)
+    const stray = this.#published.strayIn(nameOf(node), node.name, image)
+    if (stray !== undefined) throw stray
     for (const [key, log] of this.#of(node).views) {
       const [channel = '', peer = ''] = key.split(' ')
       const problem = log.record(image.head, viewOf(image, identity, channel as Channel, peer))

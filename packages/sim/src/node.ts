@@ -29,6 +29,8 @@ export interface NodeOptions {
   readonly step: typeof stepSession
   /** `--vip-block`: what the operator gave this zone before it met its global. */
   readonly wantedCidrs: readonly string[]
+  /** Pages of a range are cut at so many bytes, or sooner. */
+  readonly pageBytes: number
   /** Zones: opens a link to global and says when its headers are there; undefined while there is no way. */
   readonly dial?: (zone: ControlPlane, sessionId: string) => Link | undefined
 }
@@ -48,6 +50,7 @@ export class ControlPlane {
   readonly watch: Watch
   readonly step: typeof stepSession
   readonly wantedCidrs: readonly string[]
+  readonly pageBytes: number
   readonly #dial: NodeOptions['dial']
   readonly #sessions = new Map<string, Session>()
   /** Open, but not let in yet: a stranger must not take the place of a session that works. */
@@ -67,6 +70,7 @@ export class ControlPlane {
     this.watch = options.watch
     this.step = options.step
     this.wantedCidrs = options.wantedCidrs
+    this.pageBytes = options.pageBytes
     this.#dial = options.dial
     this.#process = new Scope(options.world)
     this.#process.close()

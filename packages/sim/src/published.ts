@@ -1,4 +1,5 @@
 import type { Image, Row } from '@holdfast/store'
+import { LawBroken } from './broken.js'
 import { entryKey } from './truth.js'
 
 /** What each control plane has ever kept of its own: nobody else may say anything in its name (ATTR, UNKNOWN). */
@@ -14,6 +15,24 @@ export class Published {
       entries.add(row.entry)
       rows.set(entryKey(row), row)
     }
+  }
+
+  /** A copy that says what its origin never said: which law that breaks, and how; undefined if there is none. */
+  strayIn(where: string, own: string, image: Image): LawBroken | undefined {
+    for (const row of image.rows.values())
+      if (row.origin !== own && !this.has(row.origin, row.entry)) return this.altered(where, row)
+    return undefined
+  }
+
+  altered(where: string, row: Row): LawBroken {
+    const key = entryKey(row)
+    const original = this.rowOf(row.origin, key)
+    const origin = row.origin || 'global'
+    if (original === undefined)
+      return new LawBroken('ATTR', `${where}: ${key} is said to be ${origin}'s, which never had it`)
+    return JSON.stringify(row.vips) === JSON.stringify(original.vips)
+      ? new LawBroken('UNKNOWN', `${where}: ${key} is not what ${origin} wrote`)
+      : new LawBroken('VIP-4', `${where}: ${key} has other VIPs than at ${origin}`)
   }
 
   has(origin: string, entry: string | undefined): boolean {

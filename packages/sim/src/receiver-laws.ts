@@ -16,6 +16,7 @@ export class Receiver {
   offered: Entries = new Map()
   readonly #floors = new Map<string, number>()
   readonly #published: Published
+  readonly #strange = new Set<string>()
   #cursor: CursorRow['cursor']
   /** The newest revision of each epoch at which the view was what this receiver had been offered, at some time. */
   readonly #equalAt = new Map<string, number>()
@@ -36,9 +37,10 @@ export class Receiver {
     return offeredOf(image, identity, this.channel, this.peer)
   }
 
-  /** What is there now is taken as it is. */
-  accept(): void {
+  /** A row was changed by hand: what is there now is taken as it is, until it has been mended. */
+  acceptStrange(key: string): void {
     this.offered = this.read()
+    this.#strange.add(key)
   }
 
   /** MONO and EMPTY, key by key: what was offered moves only forward in what its sender has shown. */
@@ -61,12 +63,9 @@ export class Receiver {
   /** Something that its sender never showed like this. */
   #altered(key: string): LawBroken {
     const row = this.rowOf(key)
-    const origin = row === undefined ? undefined : this.#published.rowOf(row.origin, key)
-    if (row === undefined || origin === undefined)
-      return new LawBroken('ATTR', `${this.where}: ${key} is said to be of a control plane that never had it`)
-    return JSON.stringify(row.vips) === JSON.stringify(origin.vips)
-      ? new LawBroken('UNKNOWN', `${this.where}: ${key} is not what its origin wrote`)
-      : new LawBroken('VIP-4', `${this.where}: ${key} has other VIPs than at its origin`)
+    return row === undefined
+      ? new LawBroken('ATTR', `${this.where}: ${key} was remembered as offered, and nobody ever said so`)
+      : this.#published.altered(this.where, row)
   }
 
   rowOf(key: string): Row | undefined {
@@ -86,12 +85,12 @@ export class Receiver {
       const offered = this.channel === 'status' ? row.offeredStatusEntry : row.offeredEntry
       const kept = this.#kept(row)
       const key = entryKey(row)
-      if (offered === kept || row.holdId !== undefined || refused.has(key)) continue
+      if (offered === kept) this.#strange.delete(key)
+      if (offered === kept || this.#strange.has(key) || row.holdId !== undefined || refused.get(key) === offered)
+        continue
       // A mesh that is gone at global takes the copies in it along; their zones still offer them.
       if (row.deleted && (identity.role === 'global' || offered === undefined)) continue
-      throw this.channel !== 'status' && !this.#published.has(row.origin, kept)
-        ? this.#altered(key)
-        : new LawBroken('LKG', `${this.where}: ${key} differs from what was offered, and no refusal or hold says so`)
+      throw new LawBroken('LKG', `${this.where}: ${key} differs from what was offered, and no refusal or hold says so`)
     }
   }
 

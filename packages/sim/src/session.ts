@@ -138,8 +138,10 @@ export class Session {
     }
   }
 
-  #ask(channel: Channel, op: StoreOp): void {
-    const { clock, random, world, weather } = this.node
+  #ask(channel: Channel, asked: StoreOp): void {
+    const { clock, random, world, weather, pageBytes } = this.node
+    // A world of small resources has small pages, or no range would ever be interrupted between two.
+    const op = asked.op === 'changes' ? { ...asked, limitBytes: Math.min(asked.limitBytes, pageBytes) } : asked
     clock.after(random.between(...thereMs) + weather.storeLagMs(), world, () => {
       // It was on its way when its process died or the session gave up: the database may have got it, or not.
       const heard = !this.closed

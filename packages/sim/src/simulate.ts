@@ -1,4 +1,4 @@
-import { stepSession } from '@holdfast/kds'
+import { pageBytes, stepSession } from '@holdfast/kds'
 import { MemoryStore, type MemoryStoreOptions } from '@holdfast/store'
 import { type Law, LawBroken, type Violation } from './broken.js'
 import { idleReconnect, settled } from './calm.js'
@@ -70,6 +70,7 @@ class Run {
   readonly #links = new Map<string, Link>()
   readonly #unreachable = new Set<string>()
   readonly #workload: Workload
+  readonly #pageBytes: number
   readonly #options: SimulationOptions
 
   constructor(options: SimulationOptions) {
@@ -77,7 +78,8 @@ class Run {
     this.#random = new Random(`holdfast/${options.seed}`)
     const { story } = options
     this.laws = new Laws(() => this.#nodes, story === undefined ? undefined : (line) => this.#tell(line))
-    this.#workload = new Workload(this.#random.fork('workload'), { liars: this.#random.fork('liars').chance(0.2) })
+    this.#workload = new Workload(this.#random.fork('workload'), { liars: this.#random.fork('liars').chance(0.3) })
+    this.#pageBytes = this.#random.fork('pages').pick([pageBytes, 4_000, 1_000])
     const small = this.#random.fork('blocks').chance(0.7)
     const zones = [...zoneNames].slice(0, options.zones)
     this.#nodes.push(this.#node('', []))
@@ -136,6 +138,7 @@ class Run {
       watch: this.laws,
       step: planted?.step?.(stepSession) ?? stepSession,
       wantedCidrs,
+      pageBytes: this.#pageBytes,
       dial: (zone, sessionId) => this.#dial(zone, sessionId),
     })
   }
@@ -203,7 +206,7 @@ class Run {
     const zone = random.pick(this.#nodes.filter((node) => node.role === 'zone'))
     const what = zone === undefined ? undefined : tamper(zone.store, random)
     if (zone === undefined || what === undefined) return
-    this.laws.tamperedWith(zone)
+    this.laws.tamperedWith(zone, what)
     this.#tell(() => `${zone.name}: somebody changes the copy of ${what} by hand`)
   }
 

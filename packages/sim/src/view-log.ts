@@ -43,7 +43,7 @@ export class ViewLog {
     const events = this.#events.get(key) ?? []
     for (let at = Math.max(floor, 0); at < events.length; at++) if (events[at] === entry) return at
     // Before its first event a key is not there.
-    return entry === undefined && floor <= 0 ? 0 : undefined
+    return entry === undefined && floor < 0 ? -1 : undefined
   }
 
   everHad(key: string, entry: string | undefined): boolean {

@@ -31,9 +31,9 @@ const zoneDeeds = {
   many: 1,
   deleteMany: 1,
   dataplane: 3,
-  status: 3,
+  status: 6,
   /** A zone that says it is another one. */
-  lie: 1,
+  lie: 2,
 } as const
 
 const globalDeeds = {

@@ -1,0 +1,121 @@
+import { type Json, parseJson, utf8 } from '@holdfast/model'
+import { type LedgerRow, MemoryStore, type MemoryStoreOptions, type WritePlan } from '@holdfast/store'
+
+/** What becomes of a plan, with the store as it was before it. */
+type Change = (plan: WritePlan, store: MemoryStore) => WritePlan
+
+/** The store whose plans are changed on their way to the commit. */
+const replanned =
+  (change: Change) =>
+  (options: MemoryStoreOptions): MemoryStore => {
+    const store: MemoryStore = new MemoryStore({ ...options, planted: { plan: (plan) => change(plan, store) } })
+    return store
+  }
+
+const isForeign = (store: MemoryStore, { row }: WritePlan['upserts'][number]): boolean =>
+  row.origin !== store.identity.name
+
+/** What was refused is dropped, and nobody remembers that it was. */
+export const refusalForgotten = replanned((plan) => ({ ...plan, refused: [] }))
+
+/** The content of a copy overwrites its status, which its sender does not own. */
+export const statusOverwritten = replanned((plan, store) => ({
+  ...plan,
+  statuses: [
+    ...plan.statuses,
+    ...plan.upserts
+      .filter((write) => isForeign(store, write) && write.expectedRevision !== undefined)
+      .map(({ type, mesh, name }) => ({ type, mesh, name, status: undefined })),
+  ],
+}))
+
+/** The VIP is a field of the resource, and an update that is compared without it takes it away. */
+export const vipOverwritten = replanned((plan, store) => ({
+  ...plan,
+  upserts: plan.upserts.map((write) =>
+    isForeign(store, write) && write.expectedRevision !== undefined
+      ? { ...write, row: { ...write.row, vips: undefined } }
+      : write,
+  ),
+}))
+
+/** A service is shown first, and gets its VIP in a transaction of its own. */
+export const vipAfterwards = replanned((plan, store) => ({
+  ...plan,
+  upserts: plan.upserts.map((write) =>
+    isForeign(store, write) ? write : { ...write, row: { ...write.row, vips: undefined, pendingReason: 'soon' } },
+  ),
+}))
+
+/** What no schema knows is lost when a copy is written. */
+export const unknownFieldsDropped = replanned((plan, store) => ({
+  ...plan,
+  upserts: plan.upserts.map((write) =>
+    isForeign(store, write) ? { ...write, row: { ...write.row, spec: withoutUnknown(write.row.spec) } } : write,
+  ),
+}))
+
+function withoutUnknown(spec: Uint8Array): Uint8Array {
+  const parsed = parseJson(Buffer.from(spec).toString('utf8'))
+  if (parsed.outcome !== 'read' || typeof parsed.value !== 'object' || parsed.value === null) return spec
+  const { later, ...known } = parsed.value as { readonly [key: string]: Json }
+  return utf8(JSON.stringify(known))
+}
+
+/** A deleted owner's address is free at once. */
+export const tombstonesForgotten = replanned((plan, store) => withoutTombstones(plan, store))
+
+function withoutTombstones(plan: WritePlan, store: MemoryStore): WritePlan {
+  const gone = plan.ledgerTombstones.flatMap(({ atMs, ...of }) =>
+    [...store.image.ledger.values()].filter((row) => isOf(row, of)).map(({ family }) => ({ ...of, family })),
+  )
+  return { ...plan, ledgerTombstones: [], ledgerFreed: [...plan.ledgerFreed, ...gone] }
+}
+
+const isOf = (row: LedgerRow, of: Omit<WritePlan['ledgerTombstones'][number], 'atMs'>): boolean =>
+  row.scope === of.scope &&
+  row.kind === of.kind &&
+  row.mesh === of.mesh &&
+  row.origin === of.origin &&
+  row.namespace === of.namespace &&
+  row.displayName === of.displayName
+
+/** The next free address, counted up among those that live: what a restart or a return gets depends on who came first. */
+export const nextFree = replanned((plan, store) => {
+  const kept = withoutTombstones(plan, store)
+  const taken = new Set([...store.image.ledger.values()].map((row) => row.address))
+  for (const row of kept.ledgerFreed)
+    for (const held of store.image.ledger.values())
+      if (isOf(held, row) && held.family === row.family) taken.delete(held.address)
+  const moved = new Map<string, string>()
+  const ledgerInserts = kept.ledgerInserts.map((row) => {
+    const cidr = row.blockId === undefined || row.family === 6 ? undefined : store.image.blocks.get(row.blockId)?.cidr
+    if (cidr === undefined) return row
+    const address = firstFree(cidr, taken)
+    taken.add(address)
+    moved.set(row.address, address)
+    return { ...row, address }
+  })
+  const at = (address: string): string => moved.get(address) ?? address
+  return {
+    ...kept,
+    ledgerInserts,
+    history: kept.history.map((row) => ({ ...row, address: at(row.address) })),
+    upserts: kept.upserts.map((write) => {
+      const { vips } = write.row
+      if (vips === undefined || isForeign(store, write)) return write
+      return { ...write, row: { ...write.row, vips: { ...vips, addresses: vips.addresses.map(at) } } }
+    }),
+  }
+})
+
+function firstFree(cidr: string, taken: ReadonlySet<string>): string {
+  const [first = ''] = cidr.split('/')
+  const octets = first.split('.').map(Number)
+  let number = octets.reduce((sum, octet) => sum * 256 + octet, 0)
+  for (;;) {
+    number++
+    const address = [24, 16, 8, 0].map((shift) => Math.floor(number / 2 ** shift) % 256).join('.')
+    if (!taken.has(address)) return address
+  }
+}

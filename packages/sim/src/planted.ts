@@ -1,0 +1,106 @@
+import type { Law } from './broken.js'
+import { ackBeforeStore, believeOnSend, nackAsAck, neverDead } from './planted-machines.js'
+import {
+  nextFree,
+  refusalForgotten,
+  statusOverwritten,
+  tombstonesForgotten,
+  unknownFieldsDropped,
+  vipAfterwards,
+  vipOverwritten,
+} from './planted-plans.js'
+import {
+  attributionFromPayload,
+  cursorBeforeData,
+  deleteByAbsence,
+  hintsOnly,
+  noFence,
+  proofIgnored,
+  staleEncoding,
+  touchedOnConnect,
+  visibilityOutsideTheLog,
+} from './planted-store.js'
+import { type Planted, simulate } from './simulate.js'
+
+/** A mistake that somebody could make, and the laws that it breaks. */
+export interface PlantedBug {
+  readonly name: string
+  /** In words, as in `docs/planted-bugs.md`. */
+  readonly mistake: string
+  readonly planted: Planted
+  readonly laws: readonly Law[]
+  /** It must be caught within so many seeds, counted from 1. */
+  readonly seedsMax: number
+}
+
+const bug = (name: string, mistake: string, laws: readonly Law[], seedsMax: number, planted: Planted): PlantedBug => ({
+  name,
+  mistake,
+  laws,
+  seedsMax,
+  planted,
+})
+
+export const plantedBugs: readonly PlantedBug[] = [
+  bug('believe-on-send', 'what is sent counts as held', ['EQ', 'HONEST'], 5, { step: believeOnSend }),
+  bug('nack-as-ack', 'a NACK is read as an ack', ['LKG'], 20, { step: nackAsAck }),
+  bug('ack-before-store', 'acked on arrival, stored later', ['EQ', 'HONEST'], 5, { step: ackBeforeStore }),
+  bug('never-dead', 'a peer is alive while its socket is', ['EQ'], 40, { step: neverDead }),
+  bug('refusal-forgotten', 'a refusal is not remembered', ['LKG', 'EQ'], 20, { store: refusalForgotten }),
+  bug('status-overwritten', 'content overwrites a status', ['EMPTY', 'LKG', 'EQ'], 100, { store: statusOverwritten }),
+  bug('vip-overwritten', 'an update of a copy takes its VIP', ['VIP-4', 'VIP-5'], 20, { store: vipOverwritten }),
+  bug('vip-afterwards', 'a service first, its VIP later', ['VIP-5'], 5, { store: vipAfterwards }),
+  bug('unknown-dropped', 'unknown fields are not kept', ['UNKNOWN'], 5, { store: unknownFieldsDropped }),
+  bug('tombstones-forgotten', "a deleted owner's address is free at once", ['VIP-2', 'VIP-3'], 60, {
+    store: tombstonesForgotten,
+  }),
+  bug('next-free', 'the next free address instead of hash and ledger', ['VIP-2', 'VIP-3'], 20, { store: nextFree }),
+  bug('delete-by-absence', 'what an answer does not name is gone', ['EMPTY', 'EQ'], 5, { store: deleteByAbsence }),
+  bug('cursor-before-data', 'the cursor first, the data after it', ['DUR', 'EQ'], 20, { store: cursorBeforeData }),
+  bug('no-fence', 'every session may write', ['ONE'], 60, { store: noFence }),
+  bug('attribution-from-payload', 'a zone is who its labels say', ['ATTR', 'EQ'], 60, {
+    store: attributionFromPayload,
+  }),
+  bug('hints-only', 'the log is read on a hint only', ['EQ'], 60, { store: hintsOnly }),
+  bug('stale-encoding', 'an encoded resource outlives its change', ['MONO', 'EQ'], 20, { store: staleEncoding }),
+  bug('proof-ignored', 'a reconnect compares positions, not digests', ['RO', 'EQ'], 5, { store: proofIgnored }),
+  bug('touched-on-connect', 'a new session touches every row', ['RO', 'MONO', 'EQ'], 5, { store: touchedOnConnect }),
+  bug('visibility-outside-the-log', 'a hidden zone takes no place in the log', ['EQ', 'MONO'], 60, {
+    store: visibilityOutsideTheLog,
+  }),
+]
+
+export interface Caught {
+  readonly seeds: number
+  readonly law: Law
+  readonly message: string
+}
+
+/** Runs seeds until a law is broken; undefined if none is within the bound. */
+export function catchBug({ planted, seedsMax }: PlantedBug): Caught | undefined {
+  for (let seed = 1; seed <= seedsMax; seed++) {
+    const { violation } = simulate({ seed, zones: 3, planted })
+    if (violation !== undefined) return { seeds: seed, law: violation.law, message: violation.message }
+  }
+  return undefined
+}
+
+/** The table of `docs/planted-bugs.md`: what was planted, which law noticed, after how many seeds, and the bound. */
+export function tableOf(rows: readonly { readonly bug: PlantedBug; readonly caught: Caught | undefined }[]): string {
+  const cells = [
+    ['bug', 'the mistake', 'law that catches it', 'seeds needed', 'at most'],
+    ...rows.map(({ bug, caught }) => [
+      bug.name,
+      bug.mistake,
+      caught?.law ?? 'none',
+      String(caught?.seeds ?? '-'),
+      String(bug.seedsMax),
+    ]),
+  ]
+  const widths = [0, 1, 2, 3, 4].map((at) => Math.max(...cells.map((row) => row[at]?.length ?? 0)))
+  const line = (row: readonly string[]): string =>
+    `| ${row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join(' | ')} |`
+  const [head = [], ...body] = cells
+  const rule = `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`
+  return [line(head), rule, ...body.map(line)].join('\n')
+}
