@@ -31,12 +31,10 @@ import { noteDivergence } from './statements/sync-write.js'
 import { readSeenDigests } from './statements/tail.js'
 import {
   inPageOrder,
-  itemOf,
   keyParts,
   logPage,
   offeredBuckets,
   offeredEntries,
-  positionOf,
   repairParts,
   toggledOrigins,
   viewBuckets,
@@ -168,12 +166,12 @@ export class PgChannel implements ChannelStore {
     return database.transaction('read', async (sql): Promise<LogPage> => {
       const head = await headOf(sql)
       const toggled = this.#view.channel === 'down' ? await toggledOrigins(sql, op.from.revision) : []
-      const { records, complete } = await logPage(sql, this.#view, { ...op, toggled })
-      const items = inPageOrder(records.map((record) => itemOf(record, this.#view.channel === 'status')))
-      const last = records.at(-1)
+      const { items, complete } = await logPage(sql, this.#view, { ...op, toggled })
+      const last = items.at(-1)
+      const page = { items: inPageOrder(items), epoch: head.epoch }
       return complete || last === undefined
-        ? { items, epoch: head.epoch, through: endOf(head.revision), head: await this.#markAt(sql, head) }
-        : { items, epoch: head.epoch, through: positionOf(last) }
+        ? { ...page, through: endOf(head.revision), head: await this.#markAt(sql, head) }
+        : { ...page, through: last.position }
     })
   }
 

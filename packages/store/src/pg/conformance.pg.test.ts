@@ -1,19 +1,10 @@
 import { storeConformance } from '../conformance/suite.js'
 import { freshDatabase } from '../testing/index.js'
-import { openStore } from './open.js'
-import { silentLog } from './testing.js'
+import { openOn } from './testing.js'
 
 storeConformance('PostgreSQL', async ({ role, name, nowMs }) => {
   const database = await freshDatabase()
-  const store = await openStore({
-    databaseUrl: database.url,
-    role,
-    name,
-    programVersion: '9999.0.0',
-    log: silentLog,
-    clock: nowMs,
-    listen: false,
-  })
+  const store = await openOn(database.url, { role, name, clock: nowMs, listen: false })
   return {
     store,
     close: async () => {

@@ -80,12 +80,10 @@ const edit = fc.oneof(
       values: [Buffer.from(spec), mesh],
     })),
   word.map((name) => ({ sql: 'update resources set name = name || $1 where length(name) < 4', values: [name] })),
-  fc
-    .constantFrom('all', 'none')
-    .map((audience) => ({
-      sql: 'update resources set audience = $1 where type = $2',
-      values: [audience, 'MeshService'],
-    })),
+  fc.constantFrom('all', 'none').map((audience) => ({
+    sql: 'update resources set audience = $1 where type = $2',
+    values: [audience, 'MeshService'],
+  })),
   fc
     .constantFrom('east', 'north')
     .map((origin) => ({ sql: "update resources set origin = $1 where mesh = 'other'", values: [origin] })),

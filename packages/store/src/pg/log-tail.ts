@@ -11,7 +11,7 @@ import {
 import type { Database } from './sql.js'
 import { type Head, readHead } from './statements/head.js'
 import { readSeenDigests, readTail, type TailRecord } from './statements/tail.js'
-import { inPageOrder, itemOf, positionOf, toggledOrigins } from './statements/views.js'
+import { cutToSize, inPageOrder, itemOf, positionOf, toggledOrigins } from './statements/views.js'
 import type { SeenDigest, View } from './view.js'
 
 /** One consistent look at the newest part of the log: head, sums and rows belong together. */
@@ -63,8 +63,12 @@ export class LogTail {
 
   /** As of this position or later: the last look, if that is enough. */
   async reaching({ epoch, revision }: Pick<Cursor, 'epoch' | 'revision'>): Promise<Snapshot> {
-    const last = this.#snapshot
-    return last !== undefined && last.head.epoch === epoch && last.head.revision >= revision ? last : this.fresh()
+    const reaches = (look: Snapshot | undefined): look is Snapshot =>
+      look !== undefined && look.head.epoch === epoch && look.head.revision >= revision
+    if (reaches(this.#snapshot)) return this.#snapshot
+    // The look under way may well have begun after that commit.
+    const current = this.#reading === undefined ? undefined : await this.#reading
+    return reaches(current) ? current : this.fresh()
   }
 
   #look(): Promise<Snapshot> {
@@ -145,24 +149,22 @@ export function pageFrom(
   const { head, since, entries, hidden } = snapshot
   const { from, limitBytes, withRemovals } = query
   if (view.channel === 'status' || from.revision < since) return undefined
-  const page: LogItem[] = []
+  const all: LogItem[] = []
   let bytes = 0
   for (const entry of entries) {
     if (comparePositions(entry.position, from) <= 0) continue
     const item = itemFor(entry, view, hidden, withRemovals)
     if (item === undefined) continue
-    const last = page.at(-1)
-    if (last !== undefined && bytes + item.sizeBytes > limitBytes)
-      return { items: inPageOrder(page), epoch: head.epoch, through: last.position }
-    page.push(item)
+    all.push(item)
     bytes += item.sizeBytes
+    if (bytes > limitBytes && all.length > 1) break
   }
-  return {
-    items: inPageOrder(page),
-    epoch: head.epoch,
-    through: endOf(head.revision),
-    head: markFor(snapshot, view),
-  }
+  const { items, complete } = cutToSize(all, limitBytes)
+  const last = items.at(-1)
+  const page = { items: inPageOrder(items), epoch: head.epoch }
+  return complete || last === undefined
+    ? { ...page, through: endOf(head.revision), head: markFor(snapshot, view) }
+    : { ...page, through: last.position }
 }
 
 function itemFor(entry: Entry, view: View, hidden: ReadonlySet<string>, withRemovals: boolean): LogItem | undefined {

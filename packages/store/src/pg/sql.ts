@@ -7,6 +7,7 @@ export interface StatementCount {
   readonly name: string
   /** Rows returned or written. */
   readonly rows: number
+  readonly durationMs: number
 }
 
 /** Runs named statements: on a connection of the pool each, or all on the one of a transaction. */
@@ -50,7 +51,9 @@ export class Database implements Sql {
       types,
     })
     // Without a listener an idle client whose server dies would take the process with it.
-    this.#pool.on('error', onConnectionLost)
+    this.#pool.on('error', (error) => {
+      if (this.#closing === undefined) onConnectionLost(error)
+    })
   }
 
   async run<R extends object>(name: string, text: string, values: readonly unknown[] = []) {
@@ -98,10 +101,11 @@ export class Database implements Sql {
     text: string,
     values: readonly unknown[],
   ): Promise<{ readonly rows: readonly R[]; readonly count: number }> {
+    const startedMs = performance.now()
     try {
       const { rows, rowCount } = await on.query<R>({ text, values: [...values] })
       const count = rowCount ?? 0
-      this.#onStatement?.({ name, rows: count })
+      this.#onStatement?.({ name, rows: count, durationMs: performance.now() - startedMs })
       return { rows, count }
     } catch (error) {
       throw this.#translated(error, name)

@@ -8,12 +8,13 @@ import type { RoleIdentity } from '../plan/types.js'
 import type { Unit } from '../plan/unit.js'
 import { adoptUnit, freeUnit, poolsUnit, servingUnit, statusUnit } from '../plan/upkeep.js'
 import { firstStepUnit } from '../plan/zones.js'
-import type { ControlPlaneStore, LocalOutcome, LocalRequest, StoreStatus } from '../port.js'
+import type { ControlPlaneStore, LocalOutcome, LocalRequest, StoreStatus, Upkeep } from '../port.js'
 import { Acks } from './acks.js'
 import { PgChannel } from './channel.js'
 import type { History } from './history.js'
 import { LogTail } from './log-tail.js'
 import { type Database, timestamp } from './sql.js'
+import { compactLog } from './statements/compact.js'
 import { type Head, readHead, setEverInStep, setState } from './statements/head.js'
 import { readBlocks } from './statements/ledger-read.js'
 import { listRows, namedRows, readCounts } from './statements/read.js'
@@ -44,6 +45,11 @@ export interface PgStoreParts {
 const chunkMax = 500
 
 const vipKinds = allTypes.filter((type) => type.vipKind).map((type) => type.name)
+
+/** A zone that is away for less finds every removal in the log. */
+const tombstoneKeptMs = 24 * 60 * 60 * 1000
+/** The slowest zone makes the log grow no longer than this. */
+const tombstoneKeptMaxMs = 7 * tombstoneKeptMs
 
 /** Everything that the product asks of a store, on PostgreSQL. */
 export class PgStore implements ControlPlaneStore {
@@ -201,6 +207,25 @@ export class PgStore implements ControlPlaneStore {
       },
       context,
     )
+  }
+
+  async upkeep(): Promise<Upkeep> {
+    const nowMs = this.#parts.nowMs()
+    const addressesFreed = await this.vip.freeQuarantined(nowMs)
+    const ackedByAll = await lowestAcked(this.database)
+    let tombstonesForgotten = 0
+    await this.#writer.submit({
+      unit: { needs: nothingNeeded, more: () => nothingNeeded, plan: () => null },
+      size: 1,
+      also: async (sql) => {
+        tombstonesForgotten = await compactLog(sql, {
+          ackedBeforeMs: nowMs - tombstoneKeptMs,
+          anywayBeforeMs: nowMs - tombstoneKeptMaxMs,
+          ackedByAll,
+        })
+      },
+    })
+    return { tombstonesForgotten, addressesFreed }
   }
 
   onAdvanced(listener: () => void): () => void {

@@ -29,8 +29,11 @@ export const rowsByExportName = (sql: Sql, keys: readonly ResourceKey[]): Promis
   rowsWhere(
     sql,
     'rows by export name',
-    `resources r join unnest($1::text[], $2::text[], $3::text[]) k (type, mesh, name)
-       on r.type = k.type and r.mesh = k.mesh and r.export_name = k.name`,
+    `(select r.* from resources r join unnest($1::text[], $2::text[], $3::text[]) k (type, mesh, name)
+       on r.type = k.type and r.mesh = k.mesh and r.export_name = k.name where not r.deleted
+     union all
+     select r.* from resources r join unnest($1::text[], $2::text[], $3::text[]) k (type, mesh, name)
+       on r.type = k.type and r.mesh = k.mesh and r.export_name = k.name where r.deleted) r`,
     columnsOf(keys),
   )
 
@@ -88,7 +91,8 @@ export async function vanishingCounts(sql: Sql, of: Needs['vanishing'], nowMs: n
   const { rows } = await sql.run<Vanishing>(
     'vanishing counts',
     `select k.type, k.origin,
-       (select count(*) from resources r where r.type = k.type and r.origin = k.origin and not r.deleted) as live,
+       (select coalesce(sum(d.count), 0)::bigint from digests d
+          where d.part = 'held' and d.type = k.type and d.origin = k.origin) as live,
        (select count(*) from resources r where r.type = k.type and r.origin = k.origin
           and r.deleted and r.absent_since is not null and r.deleted_at > $3) as vanished
      from unnest($1::text[], $2::text[]) k (type, origin)`,

@@ -100,20 +100,32 @@ export interface PageQuery {
 
 /** Rows of a page at most. The sum over their sizes is what usually ends a page. */
 const pageRowsMax = 4_096
-const rowOverheadBytes = 200
 const removalOverheadBytes = 24
 
-/** A page of the log, as one index range scan, in range order. `complete`: it reaches the head. */
-export async function logPage(
-  sql: Sql,
-  view: View,
-  query: PageQuery,
-): Promise<{ readonly records: readonly SeenRecord[]; readonly complete: boolean }> {
+/** A page in range order; `complete`: it reaches the head. */
+export interface LogRows {
+  readonly items: readonly LogItem[]
+  readonly complete: boolean
+}
+
+/** What fits; the first item always does. */
+export function cutToSize(items: readonly LogItem[], limitBytes: number): LogRows {
+  let bytes = 0
+  for (const [index, item] of items.entries()) {
+    bytes += item.sizeBytes
+    if (index > 0 && bytes > limitBytes) return { items: items.slice(0, index), complete: false }
+  }
+  return { items, complete: true }
+}
+
+/** A page of the log, as one index range scan. The database ends it early, by what is surely larger than the limit. */
+export async function logPage(sql: Sql, view: View, query: PageQuery): Promise<LogRows> {
   const { from, limitBytes, withRemovals, toggled } = query
   const own = view.channel === 'status' ? 'r.status_revision' : 'r.revision'
   const select = (at: string, where: string): string =>
     `select ${at} as at, ${seenColumns}, ${view.sqlVisible} as visible,
-       octet_length(r.spec) + octet_length(r.labels_canonical) + coalesce(octet_length(r.status), 0) + ${rowOverheadBytes} as size
+       case when ${view.sqlVisible} then octet_length(r.spec) + octet_length(r.labels_canonical)
+         + coalesce(octet_length(r.status), 0) else 0 end as size
      from resources r ${where}
        and ${view.sqlBase} and (${at}, r.type_order, r.mesh, r.export_name) > ($4::bigint, $5::integer, $6::text, $7::text)
        and (${view.sqlVisible} or ($8 and r.exposed))`
@@ -139,7 +151,9 @@ export async function logPage(
     ],
   )
   const total = records[0]?.total ?? 0
-  return { records, complete: records.length === total && total < pageRowsMax }
+  const all = records.map((record) => itemOf(record, view.channel === 'status'))
+  const { items, complete } = cutToSize(all, limitBytes)
+  return { items, complete: complete && records.length === total && total < pageRowsMax }
 }
 
 /** Origins whose visibility has changed after a revision. */
