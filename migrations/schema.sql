@@ -284,14 +284,12 @@ create table zones (
 
 CREATE INDEX holds_open ON public.holds USING btree (since) WHERE (state = 'held'::text);
 CREATE INDEX refused_bucket ON public.refused USING btree (type, bucket) WHERE newcomer;
-CREATE INDEX resources_any_export_name ON public.resources USING btree (type, mesh, export_name);
 CREATE INDEX resources_bucket ON public.resources USING btree (type, bucket);
 CREATE UNIQUE INDEX resources_display_name ON public.resources USING btree (type, mesh, origin, namespace, display_name) WHERE (NOT deleted);
 CREATE INDEX resources_exceptions ON public.resources USING btree (type, origin) WHERE ((offered_entry IS DISTINCT FROM entry) AND ((offered_entry IS NOT NULL) OR (hold_id IS NOT NULL)));
 CREATE UNIQUE INDEX resources_export_name ON public.resources USING btree (type, mesh, export_name) WHERE (NOT deleted);
+CREATE INDEX resources_export_name_deleted ON public.resources USING btree (type, mesh, export_name) WHERE deleted;
 CREATE INDEX resources_log ON public.resources USING btree (revision, type_order, mesh, export_name);
-CREATE INDEX resources_mesh ON public.resources USING btree (mesh) WHERE (mesh <> ''::text);
-CREATE INDEX resources_origin ON public.resources USING btree (type, origin);
 CREATE INDEX resources_pending ON public.resources USING btree (type, origin) WHERE (pending_reason IS NOT NULL);
 CREATE INDEX resources_status_log ON public.resources USING btree (status_revision, type_order, mesh, export_name) WHERE (status_revision > 0);
 CREATE INDEX resources_vanished ON public.resources USING btree (type, origin, deleted_at) WHERE (deleted AND (absent_since IS NOT NULL));
