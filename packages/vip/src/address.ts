@@ -1,4 +1,4 @@
-import { addressBytes, addressText } from '@holdfast/model'
+import { addressBytes, addressText, Problem } from '@holdfast/model'
 
 export type Family = 4 | 6
 
@@ -22,13 +22,19 @@ export const addressNumber = (address: string): bigint =>
 export const addressOf = (value: bigint, family: Family): string =>
   addressText(Buffer.from(value.toString(16).padStart(widthOf(family) / 4, '0'), 'hex'))
 
-/** @throws Problem `invalid` for a text that is no CIDR; bits beyond the prefix are cleared */
+/**
+ * A single address is a range of one.
+ * @throws Problem `invalid` for a text that is no CIDR; bits beyond the prefix are cleared
+ */
 export function rangeOf(cidr: string): Range {
   const slash = cidr.lastIndexOf('/')
   const address = slash < 0 ? cidr : cidr.slice(0, slash)
   const family = familyOf(address)
   const width = widthOf(family)
-  const prefixBits = slash < 0 ? width : Number(cidr.slice(slash + 1))
+  const bits = slash < 0 ? String(width) : cidr.slice(slash + 1)
+  const prefixBits = Number(bits)
+  if (!/^\d{1,3}$/.test(bits) || prefixBits > width)
+    throw new Problem('invalid', `"${cidr}" is no CIDR: the part after "/" must be a number from 0 to ${width}`)
   const size = 1n << BigInt(width - prefixBits)
   const value = addressNumber(address)
   return { family, first: value - (value % size), size, prefixBits }

@@ -1,9 +1,9 @@
 import { Problem } from '@holdfast/model'
-import { addressOf, contains, type Family, type Range, rangeOf } from './address.js'
+import { addressNumber, addressOf, contains, type Family, type Range, rangeOf } from './address.js'
 import { type Block, usableSize } from './blocks.js'
 import { candidates, isUsable } from './choose.js'
 import { growLoad } from './constants.js'
-import { compareOwners, type Owner, ownerWords, sameOwner } from './owner.js'
+import { compareOwners, type Owner, ownerText, ownerWords, sameOwner } from './owner.js'
 
 export interface OwnBlock extends Block {
   /** Addresses of it that somebody has or that rest. */
@@ -68,8 +68,25 @@ export function planAllocation<Row extends Held>(
   ledger: LedgerView<Row>,
 ): Allocation<Row> {
   const plan = new Plan(blocks, ledger)
-  for (const wish of [...wishes].sort((a, b) => compareOwners(a.owner, b.owner))) plan.serve(wish)
+  const ordered = [...wishes].sort((a, b) => compareOwners(a.owner, b.owner))
+  // Pins first: who asks for an address by name must not lose it to somebody's hash in the same request.
+  for (const wish of ordered.filter(isPinned)) plan.serve(wish)
+  for (const wish of ordered) plan.serve(wish)
   return plan
+}
+
+const isPinned = (wish: Wish): boolean => wish.v4 !== undefined || wish.v6 !== undefined
+
+/** Canonical text, so that equal addresses are equal. */
+function pinOf(wish: Wish, family: Family): string | undefined {
+  const pin = family === 4 ? wish.v4 : wish.v6
+  return pin === undefined ? undefined : addressOf(addressNumber(pin), family)
+}
+
+interface Choice {
+  readonly family: Family
+  readonly block: OwnBlock
+  readonly address: string
 }
 
 class Plan<Row extends Held> implements Allocation<Row> {
@@ -83,6 +100,9 @@ class Plan<Row extends Held> implements Allocation<Row> {
   readonly #given = new Map<string, Owner>()
   readonly #load = new Map<string, number>()
   readonly #ranges: ReadonlyMap<string, Range>
+  readonly #served = new Set<string>()
+  /** Nothing comes free within a plan: a scan of a block goes on where the last one ended. */
+  readonly #scanned = new Map<string, bigint>()
 
   constructor(blocks: readonly OwnBlock[], ledger: LedgerView<Row>) {
     this.#blocks = blocks
@@ -93,41 +113,46 @@ class Plan<Row extends Held> implements Allocation<Row> {
 
   serve(wish: Wish): void {
     const { owner } = wish
+    const key = ownerText(owner)
+    if (this.#served.has(key)) return
+    this.#served.add(key)
     const problem = this.#pinProblem(wish, 4) ?? this.#pinProblem(wish, 6)
     if (problem !== undefined) {
       this.refused.push({ owner, problem })
       return
     }
+    const choices: Choice[] = []
     const reasons: string[] = []
-    let served = false
+    let isKnown = false
     for (const family of [4, 6] as const) {
-      const reason = this.#serveFamily(wish, family)
-      if (reason === undefined) served = true
-      else reasons.push(reason)
+      const known = this.#ledger.get(owner, family)
+      if (known !== undefined) {
+        isKnown = true
+        if (known.state === 'tombstoned') this.revived.push(known)
+        continue
+      }
+      const own = this.#blocks.filter((b) => b.kind === owner.kind && b.family === family)
+      if (own.length === 0) continue
+      const pin = pinOf(wish, family)
+      const choice = pin === undefined ? this.#choose(owner, own) : this.#pinned(pin, own)
+      if (choice !== undefined) choices.push({ ...choice, family })
+      else
+        reasons.push(
+          `every address of ${own.map((b) => b.cidr).join(', ')} is taken or rests: a further block is needed`,
+        )
     }
-    if (!served) this.pending.push({ owner, reason: reasons.join('; ') })
+    // All families or none: a service that got one only would never be looked at again for the other.
+    if (reasons.length > 0 && !isKnown) this.pending.push({ owner, reason: reasons.join('; ') })
+    else if (choices.length > 0) for (const choice of choices) this.#give(owner, choice)
+    else if (!isKnown)
+      this.pending.push({ owner, reason: `no block of ${owner.kind} is leased to this control plane yet` })
   }
 
-  /** @returns why there is no address of this family */
-  #serveFamily(wish: Wish, family: Family): string | undefined {
-    const { owner } = wish
-    const known = this.#ledger.get(owner, family)
-    if (known !== undefined) {
-      if (known.state === 'tombstoned') this.revived.push(known)
-      return undefined
-    }
-    const own = this.#blocks.filter((b) => b.kind === owner.kind && b.family === family)
-    if (own.length === 0) return `no IPv${family} block of ${owner.kind} is leased to this control plane yet`
-    const pin = family === 4 ? wish.v4 : wish.v6
-    const choice = pin === undefined ? this.#choose(owner, own) : this.#pinned(pin, own)
-    if (choice === undefined)
-      return `every address of ${own.map((b) => b.cidr).join(', ')} is taken or rests: a further block is needed`
-    const { block, address } = choice
+  #give(owner: Owner, { family, block, address }: Choice): void {
     const past = this.#ledger.pastGeneration(owner)
     this.assigned.push({ ...owner, family, address, generation: past === undefined ? 0 : past + 1, blockId: block.id })
     this.#given.set(address, owner)
     this.#load.set(block.id, (this.#load.get(block.id) ?? 0) + 1)
-    return undefined
   }
 
   #choose(owner: Owner, own: readonly OwnBlock[]): { readonly block: OwnBlock; readonly address: string } | undefined {
@@ -154,10 +179,12 @@ class Plan<Row extends Held> implements Allocation<Row> {
   #firstFree(block: OwnBlock): string | undefined {
     const range = this.#ranges.get(block.id)
     if (range === undefined || range.family === 6) return undefined
-    for (let offset = 0n; offset < range.size; offset++) {
+    for (let offset = this.#scanned.get(block.id) ?? 0n; offset < range.size; offset++) {
+      this.#scanned.set(block.id, offset)
       const address = addressOf(range.first + offset, range.family)
       if (isUsable(range, offset) && this.#isFree(range.family, address)) return address
     }
+    this.#scanned.set(block.id, range.size)
     return undefined
   }
 
@@ -171,7 +198,7 @@ class Plan<Row extends Held> implements Allocation<Row> {
   }
 
   #pinProblem(wish: Wish, family: Family): Problem | undefined {
-    const pin = family === 4 ? wish.v4 : wish.v6
+    const pin = pinOf(wish, family)
     if (pin === undefined) return undefined
     const { owner } = wish
     const known = this.#ledger.get(owner, family)

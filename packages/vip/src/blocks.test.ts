@@ -114,6 +114,10 @@ test('no block is leased over an alias, and a pool without room says so', () => 
 test.each([
   ['241.32.0.0/20', 'confirmed'],
   ['10.0.0.0/20', 'lies in no pool'],
+  ['241.32.0.5/20', 'write 241.32.0.0/20'],
+  ['241.32.0.0/32', 'is no block'],
+  ['fd12:3456:789a::/60', 'is no block'],
+  ['241.32.0.0/99', 'is no CIDR'],
   ['241.1.0.0/20', 'overlaps 241.0.0.0/12, which is reserved'],
   ['241.40.0.0/16', 'overlaps 241.40.0.0/20, which is leased to zone west'],
 ])('a block given beforehand, %s: %s', (cidr, says) => {

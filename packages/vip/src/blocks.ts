@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { utf8 } from '@holdfast/model'
 import { cidrOf, encloses, type Family, overlap, type Range, rangeOf } from './address.js'
-import { firstBlockBits, growLoad, ipv6BlockBits } from './constants.js'
+import { firstBlockBits, growLoad, ipv6BlockBits, smallestBlockBits } from './constants.js'
 import type { Pool } from './pools.js'
 
 /** A slice of a pool, leased to one store of one control plane. */
@@ -144,7 +144,13 @@ export function confirmBlock(
   | { readonly outcome: 'confirmed'; readonly kind: string; readonly family: Family }
   | { readonly outcome: 'refused'; readonly reason: string } {
   const refused = (reason: string) => ({ outcome: 'refused', reason }) as const
-  const range = rangeOf(cidr)
+  const range = readRange(cidr)
+  if (typeof range === 'string') return refused(range)
+  if (cidrOf(range) !== cidr.toLowerCase()) return refused(`${cidr} is not the name of a range: write ${cidrOf(range)}`)
+  if (range.family === 6 ? range.prefixBits !== ipv6BlockBits : range.prefixBits > smallestBlockBits)
+    return refused(
+      `${cidr} is no block: an IPv4 block is a /${smallestBlockBits} or larger, an IPv6 block is a /${ipv6BlockBits}`,
+    )
   const pool = pools.find((p) => encloses(rangeOf(p.cidr), range))
   if (pool === undefined)
     return refused(`${cidr} lies in no pool; there are ${pools.map((p) => `${p.cidr} (${p.kind})`).join(', ')}`)
@@ -158,4 +164,13 @@ export function confirmBlock(
   const alias = aliases.find((a) => encloses(range, rangeOf(a)))
   if (alias !== undefined) return refused(`${cidr} has ${alias} in it, which is an alias in the scope of a zone`)
   return { outcome: 'confirmed', kind: pool.kind, family: pool.family }
+}
+
+/** The range, or what is wrong with the text. */
+function readRange(cidr: string): Range | string {
+  try {
+    return rangeOf(cidr)
+  } catch (error) {
+    return (error as Error).message
+  }
 }

@@ -5,6 +5,8 @@ export const probesMax = 32
 
 /** 4,094 usable addresses: more than most zones have services, and 4,096 of them fit into a /8. */
 export const firstBlockBits = 20
+/** A block given by an operator has 14 usable addresses at least. */
+export const smallestBlockBits = 28
 /** One per owner and kind, never grown: 2^64 addresses cannot be used up. */
 export const ipv6BlockBits = 64
 

@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
+  candidates,
   defaultPools,
-  type freeable,
+  freeable,
   lintLedger,
   type Owner,
   ownerText,
@@ -258,4 +259,69 @@ test('10,000 new services are planned in one go and all get different addresses'
   )
   expect(new Set(plan.assigned.map((a) => a.address)).size).toBe(20_000)
   expect(plan.pending).toEqual([])
+})
+
+test('a full block costs one scan for all who wait, not one each', () => {
+  const ledger = { get: () => undefined, pastGeneration: () => undefined }
+  let asked = 0
+  const full = {
+    ...ledger,
+    holder: () => {
+      asked++
+      return { ...owner(0), family: 4, address: '', generation: 0, state: 'active' } as const
+    },
+  }
+  const block = { ...smallBlock, cidr: '241.16.0.0/20', used: 4_094 }
+  const plan = planAllocation(
+    Array.from({ length: 200 }, (_, n) => ({ owner: owner(n) })),
+    [block],
+    full,
+  )
+  expect(plan.pending).toHaveLength(200)
+  expect(asked).toBeLessThanOrEqual(200 * 32 + 4_096)
+})
+
+test('all families or none: IPv4 full and IPv6 roomy makes a service wait', () => {
+  const ledger = new ModelLedger()
+  ledger.blocks.push({ block: { ...smallBlock, cidr: '241.16.0.0/29' } })
+  ledger.blocks.push({ block: { ...smallBlock, id: 'v6', family: 6, cidr: 'fd00:1:2:3::/64' } })
+  const result = ledger.apply(Array.from({ length: 7 }, (_, n) => ({ owner: owner(n) })))
+  expect(result.assigned.map((a) => a.family).sort()).toEqual([4, 4, 4, 4, 4, 4, 6, 6, 6, 6, 6, 6])
+  expect(result.pending).toHaveLength(1)
+})
+
+test('VIP-1 an owner that is named twice gets one address; a pin is served before any hash, whatever their order', () => {
+  const ledger = new ModelLedger()
+  ledger.blocks.push({ block: smallBlock })
+  expect(ledger.apply([{ owner: owner(1) }, { owner: owner(1) }]).assigned).toHaveLength(1)
+  const other = new ModelLedger()
+  other.blocks.push({ block: smallBlock })
+  const wanted = ledger.get(owner(1), 4)?.address ?? ''
+  const result = other.apply([{ owner: owner(1) }, { owner: owner(2), v4: wanted }])
+  expect(result.refused).toEqual([])
+  expect(other.get(owner(2), 4)?.address).toBe(wanted)
+})
+
+test('the choice of an address is frozen: a lost ledger must come back with the same ones', () => {
+  // Computed apart: SHA-256 over the length-prefixed parts of the key, first and second eight bytes.
+  expect([...candidates(owner(1), '241.16.0.0/20')].slice(0, 3)).toEqual([
+    '241.16.13.164',
+    '241.16.2.245',
+    '241.16.8.70',
+  ])
+})
+
+test('quarantine waits for the slowest zone, and nothing is freed in a roomy block', () => {
+  const rows = [1, 2, 3, 4].map((n) => ({
+    ...owner(n),
+    family: 4 as const,
+    address: `241.16.0.${n}`,
+    blockId: 'b',
+    tombstonedAtMs: n,
+    tombstonedRevision: n,
+  }))
+  const rules = { nowMs: 10_000, quarantineMs: 100, load: () => 0.9, excess: () => 10 }
+  expect(freeable(rows, { ...rules, ackedByAll: 2 }).map((r) => r.address)).toEqual(['241.16.0.1', '241.16.0.2'])
+  expect(freeable(rows, { ...rules, ackedByAll: undefined, excess: () => 3 })).toHaveLength(3)
+  expect(freeable(rows, { ...rules, ackedByAll: undefined, load: () => 0.75 })).toEqual([])
 })

@@ -1,6 +1,6 @@
 import type { Violation } from '@holdfast/model'
 import { cidrOf, type Family, overlap, type Range, rangeOf } from './address.js'
-import { kumaCountsFrom } from './constants.js'
+import { firstBlockBits, ipv6BlockBits, kumaCountsFrom } from './constants.js'
 
 /** Kinds whose owners get VIPs, in the order in which they split an IPv6 prefix. */
 export const vipKinds = ['MeshService', 'MeshExternalService', 'MeshMultiZoneService'] as const
@@ -28,6 +28,10 @@ export function ulaPrefix(random: Uint8Array): string {
   return cidrOf(rangeOf(`fd${hex.slice(0, 2)}:${hex.slice(2, 6)}:${hex.slice(6, 10)}::/48`))
 }
 
+/** What of a pool is never leased, whatever its own size. */
+export const reservedIn = (kind: string, cidr: string): readonly string[] =>
+  kind === 'MeshService' && overlap(rangeOf(cidr), rangeOf(kumaCountsFrom)) ? [kumaCountsFrom] : []
+
 /** Two of the sixteen subnet bits of a /48 tell the kind; the other fourteen, the owner. */
 export function ipv6Pools(prefix48: string): readonly Pool[] {
   const { first } = rangeOf(prefix48)
@@ -46,7 +50,7 @@ export const defaultPools = (prefix48: string): readonly Pool[] => [
       kind,
       family: 4,
       cidr: ipv4Pools[kind],
-      reserved: kind === 'MeshService' ? [kumaCountsFrom] : [],
+      reserved: reservedIn(kind, ipv4Pools[kind]),
     }),
   ),
   ...ipv6Pools(prefix48),
@@ -63,7 +67,8 @@ const forbidden: readonly (readonly [cidr: string, why: string])[] = [
   ['ff00::/8', 'multicast addresses'],
   ['fe80::/10', 'link-local addresses'],
 ]
-const smallestBits: Readonly<Record<Family, number>> = { 4: 24, 6: 64 }
+/** A pool has room for one first block at least. */
+const smallestBits: Readonly<Record<Family, number>> = { 4: firstBlockBits, 6: ipv6BlockBits }
 
 /** Everything that is wrong with a set of pools, by place in the list. */
 export function poolProblems(pools: readonly Pool[]): readonly Violation[] {

@@ -34,7 +34,9 @@ export function freeable<Row extends Resting>(rows: readonly Row[], rules: Quara
   const byBlock = new Map<string, Row[]>()
   for (const row of [...over].sort((a, b) => a.tombstonedAtMs - b.tombstonedAtMs)) {
     if (row.blockId === undefined) continue
-    byBlock.set(row.blockId, [...(byBlock.get(row.blockId) ?? []), row])
+    const resting = byBlock.get(row.blockId)
+    if (resting === undefined) byBlock.set(row.blockId, [row])
+    else resting.push(row)
   }
   return [...byBlock].flatMap(([blockId, resting]) =>
     rules.load(blockId) <= freeLoad ? [] : resting.slice(0, Math.max(0, rules.excess(blockId, freeLoad))),

@@ -8,6 +8,7 @@ import {
   planAllocation,
   poolProblems,
   rangeOf,
+  reservedIn,
   ulaPrefix,
   usableSize,
 } from '@holdfast/vip'
@@ -58,16 +59,35 @@ export function singleAddresses(
 export const loadOf = (block: Pick<BlockUse, 'cidr' | 'used'>): number =>
   block.used / Number(usableSize(rangeOf(block.cidr)))
 
-/** The pools of a new installation: the default ones, or those that were asked for. Throws with all that is wrong. */
+/** Stands for every kind in a setting: an IPv6 /48 that is split between them. */
+const everyKind = '*'
+
+/**
+ * The pools of a new installation: the default ones, and in their place those that were asked for, by kind and family.
+ * Throws with all that is wrong.
+ */
 export function poolsOf(settings: readonly PoolSetting[] | undefined, random: Uint8Array): readonly Pool[] {
-  const defaults = defaultsOf(ulaPrefix(random))
-  if (settings === undefined) return defaults
-  const pools = settings.map(
-    (setting): Pool => ({ ...setting, reserved: defaults.find((pool) => pool.cidr === setting.cidr)?.reserved ?? [] }),
-  )
+  const given = settings ?? []
+  const prefix = given.find((setting) => setting.kind === everyKind)?.cidr ?? ulaPrefix(random)
+  const asked = given
+    .filter((setting) => setting.kind !== everyKind)
+    .map((setting): Pool => ({ ...setting, reserved: reservedOf(setting) }))
+  const pools = [
+    ...defaultsOf(prefix).filter((pool) => !asked.some((a) => a.kind === pool.kind && a.family === pool.family)),
+    ...asked,
+  ]
   const violations = poolProblems(pools)
   if (violations.length > 0) throw invalid('VIP pools', violations)
   return pools
+}
+
+/** A CIDR that is none is told by the check of all pools. */
+function reservedOf({ kind, cidr }: PoolSetting): readonly string[] {
+  try {
+    return reservedIn(kind, cidr)
+  } catch {
+    return []
+  }
 }
 
 /** The pools that a zone may assume before it has met its global. An installation's IPv6 prefix cannot be guessed. */
