@@ -182,9 +182,19 @@ export interface ControlPlaneStore {
   }
   /** The store of one channel of one session; its writes are fenced. */
   channel(context: ChannelContext): ChannelStore
+  /**
+   * What has to be done now and then whatever happens, in bounded steps: old tombstones of the log are forgotten, addresses
+   * that have served their quarantine are freed where they are needed, the grace of what plain Kuma peers left out ends.
+   */
+  upkeep(): Promise<Upkeep>
   /** A hint that the log may have grown; never carries data. Returns the way to stop listening. */
   onAdvanced(listener: () => void): () => void
   close(): Promise<void>
+}
+
+export interface Upkeep {
+  readonly tombstonesForgotten: number
+  readonly addressesFreed: number
 }
 
 export interface PoolSetting {

@@ -139,6 +139,7 @@ export class FakeStore {
         zones: async () => this.zoneRecords,
       },
       channel: unused,
+      upkeep: unused,
       onAdvanced: () => () => undefined,
       close: async () => undefined,
     }

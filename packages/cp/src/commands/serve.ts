@@ -26,6 +26,8 @@ export type Role = 'global' | 'zone'
 
 /** How often a store that is not ready is looked at again: `holdfast init` is another process. */
 const stateWatchMs = 1_000
+/** Quarantine and compaction are measured in hours. */
+const upkeepEveryMs = 60_000
 
 /**
  * Runs a control plane until it is told to stop.
@@ -92,6 +94,7 @@ async function run(role: Role, settings: Settings, log: Logger, scope: Scope, si
   scope.own('HTTP API', async () => {
     await api.close()
   })
+  keepUp(store, log, scope, signal)
   const ready = await whenReady(store, log, scope, signal, async () => {
     if (role === 'global') await createDefaultsOnce(store, role, settings, log, signal)
     await runtime.start()
@@ -221,6 +224,27 @@ async function whenReady(
   }, stateWatchMs)
   scope.own('watch of the store', () => clearInterval(timer))
   return false
+}
+
+/** Each round is bounded; the next one goes on where it ended. */
+function keepUp(store: ControlPlaneStore, log: Logger, scope: Scope, signal: AbortSignal): void {
+  let round: Promise<void> | undefined
+  const timer = setInterval(() => {
+    if (round !== undefined || signal.aborted) return
+    round = store
+      .upkeep()
+      .then((done) => {
+        if (done.addressesFreed > 0 || done.tombstonesForgotten > 0) log.info(done, 'upkeep of the store')
+      })
+      .catch((error: unknown) => log.warn({ err: error }, 'upkeep of the store failed; trying again'))
+      .finally(() => {
+        round = undefined
+      })
+  }, upkeepEveryMs)
+  scope.own('upkeep of the store', async () => {
+    clearInterval(timer)
+    await round
+  })
 }
 
 const notReadyText = (state: string): string =>

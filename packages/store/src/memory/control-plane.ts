@@ -113,6 +113,10 @@ export function asControlPlane(store: MemoryStore): ControlPlaneStore {
       zones: async () => [...store.image.zones.values()],
     },
     channel: (context) => asyncChannel(store, context),
+    upkeep: async () => ({
+      tombstonesForgotten: 0,
+      addressesFreed: store.freeQuarantined(store.nowMs(), lowestAcked(store)),
+    }),
     onAdvanced: (listener) => store.onAdvanced(listener),
     close: async () => {},
   }
