@@ -86,4 +86,6 @@ create index resources_bucket on resources (type, bucket);
 create index resources_exceptions on resources (type, origin)
   where offered_entry is distinct from entry and (offered_entry is not null or hold_id is not null);
 create index resources_pending on resources (type, origin) where pending_reason is not null;
+-- What a plain Kuma peer's whole list has left out: nearly always empty.
+create index resources_absent on resources (type, origin) where not deleted and absent_since is not null;
 create index resources_vanished on resources (type, origin, deleted_at) where deleted and absent_since is not null;

@@ -284,6 +284,7 @@ create table zones (
 
 CREATE INDEX holds_open ON public.holds USING btree (since) WHERE (state = 'held'::text);
 CREATE INDEX refused_bucket ON public.refused USING btree (type, bucket) WHERE newcomer;
+CREATE INDEX resources_absent ON public.resources USING btree (type, origin) WHERE ((NOT deleted) AND (absent_since IS NOT NULL));
 CREATE INDEX resources_bucket ON public.resources USING btree (type, bucket);
 CREATE UNIQUE INDEX resources_display_name ON public.resources USING btree (type, mesh, origin, namespace, display_name) WHERE (NOT deleted);
 CREATE INDEX resources_exceptions ON public.resources USING btree (type, origin) WHERE ((offered_entry IS DISTINCT FROM entry) AND ((offered_entry IS NOT NULL) OR (hold_id IS NOT NULL)));

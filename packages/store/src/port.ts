@@ -195,6 +195,8 @@ export interface ControlPlaneStore {
 export interface Upkeep {
   readonly tombstonesForgotten: number
   readonly addressesFreed: number
+  /** What plain Kuma peers had left out of their lists for the whole grace. */
+  readonly absentDeleted: number
 }
 
 export interface PoolSetting {

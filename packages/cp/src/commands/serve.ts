@@ -234,7 +234,7 @@ function keepUp(store: ControlPlaneStore, log: Logger, scope: Scope, signal: Abo
     round = store
       .upkeep()
       .then((done) => {
-        if (done.addressesFreed > 0 || done.tombstonesForgotten > 0) log.info(done, 'upkeep of the store')
+        if (Object.values(done).some((count: number) => count > 0)) log.info(done, 'upkeep of the store')
       })
       .catch((error: unknown) => log.warn({ err: error }, 'upkeep of the store failed; trying again'))
       .finally(() => {

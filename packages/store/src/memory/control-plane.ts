@@ -115,6 +115,7 @@ export function asControlPlane(store: MemoryStore): ControlPlaneStore {
     channel: (context) => asyncChannel(store, context),
     upkeep: async () => ({
       tombstonesForgotten: 0,
+      absentDeleted: 0,
       addressesFreed: store.freeQuarantined(store.nowMs(), lowestAcked(store)),
     }),
     onAdvanced: (listener) => store.onAdvanced(listener),

@@ -1,6 +1,8 @@
 import type { ChannelContext, ChannelStore, Cursor, Demand } from '@holdfast/kds'
 import { allTypes, isHeadless, Problem, type ResourceKey, type Violation } from '@holdfast/model'
 import { differencesOf } from '../memory/verify.js'
+import { absenceUnit } from '../plan/absence.js'
+import { absentGraceMs } from '../plan/holds.js'
 import { demandOf, kindsOf, type Leased, type LeaseRequest, leaseUnit } from '../plan/lease.js'
 import { nothingNeeded } from '../plan/loaded.js'
 import { localUnit, type PlanOptions } from '../plan/local.js'
@@ -14,6 +16,7 @@ import { PgChannel } from './channel.js'
 import type { History } from './history.js'
 import { LogTail } from './log-tail.js'
 import { type Database, timestamp } from './sql.js'
+import { healthyPlainSessions, typesWithAbsent } from './statements/absent.js'
 import { compactLog } from './statements/compact.js'
 import { type Head, readHead, setEverInStep, setState } from './statements/head.js'
 import { readBlocks } from './statements/ledger-read.js'
@@ -46,6 +49,8 @@ const chunkMax = 500
 
 const vipKinds = allTypes.filter((type) => type.vipKind).map((type) => type.name)
 
+/** Sessions write down that they live every few seconds. */
+const heardMs = 30_000
 /** A zone that is away for less finds every removal in the log. */
 const tombstoneKeptMs = 24 * 60 * 60 * 1000
 /** The slowest zone makes the log grow no longer than this. */
@@ -212,6 +217,7 @@ export class PgStore implements ControlPlaneStore {
   async upkeep(): Promise<Upkeep> {
     const nowMs = this.#parts.nowMs()
     const addressesFreed = await this.vip.freeQuarantined(nowMs)
+    const absentDeleted = await this.#endGraces(nowMs)
     const ackedByAll = await lowestAcked(this.database)
     let tombstonesForgotten = 0
     await this.#writer.submit({
@@ -225,7 +231,7 @@ export class PgStore implements ControlPlaneStore {
         })
       },
     })
-    return { tombstonesForgotten, addressesFreed }
+    return { tombstonesForgotten, addressesFreed, absentDeleted }
   }
 
   onAdvanced(listener: () => void): () => void {
@@ -301,6 +307,21 @@ export class PgStore implements ControlPlaneStore {
       also: async (sql) => setEverInStep(sql),
     })
     history.everInStep = true
+  }
+
+  /** What plain Kuma peers have left out of their lists for long enough goes now, if they are still there and it is little. */
+  async #endGraces(nowMs: number): Promise<number> {
+    const types = await typesWithAbsent(this.database, nowMs - absentGraceMs)
+    if (types.length === 0) return 0
+    let deleted = 0
+    for (const { peer, sessionId, key, fence, stream } of await healthyPlainSessions(this.database, nowMs - heardMs)) {
+      if (stream === 'down' && this.identity.role === 'global') continue
+      const hearing = { peer, channel: this.identity.role === 'global' ? ('up' as const) : ('down' as const) }
+      const unit = absenceUnit(types, hearing, { identity: this.identity, nowMs })
+      const done = await this.#writer.submit({ unit, size: 1, fence: { peer: key, sessionId, fence } })
+      deleted += done.value.deleted
+    }
+    return deleted
   }
 
   async #run<T>(unit: Unit<T>): Promise<T> {
