@@ -86,8 +86,9 @@ export class Receiver {
       const kept = this.#kept(row)
       const key = entryKey(row)
       if (offered === kept) this.#strange.delete(key)
-      if (offered === kept || this.#strange.has(key) || row.holdId !== undefined || refused.get(key) === offered)
-        continue
+      if (offered === kept || this.#strange.has(key) || row.holdId !== undefined) continue
+      // A refusal of what is on the row, or one that counts by itself because the row is not what was offered.
+      if (refused.has(key) && (offered === undefined || refused.get(key) === offered)) continue
       // A mesh that is gone at global takes the copies in it along; their zones still offer them.
       if (row.deleted && (identity.role === 'global' || offered === undefined)) continue
       throw new LawBroken('LKG', `${this.where}: ${key} differs from what was offered, and no refusal or hold says so`)

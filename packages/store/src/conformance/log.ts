@@ -1,5 +1,5 @@
 import type { LogItem, Position } from '@holdfast/kds'
-import { bucketOf, digestEquals, utf8 } from '@holdfast/model'
+import { bucketOf, digestEquals, exportName, typeOf, utf8 } from '@holdfast/model'
 import { expect, test } from 'vitest'
 import {
   block,
@@ -43,6 +43,41 @@ export function logConformance(open: OpenStore): void {
     // No echo: east sees neither of its own.
     const east = await global.channel({ channel: 'down', peer: 'east' }).perform({ op: 'mark' })
     expect(east.digest.count).toBe(offered.count - 2)
+  })
+
+  test('made anew under another name elsewhere: that the first one is gone is still said, and so is the end of its status', async () => {
+    await using zone = await Subject.ready(open, 'zone')
+    const up = zone.channel({ channel: 'up', peer: '' })
+    const status = zone.channel({ channel: 'status', peer: '' })
+    const said = async (channel: TestChannel, from: number): Promise<readonly string[]> => {
+      const page = await channel.perform({ op: 'changes', from: end(from), limitBytes: pageBytes, withRemovals: true })
+      return page.items.map(({ change }) =>
+        'offer' in change ? `+${keyOf(change.offer.resource)}` : `-${change.removal.key}`,
+      )
+    }
+    // The same stored name: namespace `default` is not part of it, and is part of the name that others know.
+    const plain = putService('web')
+    const inDefault = putService('web', { namespace: 'default' })
+    const exported = (put: typeof plain): string => {
+      if (put.change !== 'put') throw new Error('a put')
+      const { type, mesh, name } = put.key
+      return keyOf({ mesh, name: exportName(typeOf(type), mesh, name, put.content.labels) })
+    }
+    expect(exported(plain)).not.toBe(exported(inDefault))
+    await zone.apply(plain)
+    await zone.store.local.writeStatus(serviceKey('web'), utf8('{"seen":1}'))
+    const first = await zone.revision()
+    await zone.apply(deleteOf(serviceKey('web')))
+    await zone.apply(inDefault)
+    expect(await said(up, first)).toEqual([`+${exported(inDefault)}`, `-${exported(plain)}`])
+    expect(await said(status, first)).toEqual([`-${exported(plain)}`])
+    // Both in one transaction, and back to the first: its tombstone gives way to it.
+    const second = await zone.revision()
+    await zone.applyAtomically(deleteOf(serviceKey('web')), plain)
+    expect(await said(up, second)).toEqual([`+${exported(plain)}`, `-${exported(inDefault)}`])
+    expect(await said(status, first)).toEqual([`-${exported(plain)}`])
+    const mark = await up.perform({ op: 'mark' })
+    expect(mark.digest.count).toBe(1)
   })
 
   test('a page is cut by size, in one total order, and goes on where it ended', async () => {

@@ -55,7 +55,8 @@ function writeRows(plan: WritePlan, image: Image, revision: number): void {
       createdAtMs: before === undefined || before.deleted ? plan.atMs : before.createdAtMs,
       modifiedAtMs: plan.atMs,
       status: before?.status,
-      statusRevision: statusMoves && before?.status !== undefined ? revision : (before?.statusRevision ?? 0),
+      statusRevision:
+        statusMoves && (before === undefined || before.status !== undefined) ? revision : (before?.statusRevision ?? 0),
       offeredStatusEntry: before?.offeredStatusEntry,
     }
     image.rows.set(keyText(row), { ...draft, entry: entryOfRow(draft) })

@@ -1,6 +1,6 @@
-import { audienceOf, exportName, type Origin, Problem, typeOf } from '@holdfast/model'
+import { audienceOf, exportName, type Origin, Problem, type ResourceKey, typeOf } from '@holdfast/model'
 import type { LocalChange, LocalOutcome, LocalRequest } from '../port.js'
-import { keyText, originWords, ownerOf } from './keys.js'
+import { keyText, originWords, ownerOf, sameKey } from './keys.js'
 import { nothingNeeded } from './loaded.js'
 import { localProblem } from './local-checks.js'
 import { meshGoes, meshReturns } from './meshes.js'
@@ -123,13 +123,14 @@ function stage(change: LocalChange, ws: WorkingSet, options: PlanOptions, actor:
   if (problem !== undefined) return { stage: 'done', outcome: { outcome: 'refused', problem } }
   if (change.change === 'delete') return { stage: 'done', outcome: planDelete(change, ws, options, actor) }
   const before = ws.row(change.key)
-  ws.put(drafted(change, before, options))
+  ws.put(drafted(change, before, ws, options))
   return { stage: 'put', put: change, before, wish: wishOf(change, ws) }
 }
 
 /** The row without its VIP, which is decided for the whole run. */
-function drafted(put: Put, before: Row | undefined, { identity, nowMs }: PlanOptions): Row {
+function drafted(put: Put, before: Row | undefined, ws: WorkingSet, { identity, nowMs }: PlanOptions): Row {
   const type = typeOf(put.key.type)
+  const exported = exportNameOf(put)
   const living = before === undefined || before.deleted ? undefined : before
   const same = living !== undefined && put.sameAs?.(living) === true
   const audience = audienceOf(type, put.content.labels, put.key.name, identity.name)
@@ -140,7 +141,7 @@ function drafted(put: Put, before: Row | undefined, { identity, nowMs }: PlanOpt
     // What was stored is the same value in other bytes: they stay, and with them hash, revision and every replica.
     spec: same ? living.spec : put.content.spec,
     origin: identity.name,
-    exportName: exportNameOf(put),
+    exportName: exported,
     displayName: put.displayName,
     namespace: put.namespace,
     audience,
@@ -150,11 +151,17 @@ function drafted(put: Put, before: Row | undefined, { identity, nowMs }: PlanOpt
     createdAtMs: living?.createdAtMs ?? nowMs,
     modifiedAtMs: living?.modifiedAtMs ?? nowMs,
     status: living?.status,
-    statusRevision: before?.statusRevision ?? 0,
+    statusRevision: predecessor(put.key, exported, before, ws)?.statusRevision ?? 0,
     exposed: (before?.exposed ?? false) || audience === 'all',
     pendingReason: living?.pendingReason,
   }
 }
+
+/** What everybody else knows under this name: the end of its status is still to be said, whatever it was called here. */
+const predecessor = (key: ResourceKey, exported: string, before: Row | undefined, ws: WorkingSet): Row | undefined =>
+  before?.exportName === exported
+    ? before
+    : ws.byExportName({ ...key, name: exported }).find((row) => row.deleted && !sameKey(row, key))
 
 function finish(
   put: Put,

@@ -100,7 +100,8 @@ function writeRow(plan: Mutable<WritePlan>, loaded: Row | undefined, after: Row)
     plan.upserts.push({
       ...key,
       row: writtenPart(after),
-      statusMoves: before !== undefined && (before.deleted || before.audience !== after.audience),
+      statusMoves:
+        before === undefined ? after.statusRevision > 0 : before.deleted || before.audience !== after.audience,
       expectedRevision: before?.revision,
     })
   } else if (before !== undefined && !sameOffered(before, after))

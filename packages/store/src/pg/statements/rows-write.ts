@@ -48,11 +48,12 @@ function rowColumns(writes: readonly RowWrite[]): readonly (readonly unknown[])[
 export async function insertRows(sql: Sql, writes: readonly RowWrite[], at: Commit): Promise<number> {
   const { count } = await sql.run(
     'insert rows',
-    `insert into resources (${rowNames}, revision, created_at, modified_at)
-     select n.*, $22::bigint, $23::timestamptz, $23::timestamptz from unnest(${rowTypes}) n
+    `insert into resources (${rowNames}, status_revision, revision, created_at, modified_at)
+     select ${rowNames}, case when n.status_moves then $22::bigint else 0 end, $22::bigint, $23::timestamptz, $23::timestamptz
+     from unnest(${rowTypes}, $24::boolean[]) n (${rowNames}, status_moves)
      order by 1, 2, 3
      on conflict (type, mesh, name) do nothing`,
-    [...rowColumns(writes), at.revision, timestamp(at.atMs)],
+    [...rowColumns(writes), at.revision, timestamp(at.atMs), writes.map((write) => write.statusMoves)],
   )
   return count
 }
