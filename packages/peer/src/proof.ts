@@ -1,0 +1,53 @@
+import { type Channel, channels, type SessionState, spokenMark } from '@holdfast/kds'
+import type { SessionMetrics } from './metrics.js'
+
+/**
+ * Whether the two ends of a channel are proven equal: as a sender, everything was said and acked; as a receiver, the digest of
+ * what we were offered agreed with the sender's.
+ */
+export function channelInStep(state: SessionState, channel: Channel): boolean {
+  if (state.phase !== 'open') return false
+  const machine = state.machines[channel]
+  return machine.role === 'sender'
+    ? spokenMark(machine.state) !== undefined
+    : machine.state.phase === 'live' && machine.state.proven !== undefined
+}
+
+export const inStep = (state: SessionState): boolean => channels.every((channel) => channelInStep(state, channel))
+
+/** When a session was proven, and what it had taken the first time. */
+export class Proof {
+  readonly #peer: string
+  readonly #metrics: SessionMetrics
+  #atMs: number | undefined
+  #bytes: number | undefined
+
+  constructor(peer: string, metrics: SessionMetrics) {
+    this.#peer = peer
+    this.#metrics = metrics
+  }
+
+  get atMs(): number | undefined {
+    return this.#atMs
+  }
+
+  /** Bytes in both directions together until both ends were first proven equal. */
+  get bytes(): number | undefined {
+    return this.#bytes
+  }
+
+  /** @returns true the first time that every channel is proven */
+  notice(state: SessionState, nowMs: number, bytes: () => number): boolean {
+    for (const channel of channels)
+      this.#metrics.inStep.set({ peer: this.#peer, channel }, channelInStep(state, channel) ? 1 : 0)
+    if (!inStep(state)) return false
+    this.#atMs = nowMs
+    if (this.#bytes !== undefined) return false
+    this.#bytes = bytes()
+    return true
+  }
+
+  end(): void {
+    for (const channel of channels) this.#metrics.inStep.set({ peer: this.#peer, channel }, 0)
+  }
+}

@@ -1,0 +1,353 @@
+import {
+  type Channel,
+  type Cursor,
+  channels,
+  type Demand,
+  type SessionEffect,
+  type SessionEvent,
+  type SessionState,
+  type StoreAnswer,
+  type StoreOp,
+  type StoreState,
+  stepSession,
+} from '@holdfast/kds'
+import { emptyDigest, Problem } from '@holdfast/model'
+import { Fenced } from '@holdfast/store'
+import type { Link, LinkEvent } from '@holdfast/transport'
+import type { Logger } from 'pino'
+import type { SessionBeat, SessionEnd, SessionHandle, SessionView } from './handle.js'
+import { Proof } from './proof.js'
+import { partsOf, Questions } from './questions.js'
+import { Reports } from './reports.js'
+import type { SessionOptions } from './run-session.js'
+import { SessionStores } from './session-stores.js'
+import { Traffic } from './traffic.js'
+import { sessionView } from './view.js'
+
+const tickMs = 1_000
+
+/**
+ * The only awaits between a session's machines and the world: takes events one at a time, steps, performs the effects in
+ * order and feeds what becomes of them back. Nothing has an effect once the machine has closed (OWN); closing waits until
+ * everything under way has settled.
+ */
+export class SessionDriver implements SessionHandle {
+  readonly peer: string
+  readonly sessionId: string
+  readonly ended: Promise<SessionEnd>
+  readonly #options: SessionOptions
+  readonly #log: Logger
+  readonly #reports: Reports
+  readonly #questions: Questions
+  readonly #stores: SessionStores
+  readonly #traffic: Traffic
+  readonly #proof: Proof
+  readonly #abort = new AbortController()
+  readonly #underWay = new Set<Promise<void>>()
+  readonly #queue: SessionEvent[] = []
+  readonly #openedAtMs = Date.now()
+  readonly #timer: NodeJS.Timeout
+  readonly #stopListening: () => void
+  #state: SessionState
+  #pumping = false
+  #end: SessionEnd | undefined
+  #settle: (end: SessionEnd) => void = () => undefined
+  #met: { readonly storeId: string; readonly state: StoreState; readonly version: string } | undefined
+  #heard = { ackedRevision: 0, faults: [] as readonly string[] }
+
+  constructor(options: SessionOptions, state: SessionState) {
+    this.#options = options
+    this.#state = state
+    this.peer = options.peer
+    this.sessionId = options.sessionId
+    this.#log = options.log.child({
+      peer: options.peer === '' ? 'global' : options.peer,
+      session: options.sessionId.slice(0, 8),
+    })
+    this.#reports = new Reports(this.#peerName, this.#log, options.metrics)
+    this.#questions = new Questions(options.peer)
+    this.#stores = new SessionStores(options)
+    const { link, role, metrics } = options
+    this.#traffic = new Traffic({ link, role, metrics, peer: this.#peerName, reports: this.#reports })
+    this.#proof = new Proof(this.#peerName, metrics)
+    this.ended = new Promise((resolve) => {
+      this.#settle = resolve
+    })
+    this.#timer = setInterval(() => {
+      this.#traffic.count()
+      this.#push({ type: 'tick', nowMs: Date.now() })
+    }, tickMs)
+    this.#stopListening = options.store.onAdvanced(() => this.#advanced())
+    options.link.start((event) => this.#heardFromLink(event))
+    if (options.role === 'dialer') this.#push({ type: 'opened', extension: false, nowMs: Date.now() })
+  }
+
+  requestLease(demands: readonly Demand[], wantedCidrs: readonly string[]): void {
+    this.#say({ type: 'lease', demands, wantedCidrs })
+  }
+
+  answerLease(refused: readonly string[]): void {
+    this.#say({ type: 'lease-answer', refused })
+  }
+
+  ask(what: string, body: string, { timeoutMs }: { readonly timeoutMs: number }): Promise<string> {
+    if (this.#state.phase !== 'open')
+      return Promise.reject(
+        new Problem('unavailable', `zone ${this.peer} answers no questions (its session is ${this.#state.phase})`),
+      )
+    return this.#questions.ask(what, timeoutMs, (id) => this.#say({ type: 'question', id, what, body }))
+  }
+
+  beat(): SessionBeat {
+    return {
+      sessionId: this.sessionId,
+      peer: this.peer,
+      ackedRevision: this.#heard.ackedRevision,
+      counters: this.#reports.types(),
+    }
+  }
+
+  view(): SessionView {
+    return sessionView({
+      sessionId: this.sessionId,
+      peer: this.peer,
+      link: this.#options.link,
+      state: this.#state,
+      openedAtMs: this.#openedAtMs,
+      met: this.#met,
+      proof: this.#proof,
+      reports: this.#reports,
+      heard: this.#heard,
+    })
+  }
+
+  async close(reason: string): Promise<SessionEnd> {
+    this.#end ??= { end: 'closed', reason }
+    this.#push({ type: 'stop', reason, nowMs: Date.now() })
+    return this.ended
+  }
+
+  get #peerName(): string {
+    return this.peer === '' ? 'global' : this.peer
+  }
+
+  #say(message: Extract<SessionEvent, { type: 'say' }>['message']): void {
+    this.#push({ type: 'say', message, nowMs: Date.now() })
+  }
+
+  #advanced(): void {
+    for (const channel of channels)
+      if (this.#state.machines[channel].role === 'sender') this.#push({ type: 'advanced', channel, nowMs: Date.now() })
+  }
+
+  #heardFromLink(event: LinkEvent): void {
+    const nowMs = Date.now()
+    switch (event.type) {
+      case 'headers':
+        if (this.#options.role === 'acceptor') this.#push({ type: 'opened', extension: event.extension, nowMs })
+        else this.#push({ type: 'headers', extension: event.extension, nowMs })
+        return
+      case 'node':
+        return
+      case 'message':
+        this.#traffic.received(event.message)
+        this.#push({ type: 'received', message: event.message, nowMs })
+        return
+      case 'plain':
+        this.#traffic.receivedPlain(event.message)
+        this.#push({ type: 'receivedPlain', message: event.message, nowMs })
+        return
+      case 'unsendable':
+        this.#reports.alarm(
+          'down',
+          'unsendable',
+          event,
+          `${event.resourceType} is too large to send: ${event.sizeBytes} bytes, and a peer receives ${event.limitBytes}`,
+        )
+        return
+      case 'violation':
+        this.#end ??= { end: 'lost', reason: `the peer sent something malformed on ${event.stream}: ${event.reason}` }
+        return
+      case 'closed':
+        this.#end ??= { end: 'lost', reason: `${event.code} ${event.reason}` }
+        this.#push({
+          type: 'streamClosed',
+          stream: event.stream ?? 'both',
+          reason: `${event.code} ${event.reason}`,
+          nowMs,
+        })
+        return
+    }
+  }
+
+  #push(event: SessionEvent): void {
+    this.#queue.push(event)
+    if (this.#pumping) return
+    this.#pumping = true
+    try {
+      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+        const [state, effects] = stepSession(this.#state, next)
+        this.#state = state
+        for (const effect of effects) this.#perform(effect)
+      }
+      this.#noticeProof()
+    } catch (error) {
+      // Ours: a broken invariant ends this session and no other.
+      this.#log.fatal({ err: error }, 'a session machine broke')
+      this.#finish('INTERNAL', `internal error: ${(error as Error).message}`)
+    } finally {
+      this.#pumping = false
+    }
+  }
+
+  #perform(effect: SessionEffect): void {
+    const { link, onLeaseRequest, onLeaseAnswer, onMet, metrics } = this.#options
+    switch (effect.type) {
+      case 'store':
+        this.#track(this.#performStore(effect.channel, effect.op))
+        return
+      case 'send':
+        this.#traffic.sent(effect.message)
+        link.send(effect.message)
+        return
+      case 'sendPlain':
+        this.#traffic.sentPlain(effect.message)
+        link.send({ plain: effect.message })
+        return
+      case 'report':
+        this.#reports.report(effect.channel, effect.report)
+        if (effect.report.type === 'contradiction') this.#track(this.#lookAtOwnState())
+        return
+      case 'met':
+        this.#met = effect
+        metrics.sessions.inc({ peer: this.#peerName, event: 'opened' })
+        this.#log.info({ version: effect.version, state: effect.state, address: link.peer.remoteAddress }, 'joined')
+        onMet?.(this)
+        return
+      case 'typeSetDiffers':
+        this.#log.warn(
+          { ours: effect.ours, theirs: effect.theirs },
+          'the peer knows other resource types than we do; upgrade the older one',
+        )
+        return
+      case 'peerStands':
+        this.#track(this.#checkHistory(effect.channel, effect.cursor))
+        return
+      case 'wentPlain':
+        metrics.sessions.inc({ peer: this.#peerName, event: 'opened' })
+        this.#log.info({ why: effect.reason, version: link.peer.version }, 'joined as a plain Kuma peer')
+        onMet?.(this)
+        return
+      case 'lateHeaders':
+        this.#log.warn('the peer has the extension after all, but said so too late for this session')
+        return
+      case 'heard':
+        this.#heard = { ackedRevision: effect.ackedRevision, faults: effect.faults }
+        return
+      case 'leaseRequested':
+        if (this.#met !== undefined) onLeaseRequest?.(this, this.#met.storeId, effect.demands, effect.wantedCidrs)
+        return
+      case 'leaseAnswered':
+        onLeaseAnswer?.(effect.refused)
+        return
+      case 'asked':
+        this.#track(this.#answer(effect.id, effect.what, effect.body))
+        return
+      case 'answered':
+        this.#questions.answered(effect.id, effect.error, effect.body, effect.more)
+        return
+      case 'unsaid':
+        this.#log.debug({ what: effect.message.type, phase: effect.phase }, 'not said: the session was not open')
+        return
+      case 'refusedEntry':
+        this.#end = { end: 'refused', reason: effect.reason }
+        metrics.sessions.inc({ peer: this.#peerName, event: 'refused' })
+        return
+      case 'close':
+        this.#finish(effect.status, effect.reason)
+        return
+    }
+  }
+
+  async #performStore(channel: Channel, op: StoreOp): Promise<void> {
+    try {
+      const result = await this.#stores.perform(channel, op, this.#abort.signal)
+      // The pairing of operation and result is the port's promise; a union cannot be built from its halves.
+      const answer = { op: op.op, result } as StoreAnswer
+      if (!this.#abort.signal.aborted) this.#push({ type: 'stored', channel, answer, nowMs: Date.now() })
+    } catch (error) {
+      if (this.#abort.signal.aborted) return
+      if (error instanceof Fenced) this.#end ??= { end: 'superseded', reason: error.message }
+      this.#log.warn({ err: error, channel, op: op.op }, 'the store failed')
+      this.#push({ type: 'storeFailed', channel, reason: (error as Error).message, nowMs: Date.now() })
+    }
+  }
+
+  /** Where the peer stands in our log is evidence about our own store: it may have been restored to an earlier state. */
+  async #checkHistory(channel: Channel, cursor: Cursor): Promise<void> {
+    try {
+      const standing = { cursor, offered: emptyDigest }
+      const facts = await this.#stores.perform(channel, { op: 'compare', standing }, this.#abort.signal)
+      if (facts.cursor === 'contradiction' && !this.#abort.signal.aborted) {
+        this.#reports.report(channel, { type: 'contradiction', cursor, head: facts.head.cursor })
+        await this.#lookAtOwnState()
+      }
+    } catch (error) {
+      if (!this.#abort.signal.aborted) this.#log.warn({ err: error }, 'the position of the peer could not be checked')
+    }
+  }
+
+  async #lookAtOwnState(): Promise<void> {
+    try {
+      const { state } = await this.#options.store.status()
+      if (!this.#abort.signal.aborted) this.#push({ type: 'storeState', state, nowMs: Date.now() })
+    } catch (error) {
+      this.#log.warn({ err: error }, 'the state of our own store could not be read')
+    }
+  }
+
+  async #answer(id: string, what: string, body: string): Promise<void> {
+    const { onQuestion } = this.#options
+    try {
+      if (onQuestion === undefined) throw new Problem('invalid', `no questions are answered here: ${what}`)
+      for (const part of partsOf(await onQuestion(what, body)))
+        this.#say({ type: 'question-answer', id, error: '', ...part })
+    } catch (error) {
+      this.#say({ type: 'question-answer', id, error: (error as Error).message || 'no answer', body: '', more: false })
+    }
+  }
+
+  #track(work: Promise<void>): void {
+    this.#underWay.add(work)
+    void work.finally(() => this.#underWay.delete(work))
+  }
+
+  #noticeProof(): void {
+    const nowMs = Date.now()
+    if (!this.#proof.notice(this.#state, nowMs, () => this.#traffic.bytes())) return
+    const said = channels.map((channel) => {
+      const { sent, received } = this.#reports.channel(channel)
+      return `${channel}: ${sent} sent, ${received} received`
+    })
+    this.#log.info({ bytes: this.#proof.bytes, afterMs: nowMs - this.#openedAtMs, said }, 'in step')
+    this.#options.onInStep?.()
+  }
+
+  #finish(status: Parameters<Link['close']>[0]['code'], reason: string): void {
+    if (this.#abort.signal.aborted) return
+    this.#abort.abort(new Error(reason))
+    clearInterval(this.#timer)
+    this.#stopListening()
+    this.#questions.end(reason)
+    this.#traffic.count()
+    const end = this.#end ?? { end: 'lost', reason }
+    const { link, metrics } = this.#options
+    this.#proof.end()
+    metrics.sessions.inc({ peer: this.#peerName, event: end.end })
+    this.#log.info({ end: end.end, reason: end.reason }, 'session ended')
+    void Promise.allSettled([link.close({ code: status, reason }), ...this.#underWay])
+      .then(() => this.#stores.close(end.reason))
+      .catch((error: unknown) => this.#log.warn({ err: error }, 'the end of the session could not be recorded'))
+      .then(() => this.#settle(end))
+  }
+}
