@@ -18,8 +18,6 @@ create table store_head (
   log_from bigint not null default 0 check (log_from <= revision),
   -- Moves with every planned commit, also with one that takes no revision: a plan made on an older one is planned again.
   write_sequence bigint not null default 0,
-  -- Zones: whether global's proof has ever agreed with what we hold.
-  ever_in_step boolean not null default false,
   created_at timestamptz not null,
   initialised_at timestamptz
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);

@@ -196,7 +196,6 @@ create table store_head (
   tag text not null,
   log_from bigint not null default 0,
   write_sequence bigint not null default 0,
-  ever_in_step boolean not null default false,
   created_at timestamp with time zone not null,
   initialised_at timestamp with time zone,
   constraint store_head_pkey PRIMARY KEY (only_row),

@@ -206,7 +206,6 @@ export const storeHead = pgTable('store_head', {
   tag: text('tag').notNull(),
   logFrom: int8('log_from').notNull().default(sql`0`),
   writeSequence: int8('write_sequence').notNull().default(sql`0`),
-  everInStep: boolean('ever_in_step').notNull().default(sql`false`),
   createdAt: instant('created_at').notNull(),
   initialisedAt: instant('initialised_at'),
 })

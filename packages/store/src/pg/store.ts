@@ -18,7 +18,7 @@ import { LogTail } from './log-tail.js'
 import { type Database, timestamp } from './sql.js'
 import { healthyPlainSessions, typesWithAbsent } from './statements/absent.js'
 import { compactLog } from './statements/compact.js'
-import { type Head, readHead, setEverInStep, setState } from './statements/head.js'
+import { type Head, readHead, setState } from './statements/head.js'
 import { readBlocks } from './statements/ledger-read.js'
 import { listRows, namedRows, readCounts } from './statements/read.js'
 import { pendingRows, rowsByKey } from './statements/rows-read.js'
@@ -301,11 +301,7 @@ export class PgStore implements ControlPlaneStore {
   async #firstStep(): Promise<void> {
     const { history } = this.#parts
     if (history.everInStep) return
-    await this.#writer.submit({
-      unit: firstStepUnit(this.#options()),
-      size: 1,
-      also: async (sql) => setEverInStep(sql),
-    })
+    await this.#run(firstStepUnit(this.#options()))
     history.everInStep = true
   }
 

@@ -34,7 +34,9 @@ interface HeadRecord {
 }
 
 export const headColumns =
-  'h.store_id, h.role, h.name, h.state, h.reasons, h.epoch, h.revision, h.tag, h.log_from, h.ever_in_step, ' +
+  'h.store_id, h.role, h.name, h.state, h.reasons, h.epoch, h.revision, h.tag, h.log_from, ' +
+  // A zone's own name stands in `zones` from the first agreement with global on.
+  'exists (select from zones z where z.name = h.name and z.ever_in_step) as ever_in_step, ' +
   'h.initialised_at is not null as initialised, h.write_sequence'
 
 export const headOf = (record: HeadRecord): Head => ({
@@ -145,10 +147,6 @@ export async function beginEpoch(
      select pg_notify('${logChannel}', revision::text) from head`,
     [next.epoch, next.tag, next.state, next.reasons, next.at],
   )
-}
-
-export async function setEverInStep(sql: Sql): Promise<void> {
-  await sql.run('set ever in step', 'update store_head set ever_in_step = true, write_sequence = write_sequence + 1')
 }
 
 export async function tagsAt(

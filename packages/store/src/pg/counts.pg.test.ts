@@ -1,0 +1,108 @@
+import type { Cursor, Mark } from '@holdfast/kds'
+import type { Digest } from '@holdfast/model'
+import { expect, test } from 'vitest'
+import { offerOf, putService, service } from '../conformance/fixtures.js'
+import { countWrites, rowsWritten } from '../testing/index.js'
+import type { PgStore } from './store.js'
+import { Counter, freshStore, type OpenedStore } from './testing.js'
+
+const { signal } = new AbortController()
+const zoneWith = (counter: Counter): Promise<OpenedStore> =>
+  freshStore({ role: 'zone', listen: false, pollEveryMs: 600_000, onStatement: counter.note })
+
+const services = (prefix: string, count: number) => Array.from({ length: count }, (_, i) => putService(`${prefix}${i}`))
+
+const applyAll = (store: PgStore, prefix: string, count: number) =>
+  store.local.apply({ changes: services(prefix, count), atomic: true, actor: 'test' }, { signal })
+
+test('an atomic apply of 1, 100 or 10,000 services is a handful of statements for each batch of rows', async () => {
+  const counter = new Counter()
+  await using opened = await zoneWith(counter)
+  const { store, database } = opened
+  await store.vip.adoptBlocks(['241.16.0.0/16'])
+  await countWrites(database.url)
+  const statements: number[] = []
+  for (const count of [1, 100, 10_000]) {
+    counter.reset()
+    await applyAll(store, `n${count}-`, count)
+    statements.push(counter.total)
+  }
+  const written = await rowsWritten(database.url)
+  const [one = 0, hundred = 0, tenThousand = 0] = statements
+  expect(one).toBeLessThanOrEqual(20)
+  expect(hundred).toBe(one)
+  // Five kinds of rows, five batches of each instead of one.
+  expect(tenThousand).toBeLessThanOrEqual(one + 4 * 5)
+  expect(written).toMatchObject({ resources: 10_101, vip_ledger: 10_101, vip_history: 10_101, revisions: 3 })
+}, 120_000)
+
+/** What a zone's store does when it comes back and nothing has changed. */
+async function idleReconnect(
+  store: PgStore,
+  mark: { readonly cursor: Cursor; readonly digest: Digest },
+): Promise<void> {
+  const { fence } = await store.sessions.open({
+    ...{ sessionId: `s-${mark.cursor.revision}`, peer: '', instanceId: 'i', peerInstanceId: 'p' },
+    ...{ peerVersion: '0.1.0', extension: true },
+  })
+  const of = (channel: 'down' | 'up' | 'status') =>
+    store.channel({ channel, peer: '', fence: { sessionId: `s-${mark.cursor.revision}`, fence } })
+  await of('down').perform({ op: 'standing' }, { signal })
+  const up = await of('up').perform({ op: 'mark' }, { signal })
+  await of('status').perform({ op: 'mark' }, { signal })
+  const { verified } = await of('down').perform({ op: 'verify', mark }, { signal })
+  expect(verified).toBe(true)
+  const facts = await of('up').perform(
+    { op: 'compare', standing: { cursor: up.cursor, offered: up.digest } },
+    { signal },
+  )
+  expect([facts.cursor, facts.head]).toEqual(['known', up])
+  await of('up').perform({ op: 'acked', cursor: up.cursor }, { signal })
+  await store.read.cursors()
+}
+
+test('RO: an idle reconnect costs the same few statements and writes no row, at 100 as at 3,000 resources', async () => {
+  const seen: unknown[] = []
+  for (const count of [100, 3_000]) {
+    const counter = new Counter()
+    await using opened = await zoneWith(counter)
+    const { store, database } = opened
+    await store.vip.adoptBlocks(['241.16.0.0/16'])
+    await applyAll(store, 'own-', count)
+    const cursor = { epoch: 'ab'.repeat(16), revision: count, tag: '0123456789abcdef' }
+    const down = store.channel({ channel: 'down', peer: '' })
+    const offers = Array.from({ length: count }, (_, i) => offerOf(service({ name: `their-${i}`, zone: 'west' })))
+    await down.perform(
+      { op: 'apply', batch: { type: 'MeshService', offers, removals: [], absent: [] }, nowMs: Date.now() },
+      { signal },
+    )
+    const { offered } = await down.perform({ op: 'standing' }, { signal })
+    const mark: Mark = { cursor, digest: offered }
+    await down.perform({ op: 'verify', mark }, { signal })
+    await countWrites(database.url)
+    counter.reset()
+    await idleReconnect(store, mark)
+    seen.push({ statements: counter.byName, rows: await rowsWritten(database.url) })
+  }
+  expect(seen[0]).toEqual(seen[1])
+  expect(seen[0]).toMatchObject({ rows: {} })
+}, 120_000)
+
+test('the same batch again writes no row, and a mark that agrees writes a cursor only', async () => {
+  await using opened = await zoneWith(new Counter())
+  const { store, database } = opened
+  const down = store.channel({ channel: 'down', peer: '' })
+  const offers = Array.from({ length: 50 }, (_, i) => offerOf(service({ name: `their-${i}`, zone: 'west' })))
+  const batch = { type: 'MeshService', offers, removals: [], absent: [] }
+  const apply = () => down.perform({ op: 'apply', batch, nowMs: Date.now() }, { signal })
+  await apply()
+  const { offered } = await down.perform({ op: 'standing' }, { signal })
+  await countWrites(database.url)
+  expect(await apply()).toMatchObject({ writtenRows: 0, refused: [] })
+  expect(await rowsWritten(database.url, { including: 'all' })).toEqual({})
+  const mark = { cursor: { epoch: 'ab'.repeat(16), revision: 9, tag: '0123456789abcdef' }, digest: offered }
+  await down.perform({ op: 'verify', mark }, { signal })
+  await down.perform({ op: 'verify', mark }, { signal })
+  // The first agreement with global is remembered once.
+  expect(await rowsWritten(database.url, { including: 'all' })).toEqual({ cursors: 2, zones: 1, store_head: 1 })
+})
