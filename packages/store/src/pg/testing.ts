@@ -58,8 +58,3 @@ export class Counter {
     return [...this.#counts.values()].reduce((sum, count) => sum + count, 0)
   }
 }
-
-/** Resolves when the level is reached; looks again whenever something was written or read. */
-export async function until(level: () => boolean, nudge: Promise<unknown> | (() => Promise<unknown>)): Promise<void> {
-  while (!level()) await (typeof nudge === 'function' ? nudge() : nudge)
-}
