@@ -25,21 +25,12 @@ import type { Acks } from './acks.js'
 import { cursorOf, factsFor, type LogTail, markFor, pageFrom } from './log-tail.js'
 import type { Database, Sql } from './sql.js'
 import { type Head, readHead, tagsAt } from './statements/head.js'
+import { keyParts, offeredBuckets, offeredEntries, repairParts, viewBuckets } from './statements/repair.js'
 import { lockFences } from './statements/sessions.js'
 import { cursorsOf, dueRefusals, readDigests } from './statements/sync-read.js'
 import { noteDivergence } from './statements/sync-write.js'
 import { readSeenDigests } from './statements/tail.js'
-import {
-  inPageOrder,
-  keyParts,
-  logPage,
-  offeredBuckets,
-  offeredEntries,
-  repairParts,
-  toggledOrigins,
-  viewBuckets,
-  wholeList,
-} from './statements/views.js'
+import { inPageOrder, logPage, toggledOrigins, wholeList } from './statements/views.js'
 import { digestsByType, View } from './view.js'
 import { type Fence, offeredDigest, offeredPart, type ProgressStep } from './work.js'
 import type { Writer } from './writer.js'
