@@ -1,25 +1,28 @@
-/** The laws of the product that the simulation can see being broken, and two of its own. */
-export type Law =
-  | 'RO'
-  | 'VIP-1'
-  | 'VIP-2'
-  | 'VIP-3'
-  | 'VIP-4'
-  | 'VIP-5'
-  | 'EQ'
-  | 'EMPTY'
-  | 'LKG'
-  | 'OWN'
-  | 'ONE'
-  | 'ATTR'
-  | 'MONO'
-  | 'DUR'
-  | 'HEAL'
-  | 'UNKNOWN'
-  /** Two honest peers never accuse each other of a broken promise. */
-  | 'HONEST'
-  /** An assertion of the program failed: a machine, a plan or a constraint of the store. */
-  | 'ASSERT'
+/**
+ * The laws of the product that the simulation can see being broken, and two of its own: HONEST, that two honest peers
+ * never accuse each other of a broken promise, and ASSERT, that no assertion of a machine, a plan or a store fails.
+ */
+export const laws = [
+  'RO',
+  'VIP-1',
+  'VIP-2',
+  'VIP-3',
+  'VIP-4',
+  'VIP-5',
+  'EQ',
+  'EMPTY',
+  'LKG',
+  'OWN',
+  'ONE',
+  'ATTR',
+  'MONO',
+  'DUR',
+  'HEAL',
+  'UNKNOWN',
+  'HONEST',
+  'ASSERT',
+] as const
+export type Law = (typeof laws)[number]
 
 export interface Violation {
   readonly law: Law

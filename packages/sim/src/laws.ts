@@ -77,12 +77,11 @@ export class Laws implements Watch {
     if (!changes.has(op.op)) return run()
     const newest = this.#of(node).newest.get(peer)
     const superseded = op.op !== 'admit' && op.op !== 'compare' && newest !== sessionId
-    const result = run()
+    const result = this.#wholly(node, op, run)
     holds(
       !superseded,
-      'ONE',
-      () =>
-        `${nameOf(node)}: session ${sessionId} with ${nameOf(session)} was superseded by ${newest}, and did ${op.op}`,
+      session.closed ? 'OWN' : 'ONE',
+      () => `${nameOf(node)}: session ${short(session)} with ${nameOf(session)} was superseded, and did ${op.op}`,
     )
     this.#checkSender(node)
     if (op.op === 'apply' || op.op === 'verify') this.#checkReceiver(node, context, op)
@@ -212,6 +211,20 @@ export class Laws implements Watch {
     receivedChanges(receiver, this.#viewLog(receiver), op)
   }
 
+  /** DUR: what failed has left nothing behind, neither data nor a cursor. */
+  #wholly<T>(node: ControlPlane, op: StoreOp, run: () => T): T {
+    const { rows, cursors, ledger } = node.store.image
+    const before = [rows, cursors, ledger].map((table) => new Map<string, unknown>(table))
+    try {
+      return run()
+    } catch (error) {
+      const after = node.store.image
+      const same = [after.rows, after.cursors, after.ledger].every((table, at) => sameMap(table, before[at]))
+      holds(same, 'DUR', () => `${nameOf(node)}: ${op.op} failed, and left something behind: ${String(error)}`)
+      throw error
+    }
+  }
+
   #noteStanding(node: ControlPlane, { channel, peer }: ChannelContext): void {
     const receiver = this.#of(node).receivers.get(channelKey(channel, peer))
     if (receiver !== undefined) receiver.compare(this.#viewLog(receiver), this.#node(peer).store.image.head.epoch)
@@ -237,6 +250,9 @@ export class Laws implements Watch {
     )
   }
 }
+
+const sameMap = (a: ReadonlyMap<string, unknown>, b: ReadonlyMap<string, unknown> | undefined): boolean =>
+  a.size === b?.size && [...a].every(([key, value]) => b.get(key) === value)
 
 const cursorOf = (node: ControlPlane, peer: string, channel: Channel, side: CursorRow['side']): CursorRow | undefined =>
   [...node.store.image.cursors.values()].find((c) => c.peer === peer && c.channel === channel && c.side === side)

@@ -31,7 +31,7 @@ export function parseOptions(args: readonly string[]): SimOptions | { readonly p
   } catch (error) {
     return { problems: [(error as Error).message] }
   }
-  if (values['help'] === true) return { mode: 'help' }
+  if (values.help === true) return { mode: 'help' }
   const problems: string[] = []
   const number = (name: string, otherwise: number, max: number): number => {
     const value = values[name]
@@ -46,6 +46,6 @@ export function parseOptions(args: readonly string[]): SimOptions | { readonly p
   const from = number('from', 1, Number.MAX_SAFE_INTEGER)
   const seed = number('story', 1, Number.MAX_SAFE_INTEGER)
   if (problems.length > 0) return { problems }
-  if (values['planted'] === true) return { mode: 'planted' }
-  return values['story'] === undefined ? { mode: 'run', seeds, from, zones } : { mode: 'story', seed, zones }
+  if (values.planted === true) return { mode: 'planted' }
+  return values.story === undefined ? { mode: 'run', seeds, from, zones } : { mode: 'story', seed, zones }
 }

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { type Json, parseJson, utf8 } from '@holdfast/model'
 import { type LedgerRow, MemoryStore, type MemoryStoreOptions, type WritePlan } from '@holdfast/store'
 
@@ -80,6 +81,41 @@ const isOf = (row: LedgerRow, of: Omit<WritePlan['ledgerTombstones'][number], 'a
   row.namespace === of.namespace &&
   row.displayName === of.displayName
 
+/** Addresses are hashed, and nobody looks whether somebody has them. */
+export const hashWithoutLedger = replanned((plan, store) => {
+  const moved = new Map<string, string>()
+  const ledgerInserts = plan.ledgerInserts.map((row) => {
+    const cidr = row.blockId === undefined || row.family === 6 ? undefined : store.image.blocks.get(row.blockId)?.cidr
+    if (cidr === undefined) return row
+    const wanted = Number.parseInt(hash('sha256', `${row.mesh} ${row.displayName}`).slice(0, 6), 16) % 29
+    const address = firstFree(
+      cidr.replace(/\d+\/.*/, (last) => String(Number.parseInt(last, 10) + wanted)),
+      new Set(),
+    )
+    moved.set(row.address, address)
+    return { ...row, address }
+  })
+  return withAddresses({ ...plan, ledgerInserts }, moved, store)
+})
+
+/** An owner that comes back is a new one, and gets a new address. */
+export const returnsAnew = replanned((plan, store) => {
+  const back = plan.ledgerRevivals.flatMap((of) =>
+    [...store.image.ledger.values()].filter((row) => isOf(row, of) && row.family === 4 && row.blockId !== undefined),
+  )
+  const taken = new Set([...store.image.ledger.values()].map((row) => row.address))
+  const moved = new Map(
+    back.map((row) => {
+      const cidr = store.image.blocks.get(row.blockId ?? '')?.cidr
+      const address = cidr === undefined ? row.address : firstFree(cidr, taken)
+      taken.add(address)
+      return [row.address, address]
+    }),
+  )
+  const replaced = back.map((row) => ({ ...row, address: moved.get(row.address) ?? row.address }))
+  return withAddresses({ ...plan, ledgerReplacements: [...plan.ledgerReplacements, ...replaced] }, moved, store)
+})
+
 /** The next free address, counted up among those that live: what a restart or a return gets depends on who came first. */
 export const nextFree = replanned((plan, store) => {
   const kept = withoutTombstones(plan, store)
@@ -96,18 +132,21 @@ export const nextFree = replanned((plan, store) => {
     moved.set(row.address, address)
     return { ...row, address }
   })
+  return withAddresses({ ...kept, ledgerInserts }, moved, store)
+})
+
+function withAddresses(plan: WritePlan, moved: ReadonlyMap<string, string>, store: MemoryStore): WritePlan {
   const at = (address: string): string => moved.get(address) ?? address
   return {
-    ...kept,
-    ledgerInserts,
-    history: kept.history.map((row) => ({ ...row, address: at(row.address) })),
-    upserts: kept.upserts.map((write) => {
+    ...plan,
+    history: plan.history.map((row) => ({ ...row, address: at(row.address) })),
+    upserts: plan.upserts.map((write) => {
       const { vips } = write.row
       if (vips === undefined || isForeign(store, write)) return write
       return { ...write, row: { ...write.row, vips: { ...vips, addresses: vips.addresses.map(at) } } }
     }),
   }
-})
+}
 
 function firstFree(cidr: string, taken: ReadonlySet<string>): string {
   const [first = ''] = cidr.split('/')

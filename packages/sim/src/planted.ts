@@ -1,8 +1,10 @@
 import type { Law } from './broken.js'
 import { ackBeforeStore, believeOnSend, nackAsAck, neverDead } from './planted-machines.js'
 import {
+  hashWithoutLedger,
   nextFree,
   refusalForgotten,
+  returnsAnew,
   statusOverwritten,
   tombstonesForgotten,
   unknownFieldsDropped,
@@ -14,8 +16,10 @@ import {
   cursorBeforeData,
   deleteByAbsence,
   hintsOnly,
+  laggingCursor,
   noFence,
   proofIgnored,
+  proofUnread,
   staleEncoding,
   touchedOnConnect,
   visibilityOutsideTheLog,
@@ -55,14 +59,22 @@ export const plantedBugs: readonly PlantedBug[] = [
     store: tombstonesForgotten,
   }),
   bug('next-free', 'the next free address instead of hash and ledger', ['VIP-2', 'VIP-3'], 20, { store: nextFree }),
+  bug('hash-without-ledger', 'the hash is the address, nobody is asked', ['VIP-1', 'VIP-3', 'ASSERT'], 20, {
+    store: hashWithoutLedger,
+  }),
+  bug('returns-anew', 'an owner that returns gets a new address', ['VIP-2'], 20, { store: returnsAnew }),
   bug('delete-by-absence', 'what an answer does not name is gone', ['EMPTY', 'EQ'], 5, { store: deleteByAbsence }),
-  bug('cursor-before-data', 'the cursor first, the data after it', ['DUR', 'EQ'], 20, { store: cursorBeforeData }),
-  bug('no-fence', 'every session may write', ['ONE'], 60, { store: noFence }),
+  bug('cursor-before-data', 'the cursor first, the data after it', ['DUR'], 20, { store: cursorBeforeData }),
+  bug('lagging-cursor', 'a cursor from a replica that lags', ['MONO'], 20, { store: laggingCursor }),
+  bug('no-fence', 'every session may write', ['ONE', 'OWN'], 60, { store: noFence }),
   bug('attribution-from-payload', 'a zone is who its labels say', ['ATTR', 'EQ'], 60, {
     store: attributionFromPayload,
   }),
   bug('hints-only', 'the log is read on a hint only', ['EQ'], 60, { store: hintsOnly }),
-  bug('stale-encoding', 'an encoded resource outlives its change', ['MONO', 'EQ'], 20, { store: staleEncoding }),
+  bug('stale-encoding', 'an encoded resource outlives its change', ['MONO', 'UNKNOWN', 'EQ'], 20, {
+    store: staleEncoding,
+  }),
+  bug('proof-unread', 'what does not add up is taken as if it did', ['HEAL'], 60, { store: proofUnread }),
   bug('proof-ignored', 'a reconnect compares positions, not digests', ['RO', 'EQ'], 5, { store: proofIgnored }),
   bug('touched-on-connect', 'a new session touches every row', ['RO', 'MONO', 'EQ'], 5, { store: touchedOnConnect }),
   bug('visibility-outside-the-log', 'a hidden zone takes no place in the log', ['EQ', 'MONO'], 60, {

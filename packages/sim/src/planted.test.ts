@@ -1,0 +1,39 @@
+import { readFileSync } from 'node:fs'
+import { afterAll, describe, expect, test } from 'vitest'
+import { type Caught, catchBug, type PlantedBug, plantedBugs, tableOf } from './planted.js'
+import { simulate } from './simulate.js'
+
+const rows: { readonly bug: PlantedBug; readonly caught: Caught | undefined }[] = []
+
+describe('every planted bug breaks a law', () => {
+  afterAll(() => {
+    console.info(tableOf(rows))
+  })
+
+  test.each(plantedBugs.map((bug) => [bug.laws.join(', '), bug.name, bug] as const))('%s: %s', (_, __, bug) => {
+    const caught = catchBug(bug)
+    rows.push({ bug, caught })
+    expect(caught, `${bug.mistake}: nobody noticed in ${bug.seedsMax} seeds`).toBeDefined()
+    expect(bug.laws).toContain(caught?.law)
+  })
+})
+
+test('without them the same seeds break none', () => {
+  const most = Math.max(...rows.map(({ caught }) => caught?.seeds ?? 0))
+  const broken = Array.from({ length: most }, (_, at) => simulate({ seed: at + 1, zones: 3 })).flatMap(
+    ({ seed, violation }) => (violation === undefined ? [] : [{ seed, ...violation }]),
+  )
+  expect(broken).toEqual([])
+})
+
+test('the table of docs/planted-bugs.md has them all, with what they are and within which bound they are caught', () => {
+  const text = readFileSync(new URL('../../../docs/planted-bugs.md', import.meta.url), 'utf8')
+  const documented = text
+    .split('\n')
+    .filter((line) => /^\| [a-z]+-/.test(line))
+    .map((line) => line.split('|').map((cell) => cell.trim()))
+    .map(([, name, mistake, , , bound]) => ({ name, mistake, bound }))
+  expect(documented).toEqual(
+    plantedBugs.map(({ name, mistake, seedsMax }) => ({ name, mistake, bound: String(seedsMax) })),
+  )
+})

@@ -1,0 +1,44 @@
+import { readFileSync } from 'node:fs'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { laws } from './broken.js'
+import { type Outcome, simulate } from './simulate.js'
+
+const zones = 3
+const kept = readFileSync(new URL('../seeds.txt', import.meta.url), 'utf8')
+  .split('\n')
+  .filter((line) => /^\d/.test(line))
+  .map((line) => Number.parseInt(line, 10))
+const fresh = Array.from({ length: 120 }, (_, at) => at + 1)
+const seeds = [...new Set([...kept, ...fresh])]
+
+describe('storms over three zones, and the calm after them', () => {
+  let outcomes: readonly Outcome[] = []
+  beforeAll(() => {
+    outcomes = seeds.map((seed) => simulate({ seed, zones }))
+  })
+
+  test.each(laws)('%s holds in every seed', (law) => {
+    const broken = outcomes.flatMap(({ seed, violation }) => (violation?.law === law ? [{ seed, ...violation }] : []))
+    expect(broken).toEqual([])
+  })
+
+  test('the storms are storms: data flowed, and was refused, repaired and fenced', () => {
+    expect(outcomes).toHaveLength(seeds.length)
+    const sum = (of: keyof Outcome['counts']): number => outcomes.reduce((total, { counts }) => total + counts[of], 0)
+    for (const count of ['written', 'refused', 'sessions', 'repairs', 'fenced'] as const)
+      expect(sum(count), count).toBeGreaterThan(0)
+    expect(sum('sessions') / outcomes.length).toBeGreaterThan(2 * 2 * zones)
+    expect(sum('written') / outcomes.length).toBeGreaterThan(20)
+  })
+})
+
+test('a seed is one story, to the letter', () => {
+  const tell = (): readonly string[] => {
+    const lines: string[] = []
+    simulate({ seed: 4, zones: 2, story: (line) => lines.push(line) })
+    return lines
+  }
+  const story = tell()
+  expect(story.length).toBeGreaterThan(100)
+  expect(tell()).toEqual(story)
+})
