@@ -10,7 +10,10 @@ export const pageBytes = mebibyte
 /** The first response of a type towards Kuma must be whole, and a Kuma receives 10 MiB at most (Kuma KDS). */
 export const plainListBytes = 10 * mebibyte
 
-/** Real Kuma sends the headers of ZoneToGlobalSync unprompted, within milliseconds; later than this it is a Kuma to us. */
+/**
+ * Real Kuma sends the headers of ZoneToGlobalSync unprompted, within milliseconds; later than this it is a Kuma to us,
+ * unless it has shown the extension before: then the link is slow, and the time of a handshake counts.
+ */
 export const headersTimeoutMs = 2 * second
 
 /** A hello needs one transaction on the other side; with all zones returning at once it may queue for a while. */

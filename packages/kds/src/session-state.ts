@@ -16,6 +16,8 @@ export interface SessionConfig {
   readonly storeId: string
   readonly state: StoreState
   readonly everInStep: boolean
+  /** Dialer: this peer has shown the extension before, so its silence means a slow link and not a Kuma. */
+  readonly peerIsHoldfast?: boolean | undefined
   readonly version: string
   /** Hash over the descriptors of all synced types. */
   readonly typeSet: string

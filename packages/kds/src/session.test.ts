@@ -16,6 +16,20 @@ test.each(['reading', 'awaiting-answer', 'awaiting-hello', 'admitting', 'answeri
   },
 )
 
+test('a peer that showed the extension before is waited for as long as a handshake may take, never taken for a Kuma', () => {
+  const known = newSession({ ...configOf('dialer'), peerIsHoldfast: true })
+  const opened: SessionEvent = { type: 'opened', extension: false, nowMs: 0 }
+  const late = feedSession(known, opened, { type: 'tick', nowMs: 29_000 })
+  expect(late.phase).toBe('awaiting-headers')
+  expect(feedSession(late, { type: 'headers', extension: true, nowMs: 29_000 }).phase).toBe('reading')
+  expect(feedSession(late, { type: 'headers', extension: false, nowMs: 29_000 }).phase).toBe('plain')
+  const [state, effects] = stepSession(late, later)
+  expect([state.phase, effects]).toEqual([
+    'closed',
+    [{ type: 'close', status: 'DEADLINE_EXCEEDED', reason: 'no handshake: stuck in phase awaiting-headers' }],
+  ])
+})
+
 test('another hash algorithm is refused with what to do, and nothing is read for it', () => {
   const other = receivedOf({ type: 'hello', hello: { ...hello, hashAlgorithm: 2 } })
   const reason = 'hash algorithm 2 is not known here, this is 1: upgrade one side'

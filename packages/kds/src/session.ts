@@ -22,6 +22,7 @@ import type { StoreAnswer } from './sync-store.js'
  *
  *   dialer    new ──opened──▶ awaiting-headers ──extension──▶ reading ──▶ awaiting-answer ──answer──▶ open
  *                                  │ none, or 2 s passed     (3 reads)     (hello sent)
+ *                                  │ with a peer that never showed the extension
  *                                  └──────────▶ plain
  *
  *   acceptor  new ──opened, extension──▶ awaiting-hello ──hello──▶ admitting ──▶ answering ──▶ open
@@ -78,8 +79,10 @@ function said(s: SessionState, message: PassedOn): SessionStep {
 
 function opened(s: SessionState, extension: boolean, nowMs: number): SessionStep {
   if (s.phase !== 'new') return [s, []]
-  if (s.config.role === 'dialer')
-    return [enter(s, { phase: 'awaiting-headers', deadlineMs: nowMs + headersTimeoutMs }), []]
+  if (s.config.role === 'dialer') {
+    const timeoutMs = s.config.peerIsHoldfast === true ? handshakeTimeoutMs : headersTimeoutMs
+    return [enter(s, { phase: 'awaiting-headers', deadlineMs: nowMs + timeoutMs }), []]
+  }
   if (!extension) return goPlain(s, 'no-extension', nowMs)
   return [enter(s, { phase: 'awaiting-hello', deadlineMs: nowMs + handshakeTimeoutMs }), []]
 }
@@ -213,7 +216,10 @@ function advanced(s: SessionState, channel: Channel, nowMs: number): SessionStep
 function ticked(s: SessionState, nowMs: number): SessionStep {
   switch (s.phase) {
     case 'awaiting-headers':
-      return nowMs >= s.deadlineMs ? goPlain(s, 'no-headers', nowMs) : [s, []]
+      if (nowMs < s.deadlineMs) return [s, []]
+      return s.config.peerIsHoldfast === true
+        ? closed(s, 'DEADLINE_EXCEEDED', `no handshake: stuck in phase ${s.phase}`)
+        : goPlain(s, 'no-headers', nowMs)
     case 'reading':
     case 'awaiting-answer':
     case 'awaiting-hello':

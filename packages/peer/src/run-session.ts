@@ -16,6 +16,8 @@ export interface SessionOptions {
   readonly store: ControlPlaneStore
   readonly version: string
   readonly instanceId: string
+  /** Zone: the peer has shown the extension on an earlier link of this process. */
+  readonly peerIsHoldfast?: boolean | undefined
   readonly log: Logger
   readonly metrics: SessionMetrics
   /** Both ends have met and speak; a session takes part in nothing before that. */
@@ -46,6 +48,8 @@ export async function runSession(options: SessionOptions): Promise<SessionHandle
       storeId: status.identity.storeId,
       state: status.state,
       everInStep,
+      // A position in its log was given to us by a Holdfast: a Kuma has none.
+      peerIsHoldfast: everInStep || options.peerIsHoldfast === true,
       version: options.version,
       typeSet: typeSetHash(),
       hashAlgorithm,

@@ -10,6 +10,7 @@ import {
 import type { ControlPlaneStore } from '@holdfast/store'
 import { type DialOptions, dialKds, type Link, type ZoneNodeConfig } from '@holdfast/transport'
 import type { Logger } from 'pino'
+import { Rivals } from './rivals.js'
 
 export interface ZoneOptions {
   readonly store: ControlPlaneStore
@@ -32,6 +33,8 @@ export interface ZoneOptions {
 
 /** How long a zone that is refused waits before it asks again; a person has to act first. */
 const parkedMs = 30_000
+/** How often a zone that has lost its session to another process of its own looks whether that one is still there. */
+const rivalWatchMs = 1_000
 /** Several changes in one moment ask for blocks once. */
 const leaseDelayMs = 20
 /** How often the record of the session is brought up to date. */
@@ -47,12 +50,18 @@ export class ZoneRuntime {
   readonly #backoff = new Backoff()
   #session: SessionHandle | undefined
   #lastEnd: SessionEnd | undefined
+  /** Global has shown the extension, perhaps too late for that session. */
+  #globalIsHoldfast = false
   #running: Promise<void> | undefined
   #lease: NodeJS.Timeout | undefined
   #fatal: ((reason: string) => void) | undefined
+  readonly #rivals: Rivals
+  /** Blocks given by the operator are looked at once per session, and a refusal is told once per session. */
+  #given: { readonly session: SessionHandle; readonly cidrs: readonly string[] } | undefined
 
   constructor(options: ZoneOptions) {
     this.#options = options
+    this.#rivals = new Rivals(options.store.sessions)
   }
 
   /** @param onFatal told when this zone may not join at all and never was in step: the process should end */
@@ -91,6 +100,9 @@ export class ZoneRuntime {
 
   async #keepSession(): Promise<void> {
     const { signal } = this.#stop
+    await this.#rivals.begin().catch((error: unknown) => {
+      this.#options.log.warn({ err: error }, 'the sessions of before could not be read')
+    })
     while (!signal.aborted) {
       const startedMs = performance.now()
       const end = await this.#oneSession().catch(
@@ -105,8 +117,26 @@ export class ZoneRuntime {
         const waitMs = this.#backoff.nextMs(randomInt(1_000_000) / 1_000_000)
         this.#options.log.warn({ reason: end.reason, waitMs }, `session with global ${end.end}; trying again`)
         await this.#pause(waitMs)
+        await this.#yieldToRival()
       }
     }
+  }
+
+  /** Of two processes on one store the newest session wins, and the other one waits for it to end. */
+  async #yieldToRival(): Promise<void> {
+    const { log } = this.#options
+    let yielded = false
+    for (;;) {
+      // A store that does not answer lets no session open either.
+      const rival = await this.#rivals.living(performance.now()).catch(() => undefined)
+      if (rival === undefined || this.#stop.signal.aborted) break
+      const reason = `process ${rival.instanceId} of this zone has a newer session with global; this one keeps serving and takes over when that one ends`
+      if (!yielded) log.warn({ session: rival.sessionId.slice(0, 8) }, `parked: ${reason}`)
+      yielded = true
+      this.#lastEnd = { end: 'superseded', reason }
+      await this.#pause(rivalWatchMs)
+    }
+    if (yielded) log.info('the newer session is gone: taking over')
   }
 
   async #refused(reason: string): Promise<void> {
@@ -123,6 +153,7 @@ export class ZoneRuntime {
   async #oneSession(): Promise<SessionEnd> {
     const { store, zone, globalAddress, version, instanceId, nodeConfig, log, metrics, dial = dialKds } = this.#options
     const sessionId = randomUUID()
+    this.#rivals.own(sessionId)
     const link = dial({
       address: globalAddress,
       zone,
@@ -140,6 +171,7 @@ export class ZoneRuntime {
       store,
       version,
       instanceId,
+      peerIsHoldfast: this.#globalIsHoldfast,
       log,
       metrics,
       onQuestion: this.#options.answer,
@@ -150,7 +182,9 @@ export class ZoneRuntime {
     })
     this.#session = session
     if (this.#stop.signal.aborted) return session.close('the zone control plane stops')
-    return session.ended
+    const end = await session.ended
+    this.#globalIsHoldfast ||= link.peer.extension === true
+    return end
   }
 
   #askForBlocksSoon(): void {
@@ -166,10 +200,23 @@ export class ZoneRuntime {
   async #askForBlocks(): Promise<void> {
     const session = this.#session
     if (session === undefined || !session.view().channels.some((c) => c.channel === 'down' && c.inStep)) return
-    const demands = await this.#options.store.vip.demand()
-    if (demands.length === 0) return
-    this.#options.log.info({ demands }, 'asking global for VIP blocks')
-    session.requestLease(demands, this.#options.wantedCidrs)
+    const { store, log } = this.#options
+    const demands = await store.vip.demand()
+    const isFirst = this.#given?.session !== session
+    const cidrs = isFirst ? await this.#unconfirmed() : (this.#given?.cidrs ?? [])
+    this.#given = { session, cidrs }
+    if (demands.length === 0 && (!isFirst || cidrs.length === 0)) return
+    log.info({ demands, given: cidrs }, 'asking global for VIP blocks')
+    session.requestLease(demands, cidrs)
+  }
+
+  /** Blocks that an operator gave this zone, now or at an earlier start, and that global has not confirmed. */
+  async #unconfirmed(): Promise<readonly string[]> {
+    const { store, wantedCidrs, zone } = this.#options
+    const own = (await store.vip.blocks()).filter((block) => block.owner === zone)
+    const confirmed = new Set(own.filter((block) => block.generation > 0).map((block) => block.cidr))
+    const wanted = new Set([...wantedCidrs, ...own.map((block) => block.cidr)])
+    return [...wanted].filter((cidr) => !confirmed.has(cidr))
   }
 
   async #pause(ms: number): Promise<void> {
