@@ -45,7 +45,7 @@ test('each stream keeps its order; the two are not in step with each other', () 
       expect(heard.filter((line) => line.includes(stream)).map((line) => line.slice(-1))).toEqual(['1', '2', '3'])
     orders.add(heard.join())
   }
-  expect(orders.size).toBeGreaterThan(5)
+  expect(orders.size).toBeGreaterThan(1)
 })
 
 test('what is on its way when the link is cut is lost, and both ends learn of it', () => {
