@@ -1,0 +1,31 @@
+import { freshDatabase } from '@holdfast/testkit'
+import { expect, test } from 'vitest'
+import type { Section } from './report.js'
+import { run } from './run.js'
+import type { ApplyFigures } from './scenarios/apply.js'
+import { total } from './statements.js'
+
+const timeoutMs = 240_000
+
+test('every count of the bench holds at small sizes, and does not depend on them', { timeout: timeoutMs }, async () => {
+  const sizes = { apply: [1, 100, 1_050], mesh: [10, 300], repeats: 1, changed: 3, zones: [1, 2] }
+  const sections = await run(freshDatabase, sizes, () => {})
+
+  expect(sections.flatMap((section) => section.gates).filter((gate) => !gate.ok)).toEqual([])
+  const gates = (id: string): number => sections.find((section) => section.id === id)?.gates.length ?? 0
+  expect(sections.map(({ id }) => [id, gates(id)])).toEqual([
+    ['apply', 9],
+    ['idle-reconnect', 9],
+    ['changed-reconnect', 10],
+    ['full-sync', 3],
+    ['fan-out', 3],
+  ])
+  // A batch is 2,000 rows of one table: 100 services are written as one is. Of 1,050 the ledger and its history have a
+  // row for each of two families of addresses, so each of these takes one statement more.
+  const [one = 0, hundred = 0, many = 0] = applied(sections).map(({ statements }) => total(statements))
+  expect(hundred).toBe(one)
+  expect(many).toBe(one + 2)
+})
+
+const applied = (sections: readonly Section[]): readonly ApplyFigures[] =>
+  sections.find((section) => section.id === 'apply')?.figures as readonly ApplyFigures[]

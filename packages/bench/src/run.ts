@@ -1,0 +1,69 @@
+import type { Section } from './report.js'
+import { applyFigures, applySection } from './scenarios/apply.js'
+import { type ChangedFigures, changedFigures, changedSection } from './scenarios/changed-reconnect.js'
+import { fanOutFigures, fanOutSection } from './scenarios/fan-out.js'
+import { type FullSyncFigures, fullSyncFigures, fullSyncSection } from './scenarios/full-sync.js'
+import {
+  type ElsewhereFigures,
+  elsewhereFigures,
+  type IdleFigures,
+  idleFigures,
+  idleSection,
+} from './scenarios/idle-reconnect.js'
+import { meshOf } from './stand/mesh.js'
+import type { FreshDatabase } from './stand/server.js'
+
+export interface Sizes {
+  /** Services of one apply each. */
+  readonly apply: readonly number[]
+  /** Services of the meshes in which a zone reconnects; the largest one is also synced to a new zone. */
+  readonly mesh: readonly number[]
+  /** Idle reconnects for each. */
+  readonly repeats: number
+  readonly changed: number
+  readonly zones: readonly number[]
+}
+
+export const fullSizes: Sizes = { apply: [1, 100, 10_000], mesh: [100, 10_000], repeats: 3, changed: 10, zones: [1, 3] }
+export const quickSizes: Sizes = { apply: [1, 100, 2_500], mesh: [100, 1_000], repeats: 2, changed: 10, zones: [1, 3] }
+
+/** Runs every scenario, one after the other. @param progress told what begins */
+export async function run(
+  fresh: FreshDatabase,
+  sizes: Sizes,
+  progress: (what: string) => void,
+): Promise<readonly Section[]> {
+  progress(`apply of ${sizes.apply.join(', ')} services`)
+  const apply = await applyFigures(fresh, sizes.apply)
+  const idle: IdleFigures[] = []
+  const elsewhere: ElsewhereFigures[] = []
+  const changed: ChangedFigures[] = []
+  const fullSync: FullSyncFigures[] = []
+  const largest = Math.max(...sizes.mesh)
+  for (const services of sizes.mesh) {
+    progress(`a mesh of ${services} services`)
+    const mesh = await meshOf(services, { fresh, countRows: true })
+    try {
+      progress(`idle reconnects at ${services} services`)
+      elsewhere.push(await elsewhereFigures(mesh, services))
+      idle.push(...(await idleFigures(mesh, services, sizes.repeats)))
+      progress(`reconnect with ${sizes.changed} changes at ${services} services`)
+      changed.push(await changedFigures(mesh, services, sizes.changed))
+      if (services === largest) {
+        progress(`full sync of ${services} services`)
+        fullSync.push(await fullSyncFigures(mesh, services, fresh))
+      }
+    } finally {
+      await mesh.close()
+    }
+  }
+  progress(`one change to ${sizes.zones.join(', ')} zones`)
+  const fanOut = await fanOutFigures(fresh, sizes.zones)
+  return [
+    applySection(apply),
+    idleSection(idle, elsewhere),
+    changedSection(changed),
+    fullSyncSection(fullSync),
+    fanOutSection(fanOut),
+  ]
+}

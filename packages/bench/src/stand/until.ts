@@ -1,0 +1,10 @@
+const lookEveryMs = 5
+
+/** Waits for a level. @throws Error naming what did not come */
+export async function until(what: string, level: () => boolean | Promise<boolean>, withinMs = 300_000): Promise<void> {
+  const endMs = performance.now() + withinMs
+  while (!(await level())) {
+    if (performance.now() > endMs) throw new Error(`waited ${withinMs} ms for ${what}`)
+    await new Promise((resolve) => setTimeout(resolve, lookEveryMs))
+  }
+}

@@ -1,0 +1,44 @@
+import type { StatementCount } from '@holdfast/store'
+
+export type Counts = Readonly<Record<string, number>>
+
+/** What the clock asks for, not what is measured: the record of the sessions, every five seconds. */
+const clocked = new Set(['write heartbeats'])
+/** The table that it is written in. */
+export const clockedTable = 'heartbeats'
+
+/** Counts the statements of one store by name, what runs on the clock apart. */
+export class Statements {
+  readonly #counts = new Map<string, number>()
+
+  readonly note = ({ name }: StatementCount): void => {
+    if (!clocked.has(name)) this.#counts.set(name, this.count(name) + 1)
+  }
+
+  count(name: string): number {
+    return this.#counts.get(name) ?? 0
+  }
+
+  /** Since the store was opened. */
+  all(): Counts {
+    return Object.fromEntries(this.#counts)
+  }
+}
+
+/** What has been added between two looks, by name and sorted; nothing where nothing was. */
+export function added(before: Counts, after: Counts): Counts {
+  const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort()
+  return Object.fromEntries(
+    names.flatMap((name): [string, number][] => {
+      const more = (after[name] ?? 0) - (before[name] ?? 0)
+      return more === 0 ? [] : [[name, more]]
+    }),
+  )
+}
+
+export const total = (counts: Counts): number => Object.values(counts).reduce((sum, count) => sum + count, 0)
+
+export const inWords = (counts: Counts): string =>
+  Object.entries(counts)
+    .map(([name, count]) => (count === 1 ? name : `${name} × ${count}`))
+    .join(', ') || 'none'
