@@ -4,23 +4,32 @@ import type { Settings } from '../config/settings.js'
 import type { Scope } from '../lifecycle/scope.js'
 import { programVersion } from '../version.js'
 
+export interface Opening {
+  readonly log: Logger
+  readonly scope: Scope
+  readonly signal: AbortSignal
+  /** Told when the embedded database ended without having been asked to. */
+  readonly onLost?: (reason: string) => void
+}
+
 /** The configured database, or a PostgreSQL of our own under the data directory. */
-export async function databaseUrl(settings: Settings, log: Logger, scope: Scope, signal: AbortSignal): Promise<string> {
+export async function databaseUrl(settings: Settings, { log, scope, signal, onLost }: Opening): Promise<string> {
   if (settings.databaseUrl !== undefined) return settings.databaseUrl
   log.info({ dataDir: settings.dataDir }, 'no --database-url: starting the embedded PostgreSQL')
   const embedded = await startEmbedded({ dataDir: settings.dataDir, signal })
   scope.own('embedded PostgreSQL', () => embedded.stop())
+  if (onLost !== undefined) void embedded.died.then(onLost)
   return embedded.url
 }
 
+/** Opens the store of a control plane; `scope` closes it again. */
 export async function openConfiguredStore(
   role: 'global' | 'zone',
   settings: Settings,
-  log: Logger,
-  scope: Scope,
-  signal: AbortSignal,
+  opening: Opening,
 ): Promise<ControlPlaneStore> {
-  const url = await databaseUrl(settings, log, scope, signal)
+  const { log, scope, signal } = opening
+  const url = await databaseUrl(settings, opening)
   const store = await openStore({
     databaseUrl: url,
     role,
@@ -28,6 +37,7 @@ export async function openConfiguredStore(
     programVersion,
     dataDir: settings.dataDir,
     log,
+    signal,
   })
   scope.own('store', () => store.close())
   return store

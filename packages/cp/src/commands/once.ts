@@ -10,7 +10,7 @@ import { initialise } from './init.js'
 /** `holdfast migrate`: the migrations alone. */
 export const migrateOnce = (settings: Settings, isTerminal: boolean): Promise<number> =>
   once('migrate', settings, isTerminal, async (log, scope, signal) => {
-    const url = await databaseUrl(settings, log, scope, signal)
+    const url = await databaseUrl(settings, { log, scope, signal })
     const { applied } = await migrate(url, { programVersion, signal })
     process.stdout.write(applied.length === 0 ? 'nothing to migrate\n' : `migrated: ${applied.join(', ')}\n`)
   })
@@ -22,7 +22,7 @@ export const initOnce = (
 ): Promise<number> =>
   once('init', settings, options.isTerminal, async (log, scope, signal) => {
     const role = settings.zone === '' ? 'global' : 'zone'
-    const store = await openConfiguredStore(role, settings, log, scope, signal)
+    const store = await openConfiguredStore(role, settings, { log, scope, signal })
     if (options.finishRecovery) await store.finishRecovery('holdfast init --finish-recovery')
     const changed = await initialise(store, role, settings, log, signal)
     const { state, reasons, head } = await store.status()

@@ -1,11 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { rename, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
-import { createAnswerer, createApi, type Mode, type SyncView } from '@holdfast/api'
-import { GlobalRuntime } from '@holdfast/global'
+import { createApi, type Mode } from '@holdfast/api'
+import { Problem } from '@holdfast/model'
 import { sessionMetrics } from '@holdfast/peer'
 import type { ControlPlaneStore } from '@holdfast/store'
-import { ZoneRuntime } from '@holdfast/zone'
 import type { Logger } from 'pino'
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import { createDefaults } from '../bootstrap.js'
@@ -16,18 +15,16 @@ import { Scope } from '../lifecycle/scope.js'
 import { stopOnSignals } from '../lifecycle/signals.js'
 import { createLog } from '../logging.js'
 import { storeMetrics } from '../store-metrics.js'
-import { globalSync, zoneSync } from '../sync.js'
 import { programVersion } from '../version.js'
 import { openConfiguredStore } from './database.js'
 import { initialise } from './init.js'
+import { checkPorts } from './ports.js'
 import { listenProblem } from './problems.js'
+import { globalParts, zoneParts } from './runtime.js'
+import { keepUp } from './upkeep.js'
+import { whenReady } from './when-ready.js'
 
 export type Role = 'global' | 'zone'
-
-/** How often a store that is not ready is looked at again: `holdfast init` is another process. */
-const stateWatchMs = 1_000
-/** Quarantine and compaction are measured in hours. */
-const upkeepEveryMs = 60_000
 
 /**
  * Runs a control plane until it is told to stop.
@@ -63,16 +60,18 @@ export async function serve(role: Role, settings: Settings, isTerminal: boolean)
 
 async function run(role: Role, settings: Settings, log: Logger, scope: Scope, signal: AbortSignal): Promise<number> {
   log.info({ version: programVersion, settings: maskedSettings(settings) }, `holdfast ${role} starts`)
-  const store = await openConfiguredStore(role, settings, log, scope, signal)
+  await checkPorts(role, settings)
+  const fatal = withResolvers<string>()
+  const store = await openConfiguredStore(role, settings, { log, scope, signal, onLost: fatal.resolve })
   // A zone is initialised by its first start; a global only when somebody says so, for it would tell zones "there is nothing".
   if (role === 'zone' || settings.init) await initialise(store, role, settings, log, signal)
+  await adoptBlocks(store, settings)
 
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   storeMetrics(registry, store)
   const metrics = sessionMetrics(registry)
   const instanceId = `${hostname()}-${randomBytes(2).toString('hex')}`
-  const fatal = withResolvers<string>()
   const parts = { store, settings, log, scope, metrics, instanceId }
   const mode: Mode = role === 'global' ? 'global' : settings.globalAddress === undefined ? 'standalone' : 'federated'
 
@@ -95,15 +94,12 @@ async function run(role: Role, settings: Settings, log: Logger, scope: Scope, si
     await api.close()
   })
   keepUp(store, log, scope, signal)
-  const ready = await whenReady(store, log, scope, signal, async () => {
-    if (role === 'global') await createDefaultsOnce(store, role, settings, log, signal)
-    await runtime.start()
-  })
+  let started = false
   const diagnostics = await serveDiagnostics({
     address: settings.diagnosticsAddress,
     port: settings.diagnosticsPort,
     registry,
-    readiness: () => readiness(store, signal),
+    readiness: () => readiness(store, started, signal),
   }).catch((error: unknown) => {
     throw listenProblem(
       'diagnostics',
@@ -114,143 +110,45 @@ async function run(role: Role, settings: Settings, log: Logger, scope: Scope, si
     )
   })
   scope.own('diagnostics', () => diagnostics.close())
-  const bound = api.server.address()
-  const ports = {
-    api: typeof bound === 'object' && bound !== null ? bound.port : settings.apiPort,
-    ...(role === 'global' && ready ? { kds: runtime.kdsPort() } : {}),
-    diagnostics: diagnostics.port,
+  const tellPorts = async (what: string): Promise<void> => {
+    const bound = api.server.address()
+    const kds = runtime.kdsPort()
+    const ports = {
+      api: typeof bound === 'object' && bound !== null ? bound.port : settings.apiPort,
+      ...(kds === undefined ? {} : { kds }),
+      diagnostics: diagnostics.port,
+    }
+    log.info({ ports }, what)
+    if (settings.portsFile !== undefined) await writeWhole(settings.portsFile, `${JSON.stringify(ports)}\n`)
   }
-  log.info({ ports }, ready ? 'ready' : 'running, but not ready')
-  if (settings.portsFile !== undefined) await writeWhole(settings.portsFile, `${JSON.stringify(ports)}\n`)
+  const start = async (): Promise<void> => {
+    if (role === 'global') await createDefaultsOnce(store, role, settings, log, signal)
+    await runtime.start()
+    started = true
+    await tellPorts('ready')
+  }
+  if (!(await whenReady({ store, log, scope, signal, start, fatal: fatal.resolve })))
+    await tellPorts('running, but not ready')
   const reason = await Promise.race([fatal.promise, aborted(signal)])
   if (reason === undefined) {
     log.info({ signal: signal.reason }, 'told to stop: draining')
     return 0
   }
+  log.fatal(reason)
   process.stderr.write(`holdfast ${role}: ${reason}\n`)
   return 1
 }
 
-interface Parts {
-  readonly store: ControlPlaneStore
-  readonly settings: Settings
-  readonly log: Logger
-  readonly scope: Scope
-  readonly metrics: ReturnType<typeof sessionMetrics>
-  readonly instanceId: string
+/** Blocks from the operator are there before the first service asks for an address. Global has the last word on them. */
+async function adoptBlocks(store: ControlPlaneStore, { vipBlocks }: Settings): Promise<void> {
+  if (vipBlocks.length === 0) return
+  const problems = await store.vip.adoptBlocks(vipBlocks)
+  if (problems.length > 0)
+    throw new Problem(
+      'invalid',
+      `--vip-block: ${problems.map(({ message }) => message).join('; ')}. Choose others, or leave them to global`,
+    )
 }
-
-interface Runtime {
-  readonly sync: SyncView
-  start(): Promise<void>
-  kdsPort(): number
-}
-
-function globalParts({ store, settings, log, scope, metrics, instanceId }: Parts): Runtime {
-  const global = new GlobalRuntime({
-    store,
-    address: settings.kdsAddress,
-    port: settings.kdsPort,
-    version: programVersion,
-    instanceId,
-    log,
-    metrics,
-  })
-  let port = settings.kdsPort
-  return {
-    sync: globalSync(global),
-    start: async () => {
-      scope.own('KDS', () => global.close())
-      port = await global.start().catch((error: unknown) => {
-        throw listenProblem('zones (KDS)', '--kds-port', settings.kdsAddress, settings.kdsPort, error)
-      })
-    },
-    kdsPort: () => port,
-  }
-}
-
-function zoneParts(parts: Parts, mode: Mode, fatal: (reason: string) => void): Runtime {
-  const { store, settings, log, scope, metrics, instanceId } = parts
-  if (settings.globalAddress === undefined)
-    return { sync: zoneSync(undefined), start: () => Promise.resolve(), kdsPort: () => 0 }
-  const answer = createAnswerer({ store, mode, zoneName: settings.zone })
-  const zone = new ZoneRuntime({
-    store,
-    zone: settings.zone,
-    globalAddress: settings.globalAddress,
-    version: programVersion,
-    instanceId,
-    nodeConfig: { storeType: 'postgres', environment: 'universal', full: nodeConfigText(settings) },
-    wantedCidrs: settings.vipBlocks,
-    answer: async (question, body) => JSON.stringify(await answer(question, body === '' ? {} : JSON.parse(body))),
-    log,
-    metrics,
-  })
-  return {
-    sync: zoneSync(zone),
-    start: () => {
-      scope.own('session with global', () => zone.close())
-      zone.start(fatal)
-      return Promise.resolve()
-    },
-    kdsPort: () => 0,
-  }
-}
-
-/** Starts what needs a ready store now, or as soon as somebody has made it ready. */
-async function whenReady(
-  store: ControlPlaneStore,
-  log: Logger,
-  scope: Scope,
-  signal: AbortSignal,
-  start: () => Promise<void>,
-): Promise<boolean> {
-  const first = await store.status()
-  if (first.state === 'ready') {
-    await start()
-    return true
-  }
-  log.warn({ state: first.state, reasons: first.reasons }, notReadyText(first.state))
-  const timer = setInterval(() => {
-    void store
-      .status()
-      .then(async ({ state }) => {
-        if (state !== 'ready' || signal.aborted) return
-        clearInterval(timer)
-        log.info('the store is ready now')
-        await start()
-      })
-      .catch((error: unknown) => log.error({ err: error }, 'the state of the store could not be read'))
-  }, stateWatchMs)
-  scope.own('watch of the store', () => clearInterval(timer))
-  return false
-}
-
-/** Each round is bounded; the next one goes on where it ended. */
-function keepUp(store: ControlPlaneStore, log: Logger, scope: Scope, signal: AbortSignal): void {
-  let round: Promise<void> | undefined
-  const timer = setInterval(() => {
-    if (round !== undefined || signal.aborted) return
-    round = store
-      .upkeep()
-      .then((done) => {
-        if (Object.values(done).some((count: number) => count > 0)) log.info(done, 'upkeep of the store')
-      })
-      .catch((error: unknown) => log.warn({ err: error }, 'upkeep of the store failed; trying again'))
-      .finally(() => {
-        round = undefined
-      })
-  }, upkeepEveryMs)
-  scope.own('upkeep of the store', async () => {
-    clearInterval(timer)
-    await round
-  })
-}
-
-const notReadyText = (state: string): string =>
-  state === 'uninitialised'
-    ? 'this store was never initialised, so zones are told nothing: run `holdfast init` with the same --database-url or --data-dir once'
-    : 'this store is not what it was (see reasons), so nobody is sent anything: look at /_holdfast/status, then run `holdfast init --finish-recovery`'
 
 async function createDefaultsOnce(
   store: ControlPlaneStore,
@@ -265,9 +163,10 @@ async function createDefaultsOnce(
   if (total === 0 && meshes.total === 0) await createDefaults(store, role, settings.zone, log, signal)
 }
 
-async function readiness(store: ControlPlaneStore, signal: AbortSignal): Promise<Readiness> {
+async function readiness(store: ControlPlaneStore, started: boolean, signal: AbortSignal): Promise<Readiness> {
   if (signal.aborted) return { ready: false, reasons: ['stopping'] }
   const { state, reasons } = await store.status()
+  if (state === 'ready' && !started) return { ready: false, reasons: ['starting'] }
   return { ready: state === 'ready', reasons: state === 'ready' ? reasons : [`the store is ${state}`, ...reasons] }
 }
 
@@ -290,12 +189,3 @@ function withResolvers<T>(): { readonly promise: Promise<T>; readonly resolve: (
   })
   return { promise, resolve }
 }
-
-/** What a Kuma global reads of a zone's configuration, and an operator of ours may want to see; no secrets. */
-const nodeConfigText = (settings: Settings): string =>
-  JSON.stringify({
-    store: { type: 'postgres' },
-    environment: 'universal',
-    mode: 'zone',
-    holdfast: maskedSettings(settings),
-  })

@@ -1,0 +1,41 @@
+import { createServer } from 'node:net'
+import { Problem } from '@holdfast/model'
+import type { Settings } from '../config/settings.js'
+import { listenProblem } from './problems.js'
+
+interface Listener {
+  readonly what: string
+  readonly flag: string
+  readonly address: string
+  readonly port: number
+}
+
+/** Everything that a control plane of this role listens on. */
+const listenersOf = (role: 'global' | 'zone', s: Settings): readonly Listener[] => [
+  { what: 'HTTP API', flag: '--api-port', address: s.apiAddress, port: s.apiPort },
+  ...(role === 'global' ? [{ what: 'zones (KDS)', flag: '--kds-port', address: s.kdsAddress, port: s.kdsPort }] : []),
+  { what: 'diagnostics', flag: '--diagnostics-port', address: s.diagnosticsAddress, port: s.diagnosticsPort },
+]
+
+/**
+ * Tries every port before anything else is touched, so that a start that must fail changes nothing and tells of all of
+ * them at once. They are let go again: whoever takes one in between is noticed by the listener itself.
+ * @throws Problem `conflict` with a line for each port that cannot be had
+ */
+export async function checkPorts(role: 'global' | 'zone', settings: Settings): Promise<void> {
+  const problems: Error[] = []
+  const servers = []
+  for (const { what, flag, address, port } of listenersOf(role, settings)) {
+    const server = createServer()
+    try {
+      await new Promise<void>((resolve, reject) => {
+        server.once('error', reject).listen({ host: address, port, exclusive: true }, resolve)
+      })
+      servers.push(server)
+    } catch (error) {
+      problems.push(listenProblem(what, flag, address, port, error))
+    }
+  }
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
+  if (problems.length > 0) throw new Problem('conflict', problems.map((problem) => problem.message).join('\n  '))
+}

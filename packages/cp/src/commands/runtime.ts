@@ -1,0 +1,91 @@
+import { createAnswerer, type Mode, type SyncView } from '@holdfast/api'
+import { GlobalRuntime } from '@holdfast/global'
+import type { sessionMetrics } from '@holdfast/peer'
+import type { ControlPlaneStore } from '@holdfast/store'
+import { ZoneRuntime } from '@holdfast/zone'
+import type { Logger } from 'pino'
+import { maskedSettings } from '../config/resolve.js'
+import type { Settings } from '../config/settings.js'
+import type { Scope } from '../lifecycle/scope.js'
+import { globalSync, zoneSync } from '../sync.js'
+import { programVersion } from '../version.js'
+import { listenProblem } from './problems.js'
+
+export interface Parts {
+  readonly store: ControlPlaneStore
+  readonly settings: Settings
+  readonly log: Logger
+  readonly scope: Scope
+  readonly metrics: ReturnType<typeof sessionMetrics>
+  readonly instanceId: string
+}
+
+/** What speaks KDS in either role. Started once the store is ready. */
+export interface Runtime {
+  readonly sync: SyncView
+  start(): Promise<void>
+  /** Where zones can join; undefined in a zone, and before the start. */
+  kdsPort(): number | undefined
+}
+
+/** Global lets zones in. */
+export function globalParts({ store, settings, log, scope, metrics, instanceId }: Parts): Runtime {
+  const global = new GlobalRuntime({
+    store,
+    address: settings.kdsAddress,
+    port: settings.kdsPort,
+    version: programVersion,
+    instanceId,
+    log,
+    metrics,
+  })
+  let port: number | undefined
+  return {
+    sync: globalSync(global),
+    start: async () => {
+      scope.own('KDS', () => global.close())
+      port = await global.start().catch((error: unknown) => {
+        throw listenProblem('zones (KDS)', '--kds-port', settings.kdsAddress, settings.kdsPort, error)
+      })
+    },
+    kdsPort: () => port,
+  }
+}
+
+/** A zone dials global, if it was told where that is. `fatal` is told when the zone may not join at all. */
+export function zoneParts(parts: Parts, mode: Mode, fatal: (reason: string) => void): Runtime {
+  const { store, settings, log, scope, metrics, instanceId } = parts
+  if (settings.globalAddress === undefined)
+    return { sync: zoneSync(undefined), start: () => Promise.resolve(), kdsPort: () => undefined }
+  const answer = createAnswerer({ store, mode, zoneName: settings.zone })
+  const zone = new ZoneRuntime({
+    store,
+    zone: settings.zone,
+    globalAddress: settings.globalAddress,
+    version: programVersion,
+    instanceId,
+    nodeConfig: { storeType: 'postgres', environment: 'universal', full: nodeConfigText(settings) },
+    wantedCidrs: settings.vipBlocks,
+    answer: async (question, body) => JSON.stringify(await answer(question, body === '' ? {} : JSON.parse(body))),
+    log,
+    metrics,
+  })
+  return {
+    sync: zoneSync(zone),
+    start: () => {
+      scope.own('session with global', () => zone.close())
+      zone.start(fatal)
+      return Promise.resolve()
+    },
+    kdsPort: () => undefined,
+  }
+}
+
+/** What a Kuma global reads of a zone's configuration, and an operator of ours may want to see; no secrets. */
+const nodeConfigText = (settings: Settings): string =>
+  JSON.stringify({
+    store: { type: 'postgres' },
+    environment: 'universal',
+    mode: 'zone',
+    holdfast: maskedSettings(settings),
+  })

@@ -1,0 +1,56 @@
+import type { ControlPlaneStore } from '@holdfast/store'
+import type { Logger } from 'pino'
+import type { Scope } from '../lifecycle/scope.js'
+
+/** How often a store that is not ready is looked at again: `holdfast init` is another process. */
+const stateWatchMs = 1_000
+
+export interface WhenReadyOptions {
+  readonly store: ControlPlaneStore
+  readonly log: Logger
+  readonly scope: Scope
+  readonly signal: AbortSignal
+  /** Runs once, when the store is ready. */
+  readonly start: () => Promise<void>
+  /** Told when a start that came later failed: nobody waits for it any more. */
+  readonly fatal: (reason: string) => void
+}
+
+/**
+ * Starts what needs a ready store now, or as soon as somebody has made it ready.
+ * @returns whether it was started at once
+ * @throws whatever `start` throws, if it was started at once
+ */
+export async function whenReady({ store, log, scope, signal, start, fatal }: WhenReadyOptions): Promise<boolean> {
+  const first = await store.status()
+  if (first.state === 'ready') {
+    await start()
+    return true
+  }
+  log.warn({ state: first.state, reasons: first.reasons }, notReadyText(first.state))
+  let looking: Promise<void> | undefined
+  const look = async (): Promise<void> => {
+    const { state } = await store.status()
+    if (state !== 'ready' || signal.aborted) return
+    clearInterval(timer)
+    log.info('the store is ready now')
+    await start().catch((error: unknown) => fatal((error as Error).message))
+  }
+  const timer = setInterval(() => {
+    looking ??= look()
+      .catch((error: unknown) => log.error({ err: error }, 'the state of the store could not be read'))
+      .finally(() => {
+        looking = undefined
+      })
+  }, stateWatchMs)
+  scope.own('watch of the store', async () => {
+    clearInterval(timer)
+    await looking
+  })
+  return false
+}
+
+const notReadyText = (state: string): string =>
+  state === 'uninitialised'
+    ? 'this store was never initialised, so zones are told nothing: run `holdfast init` with the same --database-url or --data-dir once'
+    : 'this store is not what it was (see reasons), so nobody is sent anything: look at /_holdfast/status, then run `holdfast init --finish-recovery`'

@@ -1,0 +1,274 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const built = (path: string): string => fileURLToPath(new URL(`../../../${path}`, import.meta.url))
+/** The real programs, as `tsc -b` has made them. */
+export const programs = { holdfast: built('cp/dist/main.js'), holdfastctl: built('ctl/dist/main.js') } as const
+
+/** How a process ended and what it said. */
+export interface Ended {
+  readonly status: number | undefined
+  readonly signal: NodeJS.Signals | undefined
+  readonly out: string
+  readonly err: string
+}
+
+export interface Ports {
+  readonly api: number
+  readonly kds?: number
+  readonly diagnostics: number
+}
+
+/** A process of a test: real, captured, and gone when the test is. */
+export class TestProcess {
+  readonly pid: number
+  readonly ended: Promise<Ended>
+  readonly #child: ChildProcess
+  #out = ''
+  #err = ''
+  #end: Ended | undefined
+
+  constructor(child: ChildProcess) {
+    this.#child = child
+    this.pid = child.pid ?? 0
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      this.#out += text
+    })
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.#err += text
+    })
+    this.ended = new Promise((resolve, reject) => {
+      child.once('error', reject)
+      child.once('close', (status, signal) => {
+        this.#end = { status: status ?? undefined, signal: signal ?? undefined, out: this.#out, err: this.#err }
+        resolve(this.#end)
+      })
+    })
+  }
+
+  get hasEnded(): boolean {
+    return this.#end !== undefined
+  }
+
+  get out(): string {
+    return this.#out
+  }
+
+  get err(): string {
+    return this.#err
+  }
+
+  /** Lines of the log so far. */
+  log(): readonly LogLine[] {
+    return this.#out.split('\n').flatMap((line) => (line.startsWith('{') ? [JSON.parse(line) as LogLine] : []))
+  }
+
+  /** Whether the log has a line with these words. */
+  logged(words: string | RegExp): boolean {
+    return this.log().some(({ msg }) => (typeof words === 'string' ? msg.includes(words) : words.test(msg)))
+  }
+
+  signal(name: NodeJS.Signals): Promise<Ended> {
+    this.#child.kill(name)
+    return this.ended
+  }
+
+  /** Only sends it. */
+  send(name: NodeJS.Signals): void {
+    this.#child.kill(name)
+  }
+}
+
+export interface LogLine {
+  readonly level: number
+  readonly msg: string
+  readonly [key: string]: unknown
+}
+
+/** A control plane that is up. */
+export interface Running extends TestProcess {
+  readonly ports: Ports
+  readonly apiUrl: string
+}
+
+/** Waits for a level, with the words of whoever stands in its way. */
+export async function until(
+  what: string,
+  level: () => boolean | Promise<boolean>,
+  options: { readonly withinMs?: number; readonly otherwise?: () => string } = {},
+): Promise<void> {
+  const { withinMs = 20_000, otherwise = () => '' } = options
+  const endMs = performance.now() + withinMs
+  while (!(await level())) {
+    if (performance.now() > endMs) throw new Error(`waited ${withinMs} ms for ${what}\n${otherwise()}`)
+    await new Promise((resolve) => setTimeout(resolve, 15))
+  }
+}
+
+/** What a test starts, in a folder of its own. Closing kills whatever still runs; so does the end of this process. */
+export class Processes {
+  readonly folder = mkdtempSync(join(tmpdir(), 'holdfast-process-'))
+  readonly #children = new Map<ChildProcess, TestProcess>()
+  readonly #atExit = (): void => this.#killAll()
+  #count = 0
+
+  constructor() {
+    process.once('exit', this.#atExit)
+  }
+
+  /** `holdfast ARGS`, as it is. */
+  holdfast(args: readonly string[], env: Readonly<Record<string, string>> = {}): TestProcess {
+    return this.#spawn(programs.holdfast, args, '', env)
+  }
+
+  /** `holdfastctl ARGS` to its end. */
+  holdfastctl(args: readonly string[], input = '', env: Readonly<Record<string, string>> = {}): Promise<Ended> {
+    return this.#spawn(programs.holdfastctl, args, input, env).ended
+  }
+
+  /**
+   * A control plane on free ports, started but not awaited.
+   * @param flags say what is special, and override the rest
+   */
+  begin(role: 'global' | 'zone', flags: readonly string[]): { process: TestProcess; portsFile: string } {
+    const name = `${role}-${++this.#count}`
+    const portsFile = join(this.folder, `${name}.ports.json`)
+    const process = this.holdfast([
+      role,
+      ...['--api-port', '0', '--diagnostics-port', '0', ...(role === 'global' ? ['--kds-port', '0'] : [])],
+      ...['--data-dir', join(this.folder, name), '--ports-file', portsFile, ...flags],
+    ])
+    return { process, portsFile }
+  }
+
+  /** A control plane that listens. Fails with all that it said if it does not come to that. */
+  async start(role: 'global' | 'zone', flags: readonly string[]): Promise<Running> {
+    const { process, portsFile } = this.begin(role, flags)
+    const said = (): string => `${process.out}${process.err}`
+    await until(`${role} to listen`, () => existsSync(portsFile) || process.hasEnded, { otherwise: said })
+    if (!existsSync(portsFile)) throw new Error(`${role} ended while starting:\n${said()}`)
+    const ports = JSON.parse(readFileSync(portsFile, 'utf8')) as Ports
+    return Object.assign(process, { ports, apiUrl: `http://127.0.0.1:${ports.api}` })
+  }
+
+  async close(): Promise<void> {
+    this.#killAll()
+    await Promise.all([...this.#children.values()].map(({ ended }) => ended))
+    process.off('exit', this.#atExit)
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+
+  #killAll(): void {
+    for (const child of this.#children.keys()) child.kill('SIGKILL')
+  }
+
+  #spawn(program: string, args: readonly string[], input: string, env: Readonly<Record<string, string>>): TestProcess {
+    if (!existsSync(program)) throw new Error(`${program} is not there: build first (tsc -b)`)
+    const child = spawn(process.execPath, [program, ...args], {
+      cwd: this.folder,
+      env: { ...environment(), ...env },
+      stdio: [input === '' ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+    })
+    // A reader that refuses its input says so in its own words.
+    child.stdin?.on('error', () => {})
+    child.stdin?.end(input)
+    const started = new TestProcess(child)
+    this.#children.set(child, started)
+    child.once('close', () => this.#children.delete(child))
+    return started
+  }
+}
+
+/** Nobody's settings but the test's. */
+const environment = (): NodeJS.ProcessEnv =>
+  Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('HOLDFAST_')))
+
+export interface Answer {
+  readonly status: number
+  readonly body: unknown
+}
+
+/** An HTTP request with JSON in both directions. A text is sent as it is. */
+export async function ask(method: string, url: string, body?: unknown): Promise<Answer> {
+  const response = await fetch(url, {
+    method,
+    ...(body === undefined
+      ? {}
+      : {
+          headers: { 'content-type': 'application/json' },
+          body: typeof body === 'string' ? body : JSON.stringify(body),
+        }),
+  })
+  const text = await response.text()
+  return { status: response.status, body: isJson(text) ? (JSON.parse(text) as unknown) : text }
+}
+
+const isJson = (text: string): boolean => /^[[{]/.test(text.trimStart())
+
+/** Whether it may be sent work, and why not. */
+export const readiness = (plane: Running): Promise<Answer> =>
+  ask('GET', `http://127.0.0.1:${plane.ports.diagnostics}/ready`)
+
+export interface Service {
+  readonly vips: readonly string[]
+  readonly pending?: string
+}
+
+interface ServiceList {
+  readonly items: readonly {
+    readonly name: string
+    readonly labels?: Readonly<Record<string, string>>
+    readonly status?: { readonly vips?: readonly { readonly ip: string }[] }
+  }[]
+}
+
+/** The VIPs of every MeshService that a control plane knows, by zone and display name. */
+export async function vipsOf(plane: Pick<Running, 'apiUrl'>): Promise<Readonly<Record<string, readonly string[]>>> {
+  const { body } = await ask('GET', `${plane.apiUrl}/meshservices?size=1000`)
+  const pairs = (body as ServiceList).items.map(({ name, labels = {}, status }): [string, readonly string[]] => [
+    `${labels['kuma.io/zone']}/${labels['kuma.io/display-name'] ?? name}`,
+    (status?.vips ?? []).map(({ ip }) => ip),
+  ])
+  return Object.fromEntries(pairs.sort())
+}
+
+interface SyncState {
+  readonly peers: readonly {
+    readonly peer: string
+    readonly connected: boolean
+    readonly lastError?: string
+    readonly channels: readonly { readonly inStep: boolean }[]
+  }[]
+}
+
+export const syncOf = async (plane: Pick<Running, 'apiUrl'>): Promise<SyncState> =>
+  (await ask('GET', `${plane.apiUrl}/_holdfast/sync`)).body as SyncState
+
+/** Every channel of every session is proven. */
+export async function inStep(plane: Pick<Running, 'apiUrl'>): Promise<boolean> {
+  const { peers } = await syncOf(plane)
+  return (
+    peers.length > 0 && peers.every((p) => p.connected && p.channels.length > 0 && p.channels.every((c) => c.inStep))
+  )
+}
+
+export const service = (
+  name: string,
+  more: Readonly<Record<string, unknown>> = {},
+): Readonly<Record<string, unknown>> => ({
+  type: 'MeshService',
+  mesh: 'default',
+  name,
+  labels: { 'kuma.io/origin': 'zone' },
+  spec: {
+    selector: { dataplaneLabels: { matchLabels: { app: name } } },
+    ports: [{ port: 80, targetPort: 80, appProtocol: 'http' }],
+  },
+  ...more,
+})
+
+export const putService = (plane: Pick<Running, 'apiUrl'>, name: string): Promise<Answer> =>
+  ask('PUT', `${plane.apiUrl}/meshes/default/meshservices/${name}`, service(name))
