@@ -1,8 +1,6 @@
 import type { ChannelContext, ChannelStore, Cursor, Demand } from '@holdfast/kds'
 import { allTypes, isHeadless, Problem, type ResourceKey, type Violation } from '@holdfast/model'
 import { differencesOf } from '../memory/verify.js'
-import { absenceUnit } from '../plan/absence.js'
-import { absentGraceMs } from '../plan/holds.js'
 import { demandOf, kindsOf, type Leased, type LeaseRequest, leaseUnit } from '../plan/lease.js'
 import { nothingNeeded } from '../plan/loaded.js'
 import { localUnit, type PlanOptions } from '../plan/local.js'
@@ -16,8 +14,6 @@ import { PgChannel } from './channel.js'
 import type { History } from './history.js'
 import { LogTail } from './log-tail.js'
 import { type Database, timestamp } from './sql.js'
-import { healthyPlainSessions, typesWithAbsent } from './statements/absent.js'
-import { compactLog } from './statements/compact.js'
 import { type Head, readHead, setState } from './statements/head.js'
 import { readBlocks } from './statements/ledger-read.js'
 import { listRows, namedRows, readCounts } from './statements/read.js'
@@ -25,6 +21,7 @@ import { pendingRows, rowsByKey } from './statements/rows-read.js'
 import { closeSession, lastSessions, openSession, writeHeartbeats, zoneRecords } from './statements/sessions.js'
 import { allCursors, allRefused, lastAudit, openHolds } from './statements/sync-read.js'
 import { activeCounts, activeLedger, historyOf, ledgerPage, lowestAcked, serviceRows } from './statements/vip-read.js'
+import { upkeep } from './upkeep.js'
 import { Writer } from './writer.js'
 
 export interface StoreLog {
@@ -48,13 +45,6 @@ export interface PgStoreParts {
 const chunkMax = 500
 
 const vipKinds = allTypes.filter((type) => type.vipKind).map((type) => type.name)
-
-/** Sessions write down that they live every few seconds. */
-const heardMs = 30_000
-/** A zone that is away for less finds every removal in the log. */
-const tombstoneKeptMs = 24 * 60 * 60 * 1000
-/** The slowest zone makes the log grow no longer than this. */
-const tombstoneKeptMaxMs = 7 * tombstoneKeptMs
 
 /** Everything that the product asks of a store, on PostgreSQL. */
 export class PgStore implements ControlPlaneStore {
@@ -214,24 +204,14 @@ export class PgStore implements ControlPlaneStore {
     )
   }
 
-  async upkeep(): Promise<Upkeep> {
-    const nowMs = this.#parts.nowMs()
-    const addressesFreed = await this.vip.freeQuarantined(nowMs)
-    const absentDeleted = await this.#endGraces(nowMs)
-    const ackedByAll = await lowestAcked(this.database)
-    let tombstonesForgotten = 0
-    await this.#writer.submit({
-      unit: { needs: nothingNeeded, more: () => nothingNeeded, plan: () => null },
-      size: 1,
-      also: async (sql) => {
-        tombstonesForgotten = await compactLog(sql, {
-          ackedBeforeMs: nowMs - tombstoneKeptMs,
-          anywayBeforeMs: nowMs - tombstoneKeptMaxMs,
-          ackedByAll,
-        })
-      },
+  upkeep(): Promise<Upkeep> {
+    return upkeep({
+      database: this.database,
+      identity: this.identity,
+      nowMs: this.#parts.nowMs(),
+      submit: (work) => this.#writer.submit(work),
+      freeQuarantined: (nowMs) => this.vip.freeQuarantined(nowMs),
     })
-    return { tombstonesForgotten, addressesFreed, absentDeleted }
   }
 
   onAdvanced(listener: () => void): () => void {
@@ -303,21 +283,6 @@ export class PgStore implements ControlPlaneStore {
     if (history.everInStep) return
     await this.#run(firstStepUnit(this.#options()))
     history.everInStep = true
-  }
-
-  /** What plain Kuma peers have left out of their lists for long enough goes now, if they are still there and it is little. */
-  async #endGraces(nowMs: number): Promise<number> {
-    const types = await typesWithAbsent(this.database, nowMs - absentGraceMs)
-    if (types.length === 0) return 0
-    let deleted = 0
-    for (const { peer, sessionId, key, fence, stream } of await healthyPlainSessions(this.database, nowMs - heardMs)) {
-      if (stream === 'down' && this.identity.role === 'global') continue
-      const hearing = { peer, channel: this.identity.role === 'global' ? ('up' as const) : ('down' as const) }
-      const unit = absenceUnit(types, hearing, { identity: this.identity, nowMs })
-      const done = await this.#writer.submit({ unit, size: 1, fence: { peer: key, sessionId, fence } })
-      deleted += done.value.deleted
-    }
-    return deleted
   }
 
   async #run<T>(unit: Unit<T>): Promise<T> {

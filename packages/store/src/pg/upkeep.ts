@@ -1,0 +1,69 @@
+import { absenceUnit } from '../plan/absence.js'
+import { absentGraceMs } from '../plan/holds.js'
+import { nothingNeeded } from '../plan/loaded.js'
+import type { RoleIdentity } from '../plan/types.js'
+import type { Unit } from '../plan/unit.js'
+import type { Upkeep } from '../port.js'
+import type { Database } from './sql.js'
+import { healthyPlainSessions, typesWithAbsent } from './statements/absent.js'
+import { compactLog } from './statements/compact.js'
+import { lowestAcked } from './statements/vip-read.js'
+import type { Done, Work } from './work.js'
+
+export interface UpkeepParts {
+  readonly database: Database
+  readonly identity: RoleIdentity
+  readonly nowMs: number
+  readonly submit: <T>(work: Work<T>) => Promise<Done<T>>
+  readonly freeQuarantined: (nowMs: number) => Promise<number>
+}
+
+/** A zone that is away for less finds every removal in the log. */
+const tombstoneKeptMs = 24 * 60 * 60 * 1000
+/** The slowest zone makes the log grow no longer than this. */
+const tombstoneKeptMaxMs = 7 * tombstoneKeptMs
+/** Sessions write down that they live every few seconds. */
+const heardMs = 30_000
+
+const nothing: Unit<null> = { needs: nothingNeeded, more: () => nothingNeeded, plan: () => null }
+
+/** One bounded round of what has to be done now and then; the next round goes on where this one ended. */
+export async function upkeep(parts: UpkeepParts): Promise<Upkeep> {
+  const addressesFreed = await parts.freeQuarantined(parts.nowMs)
+  const absentDeleted = await endGraces(parts)
+  const tombstonesForgotten = await forgetTombstones(parts)
+  return { tombstonesForgotten, addressesFreed, absentDeleted }
+}
+
+/** What plain Kuma peers have left out of their lists for long enough goes now, if they are still there and it is little. */
+async function endGraces({ database, identity, nowMs, submit }: UpkeepParts): Promise<number> {
+  const types = await typesWithAbsent(database, nowMs - absentGraceMs)
+  if (types.length === 0) return 0
+  let deleted = 0
+  for (const { peer, sessionId, key, fence, stream } of await healthyPlainSessions(database, nowMs - heardMs)) {
+    // Global hears zones on the stream of what they own; the other one only carries what it says itself.
+    if (identity.role === 'global' && stream === 'down') continue
+    const hearing = { peer, channel: identity.role === 'global' ? ('up' as const) : ('down' as const) }
+    const unit = absenceUnit(types, hearing, { identity, nowMs })
+    deleted += (await submit({ unit, size: 1, fence: { peer: key, sessionId, fence } })).value.deleted
+  }
+  return deleted
+}
+
+/** Under the lock of the head, like every write: a reader of the log sees tombstones and its new beginning together. */
+async function forgetTombstones({ database, nowMs, submit }: UpkeepParts): Promise<number> {
+  const ackedByAll = await lowestAcked(database)
+  let forgotten = 0
+  await submit({
+    unit: nothing,
+    size: 1,
+    also: async (sql) => {
+      forgotten = await compactLog(sql, {
+        ackedBeforeMs: nowMs - tombstoneKeptMs,
+        anywayBeforeMs: nowMs - tombstoneKeptMaxMs,
+        ackedByAll,
+      })
+    },
+  })
+  return forgotten
+}
