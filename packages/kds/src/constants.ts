@@ -23,6 +23,13 @@ export const heartbeatMs = 5 * second
 /** Dead after so many of our own intervals without a word. */
 export const missedMax = 3
 
+/**
+ * The heartbeat travels on GlobalToZoneSync. When the other stream falls silent alone (a proxy that takes two ways), only
+ * an answer that never comes tells. Longer than a store may take for a page; a session that begins anew goes on where
+ * it was.
+ */
+export const unansweredMs = minute
+
 /** A bug that makes digests never agree must cost one repair a minute, not all of the machine (repair storm). */
 export const repairEveryMs = minute
 

@@ -1,19 +1,36 @@
-import { heartbeatMs, missedMax } from './constants.js'
-import { type Channel, channels, type Heartbeat, type Mark } from './messages.js'
+import { heartbeatMs, missedMax, unansweredMs } from './constants.js'
+import { type Channel, channels, type Heartbeat, type Mark, type SessionMessage } from './messages.js'
 import { ackedRevision } from './receiver-state.js'
 import { spokenMark } from './sender-state.js'
 import { toReceiver, toSender } from './session-channels.js'
-import { closed, type SessionEffect, type SessionState, type SessionStep } from './session-state.js'
+import { closed, type Machine, type SessionEffect, type SessionState, type SessionStep } from './session-state.js'
 import { andThen } from './step.js'
 
 export const begunBeating = (s: SessionState, nowMs: number): SessionState => ({
   ...s,
-  beats: { nextAtMs: nowMs + heartbeatMs, sequence: 0, tickedAtMs: nowMs, silentMs: 0 },
+  beats: { ...s.beats, nextAtMs: nowMs + heartbeatMs, sequence: 0, tickedAtMs: nowMs, silentMs: 0 },
 })
 
 /** Any message of the peer is a sign of life: a heartbeat may stand behind a megabyte on a slow link. */
-export const sawLife = (s: SessionState): SessionState =>
-  s.beats.silentMs === 0 ? s : { ...s, beats: { ...s.beats, silentMs: 0 } }
+export function sawLife(s: SessionState, message: SessionMessage): SessionState {
+  const { silentMs, owedMs } = s.beats
+  const channel = 'channel' in message && message.channel !== 'down' ? message.channel : undefined
+  if (silentMs === 0 && (channel === undefined || owedMs[channel] === 0)) return s
+  return {
+    ...s,
+    beats: { ...s.beats, silentMs: 0, owedMs: channel === undefined ? owedMs : { ...owedMs, [channel]: 0 } },
+  }
+}
+
+/** Whether the peer owes us something: an answer to what was sent, or to a question. */
+function isOwed({ role, state }: Machine): boolean {
+  if (role === 'sender') return state.flights.size > 0
+  return (
+    state.phase === 'awaiting-begin' ||
+    (state.phase === 'repairing' && state.awaiting === 'peer') ||
+    state.asking.size > 0
+  )
+}
 
 /**
  * Silence is added up on our own ticks, each at most one interval: a tick that comes a minute late, because this process
@@ -21,10 +38,20 @@ export const sawLife = (s: SessionState): SessionState =>
  */
 export function beat(s: SessionState, nowMs: number): SessionStep {
   const { tickedAtMs, nextAtMs, sequence } = s.beats
-  const silentMs = s.beats.silentMs + Math.min(Math.max(nowMs - tickedAtMs, 0), heartbeatMs)
+  const passedMs = Math.min(Math.max(nowMs - tickedAtMs, 0), heartbeatMs)
+  const silentMs = s.beats.silentMs + passedMs
   if (silentMs >= missedMax * heartbeatMs)
     return closed(s, 'UNAVAILABLE', `no word from the peer for ${missedMax} heartbeats of ${heartbeatMs / 1000} s`)
-  const ticked: SessionState = { ...s, beats: { ...s.beats, tickedAtMs: nowMs, silentMs } }
+  const owed = (channel: 'up' | 'status'): number =>
+    isOwed(s.machines[channel]) ? s.beats.owedMs[channel] + passedMs : 0
+  const owedMs = { up: owed('up'), status: owed('status') }
+  if (Math.max(owedMs.up, owedMs.status) >= unansweredMs)
+    return closed(
+      s,
+      'UNAVAILABLE',
+      `no answer on ZoneToGlobalSync for ${unansweredMs / 1000} s, while heartbeats arrive`,
+    )
+  const ticked: SessionState = { ...s, beats: { ...s.beats, tickedAtMs: nowMs, silentMs, owedMs } }
   if (nowMs < nextAtMs) return [ticked, []]
   const beats = { ...ticked.beats, nextAtMs: nowMs + heartbeatMs, sequence: sequence + 1 }
   const said: SessionState = { ...ticked, beats }

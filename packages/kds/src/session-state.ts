@@ -105,6 +105,8 @@ export interface SessionCore {
     readonly sequence: number
     readonly tickedAtMs: number
     readonly silentMs: number
+    /** How long something is owed to us on a channel of the stream that has no heartbeat, without a word on it. */
+    readonly owedMs: Readonly<Record<Exclude<Channel, 'down'>, number>>
   }
   readonly faults: readonly string[]
 }
@@ -157,7 +159,7 @@ export const newSession = (config: SessionConfig): SessionState => ({
       ? { down: receiver, up: sender, status: sender }
       : { down: sender, up: receiver, status: receiver },
   held: {},
-  beats: { nextAtMs: 0, sequence: 0, tickedAtMs: 0, silentMs: 0 },
+  beats: { nextAtMs: 0, sequence: 0, tickedAtMs: 0, silentMs: 0, owedMs: { up: 0, status: 0 } },
   faults: [],
 })
 

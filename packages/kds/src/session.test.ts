@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { stepSession } from './session.js'
-import { newSession, type SessionEvent } from './session-state.js'
+import { newSession, type SessionEvent, type SessionState } from './session-state.js'
 import { answerOf, configOf, feedSession, hello, markAt, receivedOf, sessionIn } from './testing/states.js'
 
 const later: SessionEvent = { type: 'tick', nowMs: 31_000 }
@@ -28,6 +28,46 @@ test('a peer that showed the extension before is waited for as long as a handsha
     'closed',
     [{ type: 'close', status: 'DEADLINE_EXCEEDED', reason: 'no handshake: stuck in phase awaiting-headers' }],
   ])
+})
+
+test('a stream that falls silent alone ends the session when an answer has been owed for a minute', () => {
+  const { up } = sessionIn.open.machines
+  if (up.role !== 'sender') throw new Error('a zone sends what goes up')
+  const flight = { nonce: '1', purpose: 'range' } as const
+  const sent = { ...up, state: { ...up.state, flights: new Map([['T', flight]]) } }
+  const owed: SessionState = { ...sessionIn.open, machines: { ...sessionIn.open.machines, up: sent } }
+  /** A minute of the peer's heartbeats, of which the last tick counts. */
+  const minute = (from: SessionState, heard: readonly SessionEvent[]): readonly [string, readonly unknown[]] => {
+    let now = feedSession(from, ...heard)
+    let effects: readonly unknown[] = []
+    for (let nowMs = from.beats.tickedAtMs + 5_000; nowMs <= from.beats.tickedAtMs + 60_000; nowMs += 5_000)
+      [now, effects] = stepSession(feedSession(now, beatAt(nowMs)), { type: 'tick', nowMs })
+    return [now.phase, effects]
+  }
+  expect(minute(owed, [])).toEqual([
+    'closed',
+    [
+      {
+        type: 'close',
+        status: 'UNAVAILABLE',
+        reason: 'no answer on ZoneToGlobalSync for 60 s, while heartbeats arrive',
+      },
+    ],
+  ])
+  expect(minute(sessionIn.open, [])[0]).toBe('open')
+  const halfway = feedSession(owed, beatAt(20_000), { type: 'tick', nowMs: 20_000 })
+  const ack = receivedOf({
+    type: 'to-sender',
+    channel: 'up',
+    message: { type: 'ack', resourceType: 'T', nonce: '1' },
+  })
+  expect(minute(halfway, [ack])[0]).toBe('open')
+})
+
+const beatAt = (nowMs: number): SessionEvent => ({
+  type: 'received',
+  message: { type: 'heartbeat', heartbeat: { sequence: 1, ackedRevision: 0, faults: [] } },
+  nowMs,
 })
 
 test('another hash algorithm is refused with what to do, and nothing is read for it', () => {

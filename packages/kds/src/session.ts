@@ -42,7 +42,7 @@ export function stepSession(s: SessionState, e: SessionEvent): SessionStep {
     case 'headers':
       return headers(s, e.extension, e.nowMs)
     case 'received':
-      return received(sawLife(s), e.message, e.nowMs)
+      return received(sawLife(s, e.message), e.message, e.nowMs)
     case 'receivedPlain':
       if (s.phase === 'plain') return plainMessage(s, e.message, e.nowMs)
       // It gave up waiting for our headers, and takes us for a Kuma.

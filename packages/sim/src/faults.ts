@@ -54,7 +54,7 @@ export const stormOf = (random: Random): Storm => ({
 const faults = {
   cut: 4,
   silence: 2,
-  silenceOne: 0,
+  silenceOne: 1,
   freeze: 3,
   crashZone: 2,
   crashGlobal: 1,

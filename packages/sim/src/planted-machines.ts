@@ -53,6 +53,12 @@ export const ackBeforeStore =
     return [now, [{ type: 'send', message: { type: 'to-sender', channel, message: ack } }, ...effects]]
   }
 
+/** One stream that is silent while the other one beats is not noticed. */
+export const oneStreamForgotten =
+  (inner: Step): Step =>
+  (state, event) =>
+    inner({ ...state, beats: { ...state.beats, owedMs: { up: 0, status: 0 } } }, event)
+
 /** The peer is alive while its socket is. */
 export const neverDead =
   (inner: Step): Step =>

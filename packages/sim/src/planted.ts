@@ -1,5 +1,5 @@
 import type { Law } from './broken.js'
-import { ackBeforeStore, believeOnSend, nackAsAck, neverDead } from './planted-machines.js'
+import { ackBeforeStore, believeOnSend, nackAsAck, neverDead, oneStreamForgotten } from './planted-machines.js'
 import {
   hashWithoutLedger,
   nextFree,
@@ -50,6 +50,9 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug('nack-as-ack', 'a NACK is read as an ack', ['LKG'], 20, { step: nackAsAck }),
   bug('ack-before-store', 'acked on arrival, stored later', ['EQ', 'HONEST'], 5, { step: ackBeforeStore }),
   bug('never-dead', 'a peer is alive while its socket is', ['EQ'], 40, { step: neverDead }),
+  bug('one-stream-forgotten', 'a stream that is silent alone goes unnoticed', ['EQ'], 100, {
+    step: oneStreamForgotten,
+  }),
   bug('refusal-forgotten', 'a refusal is not remembered', ['LKG', 'EQ'], 20, { store: refusalForgotten }),
   bug('status-overwritten', 'content overwrites a status', ['EMPTY', 'LKG', 'EQ'], 100, { store: statusOverwritten }),
   bug('vip-overwritten', 'an update of a copy takes its VIP', ['VIP-4', 'VIP-5'], 20, { store: vipOverwritten }),
