@@ -91,8 +91,15 @@ export function heardBeat(s: SessionState, heartbeat: Heartbeat, nowMs: number):
   const heard: SessionEffect = { type: 'heard', ackedRevision, faults }
   const main: Channel = s.config.role === 'acceptor' ? 'up' : 'down'
   let step: SessionStep = [s, [heard]]
-  if (mark !== undefined) step = andThen(step, (now) => toReceiver(now, main, { type: 'mark', mark, nowMs }))
+  if (mark !== undefined) step = andThen(step, (now) => marked(now, main, mark, nowMs))
   if (statusMark !== undefined && s.config.role === 'acceptor')
-    step = andThen(step, (now) => toReceiver(now, 'status', { type: 'mark', mark: statusMark, nowMs }))
+    step = andThen(step, (now) => marked(now, 'status', statusMark, nowMs))
   return step
+}
+
+function marked(s: SessionState, channel: Channel, mark: Mark, nowMs: number): SessionStep {
+  const [after, effects] = toReceiver(s, channel, { type: 'mark', mark, nowMs })
+  if (channel === 'down') return [after, effects]
+  // Heartbeats travel on the other stream than what goes up, which may overtake them: no sign of a sender that went back.
+  return [after, effects.filter((e) => e.type !== 'report' || e.report.type !== 'older')]
 }

@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest'
+import { endOf } from './position.js'
+import { newReceiver } from './receiver-state.js'
 import { stepSession } from './session.js'
 import { newSession, type SessionEvent, type SessionState } from './session-state.js'
 import { answerOf, configOf, feedSession, hello, markAt, receivedOf, sessionIn } from './testing/states.js'
@@ -29,6 +31,21 @@ test('a peer that showed the extension before is waited for as long as a handsha
     [{ type: 'close', status: 'DEADLINE_EXCEEDED', reason: 'no handshake: stuck in phase awaiting-headers' }],
   ])
 })
+
+test('a heartbeat that was overtaken on the other stream is no alarm; on its own stream it is one', () => {
+  const older = (role: 'dialer' | 'acceptor', channel: 'down' | 'up'): readonly string[] => {
+    const { machines } = sessionIn.open
+    const reached = { epoch: 'e1', position: endOf(9) }
+    const receiver = { role: 'receiver', state: { ...newReceiver, ...enterLive, reached } } as const
+    const open = { ...sessionIn.open, config: configOf(role), machines: { ...machines, [channel]: receiver } }
+    const heartbeat = { sequence: 1, mark: markAt(1), ackedRevision: 0, faults: [] }
+    const [, effects] = stepSession(open, receivedOf({ type: 'heartbeat', heartbeat }))
+    return effects.flatMap((e) => (e.type === 'report' ? [e.report.type] : []))
+  }
+  expect([older('acceptor', 'up'), older('dialer', 'down')]).toEqual([[], ['older']])
+})
+
+const enterLive = { phase: 'live' } as const
 
 test('a stream that falls silent alone ends the session when an answer has been owed for a minute', () => {
   const { up } = sessionIn.open.machines

@@ -152,8 +152,6 @@ export class Laws implements Watch {
         holds(this.tampered, 'EQ', () => `${where}: ${report.type}, and nobody had changed anything by hand`)
         return
       case 'older':
-        // Heartbeats travel on the other stream than what goes up: one may be overtaken by what was said after it.
-        if (report.what === 'heartbeat' && channel !== 'down') return
         holds(this.tampered, 'MONO', () => `${where}: it was shown revision ${report.revision} after ${report.reached}`)
         return
       default:
