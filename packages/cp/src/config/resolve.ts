@@ -153,10 +153,8 @@ function exposures(
 }
 
 /** What `/config` and the log may show. */
-export function maskedSettings(settings: Settings): Readonly<Record<string, unknown>> {
-  const masked: Record<string, unknown> = { ...settings }
-  if (settings.databaseUrl !== undefined) masked.databaseUrl = maskUrl(settings.databaseUrl)
-  return masked
+export function maskedSettings({ databaseUrl, ...settings }: Settings): Readonly<Record<string, unknown>> {
+  return { ...settings, database: databaseUrl === undefined ? 'embedded' : maskUrl(databaseUrl) }
 }
 
 /** Hides the password of a URL, wherever it stands. */
