@@ -1,6 +1,7 @@
 import { randomInt, randomUUID } from 'node:crypto'
 import {
   Backoff,
+  type BackoffOptions,
   runSession,
   type SessionEnd,
   type SessionHandle,
@@ -27,6 +28,8 @@ export interface ZoneOptions {
   readonly answer: (question: string, body: string) => Promise<string>
   readonly log: Logger
   readonly metrics: SessionMetrics
+  /** Waits between attempts to reach global; those of the product unless said otherwise. */
+  readonly backoff?: BackoffOptions | undefined
   /** How global is reached, for whoever wants to look at what is said. Over gRPC unless said otherwise. */
   readonly dial?: ((options: DialOptions) => Link) | undefined
 }
@@ -47,7 +50,7 @@ const beatMs = 5_000
 export class ZoneRuntime {
   readonly #options: ZoneOptions
   readonly #stop = new AbortController()
-  readonly #backoff = new Backoff()
+  readonly #backoff: Backoff
   #session: SessionHandle | undefined
   #lastEnd: SessionEnd | undefined
   /** Global has shown the extension, perhaps too late for that session. */
@@ -61,6 +64,7 @@ export class ZoneRuntime {
 
   constructor(options: ZoneOptions) {
     this.#options = options
+    this.#backoff = new Backoff(options.backoff)
     this.#rivals = new Rivals(options.store.sessions)
   }
 

@@ -1,3 +1,4 @@
+import { sessionBackoff } from '@holdfast/peer'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { allServices, bothInStep, converged, type Mesh, startMesh, vipsOf } from '../testing/faults.js'
 import { putService, remove, rowsOf, until } from '../testing/mesh.js'
@@ -6,7 +7,7 @@ import { putService, remove, rowsOf, until } from '../testing/mesh.js'
 let mesh: Mesh
 
 beforeAll(async () => {
-  mesh = await startMesh()
+  mesh = await startMesh({ backoff: sessionBackoff })
 })
 afterAll(() => mesh?.close())
 

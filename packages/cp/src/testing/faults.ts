@@ -1,5 +1,7 @@
+import type { BackoffOptions } from '@holdfast/peer'
 import { byHand } from '@holdfast/store/testing'
 import {
+  eager,
   type GlobalPlane,
   inStep,
   meshService,
@@ -29,9 +31,15 @@ export const allServices = [
 ]
 
 /** Both zones are in step, and everybody has all services with VIPs. */
-export async function startMesh(): Promise<Mesh> {
-  const global = await startGlobal()
-  const [east, west] = await Promise.all([startZone('east', global.port), startZone('west', global.port)])
+export async function startMesh(
+  options: { readonly backoff?: BackoffOptions; readonly dataDir?: string } = {},
+): Promise<Mesh> {
+  const { backoff = eager, dataDir } = options
+  const global = await startGlobal(dataDir === undefined ? {} : { dataDir })
+  const [east, west] = await Promise.all([
+    startZone('east', global.port, { backoff }),
+    startZone('west', global.port, { backoff }),
+  ])
   await until('both zones to be in step', () => inStep(east) && inStep(west), 20_000)
   for (const name of eastServices) await putService(east, name)
   for (const name of westServices) await putService(west, name)

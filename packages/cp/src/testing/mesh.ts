@@ -1,6 +1,6 @@
 import { createAnswerer, createApi } from '@holdfast/api'
 import { GlobalRuntime } from '@holdfast/global'
-import { sessionMetrics } from '@holdfast/peer'
+import { type BackoffOptions, sessionMetrics } from '@holdfast/peer'
 import { type ControlPlaneStore, openStore } from '@holdfast/store'
 import { countWrites, rowsWritten } from '@holdfast/store/testing'
 import { freshDatabase, startTcpProxy, type TcpProxy, type TestDatabase } from '@holdfast/testkit'
@@ -36,6 +36,9 @@ export interface ZonePlane extends Plane {
   readonly fatal: { reason: string | undefined }
 }
 
+/** For tests that cut a link often: a product waits longer each time. */
+export const eager: BackoffOptions = { baseMs: 20, maxMs: 100, steadyMs: 0 }
+
 const log: Logger = pino({ level: process.env.HOLDFAST_TEST_LOG ?? 'silent' })
 const server = { product: 'Kuma', version: '2.14.3-preview.test', hostname: 'test', instanceId: 'test' }
 
@@ -45,19 +48,28 @@ function settingsOf(command: 'global' | 'zone', zone: string) {
   return resolved.settings
 }
 
-async function openPlane(role: 'global' | 'zone', name: string, database: TestDatabase) {
-  const store = await openStore({ databaseUrl: database.url, role, name, programVersion, log })
+interface PlaneOptions {
+  readonly database?: TestDatabase
+  /** With the high-water mark. */
+  readonly dataDir?: string
+  /** False: a new store stays uninitialised. */
+  readonly init?: boolean
+  /** False: only the poll finds out what another process has committed. */
+  readonly listen?: boolean
+}
+
+async function openPlane(role: 'global' | 'zone', name: string, database: TestDatabase, options: PlaneOptions) {
+  const { dataDir, init = true, listen = true } = options
+  const store = await openStore({ databaseUrl: database.url, role, name, programVersion, dataDir, listen, log })
   await countWrites(database.url)
-  await initialise(store, role, settingsOf(role, name), log, AbortSignal.timeout(30_000))
+  if (init) await initialise(store, role, settingsOf(role, name), log, AbortSignal.timeout(30_000))
   const registry = new Registry()
   return { store, registry, metrics: sessionMetrics(registry) }
 }
 
-export async function startGlobal(
-  options: { readonly database?: TestDatabase; readonly port?: number } = {},
-): Promise<GlobalPlane> {
+export async function startGlobal(options: PlaneOptions & { readonly port?: number } = {}): Promise<GlobalPlane> {
   const database = options.database ?? (await freshDatabase())
-  const { store, registry, metrics } = await openPlane('global', '', database)
+  const { store, registry, metrics } = await openPlane('global', '', database, options)
   const runtime = new GlobalRuntime({
     store,
     address: '127.0.0.1',
@@ -89,10 +101,10 @@ export async function startGlobal(
 export async function startZone(
   name: string,
   globalPort: number,
-  options: { readonly database?: TestDatabase; readonly wantedCidrs?: readonly string[] } = {},
+  options: PlaneOptions & { readonly wantedCidrs?: readonly string[]; readonly backoff?: BackoffOptions } = {},
 ): Promise<ZonePlane> {
   const database = options.database ?? (await freshDatabase())
-  const { store, registry, metrics } = await openPlane('zone', name, database)
+  const { store, registry, metrics } = await openPlane('zone', name, database, options)
   const proxy = await startTcpProxy({ targetPort: globalPort })
   const answer = createAnswerer({ store, mode: 'federated', zoneName: name })
   const runtime = new ZoneRuntime({
@@ -106,6 +118,7 @@ export async function startZone(
     answer: async (question, body) => JSON.stringify(await answer(question, body === '' ? {} : JSON.parse(body))),
     log: log.child({ cp: name }),
     metrics,
+    ...(options.backoff === undefined ? {} : { backoff: options.backoff }),
   })
   const fatal: { reason: string | undefined } = { reason: undefined }
   runtime.start((reason) => {

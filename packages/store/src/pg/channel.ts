@@ -27,12 +27,12 @@ import type { Database, Sql } from './sql.js'
 import { type Head, readHead, tagsAt } from './statements/head.js'
 import { keyParts, offeredBuckets, offeredEntries, repairParts, viewBuckets } from './statements/repair.js'
 import { lockFences } from './statements/sessions.js'
-import { cursorsOf, dueRefusals, readDigests } from './statements/sync-read.js'
+import { cursorsOf, dueRefusals, readOffered } from './statements/sync-read.js'
 import { noteDivergence } from './statements/sync-write.js'
 import { readSeenDigests } from './statements/tail.js'
 import { inPageOrder, logPage, toggledOrigins, wholeList } from './statements/views.js'
 import { digestsByType, View } from './view.js'
-import { type Fence, offeredDigest, offeredPart, type ProgressStep } from './work.js'
+import { type Fence, offeredDigest, type ProgressStep } from './work.js'
 import type { Writer } from './writer.js'
 
 export interface ChannelParts {
@@ -181,14 +181,14 @@ export class PgChannel implements ChannelStore {
     const { peer, channel } = this.#context
     return this.#parts.database.transaction('read', async (sql) => {
       const [row] = await cursorsOf(sql, [{ peer, channel }])
-      const offered = offeredDigest(await readDigests(sql, offeredPart(channel)), channel, peer)
+      const offered = offeredDigest(await readOffered(sql, channel), channel, peer)
       return { cursor: row?.cursor, offered, partial: row?.partial }
     })
   }
 
   async #offeredRows(sql: Sql) {
     const { peer, channel } = this.#context
-    const rows = await readDigests(sql, offeredPart(channel))
+    const rows = await readOffered(sql, channel)
     return rows.filter((row) => channel === 'down' || row.origin === peer)
   }
 

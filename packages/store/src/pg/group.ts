@@ -10,9 +10,9 @@ import { load } from './load.js'
 import { type Sql, timestamp } from './sql.js'
 import { advanceHead, type Head, readHead } from './statements/head.js'
 import { lockFences } from './statements/sessions.js'
-import { cursorsOf, readDigests } from './statements/sync-read.js'
+import { cursorsOf, readOffered } from './statements/sync-read.js'
 import { writeCursors } from './statements/sync-write.js'
-import { markOf, offeredDigest, offeredPart, type ProgressStep, type Proof, type Work } from './work.js'
+import { markOf, offeredDigest, type ProgressStep, type Proof, type Work } from './work.js'
 
 export type Outcome = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: unknown }
 
@@ -102,15 +102,15 @@ async function writeProgress(sql: Sql, outcomes: Planned['outcomes']): Promise<R
   const targets = new Map(stepping.map(([, step]) => [keyOf(step), { peer: step.peer, channel: step.channel }]))
   const cursors = new Map((await cursorsOf(sql, [...targets.values()])).map((row) => [keyOf(row), row]))
   const moved = new Map<string, CursorRow>()
-  const sums = new Map<string, Awaited<ReturnType<typeof readDigests>>>()
+  const sums = new Map<string, Awaited<ReturnType<typeof readOffered>>>()
   for (const [work, progress] of stepping) {
     const key = keyOf(progress)
     const before: CursorRow = cursors.get(key) ?? { ...progressKey(progress), side: 'received' }
     const mark = markOf(progress)
     let proof: Proof | undefined
     if (mark !== undefined) {
-      const part = offeredPart(progress.channel)
-      const rows = sums.get(part) ?? (await readDigests(sql, part))
+      const part = progress.channel === 'status' ? 'status' : 'content'
+      const rows = sums.get(part) ?? (await readOffered(sql, progress.channel))
       sums.set(part, rows)
       const offered = offeredDigest(rows, progress.channel, progress.peer)
       proof = { verified: digestEquals(offered, mark.digest), offered }

@@ -49,12 +49,6 @@ export interface Done<T> {
 export const markOf = ({ step }: ProgressStep): Mark | undefined =>
   step.kind === 'verify' ? step.mark : step.progress.mark
 
-/**
- * What a peer has offered us: everything at a zone, whose only peer is global; what is attributed to it at global.
- * @param rows of the part `offered`, or `offered_status` for the channel of status
- */
+/** What a peer has offered us: everything at a zone, whose only peer is global; what is attributed to it at global. */
 export const offeredDigest = (rows: readonly DigestRow[], channel: Channel, peer: string): Digest =>
   sumOfDigests(rows.filter((row) => channel === 'down' || row.origin === peer).map((row) => row.digest))
-
-export const offeredPart = (channel: Channel): 'offered' | 'offered_status' =>
-  channel === 'status' ? 'offered_status' : 'offered'

@@ -2,10 +2,8 @@ import type { BucketDigest, KeyedEntry, Offer, Removal, RepairParts } from '@hol
 import { hex, parseWireKey, wireKey } from '@holdfast/model'
 import type { Sql } from '../sql.js'
 import type { View } from '../view.js'
+import { laneSums, sqlDamaged } from './damaged.js'
 import { offerOf, removalOf, type SeenRecord, seenColumns } from './views.js'
-
-const laneSums = (entry: string): string =>
-  [0, 1, 2, 3].map((lane) => `sum(digest_lane(${entry}, ${lane}))::bigint & 4294967295 as lane${lane}`).join(', ')
 
 export interface BucketRecord {
   readonly prefix: number
@@ -80,9 +78,10 @@ export interface OfferedBy {
 
 function offeredRows({ channel }: OfferedBy): string {
   const column = channel === 'status' ? 'offered_status_entry' : 'offered_entry'
+  const damaged = channel === 'status' ? 'false' : sqlDamaged
   return `
     select r.bucket, r.mesh, r.export_name, r.${column} as entry from resources r
-      where r.type = $1 and r.${column} is not null and ($4 or r.origin = $2)
+      where r.type = $1 and r.${column} is not null and ($4 or r.origin = $2) and not ${damaged}
     union all
     select f.bucket, f.mesh, f.export_name, f.entry from refused f
       where f.type = $1 and f.newcomer and f.peer = $2 and f.channel = $3`

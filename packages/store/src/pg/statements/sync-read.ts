@@ -3,6 +3,7 @@ import { type Digest, hex, type Origin } from '@holdfast/model'
 import type { ZoneFacts } from '../../plan/loaded.js'
 import type { AuditRow, CursorRow, HoldRow, Needs, RefusedRow } from '../../plan/types.js'
 import { type Sql, timestamp } from '../sql.js'
+import { laneSums, sqlDamaged } from './damaged.js'
 
 interface RefusedRecord {
   readonly peer: string
@@ -243,6 +244,20 @@ export async function readDigests(sql: Sql, part: DigestPart): Promise<readonly 
     'read digests',
     'select type, origin, audience, lane0, lane1, lane2, lane3, count from digests where part = $1',
     [part],
+  )
+  return rows.map(digestRowOf)
+}
+
+/** What peers have offered us, by type and origin. Copies that were damaged since then count as if they were lost. */
+export async function readOffered(sql: Sql, channel: Channel): Promise<readonly DigestRow[]> {
+  if (channel === 'status') return readDigests(sql, 'offered_status')
+  const { rows } = await sql.run<DigestRecord>(
+    'read offered',
+    `select type, origin, audience, lane0, lane1, lane2, lane3, count from digests where part = 'offered'
+     union all
+     select d.type, d.origin, '', -lane0 & 4294967295, -lane1 & 4294967295, -lane2 & 4294967295, -lane3 & 4294967295, -count
+     from (select r.type, r.origin, ${laneSums('r.offered_entry')}, count(*) as count
+       from resources r where ${sqlDamaged} group by r.type, r.origin) d`,
   )
   return rows.map(digestRowOf)
 }

@@ -1,0 +1,14 @@
+/** Sums of the four lanes of an entry, as columns. */
+export const laneSums = (entry: string): string =>
+  [0, 1, 2, 3].map((lane) => `sum(digest_lane(${entry}, ${lane}))::bigint & 4294967295 as lane${lane}`).join(', ')
+
+/**
+ * SQL over `resources r`: a copy that is not what was last offered of it, and nothing says why: it is not held, not
+ * refused, and did not go with its mesh. Something has changed it behind the program's back. It does not count as
+ * offered, so that the next proof fails and the repair brings it back (HEAL). Nearly always empty, and an index has them.
+ */
+export const sqlDamaged = `(r.offered_entry is distinct from r.entry and r.offered_entry is not null and r.hold_id is null
+  and not exists (select from refused f
+    where f.type = r.type and f.mesh = r.mesh and f.name = r.name and f.channel <> 'status')
+  and not (r.deleted and exists (select from resources m
+    where m.type = 'Mesh' and m.mesh = '' and m.name = r.mesh and m.deleted)))`
