@@ -13,7 +13,7 @@ test('a run ends with how many seeds it ran', async () => {
   expect(await runSeeds({ from: 1, seeds: 2, zones: 1 }, hooks)).toEqual({ ran: 2, failed: [], stopped: false })
 })
 
-test('a run that is stopped tells how far it came', async () => {
+test('a run that is stopped tells how far it came', { timeout: 120_000 }, async () => {
   const stop = new AbortController()
   const progress = (ran: number): void => {
     if (ran > 0) stop.abort()

@@ -8,14 +8,16 @@ const kept = readFileSync(new URL('../seeds.txt', import.meta.url), 'utf8')
   .split('\n')
   .filter((line) => /^\d/.test(line))
   .map((line) => Number.parseInt(line, 10))
-const fresh = Array.from({ length: 120 }, (_, at) => at + 1)
+/** About 12 s; on a machine that does much else at the same time it may be ten times that. */
+const patienceMs = 180_000
+const fresh = Array.from({ length: 100 }, (_, at) => at + 1)
 const seeds = [...new Set([...kept, ...fresh])]
 
 describe('storms over three zones, and the calm after them', () => {
   let outcomes: readonly Outcome[] = []
   beforeAll(() => {
     outcomes = seeds.map((seed) => simulate({ seed, zones }))
-  })
+  }, patienceMs)
 
   test.each(laws)('%s holds in every seed', (law) => {
     const broken = outcomes.flatMap(({ seed, violation }) => (violation?.law === law ? [{ seed, ...violation }] : []))

@@ -189,7 +189,7 @@ class Run {
     this.#clock.after(random.between(0, spread), scope, fault)
     this.#until(endMs)
     scope.close()
-    if (random.chance(0.2)) this.#tamper(random)
+    if (random.chance(0.35)) this.#tamper(random)
   }
 
   /** A change that its database refused has not happened; whoever made it saw an error. */
