@@ -148,7 +148,8 @@ export function pageFrom(
 ): LogPage | undefined {
   const { head, since, entries, hidden } = snapshot
   const { from, limitBytes, withRemovals } = query
-  if (view.channel === 'status' || from.revision < since) return undefined
+  // Who stands in the middle of `since` lacks the rest of that revision, and it is not here.
+  if (view.channel === 'status' || comparePositions(from, endOf(since)) < 0) return undefined
   const all: LogItem[] = []
   let bytes = 0
   for (const entry of entries) {

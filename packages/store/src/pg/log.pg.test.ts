@@ -214,3 +214,24 @@ test('a page out of memory is the page out of the table', async () => {
     )
   await cold.close()
 })
+
+test('a commit that is larger than the tail in memory is read to its end, page by page', async () => {
+  await using opened = await freshStore({ role: 'global', listen: false, pollEveryMs: 60_000 })
+  const { store } = opened
+  await apply(store, putMesh('default'))
+  const channel = store.channel({ channel: 'down', peer: 'east' })
+  const { cursor } = await channel.perform({ op: 'mark' }, { signal })
+  const names = Array.from({ length: 2_100 }, (_, i) => `t-${String(i).padStart(4, '0')}`)
+  await apply(store, ...names.map((name, i) => put(name, i)))
+
+  const seen: string[] = []
+  let from: Position = endOf(cursor.revision)
+  for (let complete = false; !complete; ) {
+    const op = { op: 'changes', from, limitBytes: 200_000, withRemovals: true } as const
+    const page = await channel.perform(op, { signal })
+    seen.push(...page.items.map(bodyOf))
+    from = page.through
+    complete = page.head !== undefined
+  }
+  expect(seen.sort()).toEqual(names.map((_, i) => JSON.stringify({ value: i })).sort())
+})
