@@ -21,11 +21,10 @@ export function helloArrived(s: InPhase<'awaiting-hello'>, hello: Hello, nowMs: 
       s,
       `hash algorithm ${hello.hashAlgorithm} is not known here, this is ${hashAlgorithm}: upgrade one side`,
     )
-  const met: SessionEffect = { type: 'met', storeId: hello.storeId, state: hello.state, version: hello.version }
   const types: readonly SessionEffect[] =
     hello.typeSet === typeSet ? [] : [{ type: 'typeSetDiffers', ours: typeSet, theirs: hello.typeSet }]
   const admit: SessionEffect = { type: 'store', channel: 'down', op: { op: 'admit', hello, nowMs } }
-  return [enter(s, { phase: 'admitting', deadlineMs: s.deadlineMs, hello }), [met, ...types, admit]]
+  return [enter(s, { phase: 'admitting', deadlineMs: s.deadlineMs, hello }), [...types, admit]]
 }
 
 function refused(s: SessionState, reason: string): SessionStep {
@@ -38,8 +37,10 @@ export function admitted(s: InPhase<'admitting'>, answer: StoreAnswer, nowMs: nu
   invariant(answer.op === 'admit', `the store answered ${answer.op} to an admission`)
   if (!answer.result.admitted) return refused(s, answer.result.reason)
   const { hello, deadlineMs } = s
-  const answering = enter(s, { phase: 'answering', deadlineMs, hello, early: [] })
-  const compared = startSender(answering, 'down', hello.down)
+  // Met only now: whoever is met takes the place of an older session, and a stranger with the same name must not.
+  const met: SessionEffect = { type: 'met', storeId: hello.storeId, state: hello.state, version: hello.version }
+  const answering: SessionStep = [enter(s, { phase: 'answering', deadlineMs, hello, early: [] }), [met]]
+  const compared = andThen(answering, (now) => startSender(now, 'down', hello.down))
   if (!receives(s)) return andThen(compared, (now) => answeredIfComplete(now, nowMs))
   return andThen(compared, (now) => [
     now,

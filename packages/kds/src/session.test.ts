@@ -156,5 +156,5 @@ test('an acceptor whose peer has another type set goes on and says so', () => {
     nowMs: 1000,
   })
   const [state, effects] = stepSession(acceptor, receivedOf({ type: 'hello', hello }))
-  expect([state.phase, effects[1]]).toEqual(['admitting', { type: 'typeSetDiffers', ours: 'other', theirs: 'types' }])
+  expect([state.phase, effects[0]]).toEqual(['admitting', { type: 'typeSetDiffers', ours: 'other', theirs: 'types' }])
 })

@@ -336,7 +336,7 @@ const sessionTable: Cells<SessionPhase, keyof typeof sessionEvents> = {
   'awaiting-hello': {
     opened: 'awaiting-hello',
     headers: 'awaiting-hello',
-    received: 'admitting met store:admit',
+    received: 'admitting store:admit',
     receivedPlain: 'plain wentPlain sendPlain:subscribe store:list',
     storeFailed: 'closed close',
     storeState: 'closed close',

@@ -46,7 +46,8 @@ export async function syncJson(store: ControlPlaneStore, sync: SyncView, nowMs: 
   const names = new Set([
     ...live.keys(),
     ...cursors.map(({ peer }) => peer),
-    ...zones.map(({ name }) => name),
+    // In a zone the table has the zone itself, which is nobody's peer.
+    ...zones.map(({ name }) => name).filter((name) => name !== status.identity.name),
     ...sessions.map(({ peer }) => peer),
   ])
   return {

@@ -1,0 +1,110 @@
+import { countWrites, freshDatabase, rowsWritten, type TestDatabase } from '@holdfast/testkit'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { inStep, Processes, putService, type Running, readiness, syncOf, until, vipsOf } from './testing/process.js'
+
+// One name, two processes: from the same store the newest session wins and the other one waits; from another store
+// the newcomer is refused.
+const processes = new Processes()
+const databases: TestDatabase[] = []
+let global: Running
+let eastUrl: string
+let first: Running
+
+async function database(): Promise<string> {
+  const made = await freshDatabase()
+  databases.push(made)
+  await countWrites(made.url)
+  return made.url
+}
+
+const zone = (name: string, url: string, kds = global.ports.kds): string[] => [
+  ...['--zone', name, '--database-url', url, '--global-address', `grpc://127.0.0.1:${kds ?? 0}`],
+]
+
+beforeAll(async () => {
+  global = await processes.start('global', ['--database-url', await database(), '--init'])
+  eastUrl = await database()
+  first = await processes.start('zone', zone('east', eastUrl))
+  await until('east to be in step', () => inStep(first))
+  expect((await putService(first, 'web')).status).toBe(201)
+  await until('global to have the VIP', async () => (await vipsOf(global))['east/web']?.length === 2)
+})
+
+afterAll(async () => {
+  await processes.close()
+  for (const made of databases) await made.drop()
+})
+
+const sessionAtGlobal = async (): Promise<unknown> =>
+  (await syncOf(global)).peers.map(({ peer, connected }) => [peer, connected])
+
+const joins = (process: Running): number => process.log().filter(({ msg }) => msg === 'joined').length
+
+test('ONE: a second process on the same store takes the session, the first parks and takes it back when the second goes', async () => {
+  const second = await processes.start('zone', zone('east', eastUrl))
+  await until('the newest to be in step', () => inStep(second), { otherwise: () => second.out })
+  await until('the first to park', () => first.logged('parked: process'), { otherwise: () => first.out })
+  const joined = [joins(first), joins(second)]
+  // Both serve, and what is written through the parked one is sent by the other.
+  expect((await putService(first, 'api')).status).toBe(201)
+  await until('global to have api', async () => (await vipsOf(global))['east/api']?.length === 2)
+  const vips = await vipsOf(global)
+  expect(await vipsOf(first)).toEqual(vips)
+  expect(await vipsOf(second)).toEqual(vips)
+  expect((await readiness(first)).status).toBe(200)
+  expect((await syncOf(first)).peers).toMatchObject([
+    { connected: false, lastError: expect.stringMatching(/^process \S+ of this zone has a newer session with global/) },
+  ])
+  expect([joins(first), joins(second)]).toEqual(joined)
+  expect(await sessionAtGlobal()).toEqual([['east', true]])
+
+  expect(await second.signal('SIGTERM')).toMatchObject({ status: 0 })
+  await until('the first to take over', () => inStep(first), { otherwise: () => first.out })
+  expect(await vipsOf(global)).toEqual(vips)
+})
+
+test('a rival that was killed is not waited for longer than three heartbeats', async () => {
+  const second = await processes.start('zone', zone('east', eastUrl))
+  const parked = (): number => first.log().filter(({ msg }) => msg.startsWith('parked: ')).length
+  const before = parked()
+  await until('the first to park', () => parked() > before, { otherwise: () => first.out })
+  await second.signal('SIGKILL')
+  await until('the first to take over', () => inStep(first), { otherwise: () => first.out, withinMs: 25_000 })
+})
+
+test('another store under the same name is refused: the incumbent is named, the newcomer exits 1, nothing changes', async () => {
+  const vips = await vipsOf(global)
+  const [stored] = databases
+  await until('east to be in step', () => inStep(first))
+  const before = joins(first)
+  const written = (): Promise<unknown> => Promise.all([rowsWritten(stored?.url ?? ''), rowsWritten(eastUrl)])
+  const rows = await written()
+  const newcomer = await processes.begin('zone', zone('east', await database())).process.ended
+  expect(newcomer.status).toBe(1)
+  expect(newcomer.err).toMatch(
+    /^holdfast zone: zone "east" belongs to the store [-0-9a-f]{36}, which is connected; this is [-0-9a-f]{36}\. If the other one is gone for good, run "holdfastctl zone adopt east" at global; if not, give this zone another name\n$/,
+  )
+  expect(await vipsOf(global)).toEqual(vips)
+  expect([joins(first), await inStep(first)]).toEqual([before, true])
+  expect(await written()).toEqual(rows)
+})
+
+test('a newcomer that was in step elsewhere parks, keeps serving, and says why it is refused', async () => {
+  const other = await processes.start('global', ['--database-url', await database(), '--init'])
+  const url = await database()
+  const elsewhere = await processes.start('zone', zone('east', url, other.ports.kds))
+  await until('the other mesh to be in step', () => inStep(elsewhere))
+  expect((await putService(elsewhere, 'own')).status).toBe(201)
+  await until('own to have its VIP', async () => (await vipsOf(elsewhere))['east/own']?.length === 2)
+  const vips = await vipsOf(elsewhere)
+  expect(await elsewhere.signal('SIGTERM')).toMatchObject({ status: 0 })
+  const moved = await processes.start('zone', zone('east', url))
+  const refused = 'global does not let this zone in; it keeps serving what it has and asks again'
+  await until('it to be refused', () => moved.logged(refused), { otherwise: () => moved.out })
+  expect(moved.hasEnded).toBe(false)
+  expect(await vipsOf(moved)).toEqual(vips)
+  expect((await syncOf(moved)).peers).toMatchObject([
+    { connected: false, lastError: expect.stringContaining('zone "east" belongs to the store') },
+  ])
+  expect(await inStep(first)).toBe(true)
+})
