@@ -76,6 +76,8 @@ export class SessionDriver implements SessionHandle {
     this.#timer = setInterval(() => {
       this.#traffic.count()
       this.#push({ type: 'tick', nowMs: Date.now() })
+      // An operator makes a store ready from another process, and nobody tells us.
+      if (this.#state.storeState !== 'ready' && !this.#abort.signal.aborted) this.#track(this.#lookAtOwnState())
     }, tickMs)
     this.#stopListening = options.store.onAdvanced(() => this.#advanced())
     options.link.start((event) => this.#heardFromLink(event))
