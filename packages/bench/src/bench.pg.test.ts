@@ -17,7 +17,7 @@ test('every count of the bench holds at small sizes, and does not depend on them
     ['apply', 9],
     ['idle-reconnect', 9],
     ['changed-reconnect', 10],
-    ['full-sync', 3],
+    ['full-sync', 4],
     ['fan-out', 3],
   ])
   // A batch is 2,000 rows of one table: 100 services are written as one is. Of 1,050 the ledger and its history have a

@@ -3,7 +3,7 @@ import { insertRows, rowsOf } from '../baseline/rows.js'
 import { bareStreamMs } from '../baseline/stream.js'
 import { atMost, count, exactly, ms, ratio, type Section } from '../report.js'
 import { calm, type Mesh, serviceCount } from '../stand/mesh.js'
-import { joined, left, openZone } from '../stand/plane.js'
+import { joined, left, openZone, type Plane } from '../stand/plane.js'
 import type { FreshDatabase } from '../stand/server.js'
 import type { Said } from '../stand/trace.js'
 import { added, type Counts, inWords, total } from '../statements.js'
@@ -17,7 +17,14 @@ export interface FullSyncFigures {
   readonly bareStreamMs: number
   readonly bareSqlMs: number
   readonly bareRows: number
+  /** Statements of a repair in any of the databases since the mesh began: a proof did not agree somewhere. */
+  readonly repairs: number
 }
+
+/** What only a repair asks. */
+const ofRepair = ['view buckets', 'repair parts', 'offered buckets', 'offered entries']
+const repairsOf = (planes: readonly Plane[]): number =>
+  planes.reduce((sum, { statements }) => sum + ofRepair.reduce((all, name) => all + statements.count(name), 0), 0)
 
 /** A zone that has nothing joins a mesh of so many services, and is proven to hold all of them. */
 export async function fullSyncFigures(mesh: Mesh, services: number, fresh: FreshDatabase): Promise<FullSyncFigures> {
@@ -47,6 +54,7 @@ export async function fullSyncFigures(mesh: Mesh, services: number, fresh: Fresh
       bareStreamMs: streamMs,
       bareSqlMs: bare.elapsedMs,
       bareRows: bare.rows,
+      repairs: repairsOf([global, mesh.east, mesh.west, zone]),
     }
   } finally {
     await zone.close()
@@ -86,6 +94,7 @@ export function fullSyncSection(figures: readonly FullSyncFigures[]): Section {
     ]),
     gates: figures.flatMap((f) => [
       exactly('services that arrived', f.arrived, f.services),
+      exactly('statements of a repair, here and while the mesh was filled', f.repairs, 0),
       atMost('statements at global', total(f.statements.global), statementsMax(f)),
       atMost('statements in the zone', total(f.statements.zone), statementsMax(f)),
     ]),
