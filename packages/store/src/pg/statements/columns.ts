@@ -9,6 +9,7 @@ import {
   hex,
   identityBytes,
   utf8,
+  type Vips,
 } from '@holdfast/model'
 import type { Row, RowWrite } from '../../plan/types.js'
 
@@ -71,7 +72,7 @@ export const rowOf = (record: ResourceRecord): Row => ({
   displayName: record.display_name,
   namespace: record.namespace,
   audience: record.audience,
-  vips: decodeVips(record.vips),
+  vips: storedVips(record.vips),
   revision: record.revision,
   deleted: record.deleted,
   deletedAtMs: given(record.deleted_at),
@@ -100,3 +101,12 @@ export const hashedColumns = (row: RowWrite['row']) => ({
   vips: encodeVips(row.vips),
   bucket: bucketOf(row.type, row.mesh, row.exportName),
 })
+
+/** Bytes that are no VIPs any more are a damaged copy: without them it can still be read, and so be repaired. */
+export function storedVips(bytes: Uint8Array): Vips | undefined {
+  try {
+    return decodeVips(bytes)
+  } catch {
+    return undefined
+  }
+}

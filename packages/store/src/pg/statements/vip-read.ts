@@ -1,8 +1,9 @@
-import { decodeVips, type Labels, type Origin } from '@holdfast/model'
+import type { Labels, Origin } from '@holdfast/model'
 import type { ServiceRow } from '../../memory/verify.js'
 import type { Family, HistoryEvent, HistoryRow, LedgerRow, Owner, Scope } from '../../plan/types.js'
 import type { VipQuery } from '../../port.js'
 import type { Sql } from '../sql.js'
+import { storedVips } from './columns.js'
 import { type LedgerRecord, ledgerColumns, ledgerRowOf } from './ledger-read.js'
 import { Conditions } from './read.js'
 
@@ -130,7 +131,7 @@ export async function serviceRows(sql: Sql, kinds: readonly string[]): Promise<r
     namespace: row.namespace,
     displayName: row.display_name,
     labels: row.labels,
-    vips: decodeVips(row.vips),
+    vips: storedVips(row.vips),
     pendingReason: row.pending_reason ?? undefined,
     offeredEntry: row.offered_entry?.toString('hex'),
     deleted: false,

@@ -1,0 +1,185 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createDatabase, databaseUrl, dropDatabase } from '@holdfast/store'
+import { freshDatabase, serverUrlVariable, type TestDatabase } from '@holdfast/store/testing'
+import { afterEach, expect, test } from 'vitest'
+import {
+  allServices,
+  bothInStep,
+  converged,
+  deletedOf,
+  eastServices,
+  holdsOf,
+  type Mesh,
+  startMesh,
+  vipsOf,
+  westServices,
+} from '../testing/faults.js'
+import {
+  eager,
+  type GlobalPlane,
+  inStep,
+  putService,
+  startGlobal,
+  startZone,
+  until,
+  type ZonePlane,
+} from '../testing/mesh.js'
+
+// Stores that are lost, wiped or put back to an earlier state. Nobody is emptied by one, and no VIP moves.
+const closers: (() => Promise<unknown>)[] = []
+afterEach(async () => {
+  const failures: unknown[] = []
+  for (const close of closers.splice(0).reverse()) await close().catch((error: unknown) => failures.push(error))
+  expect(failures).toEqual([])
+})
+const own = <T>(thing: T, close: (thing: T) => Promise<unknown>): T => {
+  closers.push(() => close(thing))
+  return thing
+}
+const folder = (): string => {
+  const path = mkdtempSync(join(tmpdir(), 'holdfast-loss-'))
+  closers.push(async () => rmSync(path, { recursive: true }))
+  return path
+}
+
+async function mesh(options: { readonly dataDir?: string } = {}): Promise<Mesh> {
+  const started = await startMesh(options)
+  own(started, ({ east, west }) => Promise.all([east.close(), west.close()]))
+  return started
+}
+
+/** Global again on the port that the zones know. */
+const globalAgain = async (before: GlobalPlane, options: Parameters<typeof startGlobal>[0]): Promise<GlobalPlane> =>
+  own(await startGlobal({ ...options, port: before.port }), (plane) => plane.close())
+
+/** A copy of a database, which nobody may be connected to. */
+async function copyOf(database: TestDatabase): Promise<TestDatabase> {
+  const server = process.env[serverUrlVariable] ?? ''
+  const name = `copy_${randomBytes(8).toString('hex')}`
+  await createDatabase(server, name, database.name)
+  const drop = (): Promise<void> => dropDatabase(server, name)
+  return { url: databaseUrl(server, name), name, drop, [Symbol.asyncDispose]: drop }
+}
+
+const of = (vips: Readonly<Record<string, readonly string[]>>, zone: string) =>
+  Object.fromEntries(Object.entries(vips).filter(([key]) => key.startsWith(`${zone}/`)))
+
+test('EMPTY: global comes back with a new database that nobody initialised: it says nothing, and everything stays', async () => {
+  const { global, east, west } = await mesh()
+  const before = await vipsOf(global)
+  await global.close()
+  const empty = await globalAgain(global, { init: false })
+  const sessions = [east, west].map((zone) => zone.runtime.view()?.sessionId)
+  await until('both zones to have met it', () =>
+    [east, west].every(
+      (zone, i) => zone.runtime.view() !== undefined && zone.runtime.view()?.sessionId !== sessions[i],
+    ),
+  )
+  await putService(east, 'meanwhile')
+  expect(of(await vipsOf(west), 'east')).toEqual(of(before, 'east'))
+  expect(await Promise.all([east, west].map((zone) => deletedOf(zone)))).toEqual([0, 0])
+  expect(await vipsOf(empty)).toEqual({})
+})
+
+test('HOLD: global comes back with a new, initialised database: what is missing there is held; its zones bring it all back with the same VIPs', async () => {
+  const { global, east, west } = await mesh()
+  const before = await vipsOf(global)
+  await global.close()
+  const empty = await globalAgain(global, {})
+  await until('both zones to be in step', () => bothInStep(empty, east) && bothInStep(empty, west), 20_000)
+  expect(await converged([empty, east, west], allServices)).toEqual(before)
+  expect(await Promise.all([east, west].map((zone) => deletedOf(zone)))).toEqual([0, 0])
+  await putService(east, 'new')
+  const after = await converged([empty, east, west], [...allServices, 'east/new'])
+  expect(after).toEqual({ ...before, 'east/new': after['east/new'] })
+})
+
+test('ONE: a zone that comes back with an empty store is another store: refused with the name of the incumbent, and nobody loses anything', async () => {
+  const { global, east, west } = await mesh()
+  own(global, (plane) => plane.close())
+  const before = await vipsOf(global)
+  const { storeId } = (await east.store.status()).identity
+  await east.close()
+  const impostor = own(
+    await startZone('east', global.port, { database: await freshDatabase(), backoff: eager }),
+    (zone) => zone.close(),
+  )
+  await until('it to be refused', () => impostor.fatal.reason !== undefined)
+  expect(impostor.fatal.reason).toContain(storeId)
+  expect(impostor.fatal.reason).toContain('zone adopt east')
+  expect([await vipsOf(global), await vipsOf(west)]).toEqual([before, before])
+  const back = own(await startZone('east', global.port, { database: east.database, backoff: eager }), (zone) =>
+    zone.close(),
+  )
+  await until('the real one to be in step', () => bothInStep(global, back))
+  expect(await converged([global, back, west], allServices)).toEqual(before)
+})
+
+test.each(['with', 'without'] as const)(
+  'global is put back to an earlier state, %s its high-water file: a new epoch, recovering, nobody is emptied',
+  async (file) => {
+    const dataDir = folder()
+    const { global, east, west } = await mesh({ dataDir })
+    const before = await vipsOf(global)
+    const { head } = await global.store.status()
+    await global.close()
+    const backup = await copyOf(global.database)
+    const newer = await globalAgain(global, { database: global.database, dataDir })
+    await until('both zones to be in step', () => bothInStep(newer, east) && bothInStep(newer, west))
+    for (const zone of [east, west]) await putService(zone, 'since-the-backup')
+    const services = [...allServices, 'east/since-the-backup', 'west/since-the-backup']
+    const since = await converged([newer, east, west], services)
+    await closers.pop()?.()
+
+    const restored = await globalAgain(global, { database: backup, dataDir: file === 'with' ? dataDir : folder() })
+    const status = async () => (await restored.store.status()).state
+    await until('it to find out', async () => (await status()) === 'recovering')
+    expect((await restored.store.status()).head.epoch).not.toBe(head.epoch)
+    await until(
+      'its zones to have told it what they hold',
+      async () => Object.keys(await vipsOf(restored)).length === services.length,
+    )
+    expect(await vipsOf(restored)).toEqual(since)
+    expect(await Promise.all([east, west].map(vipsOf))).toEqual([since, since])
+    expect(
+      (
+        await restored.store.vip.lease({
+          owner: 'east',
+          storeId: (await east.store.status()).identity.storeId,
+          demands: [{ kind: 'MeshService', active: 0, pending: 9_999 }],
+          wantedCidrs: [],
+        })
+      ).granted,
+    ).toEqual([])
+    await restored.store.finishRecovery('the test says so')
+    await until('everybody to be in step', () => bothInStep(restored, east) && bothInStep(restored, west), 20_000)
+    expect(await converged([restored, east, west], services)).toEqual(since)
+    expect(await Promise.all([east, west].map((zone) => deletedOf(zone)))).toEqual([0, 0])
+    expect(since).toMatchObject(before)
+  },
+)
+
+test('ONE: the same store dialled twice: the newest session wins, the older parks and does not fight', async () => {
+  const { global, east, west } = await mesh()
+  own(global, (plane) => plane.close())
+  const before = await vipsOf(global)
+  const twin = own(await startZone('east', global.port, { database: east.database, backoff: eager }), (zone) =>
+    zone.close(),
+  )
+  await until('the twin to be in step', () => inStep(twin))
+  await until('the older one to end', () => east.runtime.view() === undefined || !inStep(east))
+  const opened = async () => (await global.store.sessions.list()).filter((session) => session.peer === 'east').length
+  const first = await opened()
+  await putService(twin, 'by-the-twin')
+  const after = await converged([global, twin, west], [...allServices, 'east/by-the-twin'])
+  expect(after).toEqual({ ...before, 'east/by-the-twin': after['east/by-the-twin'] })
+  expect(inStep(twin)).toBe(true)
+  expect((await opened()) - first).toBeLessThanOrEqual(1)
+})
+void eastServices
+void westServices
+void holdsOf
+type _Zone = ZonePlane
