@@ -122,7 +122,9 @@ async function run(role: Role, settings: Settings, log: Logger, scope: Scope, si
     if (settings.portsFile !== undefined) await writeWhole(settings.portsFile, `${JSON.stringify(ports)}\n`)
   }
   const start = async (): Promise<void> => {
-    if (role === 'global') await createDefaultsOnce(store, role, settings, log, signal)
+    const { state } = await store.status()
+    // Of a store that recovers it is not known what it lacks.
+    if (role === 'global' && state === 'ready') await createDefaultsOnce(store, role, settings, log, signal)
     await runtime.start()
     started = true
     await tellPorts('ready')

@@ -10,30 +10,31 @@ export interface WhenReadyOptions {
   readonly log: Logger
   readonly scope: Scope
   readonly signal: AbortSignal
-  /** Runs once, when the store is ready. */
+  /** Runs once, when the store may be spoken of. */
   readonly start: () => Promise<void>
   /** Told when a start that came later failed: nobody waits for it any more. */
   readonly fatal: (reason: string) => void
 }
 
 /**
- * Starts what needs a ready store now, or as soon as somebody has made it ready.
+ * Starts what needs a store that was initialised, now or as soon as somebody has done so. One that recovers is started
+ * as well: its peers are its witnesses, it takes what they remember, and a session sends nothing from it.
  * @returns whether it was started at once
  * @throws whatever `start` throws, if it was started at once
  */
 export async function whenReady({ store, log, scope, signal, start, fatal }: WhenReadyOptions): Promise<boolean> {
   const first = await store.status()
-  if (first.state === 'ready') {
+  if (first.state !== 'ready') log.warn({ state: first.state, reasons: first.reasons }, notReadyText(first.state))
+  if (first.state !== 'uninitialised') {
     await start()
     return true
   }
-  log.warn({ state: first.state, reasons: first.reasons }, notReadyText(first.state))
   let looking: Promise<void> | undefined
   const look = async (): Promise<void> => {
     const { state } = await store.status()
-    if (state !== 'ready' || signal.aborted) return
+    if (state === 'uninitialised' || signal.aborted) return
     clearInterval(timer)
-    log.info('the store is ready now')
+    log.info({ state }, 'the store was initialised')
     await start().catch((error: unknown) => fatal((error as Error).message))
   }
   const timer = setInterval(() => {
