@@ -63,15 +63,6 @@ test('ONE: a second process on the same store takes the session, the first parks
   expect(await vipsOf(global)).toEqual(vips)
 })
 
-test('a rival that was killed is not waited for longer than three heartbeats', async () => {
-  const second = await processes.start('zone', zone('east', eastUrl))
-  const parked = (): number => first.log().filter(({ msg }) => msg.startsWith('parked: ')).length
-  const before = parked()
-  await until('the first to park', () => parked() > before, { otherwise: () => first.out })
-  await second.signal('SIGKILL')
-  await until('the first to take over', () => inStep(first), { otherwise: () => first.out, withinMs: 25_000 })
-})
-
 test('another store under the same name is refused: the incumbent is named, the newcomer exits 1, nothing changes', async () => {
   const vips = await vipsOf(global)
   const [stored] = databases
