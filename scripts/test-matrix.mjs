@@ -6,7 +6,9 @@ import { dirname } from 'node:path'
 const releases = process.argv.slice(2).length > 0 ? process.argv.slice(2) : ['22.23.3', '24.21.0']
 const failed = []
 for (const release of releases) {
-  const found = spawnSync('npx', ['--yes', '-p', `node@${release}`, 'node', '-p', 'process.execPath'], { encoding: 'utf8' })
+  const found = spawnSync('npx', ['--yes', '-p', `node@${release}`, 'node', '-p', 'process.execPath'], {
+    encoding: 'utf8',
+  })
   const binary = found.stdout?.trim().split('\n').at(-1) ?? ''
   if (found.status !== 0 || binary === '') {
     console.error(`node ${release} could not be had: ${found.stderr ?? ''}`)
