@@ -1,4 +1,4 @@
-import { Problem } from '@holdfast/model'
+import { Problem, vip6Label, vipLabel } from '@holdfast/model'
 import { addressNumber, addressOf, contains, type Family, type Range, rangeOf } from './address.js'
 import { type Block, usableSize } from './blocks.js'
 import { candidates, isUsable } from './choose.js'
@@ -75,6 +75,8 @@ export function planAllocation<Row extends Held>(
   return plan
 }
 
+const families: readonly Family[] = [4, 6]
+
 const isPinned = (wish: Wish): boolean => wish.v4 !== undefined || wish.v6 !== undefined
 
 /** Canonical text, so that equal addresses are equal. */
@@ -116,15 +118,15 @@ class Plan<Row extends Held> implements Allocation<Row> {
     const key = ownerText(owner)
     if (this.#served.has(key)) return
     this.#served.add(key)
-    const problem = this.#pinProblem(wish, 4) ?? this.#pinProblem(wish, 6)
-    if (problem !== undefined) {
-      this.refused.push({ owner, problem })
+    const problems = families.flatMap((family) => this.#pinProblem(wish, family) ?? [])
+    if (problems.length > 0) {
+      this.refused.push({ owner, problem: together(problems) })
       return
     }
     const choices: Choice[] = []
     const reasons: string[] = []
     let isKnown = false
-    for (const family of [4, 6] as const) {
+    for (const family of families) {
       const known = this.#ledger.get(owner, family)
       if (known !== undefined) {
         isKnown = true
@@ -197,25 +199,26 @@ class Plan<Row extends Held> implements Allocation<Row> {
     return !this.#given.has(address) && this.#ledger.holder(family, address) === undefined
   }
 
-  #pinProblem(wish: Wish, family: Family): Problem | undefined {
+  #pinProblem(wish: Wish, family: Family): PinProblem | undefined {
     const pin = pinOf(wish, family)
     if (pin === undefined) return undefined
     const { owner } = wish
+    const problem = (kind: PinProblem['kind'], message: string): PinProblem => ({ kind, family, message })
     const known = this.#ledger.get(owner, family)
     if (known?.address === pin) return undefined
     if (known !== undefined)
-      return new Problem(
+      return problem(
         'conflict',
         `${ownerWords(owner)} has ${known.address} and keeps it; a pin cannot move it to ${pin}`,
       )
     const holder = this.#ledger.holder(family, pin) ?? this.#given.get(pin)
     if (holder !== undefined && !sameOwner(holder, owner)) {
       const rests = 'state' in holder && holder.state === 'tombstoned' ? ', which was deleted; it rests' : ''
-      return new Problem('conflict', `${pin} belongs to ${ownerWords(holder)}${rests}`)
+      return problem('conflict', `${pin} belongs to ${ownerWords(holder)}${rests}`)
     }
     const own = this.#blocks.filter((b) => b.kind === owner.kind && b.family === family)
     if (this.#pinned(pin, own) === undefined)
-      return new Problem(
+      return problem(
         'invalid',
         own.length === 0
           ? `${pin} cannot be pinned: no IPv${family} block of ${owner.kind} is leased to this control plane yet`
@@ -223,7 +226,24 @@ class Plan<Row extends Held> implements Allocation<Row> {
       )
     const range = rangeOf(own.find((b) => contains(b.cidr, pin))?.cidr ?? pin)
     if (!isUsable(range, rangeOf(pin).first - range.first))
-      return new Problem('invalid', `${pin} is the first or last address of its block, which are never given out`)
+      return problem('invalid', `${pin} is the first or last address of its block, which are never given out`)
     return undefined
   }
+}
+
+interface PinProblem {
+  readonly kind: 'conflict' | 'invalid'
+  readonly family: Family
+  readonly message: string
+}
+
+/** Every pin of a service that cannot be had, each with the label that asks for it. */
+function together(problems: readonly PinProblem[]): Problem {
+  const kind = problems.some((problem) => problem.kind === 'conflict') ? 'conflict' : 'invalid'
+  return new Problem(kind, problems.map(({ message }) => message).join('; '), {
+    violations: problems.map(({ family, message }) => ({
+      path: `labels[${JSON.stringify(family === 4 ? vipLabel : vip6Label)}]`,
+      message,
+    })),
+  })
 }

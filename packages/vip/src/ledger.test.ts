@@ -231,6 +231,22 @@ test('pins: taken, outside, and against what stands', () => {
   expect(messages({ owner: owner(2), v4: '241.16.0.0' })).toEqual([
     'invalid: 241.16.0.0 is the first or last address of its block, which are never given out',
   ])
+  const both = ledger.apply([{ owner: owner(3), v4: '241.16.0.9', v6: 'fd00::1' }]).refused.map((r) => r.problem)
+  expect(both.map(({ kind, violations }) => [kind, violations])).toEqual([
+    [
+      'conflict',
+      [
+        {
+          path: 'labels["holdfast.io/vip"]',
+          message: '241.16.0.9 belongs to MeshService "s1" of mesh default (zone east)',
+        },
+        {
+          path: 'labels["holdfast.io/vip6"]',
+          message: 'fd00::1 cannot be pinned: no IPv6 block of MeshService is leased to this control plane yet',
+        },
+      ],
+    ],
+  ])
 })
 
 test('10,000 new services are planned in one go and all get different addresses', () => {

@@ -17,13 +17,17 @@ const session = (sessionId: string, more: Partial<Session> = {}): Session => ({
 })
 
 /** A store whose sessions a test sets by hand. */
-function world(...sessions: Session[]): { sessions: Session[]; readonly rivals: Rivals } {
-  const now = { sessions, rivals: new Rivals({ list: () => Promise.resolve(now.sessions) }) }
-  return now
+class World {
+  sessions: readonly Session[]
+  readonly rivals = new Rivals({ list: () => Promise.resolve([...this.sessions]) })
+
+  constructor(...sessions: readonly Session[]) {
+    this.sessions = sessions
+  }
 }
 
 test('neither our own sessions nor those of a predecessor are rivals, nor what a peer of ours closed', async () => {
-  const w = world(session('predecessor'))
+  const w = new World(session('predecessor'))
   await w.rivals.begin()
   w.rivals.own('ours')
   w.sessions = [
@@ -36,7 +40,7 @@ test('neither our own sessions nor those of a predecessor are rivals, nor what a
 })
 
 test('ONE: a newer session is yielded to until it is closed', async () => {
-  const w = world()
+  const w = new World()
   await w.rivals.begin()
   w.sessions = [session('rival')]
   expect(await w.rivals.living(0)).toEqual({ sessionId: 'rival', instanceId: 'of-rival' })
@@ -45,7 +49,7 @@ test('ONE: a newer session is yielded to until it is closed', async () => {
 })
 
 test('a rival that falls silent is given up after three heartbeats of our own clock, whatever the times in the store', async () => {
-  const w = world()
+  const w = new World()
   await w.rivals.begin()
   const seen: [atMs: number, yields: boolean][] = []
   const look = async (atMs: number, lastHeartbeatMs?: number): Promise<void> => {
