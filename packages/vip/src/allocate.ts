@@ -134,7 +134,12 @@ class Plan<Row extends Held> implements Allocation<Row> {
         continue
       }
       const own = this.#blocks.filter((b) => b.kind === owner.kind && b.family === family)
-      if (own.length === 0) continue
+      if (own.length === 0) {
+        // Every pool has an IPv4 part and may run out of it; the block of IPv6 is always granted, and is not enough.
+        if (family === 4 && this.#blocks.some((b) => b.kind === owner.kind))
+          reasons.push(`no IPv4 block of ${owner.kind} is leased to this control plane yet`)
+        continue
+      }
       const pin = pinOf(wish, family)
       const choice = pin === undefined ? this.#choose(owner, own) : this.#pinned(pin, own)
       if (choice !== undefined) choices.push({ ...choice, family })

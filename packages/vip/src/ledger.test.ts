@@ -306,6 +306,15 @@ test('all families or none: IPv4 full and IPv6 roomy makes a service wait', () =
   expect(result.pending).toHaveLength(1)
 })
 
+test('all families or none: a control plane that got an IPv6 block only, because the pool of IPv4 is full, makes its services wait', () => {
+  const ledger = new ModelLedger()
+  const v6 = { ...smallBlock, id: 'v6', family: 6, cidr: 'fd00:1:2:3::/64' } as const
+  ledger.blocks.push({ block: v6 })
+  const result = ledger.apply([{ owner: owner(1) }])
+  const reason = `no IPv4 block of ${v6.kind} is leased to this control plane yet`
+  expect([result.assigned, result.pending]).toEqual([[], [{ owner: owner(1), reason }]])
+})
+
 test('VIP-1 an owner that is named twice gets one address; a pin is served before any hash, whatever their order', () => {
   const ledger = new ModelLedger()
   ledger.blocks.push({ block: smallBlock })

@@ -4,7 +4,7 @@ import { type BackoffOptions, sessionMetrics } from '@holdfast/peer'
 import { type ControlPlaneStore, openStore } from '@holdfast/store'
 import { countWrites, rowsWritten } from '@holdfast/store/testing'
 import { freshDatabase, startTcpProxy, type TcpProxy, type TestDatabase } from '@holdfast/testkit'
-import { ZoneRuntime } from '@holdfast/zone'
+import { type ZoneOptions, ZoneRuntime } from '@holdfast/zone'
 import type { FastifyInstance } from 'fastify'
 import pino, { type Logger } from 'pino'
 import { Registry } from 'prom-client'
@@ -42,8 +42,9 @@ export const eager: BackoffOptions = { baseMs: 20, maxMs: 100, steadyMs: 0 }
 const log: Logger = pino({ level: process.env.HOLDFAST_TEST_LOG ?? 'silent' })
 const server = { product: 'Kuma', version: '2.14.3-preview.test', hostname: 'test', instanceId: 'test' }
 
-function settingsOf(command: 'global' | 'zone', zone: string) {
-  const resolved = resolveSettings({ command, flags: zone === '' ? {} : { zone }, env: {} })
+function settingsOf(command: 'global' | 'zone', zone: string, vipPools: readonly string[]) {
+  const env = vipPools.length === 0 ? {} : { HOLDFAST_VIP_POOL: vipPools.join(',') }
+  const resolved = resolveSettings({ command, flags: zone === '' ? {} : { zone }, env })
   if (!('settings' in resolved)) throw new Error(JSON.stringify(resolved))
   return resolved.settings
 }
@@ -54,15 +55,17 @@ interface PlaneOptions {
   readonly dataDir?: string
   /** False: a new store stays uninitialised. */
   readonly init?: boolean
+  /** `KIND=CIDR`; those of the product unless said otherwise. */
+  readonly vipPools?: readonly string[]
   /** False: only the poll finds out what another process has committed. */
   readonly listen?: boolean
 }
 
 async function openPlane(role: 'global' | 'zone', name: string, database: TestDatabase, options: PlaneOptions) {
-  const { dataDir, init = true, listen = true } = options
+  const { dataDir, init = true, listen = true, vipPools = [] } = options
   const store = await openStore({ databaseUrl: database.url, role, name, programVersion, dataDir, listen, log })
   await countWrites(database.url)
-  if (init) await initialise(store, role, settingsOf(role, name), log, AbortSignal.timeout(30_000))
+  if (init) await initialise(store, role, settingsOf(role, name, vipPools), log, AbortSignal.timeout(30_000))
   const registry = new Registry()
   return { store, registry, metrics: sessionMetrics(registry) }
 }
@@ -101,7 +104,7 @@ export async function startGlobal(options: PlaneOptions & { readonly port?: numb
 export async function startZone(
   name: string,
   globalPort: number,
-  options: PlaneOptions & { readonly wantedCidrs?: readonly string[]; readonly backoff?: BackoffOptions } = {},
+  options: PlaneOptions & Pick<ZoneOptions, 'backoff' | 'dial'> & { readonly wantedCidrs?: readonly string[] } = {},
 ): Promise<ZonePlane> {
   const database = options.database ?? (await freshDatabase())
   const { store, registry, metrics } = await openPlane('zone', name, database, options)
@@ -118,7 +121,8 @@ export async function startZone(
     answer: async (question, body) => JSON.stringify(await answer(question, body === '' ? {} : JSON.parse(body))),
     log: log.child({ cp: name }),
     metrics,
-    ...(options.backoff === undefined ? {} : { backoff: options.backoff }),
+    backoff: options.backoff,
+    dial: options.dial,
   })
   const fatal: { reason: string | undefined } = { reason: undefined }
   runtime.start((reason) => {

@@ -1,0 +1,96 @@
+import { afterEach, expect, test } from 'vitest'
+import { converged, vipsOf } from '../testing/faults.js'
+import {
+  eager,
+  type GlobalPlane,
+  inStep,
+  putService,
+  remove,
+  rowsOf,
+  startGlobal,
+  startZone,
+  until,
+  type ZonePlane,
+} from '../testing/mesh.js'
+
+// Two global control planes on one database, each with a zone of its own.
+const closers: (() => Promise<unknown>)[] = []
+afterEach(async () => {
+  const failures: unknown[] = []
+  for (const close of closers.splice(0).reverse()) await close().catch((error: unknown) => failures.push(error))
+  expect(failures).toEqual([])
+})
+const own = <T extends { close(): Promise<unknown> }>(thing: T): T => {
+  closers.push(() => thing.close())
+  return thing
+}
+
+async function pair(listen: boolean): Promise<readonly [GlobalPlane, GlobalPlane, ZonePlane, ZonePlane]> {
+  const first = own(await startGlobal({ listen }))
+  const second = own(await startGlobal({ listen, database: first.database }))
+  const east = own(await startZone('east', first.port, { backoff: eager }))
+  const west = own(await startZone('west', second.port, { backoff: eager }))
+  await until('both zones to be in step', () => inStep(east) && inStep(west), 20_000)
+  return [first, second, east, west]
+}
+
+test.each([
+  { hints: 'with', listen: true },
+  { hints: 'without', listen: false },
+])(
+  'two globals on one database, $hints hints: what one zone does reaches the other through the other global',
+  { timeout: 60_000 },
+  async ({ listen }) => {
+    const planes = await pair(listen)
+    const [, , east, west] = planes
+    const names = Array.from({ length: 20 }, (_, i) => `s${i}`)
+    await Promise.all(names.flatMap((name) => [putService(east, name), putService(west, name)]))
+    const keys = names.flatMap((name) => [`east/${name}`, `west/${name}`])
+    const before = await converged(planes, keys)
+    await remove(east, '/meshes/default/meshservices/s0')
+    await putService(west, 's1', 81)
+    const left = keys.filter((key) => key !== 'east/s0')
+    const after = await converged(planes, left)
+    expect(after).toEqual(Object.fromEntries(left.map((key) => [key, before[key]])))
+    await putService(east, 's0')
+    expect(await converged(planes, keys)).toEqual(before)
+  },
+)
+
+test('RO: a zone that goes over to the other global writes nothing and is told nothing', {
+  timeout: 60_000,
+}, async () => {
+  const [first, second, east, west] = await pair(true)
+  await Promise.all(['a', 'b'].flatMap((name) => [putService(east, name), putService(west, name)]))
+  const keys = ['east/a', 'east/b', 'west/a', 'west/b']
+  const before = await converged([first, second, east, west], keys)
+  await until('east to be in step', () => inStep(east) && first.runtime.views().every((view) => view.inStep))
+  const { database } = east
+  await east.close()
+  const rows = await rowsOf([first, east, west])
+  const moved = own(await startZone('east', second.port, { database, backoff: eager }))
+  await until('east to be in step again', () => inStep(moved))
+  await until('west to be in step', () => inStep(west))
+  expect(moved.runtime.view()?.bytesToProven).toBeLessThanOrEqual(2_048)
+  expect(moved.runtime.view()?.channels.map((c) => [c.sent, c.received])).toEqual([
+    [0, 0],
+    [0, 0],
+    [0, 0],
+  ])
+  expect(await rowsOf([first, moved, west])).toBe(rows)
+  expect(await vipsOf(moved)).toEqual(before)
+})
+
+test('ONE: a zone that is dialled twice, at one global each: the newest has the say, the older writes nothing more', {
+  timeout: 60_000,
+}, async () => {
+  const [first, second, east, west] = await pair(true)
+  await putService(east, 'a')
+  const before = await converged([first, second, east, west], ['east/a'])
+  const twin = own(await startZone('east', second.port, { database: east.database, backoff: eager }))
+  await until('the twin to be in step', () => inStep(twin))
+  await putService(twin, 'b')
+  const after = await converged([first, second, twin, west], ['east/a', 'east/b'])
+  expect(after['east/a']).toEqual(before['east/a'])
+  await until('one of them to be left', () => inStep(twin) !== inStep(east) || !inStep(east), 20_000)
+})
