@@ -19,7 +19,8 @@ export interface ControlPlaneOptions {
   readonly signal: AbortSignal
 }
 
-const program = fileURLToPath(new URL('../../cp/dist/main.js', import.meta.url))
+/** The control plane's program, as `tsc -b` has made it. */
+export const program = fileURLToPath(new URL('../../cp/dist/main.js', import.meta.url))
 const startTimeoutMs = 30_000
 const stopTimeoutMs = 10_000
 

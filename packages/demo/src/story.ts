@@ -41,8 +41,8 @@ export async function act(
 
   story.step('applying the Online Boutique to east and Bookinfo to west, from the upstream manifests')
   await Promise.all([
-    holdfastctl(east.apiUrl, ['apply', '-f', example('online-boutique.k8s.yaml')]),
-    holdfastctl(west.apiUrl, ['apply', '-f', example('bookinfo.k8s.yaml')]),
+    holdfastctl(east.apiUrl, ['apply', '-f', example('online-boutique.k8s.yaml')], { signal }),
+    holdfastctl(west.apiUrl, ['apply', '-f', example('bookinfo.k8s.yaml')], { signal }),
   ])
   const first = await agreed(mesh, 16, signal)
   const vipsDiffering = differences(first).length
@@ -137,8 +137,8 @@ async function faultReconnect(mesh: Mesh, proxy: Proxy, story: Story, signal: Ab
   await proxy.refuse()
   proxy.cut('reset')
   await until(async () => !inStep((await peers(mesh.east))[0]), { what: 'east to notice the cut', withinMs, signal })
-  await change(mesh.east, { add: 'wishlistservice', change: 'adservice', remove: 'shippingservice' })
-  await change(mesh.west, { add: 'payments', change: 'ratings', remove: 'details' })
+  await change(mesh.east, { add: 'wishlistservice', change: 'adservice', remove: 'shippingservice' }, signal)
+  await change(mesh.west, { add: 'payments', change: 'ratings', remove: 'details' }, signal)
   await until(async () => (await services(mesh.global)).has('west/default/payments'), {
     what: 'global to have the changes of west',
     withinMs,
@@ -171,10 +171,11 @@ async function faultReconnect(mesh: Mesh, proxy: Proxy, story: Story, signal: Ab
 async function change(
   zone: ControlPlane,
   what: { readonly add: string; readonly change: string; readonly remove: string },
+  signal: AbortSignal,
 ): Promise<void> {
-  await holdfastctl(zone.apiUrl, ['apply', '-f', '-'], serviceYaml(what.add, 8080))
-  await holdfastctl(zone.apiUrl, ['apply', '-f', '-'], serviceYaml(what.change, 9999))
-  await holdfastctl(zone.apiUrl, ['delete', 'meshservice', what.remove])
+  await holdfastctl(zone.apiUrl, ['apply', '-f', '-'], { signal, input: serviceYaml(what.add, 8080) })
+  await holdfastctl(zone.apiUrl, ['apply', '-f', '-'], { signal, input: serviceYaml(what.change, 9999) })
+  await holdfastctl(zone.apiUrl, ['delete', 'meshservice', what.remove], { signal })
 }
 
 const serviceYaml = (name: string, port: number): string =>
