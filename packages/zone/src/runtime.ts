@@ -183,6 +183,10 @@ export class ZoneRuntime {
       onLeaseAnswer: (refused) => {
         for (const reason of refused) log.error({ reason }, 'global did not grant a VIP block')
       },
+    }).catch(async (error: unknown) => {
+      // Our own store did not answer: a link that nobody starts would be kept, with its connection, until we stop.
+      await link.close({ code: 'UNAVAILABLE', reason: 'the session could not be opened' })
+      throw error
     })
     this.#session = session
     if (this.#stop.signal.aborted) return session.close('the zone control plane stops')

@@ -110,7 +110,7 @@ test.each(['east', 'global'] as const)(
       const known = await vipsOf(global)
       return first.every((key) => key in known)
     })
-    const before = await vipsOf(global)
+    const before = await converged([global, east, west], Object.keys(await vipsOf(global)))
     const writers = [writing(east, `e-${role}`), writing(west, `w-${role}`)]
     await until('some changes', () => writers.every(({ acknowledged }) => acknowledged.length > 5))
     const restart = await kill(role)

@@ -5,28 +5,8 @@ import { join } from 'node:path'
 import { createDatabase, databaseUrl, dropDatabase } from '@holdfast/store'
 import { freshDatabase, serverUrlVariable, type TestDatabase } from '@holdfast/store/testing'
 import { afterEach, expect, test } from 'vitest'
-import {
-  allServices,
-  bothInStep,
-  converged,
-  deletedOf,
-  eastServices,
-  holdsOf,
-  type Mesh,
-  startMesh,
-  vipsOf,
-  westServices,
-} from '../testing/faults.js'
-import {
-  eager,
-  type GlobalPlane,
-  inStep,
-  putService,
-  startGlobal,
-  startZone,
-  until,
-  type ZonePlane,
-} from '../testing/mesh.js'
+import { allServices, bothInStep, converged, deletedOf, type Mesh, startMesh, vipsOf } from '../testing/faults.js'
+import { eager, type GlobalPlane, inStep, putService, startGlobal, startZone, until } from '../testing/mesh.js'
 
 // Stores that are lost, wiped or put back to an earlier state. Nobody is emptied by one, and no VIP moves.
 const closers: (() => Promise<unknown>)[] = []
@@ -179,7 +159,3 @@ test('ONE: the same store dialled twice: the newest session wins, the older park
   expect(inStep(twin)).toBe(true)
   expect((await opened()) - first).toBeLessThanOrEqual(1)
 })
-void eastServices
-void westServices
-void holdsOf
-type _Zone = ZonePlane

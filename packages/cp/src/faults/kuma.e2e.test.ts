@@ -1,0 +1,118 @@
+import {
+  displayNameLabel,
+  envLabel,
+  exportName,
+  type KumaResourceParts,
+  meshLabel,
+  originLabel,
+  typeOf,
+  utf8,
+  zoneLabel,
+} from '@holdfast/model'
+import { type FakeKumaGlobal, startFakeKumaGlobal, startFakeKumaZone } from '@holdfast/testkit'
+import { afterEach, expect, test } from 'vitest'
+import { deletedOf, vipsOf } from '../testing/faults.js'
+import { eager, inStep, putService, servicesOf, startGlobal, startZone, until } from '../testing/mesh.js'
+
+// Stock Kuma at the other end: full lists both ways, and whoever comes back with nothing empties nobody.
+const closers: (() => Promise<unknown>)[] = []
+afterEach(async () => {
+  const failures: unknown[] = []
+  for (const close of closers.splice(0).reverse()) await close().catch((error: unknown) => failures.push(error))
+  expect(failures).toEqual([])
+})
+const own = <T>(thing: T, close: (thing: T) => Promise<unknown>): T => {
+  closers.push(() => close(thing))
+  return thing
+}
+
+/** As it leaves its zone: the name that everybody else knows it by. */
+function ofKumaZone(displayName: string): KumaResourceParts {
+  const labels = {
+    [originLabel]: 'zone',
+    [zoneLabel]: 'north',
+    [meshLabel]: 'default',
+    [envLabel]: 'universal',
+    [displayNameLabel]: displayName,
+  }
+  return {
+    name: exportName(typeOf('MeshService'), 'default', displayName, labels),
+    mesh: 'default',
+    labels,
+    typeUrl: '',
+    spec: utf8(
+      '{"selector":{"dataplaneTags":{"app":"web"}},"ports":[{"port":80,"targetPort":80,"appProtocol":"http"}]}',
+    ),
+  }
+}
+
+test('a Kuma zone under our global: it gets everything, its services reach our zone, and nothing is lost when it comes back with nothing', {
+  timeout: 60_000,
+}, async () => {
+  const global = own(await startGlobal(), (plane) => plane.close())
+  const east = own(await startZone('east', global.port, { backoff: eager }), (zone) => zone.close())
+  await until('east to be in step', () => inStep(east), 20_000)
+  for (const name of ['cart', 'web']) await putService(east, name)
+  const dial = () => startFakeKumaZone({ target: `127.0.0.1:${global.port}`, zone: 'north' })
+  const kuma = own(dial(), async (zone) => zone.stop())
+  for (const name of ['a', 'b', 'c']) kuma.put('MeshService', ofKumaZone(name))
+  await until('it to have our services', () => kuma.held().get('MeshService')?.size === 2, 15_000)
+  expect([...(kuma.held().get('Mesh')?.keys() ?? [])]).toEqual(['default.'])
+  await until(
+    'us to have its services',
+    async () => [...(await servicesOf(east)).keys()].filter((key) => key.startsWith('north/')).length === 3,
+  )
+  expect([kuma.ended(), kuma.dropped(), kuma.verdicts().filter((verdict) => 'error' in verdict)]).toEqual([
+    undefined,
+    [],
+    [],
+  ])
+  const before = await vipsOf(east)
+
+  kuma.stop()
+  const empty = own(dial(), async (zone) => zone.stop())
+  await until('it to have our services', () => empty.held().get('MeshService')?.size === 2, 15_000)
+  await until('its empty lists to be answered', () => empty.verdicts().some(({ type }) => type === 'MeshService'))
+  expect([await vipsOf(global), await vipsOf(east)]).toEqual([before, before])
+  expect(await deletedOf(global)).toBe(0)
+})
+
+test('our zone under a Kuma global: it keeps working, tells what it has, and is not emptied by one that comes back empty', {
+  timeout: 60_000,
+}, async () => {
+  const kuma = await startFakeKumaGlobal()
+  const { port } = kuma
+  const mesh: KumaResourceParts = {
+    name: 'default',
+    mesh: '',
+    labels: { [originLabel]: 'global' },
+    typeUrl: 'type.googleapis.com/kuma.mesh.v1alpha1.Mesh',
+    spec: new Uint8Array(),
+  }
+  kuma.put('Mesh', mesh)
+  for (const name of ['a', 'b', 'c']) kuma.put('MeshService', ofKumaZone(name))
+  const east = own(await startZone('east', port, { backoff: eager }), (zone) => zone.close())
+  const known = async () => [...(await servicesOf(east)).keys()].sort()
+  const foreign = ['north/a', 'north/b', 'north/c']
+  await until('it to know what global has', async () => (await known()).length === 3, 15_000)
+  await putService(east, 'cart')
+  await until('global to have it', () => kuma.zone('east').held().get('MeshService')?.size === 1, 15_000)
+  expect(await known()).toEqual(['east/cart', ...foreign])
+  const before = await vipsOf(east)
+  expect(kuma.faults()).toEqual([])
+
+  await kuma.close()
+  const empty: FakeKumaGlobal = own(await startFakeKumaGlobal({ port }), (global) => global.close())
+  await until('it to be told everything again', () => empty.zone('east').held().get('MeshService')?.size === 1, 15_000)
+  await until('its empty lists to be answered', () =>
+    empty
+      .zone('east')
+      .verdicts()
+      .some(({ type }) => type === 'MeshService'),
+  )
+  expect([await known(), await vipsOf(east)]).toEqual([['east/cart', ...foreign], before])
+  await putService(east, 'web')
+  await until('global to have that as well', () => empty.zone('east').held().get('MeshService')?.size === 2)
+  expect(await deletedOf(east)).toBe(0)
+  expect(empty.faults()).toEqual([])
+})
