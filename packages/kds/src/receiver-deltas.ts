@@ -3,7 +3,7 @@ import { deltasWaitingMax } from './constants.js'
 import type { Delta, Refused } from './messages.js'
 import { isOlder, reachedBy } from './position.js'
 import { mismatched, proved } from './receiver-proof.js'
-import { repairApplied, repairExpects } from './receiver-repair.js'
+import { absentWith, repairApplied, repairExpects } from './receiver-repair.js'
 import type { ReceiverEffect, ReceiverState, ReceiverStep, Waiting } from './receiver-state.js'
 import { violated } from './receiver-state.js'
 import type { Applied, Batch } from './sync-store.js'
@@ -86,7 +86,9 @@ export function batchOf(s: ReceiverState, { delta, lastOfPage }: Waiting): Batch
       return { ...content, progress, epoch: cursorEpoch }
     }
     case 'repair':
-      return s.phase === 'repairing' ? { ...content, epoch: s.from.epoch } : content
+      // Of a repair that was given up nothing is known to be absent: the next one finds it.
+      if (s.phase !== 'repairing') return { ...content, absent: [] }
+      return { ...content, absent: absentWith(s, absent, purpose.more), epoch: s.from.epoch }
     case 'asked':
       return s.reached === undefined ? content : { ...content, epoch: s.reached.epoch }
   }
@@ -99,7 +101,7 @@ export function applied(
   result: Applied,
   nowMs: number,
 ): ReceiverStep {
-  const { type: resourceType, nonce, purpose } = delta
+  const { type: resourceType, nonce } = delta
   const { refused, writtenRows, heldKeys, warnings } = result
   const message =
     refused.length > 0
@@ -109,14 +111,13 @@ export function applied(
     { type: 'kept', resourceType, writtenRows, refused, heldKeys, warnings },
     { type: 'send', message },
   ]
-  const [after, more] = afterApplied(s, purpose, resourceType, lastOfPage, result, nowMs)
+  const [after, more] = afterApplied(s, delta, lastOfPage, result, nowMs)
   return [after, [...effects, ...more]]
 }
 
 function afterApplied(
   s: ReceiverState,
-  purpose: Delta['purpose'],
-  resourceType: string,
+  { type: resourceType, purpose, absent }: Delta,
   lastOfPage: boolean,
   result: Applied,
   nowMs: number,
@@ -131,7 +132,7 @@ function afterApplied(
       return mismatched(reached, mark, result.offered ?? mark.digest, nowMs)
     }
     case 'repair':
-      return repairApplied(s, purpose.more)
+      return repairApplied(s, absent, purpose.more)
     case 'asked': {
       const asking = new Set(s.asking)
       asking.delete(resourceType)

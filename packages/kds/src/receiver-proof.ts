@@ -57,7 +57,7 @@ function beganRepair(
     // Not again so soon. Changes must flow all the same, so we ask for them from here; refused that too, we wait.
     return why === 'repaired' ? diverge(s, s.repairNotBeforeMs) : [present(s, { why: 'repaired', from }), []]
   }
-  const repairing = enter(s, { phase: 'repairing', from, digests, tasks: undefined, awaiting: 'store' })
+  const repairing = enter(s, { phase: 'repairing', from, digests, tasks: undefined, awaiting: 'store', absent: [] })
   return [{ ...repairing, repairNotBeforeMs: nowMs + repairEveryMs }, []]
 }
 

@@ -69,8 +69,13 @@ const taskFor = (resourceType: string, theirs: Digest, ours: Digest): RepairTask
 const children = (prefixes: readonly number[]): readonly number[] =>
   prefixes.flatMap((prefix) => Array.from({ length: bucketFanOut }, (_, i) => prefix * bucketFanOut + i))
 
-const goOn = (s: RepairingState, tasks: readonly RepairTask[]): ReceiverStep =>
-  tasks.length === 0 ? [present(s, { why: 'repaired', from: s.from }), []] : [{ ...s, tasks, awaiting: 'store' }, []]
+function goOn(s: RepairingState, tasks: readonly RepairTask[]): ReceiverStep {
+  const [next] = tasks
+  if (next === undefined) return [present(s, { why: 'repaired', from: s.from }), []]
+  // A type that ends with a question that finds nothing leaves what was absent before for the next repair.
+  const absent = next.resourceType === s.tasks?.[0]?.resourceType ? s.absent : []
+  return [{ ...s, tasks, awaiting: 'store', absent }, []]
+}
 
 function askBuckets(s: RepairingState, found: readonly BucketDigest[]): ReceiverStep {
   const task = s.tasks?.[0]
@@ -121,8 +126,20 @@ export function repairExpects(s: RepairingState, { type, purpose }: Delta): bool
   return purpose.kind === 'repair' && s.awaiting === 'peer' && task?.kind === 'entries' && task.resourceType === type
 }
 
+/** With this part of an answer everything of its type has been compared. */
+const endsType = ({ tasks }: RepairingState, more: boolean): boolean =>
+  !more && tasks?.[0]?.resourceType !== tasks?.[1]?.resourceType
+
+/**
+ * What the store is told to be absent: of a type at once, with its last part. Told bucket by bucket, a mass that
+ * vanishes would pass as many small ones, each below the threshold of a hold (HOLD).
+ */
+export const absentWith = (s: RepairingState, absent: readonly string[], more: boolean): readonly string[] =>
+  endsType(s, more) ? [...s.absent, ...absent] : []
+
 /** A part of the answer is stored; with the last one the next task is due. */
-export function repairApplied(s: ReceiverState, more: boolean): ReceiverStep {
-  if (more || s.phase !== 'repairing') return [s, []]
-  return goOn(s, s.tasks?.slice(1) ?? [])
+export function repairApplied(s: ReceiverState, absent: readonly string[], more: boolean): ReceiverStep {
+  if (s.phase !== 'repairing') return [s, []]
+  const after: RepairingState = { ...s, absent: endsType(s, more) ? [] : [...s.absent, ...absent] }
+  return more ? [after, []] : goOn(after, s.tasks?.slice(1) ?? [])
 }

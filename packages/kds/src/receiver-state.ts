@@ -98,6 +98,8 @@ export interface Repairing {
   /** Undefined until our own digests have been read; the first one is under way. */
   readonly tasks: readonly RepairTask[] | undefined
   readonly awaiting: 'store' | 'peer'
+  /** What the sender does not have of the type under way, so far: the store is told when all of the type is known. */
+  readonly absent: readonly string[]
 }
 
 export type ReceiverPhases =
