@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { countWrites, freshDatabase, rowsWritten, type TestDatabase } from '@holdfast/testkit'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import {
   type Answer,
   ask,
@@ -16,6 +16,7 @@ import {
 
 // What people get wrong, through the CLI and through the API of real processes: every problem with its place, status 1
 // or the right code, and nothing changed anywhere.
+vi.setConfig({ testTimeout: 90_000 })
 const processes = new Processes()
 const databases: TestDatabase[] = []
 let global: Running

@@ -5,10 +5,11 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { migrate } from '@holdfast/store'
 import { countWrites, freshDatabase, rowsWritten, type TestDatabase } from '@holdfast/testkit'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { type Ended, Processes } from './testing/process.js'
 
 // A start that cannot succeed: status 1, the thing and the next act in words, nothing changed.
+vi.setConfig({ testTimeout: 90_000 })
 const processes = new Processes()
 const databases: TestDatabase[] = []
 

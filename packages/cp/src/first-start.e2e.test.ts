@@ -1,5 +1,5 @@
 import { countWrites, freshDatabase, rowsWritten, type TestDatabase } from '@holdfast/testkit'
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, expect, test, vi } from 'vitest'
 import {
   ask,
   inStep,
@@ -13,6 +13,7 @@ import {
 } from './testing/process.js'
 
 // How a mesh begins: what runs before it is initialised, before there is a global, before there is a block.
+vi.setConfig({ testTimeout: 90_000 })
 const processes = new Processes()
 const databases: TestDatabase[] = []
 

@@ -1,10 +1,11 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { freshDatabase, startTcpProxy, type TestDatabase } from '@holdfast/testkit'
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, expect, test, vi } from 'vitest'
 import { inStep, Processes, putService, type Running, readiness, until, vipsOf } from './testing/process.js'
 
 // Stopping: in order and bounded when asked, at once when asked twice, without leftovers when killed.
+vi.setConfig({ testTimeout: 90_000 })
 const processes = new Processes()
 const databases: TestDatabase[] = []
 
@@ -65,42 +66,35 @@ test.each(['SIGTERM', 'SIGINT'] as const)('%s drains: status 0, said on both end
   expect(await east.signal(name)).toMatchObject({ status: 0, err: '' })
 })
 
-test('a second signal is immediate, and a stop that hangs ends at its bound', async () => {
-  const stuck = await database()
-  const { port, freeze, close } = await startTcpProxy({ targetPort: Number(new URL(stuck).port) })
-  const through = new URL(stuck)
-  through.port = String(port)
-  const [twice, bounded] = await Promise.all([
-    processes.start('zone', ['--zone', 'east', '--database-url', through.href]),
-    processes.start('global', ['--database-url', await database(), '--init', '--shutdown-timeout-ms', '60000']),
-  ])
-  expect(await bounded.signal('SIGTERM')).toMatchObject({ status: 0 })
-  // A database that does not answer any more: closing its connections waits for it.
-  freeze()
-  const pending = putService(twice, 'web').catch(() => undefined)
-  twice.send('SIGTERM')
-  await until('the drain to begin', () => twice.logged('told to stop: draining'))
-  expect(twice.hasEnded).toBe(false)
+/** A zone whose database can be made to answer no more: closing its connections waits for it. */
+async function zoneBehindProxy(...flags: string[]) {
+  const url = new URL(await database())
+  const proxy = await startTcpProxy({ targetPort: Number(url.port) })
+  url.port = String(proxy.port)
+  return { proxy, zone: await processes.start('zone', ['--zone', 'east', '--database-url', url.href, ...flags]) }
+}
+
+test('a second signal is immediate', async () => {
+  const { proxy, zone } = await zoneBehindProxy('--shutdown-timeout-ms', '60000')
+  proxy.freeze()
+  const pending = putService(zone, 'web').catch(() => undefined)
+  zone.send('SIGTERM')
+  await until('the drain to begin', () => zone.logged('told to stop: draining'))
+  expect(zone.hasEnded).toBe(false)
   const startedMs = performance.now()
-  expect(await twice.signal('SIGTERM')).toMatchObject({ status: 1, signal: undefined })
-  expect(performance.now() - startedMs).toBeLessThan(2_000)
-  expect(twice.log().at(-1)).toMatchObject({ level: 60, msg: 'told to stop a second time: stopping now' })
+  expect(await zone.signal('SIGTERM')).toMatchObject({ status: 1, signal: undefined })
+  expect(performance.now() - startedMs).toBeLessThan(5_000)
+  expect(zone.log().at(-1)).toMatchObject({ level: 60, msg: 'told to stop a second time: stopping now' })
   await pending
-  await close()
+  await proxy.close()
 })
 
 test('a stop that hangs ends at its bound, with status 1 and what did not close', async () => {
-  const stuck = await database()
-  const proxy = await startTcpProxy({ targetPort: Number(new URL(stuck).port) })
-  const through = new URL(stuck)
-  through.port = String(proxy.port)
-  const east = await processes.start('zone', [
-    ...['--zone', 'east', '--database-url', through.href, '--shutdown-timeout-ms', '300'],
-  ])
+  const { proxy, zone } = await zoneBehindProxy('--shutdown-timeout-ms', '300')
   proxy.freeze()
-  const pending = putService(east, 'web').catch(() => undefined)
-  expect(await east.signal('SIGTERM')).toMatchObject({ status: 1, signal: undefined })
-  expect(east.log().at(-1)).toMatchObject({ level: 50, msg: 'did not stop cleanly' })
+  const pending = putService(zone, 'web').catch(() => undefined)
+  expect(await zone.signal('SIGTERM')).toMatchObject({ status: 1, signal: undefined })
+  expect(zone.log().at(-1)).toMatchObject({ level: 50, msg: 'did not stop cleanly' })
   await pending
   await proxy.close()
 })

@@ -1,9 +1,10 @@
 import { countWrites, freshDatabase, rowsWritten, type TestDatabase } from '@holdfast/testkit'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { inStep, Processes, putService, type Running, readiness, syncOf, until, vipsOf } from './testing/process.js'
 
 // One name, two processes: from the same store the newest session wins and the other one waits; from another store
 // the newcomer is refused.
+vi.setConfig({ testTimeout: 90_000 })
 const processes = new Processes()
 const databases: TestDatabase[] = []
 let global: Running

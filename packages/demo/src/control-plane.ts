@@ -76,6 +76,8 @@ export class ControlPlane {
       withinMs: startTimeoutMs,
       signal,
     })
+    // Ctrl-C reaches every process of the terminal: who was stopped with us has not failed.
+    signal.throwIfAborted()
     if (!existsSync(portsFile)) throw new Error(`${this.name} stopped while starting:\n${this.lastLog()}`)
     this.#ports = JSON.parse(readFileSync(portsFile, 'utf8')) as Ports
   }

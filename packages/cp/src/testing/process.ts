@@ -121,12 +121,17 @@ export class Processes {
 
   /** `holdfast ARGS`, as it is. */
   holdfast(args: readonly string[], env: Readonly<Record<string, string>> = {}): TestProcess {
-    return this.#spawn(programs.holdfast, args, '', env)
+    return this.#spawn(process.execPath, [programs.holdfast, ...args], '', env)
   }
 
   /** `holdfastctl ARGS` to its end. */
   holdfastctl(args: readonly string[], input = '', env: Readonly<Record<string, string>> = {}): Promise<Ended> {
-    return this.#spawn(programs.holdfastctl, args, input, env).ended
+    return this.#spawn(process.execPath, [programs.holdfastctl, ...args], input, env).ended
+  }
+
+  /** A command line, by a shell in the folder of the test; `exec` leaves no shell between us and the program. */
+  shell(command: string, env: Readonly<Record<string, string>>): TestProcess {
+    return this.#spawn('/bin/sh', ['-c', `exec ${command}`], '', env)
   }
 
   /**
@@ -166,8 +171,9 @@ export class Processes {
   }
 
   #spawn(program: string, args: readonly string[], input: string, env: Readonly<Record<string, string>>): TestProcess {
-    if (!existsSync(program)) throw new Error(`${program} is not there: build first (tsc -b)`)
-    const child = spawn(process.execPath, [program, ...args], {
+    for (const built of Object.values(programs))
+      if (!existsSync(built)) throw new Error(`${built} is not there: build first (tsc -b)`)
+    const child = spawn(program, args, {
       cwd: this.folder,
       env: { ...environment(), ...env },
       stdio: [input === '' ? 'ignore' : 'pipe', 'pipe', 'pipe'],

@@ -24,7 +24,11 @@ export interface Demo {
   /** Its temporary folder: every process that it starts speaks of it. */
   readonly folder: string
   readonly ended: Promise<{ readonly status: number | undefined; readonly out: string; readonly err: string }>
-  /** Resolves when it says these words. */
+  /** What is on its standard output so far: results. */
+  out(): string
+  /** Resolves when these words are there. */
+  printed(words: string): Promise<void>
+  /** Resolves when it tells these words on its standard error: progress. */
   said(words: string): Promise<void>
 }
 
@@ -40,22 +44,30 @@ export function start(program: string, args: readonly string[]): Demo {
   groups.push(child)
   let out = ''
   let err = ''
-  const waiting: { readonly words: string; readonly resolve: () => void }[] = []
+  let look: (() => void)[] = []
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     out += text
+    for (const each of look) each()
   })
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     err += text
-    for (const { words, resolve } of waiting) if (err.includes(words)) resolve()
+    for (const each of look) each()
   })
   const ended = new Promise<{ readonly status: number | undefined; readonly out: string; readonly err: string }>(
     (resolve) => child.once('close', (status) => resolve({ status: status ?? undefined, out, err })),
   )
-  const said = (words: string): Promise<void> =>
+  const until = (words: string, level: () => boolean): Promise<void> =>
     new Promise((resolve, reject) => {
-      if (err.includes(words)) resolve()
-      waiting.push({ words, resolve })
-      void ended.then(() => reject(new Error(`it ended without saying "${words}":\n${out}${err}`)))
+      const each = (): void => {
+        if (level()) resolve()
+      }
+      look = [...look, each]
+      each()
+      void ended.then(() => reject(new Error(`it ended without "${words}":\n${out}${err}`)))
     })
-  return { child, folder, ended, said }
+  return {
+    ...{ child, folder, ended, out: () => out },
+    printed: (words) => until(words, () => out.includes(words)),
+    said: (words) => until(words, () => err.includes(words)),
+  }
 }
