@@ -4,8 +4,11 @@ const second = 1000
 const minute = 60 * second
 const mebibyte = 1024 * 1024
 
-/** One page of a range, and one answer of a repair. Small enough that another type or a heartbeat never waits long. */
-export const pageBytes = mebibyte
+/**
+ * One page of a range, and one answer of a repair: with its frame a message of 1 MiB at most, small enough that another
+ * type or a heartbeat never waits long.
+ */
+export const pageBytes = mebibyte - 4096
 
 /** The first response of a type towards Kuma must be whole, and a Kuma receives 10 MiB at most (Kuma KDS). */
 export const plainListBytes = 10 * mebibyte

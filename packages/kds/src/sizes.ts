@@ -1,16 +1,23 @@
 import type { Offer, Removal } from './messages.js'
 
-/** Framing, hash, VIPs and field tags of one resource on the wire, rounded up. */
-const resourceOverheadBytes = 192
+/** Framing, hash, VIPs, type URL, origin label and field tags of one resource on the wire, rounded up. */
+const resourceOverheadBytes = 256
+const labelOverheadBytes = 10
 const keyOverheadBytes = 24
 
-/** What an offer takes on the wire, in bytes, close enough to keep a response under its bound. */
+/** What an offer takes on the wire in bytes, at most: a response that is cut by it stays under its bound. */
 export function offerBytes({ resource }: Offer): number {
-  let bytes = resourceOverheadBytes + resource.spec.length + resource.name.length + resource.mesh.length
+  // The name stands in it twice, once with the mesh as the key.
+  let bytes = resourceOverheadBytes + resource.spec.length + 2 * (utf8Bytes(resource.name) + utf8Bytes(resource.mesh))
   bytes += resource.typeUrl.length + (resource.status?.length ?? 0)
-  for (const [label, value] of Object.entries(resource.labels)) bytes += label.length + value.length + 8
+  for (const [label, value] of Object.entries(resource.labels))
+    bytes += utf8Bytes(label) + utf8Bytes(value) + labelOverheadBytes
   return bytes
 }
+
+/** At most: a code unit takes one byte, or up to three. */
+const utf8Bytes = (text: string): number => (isAscii(text) ? text.length : 3 * text.length)
+const isAscii = (text: string): boolean => !/[^ -~]/.test(text)
 
 export const removalBytes = (removal: Removal): number => removal.key.length + keyOverheadBytes
 export const keyBytes = (key: string): number => key.length + keyOverheadBytes

@@ -134,10 +134,14 @@ test('5,000 at once: in west with the same VIPs, in messages of 1 MiB at most, f
   const { global, east, west } = mesh
   const small = await stored(west, 'east', 'c')
   await applyServices(east, numbered('bulk', 5_000))
+  // More than its blocks have room for: the others wait for the next one, and are served in the moment it comes.
+  await until('all to have addresses', async () => {
+    const waiting = await byHand(east.database.url, 'select from resources where pending_reason is not null limit 1')
+    return waiting.length === 0
+  })
   const all = await stored(east, 'east', 'bulk-')
   await until('west to have all', async () => (await stored(west, 'east', 'bulk-')).size === 5_000, 60_000)
   await settled()
-  expect((await byHand(east.database.url, 'select 1 from resources where pending_reason is not null')).length).toBe(0)
   expect([await stored(global, 'east', 'bulk-'), await stored(west, 'east', 'bulk-')]).toEqual([all, all])
   expect(new Set(all.values()).size).toBe(5_000)
   expect(await stored(west, 'east', 'c')).toEqual(small)
@@ -172,7 +176,7 @@ test('5,000 at once: in west with the same VIPs, in messages of 1 MiB at most, f
     // A page that was under way may come twice.
     expect(received + (down(north)?.received ?? 0)).toBeLessThan(total + 4_100)
     expect(down(north)?.received).toBeLessThan(total - 1_000)
-    expect(Math.max(...sizes)).toBeLessThanOrEqual(1024 * 1024 + 65_536)
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(1024 * 1024)
   } finally {
     await north.close()
   }

@@ -1,4 +1,4 @@
-import type { Channel, Delta, Offer, SessionMessage } from '@holdfast/kds'
+import { type Channel, type Delta, type Offer, offerBytes, type SessionMessage } from '@holdfast/kds'
 import { type ExportedResource, utf8 } from '@holdfast/model'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
@@ -349,4 +349,17 @@ test('every channel is received as a response on exactly one end of its stream',
     ['up', 'request', 'response'],
     ['status', 'request', 'response'],
   ])
+})
+
+test('what a page is cut by is never less than what an offer takes on the wire', () => {
+  const frameBytes = 5
+  fc.assert(
+    fc.property(offer('MeshService', 'down'), offer('MeshService', 'status'), (down, up) => {
+      const sizes = [
+        [encoder.encode(down, { to: 'zone' }, 'holdfast').length, down],
+        [encoder.encode(up, { to: 'global', zone: 'a-zone-with-a-name-of-some-length' }, 'holdfast').length, up],
+      ] as const
+      for (const [bytes, one] of sizes) expect(bytes + frameBytes).toBeLessThanOrEqual(offerBytes(one))
+    }),
+  )
 })
