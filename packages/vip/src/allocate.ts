@@ -135,8 +135,9 @@ class Plan<Row extends Held> implements Allocation<Row> {
       }
       const own = this.#blocks.filter((b) => b.kind === owner.kind && b.family === family)
       if (own.length === 0) {
-        // Every pool has an IPv4 part and may run out of it; the block of IPv6 is always granted, and is not enough.
-        if (family === 4 && this.#blocks.some((b) => b.kind === owner.kind))
+        // Every pool has an IPv4 part and may run out of it; the leased block of IPv6 is always granted, and is not
+        // enough. One that was given beforehand is all that its zone can have while nobody answers.
+        if (family === 4 && this.#blocks.some((b) => b.kind === owner.kind && b.generation > 0))
           reasons.push(`no IPv4 block of ${owner.kind} is leased to this control plane yet`)
         continue
       }

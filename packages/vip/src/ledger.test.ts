@@ -308,7 +308,7 @@ test('all families or none: IPv4 full and IPv6 roomy makes a service wait', () =
 
 test('all families or none: a control plane that got an IPv6 block only, because the pool of IPv4 is full, makes its services wait', () => {
   const ledger = new ModelLedger()
-  const v6 = { ...smallBlock, id: 'v6', family: 6, cidr: 'fd00:1:2:3::/64' } as const
+  const v6 = { ...smallBlock, id: 'v6', family: 6, cidr: 'fd00:1:2:3::/64', generation: 1 } as const
   ledger.blocks.push({ block: v6 })
   const result = ledger.apply([{ owner: owner(1) }])
   const reason = `no IPv4 block of ${v6.kind} is leased to this control plane yet`

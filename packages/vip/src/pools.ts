@@ -28,6 +28,17 @@ export function ulaPrefix(random: Uint8Array): string {
   return cidrOf(rangeOf(`fd${hex.slice(0, 2)}:${hex.slice(2, 6)}:${hex.slice(6, 10)}::/48`))
 }
 
+/** The unique local /48 that a range lies in; undefined: it lies in none. */
+export function ulaPrefixOf(cidr: string): string | undefined {
+  try {
+    const { family, first, prefixBits } = rangeOf(cidr)
+    if (family !== 6 || prefixBits < 48 || first >> 120n !== 0xfdn) return undefined
+    return cidrOf({ family, first: (first >> 80n) << 80n, prefixBits: 48 })
+  } catch {
+    return undefined
+  }
+}
+
 /** What of a pool is never leased, whatever its own size. */
 export const reservedIn = (kind: string, cidr: string): readonly string[] =>
   kind === 'MeshService' && overlap(rangeOf(cidr), rangeOf(kumaCountsFrom)) ? [kumaCountsFrom] : []

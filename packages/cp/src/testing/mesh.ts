@@ -104,11 +104,17 @@ export async function startGlobal(options: PlaneOptions & { readonly port?: numb
 export async function startZone(
   name: string,
   globalPort: number,
-  options: PlaneOptions & Pick<ZoneOptions, 'backoff' | 'dial'> & { readonly wantedCidrs?: readonly string[] } = {},
+  options: PlaneOptions &
+    Pick<ZoneOptions, 'backoff' | 'dial'> & {
+      readonly wantedCidrs?: readonly string[]
+      /** False: cut off from the first moment, until its proxy is restored. */
+      readonly reachable?: boolean
+    } = {},
 ): Promise<ZonePlane> {
   const database = options.database ?? (await freshDatabase())
   const { store, registry, metrics } = await openPlane('zone', name, database, options)
   const proxy = await startTcpProxy({ targetPort: globalPort })
+  if (options.reachable === false) await proxy.refuse()
   const answer = createAnswerer({ store, mode: 'federated', zoneName: name })
   const runtime = new ZoneRuntime({
     store,

@@ -246,6 +246,19 @@ export function block(facts: {
   }
 }
 
+/** A VipPool of MeshServices as global sends it. */
+export function pool(cidr: string): ExportedResource {
+  const type = typeOf('VipPool')
+  const family = cidr.includes(':') ? 6 : 4
+  return {
+    type: type.name,
+    mesh: '',
+    name: `meshservice-${cidr.replaceAll(/[.:/]+/g, '-').replace(/^-|-$/g, '')}`,
+    labels: {},
+    ...jsonSpec(type, { kind: 'MeshService', family, cidr, reserved: [] }),
+  }
+}
+
 export const hello = (storeId: string): Hello => ({
   hashAlgorithm,
   typeSet: typeSetHash(),

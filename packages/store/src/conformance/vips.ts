@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import type { BlockRow } from '../plan/types.js'
+import { familyOf } from '../plan/vips.js'
 import {
   block,
   deleteOf,
@@ -9,6 +10,7 @@ import {
   type OpenStore,
   offerOf,
   otherStoreId,
+  pool,
   putMesh,
   putService,
   removalOf,
@@ -20,6 +22,7 @@ import {
 const fromGlobal = { channel: 'down', peer: '' } as const
 const fromEast = { channel: 'up', peer: 'east' } as const
 const cidr = '241.16.0.0/20'
+const v6Cidr = 'fd00:1:2:17::/64'
 
 /** A zone with a block of its own, in step with a mesh. */
 async function zoneWithBlock(open: OpenStore, name = 'east', range = cidr): Promise<Subject> {
@@ -32,6 +35,12 @@ async function lease(zone: Subject, range: string): Promise<void> {
   const { identity } = await zone.store.status()
   const granted = block({ cidr: range, owner: identity.name, storeId: identity.storeId })
   await zone.channel(fromGlobal).apply({ type: 'VipBlock', offers: [offerOf(granted)] })
+}
+
+/** The pools of an installation, as global tells them. */
+async function tellPools(zone: Subject): Promise<void> {
+  const offers = [pool('241.0.0.0/8'), pool('fd00:1:2::/50')].map(offerOf)
+  await zone.channel(fromGlobal).apply({ type: 'VipPool', offers })
 }
 
 const vipOf = async (subject: Subject, name: string): Promise<string | undefined> =>
@@ -257,6 +266,54 @@ export function vipConformance(open: OpenStore): void {
     await lease(zone, cidr)
     expect(await vipOf(zone, 'web')).toBe(address)
     expect(await zone.store.vip.blocks()).toMatchObject([{ cidr, generation: 1, used: 1 }])
+  })
+
+  test.each([
+    { given: cidr, comes: v6Cidr, before: [4] },
+    { given: v6Cidr, comes: cidr, before: [6] },
+  ])(
+    'VIP-2: served from $given alone, a service keeps its address and gets the other family with the block',
+    async ({ given, comes, before }) => {
+      await using zone = await Subject.ready(open, 'zone')
+      expect(await zone.store.vip.adoptBlocks([given])).toEqual([])
+      await zone.apply(putService('web'), putService('api'), putService('gone'))
+      await zone.apply(deleteOf(serviceKey('gone')))
+      const alone = (await zone.store.read.get(serviceKey('web')))?.vips?.addresses ?? []
+      expect(alone.map(familyOf)).toEqual(before)
+      // Not confirmed, so it still asks; confirmed, for the family that is missing.
+      await tellPools(zone)
+      expect((await zone.store.vip.demand()).map((demand) => demand.kind)).toContain('MeshService')
+      await lease(zone, given)
+      expect((await zone.store.vip.demand()).map((demand) => demand.kind)).toContain('MeshService')
+      const revision = await zone.revision()
+      await lease(zone, comes)
+      expect(await zone.revision()).toBe(revision + 1)
+      const both = await zone.store.read.get(serviceKey('web'))
+      expect(both?.vips?.addresses.map(familyOf)).toEqual([4, 6])
+      expect(both?.vips?.addresses).toEqual(expect.arrayContaining([...alone]))
+      expect((await zone.store.vip.demand()).map((demand) => demand.kind)).not.toContain('MeshService')
+      // Nothing is left to do: the same block again writes nothing, nor does the same service.
+      const after = await zone.revision()
+      await lease(zone, comes)
+      expect(await zone.apply(putService('web'))).toMatchObject([{ outcome: 'unchanged' }])
+      expect(await zone.revision()).toBe(after)
+      expect(await zone.store.vip.verifyLocal()).toEqual([])
+      // Who comes back after it was deleted has both as well, and the one that rested for it is the same.
+      expect(await zone.apply(putService('gone'))).toMatchObject([
+        { vips: { addresses: [expect.any(String), expect.any(String)] } },
+      ])
+      const { items } = await zone.store.vip.ledger({ includeTombstoned: true, limit: 10 })
+      expect(items.filter((row) => row.displayName === 'gone').map((row) => row.family)).toEqual([4, 6])
+    },
+  )
+
+  test('a zone asks for what there are pools of: without one of IPv6 it is content with IPv4', async () => {
+    await using zone = await zoneWithBlock(open)
+    const asked = async () => (await zone.store.vip.demand()).map((demand) => demand.kind)
+    // Nobody has told it what pools there are.
+    expect(await asked()).toContain('MeshService')
+    await zone.channel(fromGlobal).apply({ type: 'VipPool', offers: [offerOf(pool('241.0.0.0/8'))] })
+    expect(await asked()).not.toContain('MeshService')
   })
 
   test('global allocates for what is its own, in the moment of its own lease', async () => {

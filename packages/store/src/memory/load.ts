@@ -3,6 +3,7 @@ import { contains } from '@holdfast/vip'
 import { vanishingWindowMs } from '../plan/holds.js'
 import type { Loaded, Needs, RoleIdentity, Row } from '../plan/index.js'
 import { displayText, keyText, ownerText } from '../plan/keys.js'
+import { hasFamily } from '../plan/vips.js'
 import type { Image } from './image.js'
 
 /** Reads what was asked for, as the queries of a database do. */
@@ -18,6 +19,10 @@ export function loadNeeds(needs: Needs, image: Image, identity: RoleIdentity, no
     (!row.deleted && displays.has(displayText(row))) ||
     (meshes.has(row.mesh) && (!row.deleted || row.offeredEntry !== undefined)) ||
     (kinds.has(row.type) && row.origin === identity.name && !row.deleted && row.pendingReason !== undefined) ||
+    (!row.deleted &&
+      row.origin === identity.name &&
+      row.vips !== undefined &&
+      needs.lackingFamily.some(({ type, family }) => type === row.type && !hasFamily(row.vips, family))) ||
     (!row.deleted &&
       needs.wholeTypes.some(
         ({ type, origin }) =>

@@ -9,6 +9,7 @@ import {
   freeUnit,
   isEmptyPlan,
   judgeHistory,
+  knownPools,
   type Leased,
   type LeaseRequest,
   type Loaded,
@@ -152,17 +153,18 @@ export class MemoryStore {
 
   /** What this control plane would ask for now. */
   demand(): readonly Demand[] {
-    const counts = new Map<string, { active: number; pending: number }>()
+    const counts = new Map<string, { v4: number; v6: number; pending: number }>()
     const of = (kind: string) => {
-      const count = counts.get(kind) ?? { active: 0, pending: 0 }
+      const count = counts.get(kind) ?? { v4: 0, v6: 0, pending: 0 }
       counts.set(kind, count)
       return count
     }
     for (const row of this.#image.rows.values())
       if (!row.deleted && row.origin === this.identity.name && isWaiting(row)) of(row.type).pending++
     for (const row of this.#image.ledger.values())
-      if (row.origin === this.identity.name && row.family === 4 && row.state === 'active') of(row.kind).active++
-    return demandOf(this.identity, this.blocks(), counts)
+      if (row.origin === this.identity.name && row.state === 'active') of(row.kind)[row.family === 4 ? 'v4' : 'v6']++
+    const specs = [...this.#image.rows.values()].filter((row) => row.type === 'VipPool' && !row.deleted)
+    return demandOf(this.identity, this.blocks(), counts, knownPools(specs.map((row) => row.spec)))
   }
 
   blocks(): readonly (BlockRow & { readonly used: number })[] {

@@ -15,6 +15,7 @@ import {
   rowsByDisplayName,
   rowsByExportName,
   rowsByKey,
+  rowsLackingFamily,
   rowsOfMeshes,
   rowsOfTypes,
   vanishingCounts,
@@ -59,6 +60,7 @@ export async function load(sql: Sql, needs: Needs, head: Head, nowMs: number): P
       ...(await some(needs.displayNames, (n) => rowsByDisplayName(sql, n))),
       ...(await some(needs.rowsOfMeshes, (n) => rowsOfMeshes(sql, n))),
       ...(await some(needs.pendingOfKinds, (n) => pendingRows(sql, n, own))),
+      ...(await some(needs.lackingFamily, (n) => rowsLackingFamily(sql, n, own))),
       ...(await some(needs.wholeTypes, (n) => rowsOfTypes(sql, n, own))),
     ],
     ledger: [

@@ -1,7 +1,15 @@
 import type { ChannelContext, ChannelStore, Cursor, Demand } from '@holdfast/kds'
 import { allTypes, isHeadless, Problem, type ResourceKey, type Violation } from '@holdfast/model'
 import { differencesOf } from '../memory/verify.js'
-import { demandOf, kindsOf, type Leased, type LeaseRequest, leaseUnit } from '../plan/lease.js'
+import {
+  demandOf,
+  type KindCounts,
+  kindsOf,
+  knownPools,
+  type Leased,
+  type LeaseRequest,
+  leaseUnit,
+} from '../plan/lease.js'
 import { nothingNeeded } from '../plan/loaded.js'
 import { localUnit, type PlanOptions } from '../plan/local.js'
 import type { RoleIdentity } from '../plan/types.js'
@@ -20,7 +28,15 @@ import { listRows, namedRows, readCounts } from './statements/read.js'
 import { pendingRows, rowsByKey } from './statements/rows-read.js'
 import { closeSession, lastSessions, openSession, writeHeartbeats, zoneRecords } from './statements/sessions.js'
 import { allCursors, allRefused, lastAudit, openHolds } from './statements/sync-read.js'
-import { activeCounts, activeLedger, historyOf, ledgerPage, lowestAcked, serviceRows } from './statements/vip-read.js'
+import {
+  activeCounts,
+  activeLedger,
+  historyOf,
+  ledgerPage,
+  lowestAcked,
+  poolSpecs,
+  serviceRows,
+} from './statements/vip-read.js'
 import { upkeep } from './upkeep.js'
 import { Writer } from './writer.js'
 
@@ -267,14 +283,15 @@ export class PgStore implements ControlPlaneStore {
 
   async #demand(): Promise<readonly Demand[]> {
     const { name } = this.identity
-    const counts = new Map<string, { active: number; pending: number }>()
-    for (const [kind, active] of await activeCounts(this.database, name)) counts.set(kind, { active, pending: 0 })
+    const counts = new Map<string, KindCounts>()
+    for (const [kind, active] of await activeCounts(this.database, name)) counts.set(kind, { ...active, pending: 0 })
     for (const row of await pendingRows(this.database, kindsOf(this.identity), name)) {
       if (isHeadless(row.labels)) continue
-      const count = counts.get(row.type) ?? { active: 0, pending: 0 }
+      const count = counts.get(row.type) ?? { v4: 0, v6: 0, pending: 0 }
       counts.set(row.type, { ...count, pending: count.pending + 1 })
     }
-    return demandOf(this.identity, await readBlocks(this.database, 'us'), counts)
+    const pools = knownPools(await poolSpecs(this.database))
+    return demandOf(this.identity, await readBlocks(this.database, 'us'), counts, pools)
   }
 
   /** The first agreement with global ends the provisional mesh of a zone; afterwards there is nothing to do. */

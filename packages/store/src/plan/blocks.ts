@@ -3,7 +3,7 @@ import { type ExportedResource, vipBlockKind } from '@holdfast/model'
 import { keyOfOffer } from './attribution.js'
 import { keyText, ownerOf } from './keys.js'
 import type { PlanOptions } from './local.js'
-import type { BlockRow, Row } from './types.js'
+import type { BlockRow, Needs, Row } from './types.js'
 import { assignVips, vipsOf, wishOfRow } from './vips.js'
 import type { WorkingSet } from './working-set.js'
 
@@ -39,10 +39,13 @@ export function servePending(batch: Batch, ws: WorkingSet, options: PlanOptions)
   return serveKinds([...kinds], ws, options)
 }
 
-/** Gives VIPs to own services of these kinds that wait for one. A store that was restored waits for its witnesses. */
+/**
+ * Gives VIPs to own services of these kinds that wait for one, and the other family's to those that have one of a single
+ * family. A store that was restored waits for its witnesses.
+ */
 export function serveKinds(kinds: readonly string[], ws: WorkingSet, { nowMs }: PlanOptions): number {
   if (kinds.length === 0) return 0
-  const waiting = ws.pending(kinds)
+  const waiting = waitingFor(kinds, ws)
   const wishes = waiting.flatMap((row) => wishOfRow(row) ?? [])
   const assigned = assignVips(wishes, ws, nowMs, 'allocated with the first block')
   let served = 0
@@ -53,11 +56,27 @@ export function serveKinds(kinds: readonly string[], ws: WorkingSet, { nowMs }: 
       vips === undefined ? (assigned.pending.get(key) ?? assigned.refused.get(key)?.message) : undefined
     // A headless service was never asked for: its reason stays.
     if (vips === undefined && (pendingReason === undefined || pendingReason === row.pendingReason)) continue
+    if (row.pendingReason === undefined && vips?.addresses.length === row.vips?.addresses.length) continue
     ws.put({ ...row, vips, pendingReason, modifiedAtMs: nowMs })
     served++
   }
   return served
 }
+
+/** Own services of these kinds that a block may serve. */
+export const waitingFor = (kinds: readonly string[], ws: WorkingSet): readonly Row[] => [
+  ...ws.pending(kinds),
+  ...ws.lackingFamily(kinds),
+]
+
+/** What must be read for that, whichever family the block is of. */
+export const needsOfWaiting = (kinds: readonly string[]): Pick<Needs, 'pendingOfKinds' | 'lackingFamily'> => ({
+  pendingOfKinds: kinds,
+  lackingFamily: kinds.flatMap((type) => [
+    { type, family: 4 },
+    { type, family: 6 },
+  ]),
+})
 
 /** A block that is somebody else's now: nothing more is allocated from it; what was is looked after until it is gone. */
 function leaves(block: BlockFacts, ws: WorkingSet): void {

@@ -1,7 +1,7 @@
 import type { Demand } from '@holdfast/kds'
 import { audienceOf, globalOrigin, jsonSpec, typeOf, type VipPoolSpec, vipPoolKind } from '@holdfast/model'
 import { confirmBlock, growLoad, planLease } from '@holdfast/vip'
-import { serveKinds } from './blocks.js'
+import { needsOfWaiting, serveKinds, waitingFor } from './blocks.js'
 import { nothingNeeded } from './loaded.js'
 import type { PlanOptions } from './local.js'
 import type { BlockRow, Family, Needs, RoleIdentity } from './types.js'
@@ -29,7 +29,7 @@ export const leaseUnit = (request: LeaseRequest, options: PlanOptions): Unit<Lea
   needs: needsOfLease(request),
   more: (ws) => {
     const kinds = request.owner === globalOrigin ? request.demands.map((demand) => demand.kind) : []
-    const wishes = ws.pending(kinds).flatMap((row) => wishOfRow(row) ?? [])
+    const wishes = waitingFor(kinds, ws).flatMap((row) => wishOfRow(row) ?? [])
     return { ...allocationNeeds(wishes, ws), owners: wishes.map((wish) => wish.owner) }
   },
   plan: (ws) => ws.wholly(() => planLeases(request, ws, options)),
@@ -41,7 +41,7 @@ export const needsOfLease = (request: LeaseRequest): Needs => ({
   aliases: true,
   wholeTypes: [{ type: 'VipPool', origin: globalOrigin }],
   zones: request.owner === globalOrigin ? [] : [request.owner],
-  pendingOfKinds: request.owner === globalOrigin ? request.demands.map((demand) => demand.kind) : [],
+  ...needsOfWaiting(request.owner === globalOrigin ? request.demands.map((demand) => demand.kind) : []),
 })
 
 /** Plans what a control plane is given: what was confirmed first, then what its demand still asks for. */
@@ -129,24 +129,44 @@ function putBlockResource(block: BlockRow, ws: WorkingSet, { nowMs }: PlanOption
 export const kindsOf = (identity: RoleIdentity): readonly string[] =>
   identity.role === 'global' ? ['MeshMultiZoneService', 'MeshExternalService'] : ['MeshService', 'MeshExternalService']
 
+/** Own services of a kind: with an active address of each family, and those that wait for any. */
+export interface KindCounts {
+  readonly v4: number
+  readonly v6: number
+  readonly pending: number
+}
+
 /**
- * What a control plane would ask for now: every kind of which it has no block, whose services wait, or whose blocks
- * are half full. Empty when nothing is needed.
+ * What a control plane would ask for now: every kind of which it lacks a family that there is a pool of, whose services
+ * wait, or whose blocks are half full. Empty when nothing is needed. A block that an operator gave and that global has
+ * not confirmed is no lease: the same request has it confirmed, or is given one in its place.
+ * @param pools as far as they are known; without any nobody can tell what there is, and every family is asked for
  */
 export function demandOf(
   identity: RoleIdentity,
   blocks: readonly (BlockRow & { readonly used: number })[],
-  counts: ReadonlyMap<string, { readonly active: number; readonly pending: number }>,
+  counts: ReadonlyMap<string, KindCounts>,
+  pools: readonly Pick<VipPoolSpec, 'kind' | 'family'>[],
 ): readonly Demand[] {
   return kindsOf(identity).flatMap((kind) => {
-    const { active, pending } = counts.get(kind) ?? { active: 0, pending: 0 }
+    const { v4, v6, pending } = counts.get(kind) ?? { v4: 0, v6: 0, pending: 0 }
     const own = blocks.filter(
-      (b) => b.kind === kind && b.owner === identity.name && b.storeId === identity.storeId && b.family === 4,
+      (b) => b.kind === kind && b.owner === identity.name && b.storeId === identity.storeId && b.generation > 0,
     )
+    const ofFamily = (family: Family) => own.filter((block) => block.family === family)
+    const there = pools.filter((pool) => pool.kind === kind).map((pool) => pool.family)
+    const families = new Set<Family>(pools.length === 0 ? [4, 6] : there)
+    const missing = [...families].some((family) => ofFamily(family).length === 0)
+    // Served with IPv6 alone: the block of IPv4 that has come meanwhile was too small for all.
+    const waiting = pending + (families.has(4) ? Math.max(0, v6 - v4) : 0)
+    const crowded = ofFamily(4).length > 0 && ofFamily(4).every((block) => loadOf(block) > growLoad)
+    if (!missing && waiting === 0 && !crowded) return []
     // What rests in quarantine takes its place as well: a demand without it would be answered with nothing, for ever.
-    const used = own.reduce((sum, block) => sum + block.used, 0)
-    return own.length === 0 || pending > 0 || own.every((block) => loadOf(block) > growLoad)
-      ? [{ kind, active: Math.max(active, used), pending }]
-      : []
+    const used = ofFamily(4).reduce((sum, block) => sum + block.used, 0)
+    return [{ kind, active: Math.max(v4, used), pending: waiting }]
   })
 }
+
+/** The pools that this control plane knows of. */
+export const knownPools = (specs: readonly Uint8Array[]): readonly VipPoolSpec[] =>
+  specs.flatMap((spec) => vipPoolKind.read(spec) ?? [])

@@ -49,6 +49,7 @@ export const nothingNeeded: Needs = {
   meshes: [],
   rowsOfMeshes: [],
   pendingOfKinds: [],
+  lackingFamily: [],
   blocks: false,
   vanishing: [],
   wholeTypes: [],
@@ -89,6 +90,10 @@ export function mergedNeeds(all: readonly Needs[]): Needs {
     meshes: texts(all.map((n) => n.meshes)),
     rowsOfMeshes: texts(all.map((n) => n.rowsOfMeshes)),
     pendingOfKinds: texts(all.map((n) => n.pendingOfKinds)),
+    lackingFamily: unique(
+      all.map((n) => n.lackingFamily),
+      json,
+    ),
     blocks: all.some((n) => n.blocks),
     vanishing: unique(
       all.map((n) => n.vanishing),

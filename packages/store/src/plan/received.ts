@@ -2,7 +2,7 @@ import type { Batch, Refused } from '@holdfast/kds'
 import { findType, parseWireKey, type ResourceKey } from '@holdfast/model'
 import { planAbsent, planMissing } from './absence.js'
 import { type Hearing, keyOfOffer, maySpeakFor, originOf, ownerOfOffer, wireKeyOf } from './attribution.js'
-import { blockGoes, blockOfOffer, servePending } from './blocks.js'
+import { blockGoes, blockOfOffer, needsOfWaiting, servePending, waitingFor } from './blocks.js'
 import { ownerOf } from './keys.js'
 import { mergedNeeds, nothingNeeded } from './loaded.js'
 import type { PlanOptions } from './local.js'
@@ -55,8 +55,9 @@ export function needsOfBatch(batch: Batch, hearing: Hearing, identity: RoleIdent
     owners: services ? offered.map(({ resource, origin }) => ownerOfOffer(resource, origin)) : [],
     addresses: services ? [...new Set(offered.flatMap(({ resource }) => resource.vips?.addresses ?? []))] : [],
     meshes: identity.role === 'global' ? [...new Set(keys.map((key) => key.mesh).filter((mesh) => mesh !== ''))] : [],
-    pendingOfKinds:
+    ...needsOfWaiting(
       batch.type === 'VipBlock' ? [...new Set(batch.offers.flatMap((o) => blockOfOffer(o.resource)?.kind ?? []))] : [],
+    ),
     blocks: services || batch.type === 'VipBlock',
     wholeTypes:
       batch.wholeList === true
@@ -76,7 +77,7 @@ export function moreOfBatch(batch: Batch, hearing: Hearing, ws: WorkingSet): Nee
   const origins = batch.absent.length > 0 || batch.wholeList === true ? [...new Set(absent.map((r) => r.origin))] : []
   const blocks = batch.type === 'VipBlock' ? batch.offers.flatMap((o) => blockOfOffer(o.resource) ?? []) : []
   const mine = blocks.filter((b) => b.owner === ws.identity.name && b.storeId === ws.identity.storeId)
-  const pending = mine.length === 0 ? [] : ws.pending(mine.map((block) => block.kind))
+  const pending = mine.length === 0 ? [] : waitingFor([...new Set(mine.map((block) => block.kind))], ws)
   return mergedNeeds([
     allocationNeeds(
       pending.flatMap((row) => wishOfRow(row) ?? []),

@@ -236,6 +236,8 @@ export interface Needs {
   readonly rowsOfMeshes: readonly string[]
   /** Own live rows with a pending reason, of these kinds. */
   readonly pendingOfKinds: readonly string[]
+  /** Own live rows that have a VIP, but none of this family. */
+  readonly lackingFamily: readonly { readonly type: string; readonly family: Family }[]
   /** All blocks that this control plane knows, with the number of ledger rows in each. */
   readonly blocks: boolean
   /** Live and recently vanished counts per (type, origin), for the HOLD threshold. */

@@ -9,7 +9,7 @@ import {
 } from '@holdfast/model'
 import { freeLoad, type Pool } from '@holdfast/vip'
 import type { PoolSetting } from '../port.js'
-import { serveKinds } from './blocks.js'
+import { needsOfWaiting, serveKinds, waitingFor } from './blocks.js'
 import { blockId, kindsOf } from './lease.js'
 import type { BlockUse } from './ledger-set.js'
 import { mergedNeeds, nothingNeeded } from './loaded.js'
@@ -92,17 +92,17 @@ export const adoptUnit = (cidrs: readonly string[], options: PlanOptions): Unit<
     ...nothingNeeded,
     blocks: true,
     wholeTypes: [{ type: 'VipPool', origin: globalOrigin }],
-    pendingOfKinds: kindsOf(options.identity),
+    ...needsOfWaiting(kindsOf(options.identity)),
   },
   more: (ws) => {
-    const { blocks } = adoptedBlocks(cidrs, poolsKnown(ws), ws.ledger.blocks())
+    const { blocks } = adoptedBlocks(cidrs, poolsKnown(ws, cidrs), ws.ledger.blocks())
     const adopted = blocks.map((block) => ownBlock(block, options))
-    const wishes = ws.pending(kindsOf(options.identity)).flatMap((row) => wishOfRow(row) ?? [])
+    const wishes = waitingFor(kindsOf(options.identity), ws).flatMap((row) => wishOfRow(row) ?? [])
     const owners = { ...nothingNeeded, owners: wishes.map((wish) => wish.owner) }
     return mergedNeeds([allocationNeeds(wishes, ws, adopted), owners])
   },
   plan: (ws) => {
-    const { blocks, violations } = adoptedBlocks(cidrs, poolsKnown(ws), ws.ledger.blocks())
+    const { blocks, violations } = adoptedBlocks(cidrs, poolsKnown(ws, cidrs), ws.ledger.blocks())
     if (violations.length > 0) return violations
     for (const block of blocks) ws.ledger.putBlock({ ...ownBlock(block, options), createdAtMs: options.nowMs })
     serveKinds([...new Set(blocks.map((block) => block.kind))], ws, options)
@@ -112,9 +112,9 @@ export const adoptUnit = (cidrs: readonly string[], options: PlanOptions): Unit<
 
 /** Gives VIPs to everything of ours that waits for one and can have it now: after recovery, after addresses came free. */
 export const servingUnit = (options: PlanOptions): Unit<number> => ({
-  needs: { ...nothingNeeded, blocks: true, pendingOfKinds: kindsOf(options.identity) },
+  needs: { ...nothingNeeded, blocks: true, ...needsOfWaiting(kindsOf(options.identity)) },
   more: (ws) => {
-    const wishes = ws.pending(kindsOf(options.identity)).flatMap((row) => wishOfRow(row) ?? [])
+    const wishes = waitingFor(kindsOf(options.identity), ws).flatMap((row) => wishOfRow(row) ?? [])
     const owners = { ...nothingNeeded, owners: wishes.map((wish) => wish.owner) }
     return mergedNeeds([allocationNeeds(wishes, ws), owners])
   },
@@ -130,10 +130,10 @@ const ownBlock = (
   ...{ owner: identity.name, storeId: identity.storeId, generation: 0 },
 })
 
-/** Those that global has told us of; the default ones before. The IPv6 prefix of an installation cannot be guessed. */
-function poolsKnown(ws: WorkingSet): readonly Pool[] {
+/** Those that global has told us of; before that the default ones, and those of the IPv6 prefixes that are given. */
+function poolsKnown(ws: WorkingSet, cidrs: readonly string[]): readonly Pool[] {
   const known = ws.ofType('VipPool').flatMap((row) => (row.deleted ? [] : (vipPoolKind.read(row.spec) ?? [])))
-  return known.length > 0 ? known : assumedPools()
+  return known.length > 0 ? known : assumedPools(cidrs)
 }
 
 /**

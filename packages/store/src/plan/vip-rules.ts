@@ -4,12 +4,14 @@ import {
   confirmBlock,
   defaultPools as defaultsOf,
   freeable,
+  ipv6Pools,
   type Pool,
   planAllocation,
   poolProblems,
   rangeOf,
   reservedIn,
   ulaPrefix,
+  ulaPrefixOf,
   usableSize,
 } from '@holdfast/vip'
 import type { PoolSetting } from '../port.js'
@@ -90,9 +92,14 @@ function reservedOf({ kind, cidr }: PoolSetting): readonly string[] {
   }
 }
 
-/** The pools that a zone may assume before it has met its global. An installation's IPv6 prefix cannot be guessed. */
-export const assumedPools = (): readonly Pool[] =>
-  defaultsOf(ulaPrefix(new Uint8Array(5))).filter((pool) => pool.family === 4)
+/**
+ * The pools that a zone may assume before it has met its global. An installation's IPv6 prefix cannot be guessed, but
+ * whoever gives a block of it has named it: the subnet bits tell the kind.
+ */
+export const assumedPools = (given: readonly string[]): readonly Pool[] => [
+  ...defaultsOf(ulaPrefix(new Uint8Array(5))).filter((pool) => pool.family === 4),
+  ...[...new Set(given.flatMap((cidr) => ulaPrefixOf(cidr) ?? []))].flatMap(ipv6Pools),
+]
 
 export interface Adopted {
   readonly blocks: readonly { readonly kind: string; readonly family: Family; readonly cidr: string }[]

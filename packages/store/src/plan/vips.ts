@@ -39,6 +39,11 @@ export function vipsOf(owner: Owner, ws: WorkingSet): Vips | undefined {
     : { addresses: rows.map((row) => row.address), generation: Math.max(...rows.map((row) => row.generation)) }
 }
 
+export const familyOf = (address: string): Family => (address.includes(':') ? 6 : 4)
+
+export const hasFamily = (vips: Vips | undefined, family: Family): boolean =>
+  vips?.addresses.some((address) => familyOf(address) === family) === true
+
 export const wishOfRow = (row: Row): VipWish | undefined => {
   const type = findType(row.type)
   return type !== undefined && wantsVip(type, row.labels)
@@ -49,6 +54,21 @@ export const wishOfRow = (row: Row): VipWish | undefined => {
 /** Blocks that this control plane allocates from, oldest first. */
 export const ownBlocks = (ws: WorkingSet): readonly BlockUse[] =>
   ws.ledger.blocks().filter((block) => block.owner === ws.identity.name && block.storeId === ws.identity.storeId)
+
+/** Wishes on which a plan has something to decide: pinned, without a VIP, or without one of a family that we have blocks of. */
+function openWishes(
+  wishes: readonly VipWish[],
+  blocks: readonly Pick<BlockUse, 'kind' | 'family'>[],
+  ws: WorkingSet,
+): readonly VipWish[] {
+  const families = new Map<string, Set<Family>>()
+  for (const { kind, family } of blocks) families.set(kind, (families.get(kind) ?? new Set()).add(family))
+  return wishes.filter((wish) => {
+    if (wish.v4 !== undefined || wish.v6 !== undefined) return true
+    const vips = vipsOf(wish.owner, ws)
+    return vips === undefined || [...(families.get(wish.owner.kind) ?? [])].some((family) => !hasFamily(vips, family))
+  })
+}
 
 /** Up to so many single addresses are asked for; beyond it whole blocks are read, which then is less. */
 const singleAddressesMax = 2_048
@@ -63,11 +83,6 @@ export function allocationNeeds(
   ws: WorkingSet,
   arriving: readonly Omit<BlockRow, 'createdAtMs'>[] = [],
 ): Needs {
-  const fresh = wishes.filter(
-    (wish) => wish.v4 !== undefined || wish.v6 !== undefined || vipsOf(wish.owner, ws) === undefined,
-  )
-  if (fresh.length === 0) return nothingNeeded
-  const pins = fresh.flatMap((wish) => [wish.v4 ?? [], wish.v6 ?? []].flat())
   const known = new Map([
     ...arriving.map((block): [string, BlockUse] => [
       block.id,
@@ -75,6 +90,9 @@ export function allocationNeeds(
     ]),
     ...ownBlocks(ws).map((block): [string, BlockUse] => [block.id, block]),
   ])
+  const fresh = openWishes(wishes, [...known.values()], ws)
+  if (fresh.length === 0) return nothingNeeded
+  const pins = fresh.flatMap((wish) => [wish.v4 ?? [], wish.v6 ?? []].flat())
   const blocks = [...known.values()].filter((block) => fresh.some((wish) => wish.owner.kind === block.kind))
   const crowded = blocks.filter((block) => block.family === 4 && loadOf(block) > growLoad)
   const single = singleAddresses(
@@ -92,9 +110,8 @@ export function allocationNeeds(
  * Nothing that stands is moved (VIP-2); what cannot be served says why.
  */
 export function assignVips(wishes: readonly VipWish[], ws: WorkingSet, nowMs: number, why: string): Assigned {
-  const open = wishes.filter(
-    (wish) => wish.v4 !== undefined || wish.v6 !== undefined || vipsOf(wish.owner, ws) === undefined,
-  )
+  const own = ownBlocks(ws)
+  const open = openWishes(wishes, own, ws)
   const pending = new Map<string, string>()
   const refused = new Map<string, Problem>()
   if (open.length === 0) return { pending, refused }
@@ -105,7 +122,7 @@ export function assignVips(wishes: readonly VipWish[], ws: WorkingSet, nowMs: nu
     return { pending, refused }
   }
   const byOwner = new Map(open.map((wish) => [ownerText(wish.owner), wish]))
-  const plan = plannedAllocation(open, ownBlocks(ws), ws.ledger, nowMs)
+  const plan = plannedAllocation(open, own, ws.ledger, nowMs)
   for (const { owner, problem } of plan.refused) {
     const wish = byOwner.get(ownerText(owner))
     if (wish !== undefined) refused.set(keyText(wish.key), problem)
@@ -166,7 +183,7 @@ export function receiveVips(
   const rows: { readonly row: LedgerRow; readonly event: 'witnessed' | 'revived' | 'replaced' }[] = []
   const freed: LedgerRow[] = []
   for (const address of vips.addresses) {
-    const family: Family = address.includes(':') ? 6 : 4
+    const family = familyOf(address)
     const known = ws.ledger.get(owner, 'canonical', family)
     const resting = restingFor(owner, family, address, ws, nowMs)
     const holder = resting === undefined ? ws.ledger.holder('canonical', family, address) : undefined

@@ -6,6 +6,7 @@ import { LedgerSet } from './ledger-set.js'
 import type { Loaded, Vanishing, ZoneFacts } from './loaded.js'
 import { Index, Journal, List, Table } from './table.js'
 import type { AuditRow, CursorRow, HoldRow, RefusedRow, RoleIdentity, Row, WritePlan, ZoneRow } from './types.js'
+import { hasFamily } from './vips.js'
 import { writePlanOf } from './write-plan.js'
 
 /** A row as a plan writes it; its digest entry follows from it. */
@@ -114,6 +115,13 @@ export class WorkingSet {
     return kinds
       .flatMap((kind) => this.ofOrigin(kind, this.identity.name))
       .filter((row) => !row.deleted && row.pendingReason !== undefined)
+  }
+
+  /** Own live services of these kinds that are served, but in one family only. */
+  lackingFamily(kinds: readonly string[]): readonly Row[] {
+    return kinds
+      .flatMap((kind) => this.ofOrigin(kind, this.identity.name))
+      .filter((row) => !row.deleted && row.vips !== undefined && !(hasFamily(row.vips, 4) && hasFamily(row.vips, 6)))
   }
 
   /** `provisional`: the mesh `default` of a zone that was never in step, which global will replace. */

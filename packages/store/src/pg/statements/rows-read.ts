@@ -71,6 +71,21 @@ export const pendingRows = (sql: Sql, kinds: readonly string[], origin: Origin):
     [kinds, origin],
   )
 
+/** Own services that are served in the other family only: a block of this one has come. */
+export const rowsLackingFamily = (sql: Sql, of: Needs['lackingFamily'], own: Origin): Promise<readonly Row[]> =>
+  rowsWhere(
+    sql,
+    'rows lacking a family',
+    `resources r join unnest($1::text[], $2::smallint[]) k (type, family) on r.type = k.type
+     where r.origin = $3 and not r.deleted and r.pending_reason is null
+       and exists (select from vip_ledger l where l.kind = r.type and l.mesh = r.mesh and l.origin = r.origin
+         and l.namespace = r.namespace and l.display_name = r.display_name and l.scope = 'canonical')
+       and not exists (select from vip_ledger l where l.kind = r.type and l.mesh = r.mesh and l.origin = r.origin
+         and l.namespace = r.namespace and l.display_name = r.display_name and l.scope = 'canonical'
+         and l.family = k.family)`,
+    [of.map((one) => one.type), of.map((one) => one.family), own],
+  )
+
 /** @param own origin of our own rows: `foreign` is everybody else's */
 export const rowsOfTypes = (sql: Sql, types: Needs['wholeTypes'], own: Origin): Promise<readonly Row[]> =>
   rowsWhere(

@@ -82,15 +82,26 @@ export async function historyOf(sql: Sql, query: OwnerQuery, limit: number): Pro
   return rows.map(({ display_name, at, ...row }) => ({ ...row, displayName: display_name, atMs: at }))
 }
 
-/** Addresses in force per kind, IPv4, of one origin. */
-export async function activeCounts(sql: Sql, origin: Origin): Promise<ReadonlyMap<string, number>> {
-  const { rows } = await sql.run<{ kind: string; active: number }>(
+/** Addresses in force per kind and family, of one origin. */
+export async function activeCounts(
+  sql: Sql,
+  origin: Origin,
+): Promise<ReadonlyMap<string, { readonly v4: number; readonly v6: number }>> {
+  const { rows } = await sql.run<{ kind: string; v4: number; v6: number }>(
     'active vips',
-    `select kind, count(*) as active from vip_ledger
-     where origin = $1 and family = 4 and state = 'active' and scope = 'canonical' group by kind`,
+    `select kind, count(*) filter (where family = 4) as v4, count(*) filter (where family = 6) as v6 from vip_ledger
+     where origin = $1 and state = 'active' and scope = 'canonical' group by kind`,
     [origin],
   )
-  return new Map(rows.map((row) => [row.kind, row.active]))
+  return new Map(rows.map(({ kind, v4, v6 }) => [kind, { v4, v6 }]))
+}
+
+export async function poolSpecs(sql: Sql): Promise<readonly Uint8Array[]> {
+  const { rows } = await sql.run<{ spec: Buffer }>(
+    'vip pools',
+    "select spec from resources where type = 'VipPool' and origin = '' and not deleted",
+  )
+  return rows.map(({ spec }) => spec)
 }
 
 /** Through which revision of our log every zone has acked; our head where nobody has. */
