@@ -71,6 +71,49 @@ create table holds (
   constraint holds_state_check CHECK ((state = ANY (ARRAY['held'::text, 'approved'::text, 'rejected'::text, 'ended'::text])))
 );
 
+create table hook_forms (
+  type text collate "C" not null,
+  mesh text collate "C" not null,
+  name text collate "C" not null,
+  labels jsonb not null,
+  type_url bytea not null,
+  spec bytea not null,
+  state text not null,
+  published boolean not null,
+  hook text collate "C",
+  reason text,
+  since timestamp with time zone not null,
+  next_try timestamp with time zone,
+  tries integer not null,
+  row_entry bytea,
+  constraint hook_forms_pkey PRIMARY KEY (type, mesh, name),
+  constraint hook_forms_check CHECK (((hook IS NULL) = (next_try IS NULL))),
+  constraint hook_forms_check1 CHECK ((published OR (state = ANY (ARRAY['waiting'::text, 'refused'::text])))),
+  constraint hook_forms_row_entry_check CHECK ((length(row_entry) = 16)),
+  constraint hook_forms_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'bypassed'::text, 'refused'::text, 'changed'::text]))),
+  constraint hook_forms_tries_check CHECK ((tries >= 0)),
+  constraint hook_forms_type_mesh_name_fkey FOREIGN KEY (type, mesh, name) REFERENCES resources(type, mesh, name) ON UPDATE CASCADE ON DELETE CASCADE
+) with (fillfactor=50, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=500);
+
+create table hook_health (
+  hook text collate "C" not null,
+  answers boolean not null,
+  since timestamp with time zone not null,
+  reason text,
+  constraint hook_health_pkey PRIMARY KEY (hook)
+);
+
+create table hook_sweep (
+  one boolean not null default true,
+  fingerprint text not null,
+  type_order integer not null,
+  mesh text collate "C" not null,
+  name text collate "C" not null,
+  done boolean not null,
+  constraint hook_sweep_pkey PRIMARY KEY (one),
+  constraint hook_sweep_one_check CHECK (one)
+);
+
 create table migrations (
   id integer not null,
   name text not null,
@@ -282,6 +325,7 @@ create table zones (
 );
 
 CREATE INDEX holds_open ON public.holds USING btree (since) WHERE (state = 'held'::text);
+CREATE INDEX hook_forms_due ON public.hook_forms USING btree (hook, next_try) WHERE (next_try IS NOT NULL);
 CREATE INDEX refused_bucket ON public.refused USING btree (type, bucket) WHERE newcomer;
 CREATE INDEX resources_absent ON public.resources USING btree (type, origin) WHERE ((NOT deleted) AND (absent_since IS NOT NULL));
 CREATE INDEX resources_bucket ON public.resources USING btree (type, bucket);

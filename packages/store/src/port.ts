@@ -1,5 +1,7 @@
 import type { ChannelContext, ChannelStore, Cursor, Demand, StoreState } from '@holdfast/kds'
 import type { Problem, Resource, ResourceContent, ResourceKey, Violation, Vips } from '@holdfast/model'
+import type { FormState, HookCover } from './plan/forms.js'
+import type { HookWork, Judged, Verdict } from './plan/judged.js'
 import type {
   AuditRow,
   BlockRow,
@@ -180,6 +182,8 @@ export interface ControlPlaneStore {
     list(): Promise<readonly SessionRecord[]>
     zones(): Promise<readonly ZoneRecord[]>
   }
+  /** Work of the policy hooks: a queue that follows from the forms, so it survives whoever works on it. */
+  readonly hooks: HookStore
   /** The store of one channel of one session; its writes are fenced. */
   channel(context: ChannelContext): ChannelStore
   /**
@@ -197,6 +201,54 @@ export interface Upkeep {
   readonly addressesFreed: number
   /** What plain Kuma peers had left out of their lists for the whole grace. */
   readonly absentDeleted: number
+}
+
+export interface HookClaim {
+  /** What waits for this hook. */
+  readonly hook: string
+  readonly states: readonly FormState[]
+  readonly limit: number
+  /** Nobody else claims it for so long. */
+  readonly claimMs: number
+  /** See `HookCover`: of the hooks that are asked. */
+  readonly fingerprint: string
+}
+
+export interface HookHealth {
+  readonly hook: string
+  readonly answers: boolean
+  readonly sinceMs: number
+  readonly reason?: string | undefined
+}
+
+/** How many resources have a form in a state, by type and the hook that it is about. */
+export interface HookCount {
+  readonly type: string
+  readonly hook?: string | undefined
+  readonly state: FormState
+  readonly count: number
+  readonly oldestMs: number
+}
+
+export interface HookStore {
+  claim(claim: HookClaim): Promise<readonly HookWork[]>
+  /** Answers about what has changed meanwhile are `outdated` and have no effect. */
+  settle(verdicts: readonly Verdict[]): Promise<readonly Judged[]>
+  /** @returns whether that is news; of a hook that answers again everything is due */
+  noteHealth(health: HookHealth): Promise<boolean>
+  health(): Promise<readonly HookHealth[]>
+  /**
+   * A step of giving everything to be judged anew after the hooks have changed (`types`: what they may cover).
+   * @returns whether there is more to do
+   */
+  sweep(
+    cover: HookCover,
+    types: readonly string[],
+    limit: number,
+  ): Promise<{ readonly more: boolean; readonly marked: number }>
+  counts(): Promise<readonly HookCount[]>
+  /** Rows whose form waits, was refused, or is published without its hook; oldest first. */
+  open(limit: number): Promise<readonly Row[]>
 }
 
 export interface PoolSetting {

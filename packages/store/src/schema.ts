@@ -210,6 +210,43 @@ export const storeHead = pgTable('store_head', {
   initialisedAt: instant('initialised_at'),
 })
 
+export const hookForms = pgTable(
+  'hook_forms',
+  {
+    type: text('type').notNull(),
+    mesh: text('mesh').notNull(),
+    name: text('name').notNull(),
+    labels: jsonb('labels').notNull(),
+    typeUrl: bytea('type_url').notNull(),
+    spec: bytea('spec').notNull(),
+    state: text('state').notNull(),
+    published: boolean('published').notNull(),
+    hook: text('hook'),
+    reason: text('reason'),
+    since: instant('since').notNull(),
+    nextTry: instant('next_try'),
+    tries: integer('tries').notNull(),
+    rowEntry: bytea('row_entry'),
+  },
+  (t) => [primaryKey({ columns: [t.type, t.mesh, t.name] })],
+)
+
+export const hookHealth = pgTable('hook_health', {
+  hook: text('hook').notNull().primaryKey(),
+  answers: boolean('answers').notNull(),
+  since: instant('since').notNull(),
+  reason: text('reason'),
+})
+
+export const hookSweep = pgTable('hook_sweep', {
+  one: boolean('one').notNull().primaryKey().default(sql`true`),
+  fingerprint: text('fingerprint').notNull(),
+  typeOrder: integer('type_order').notNull(),
+  mesh: text('mesh').notNull(),
+  name: text('name').notNull(),
+  done: boolean('done').notNull(),
+})
+
 export const vipBlocks = pgTable('vip_blocks', {
   id: text('id').notNull().primaryKey(),
   kind: text('kind').notNull(),

@@ -120,6 +120,15 @@ export class FakeStore {
         cursors: async () => this.cursorRows,
         audit: async (limit) => this.audits.slice(0, limit),
       },
+      hooks: {
+        claim: unused,
+        settle: unused,
+        noteHealth: unused,
+        health: async () => [],
+        sweep: unused,
+        counts: async () => [],
+        open: async () => [],
+      },
       vip: {
         ledger: async (query) => this.#ledger(query),
         history: async (owner, limit) =>

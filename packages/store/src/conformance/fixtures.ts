@@ -21,6 +21,7 @@ import {
   wireKey,
   zoneLabel,
 } from '@holdfast/model'
+import type { HookCover } from '../plan/forms.js'
 import type { ControlPlaneStore, LocalChange, LocalOutcome } from '../port.js'
 
 /** What the suite opens: an empty store of a role, on a clock of its own. */
@@ -29,6 +30,7 @@ export interface StoreSetting {
   /** Zone name; '' at global. */
   readonly name: string
   readonly nowMs: () => number
+  readonly hooks?: HookCover | undefined
 }
 
 export interface StoreUnderTest {

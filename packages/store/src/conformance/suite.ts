@@ -1,5 +1,6 @@
 import { describe } from 'vitest'
 import type { OpenStore } from './fixtures.js'
+import { hookConformance } from './hooks.js'
 import { localConformance } from './local.js'
 import { logConformance } from './log.js'
 import { receivedConformance } from './received.js'
@@ -14,5 +15,6 @@ export function storeConformance(name: string, open: OpenStore): void {
   describe(`${name}: what is received`, () => receivedConformance(open))
   describe(`${name}: VIPs`, () => vipConformance(open))
   describe(`${name}: the log`, () => logConformance(open))
+  describe(`${name}: policy hooks`, () => hookConformance(open))
   describe(`${name}: sessions`, () => sessionConformance(open))
 }

@@ -58,6 +58,7 @@ function writeRows(plan: WritePlan, image: Image, revision: number): void {
       statusRevision:
         statusMoves && (before === undefined || before.status !== undefined) ? revision : (before?.statusRevision ?? 0),
       offeredStatusEntry: before?.offeredStatusEntry,
+      form: before?.form,
     }
     image.rows.set(keyText(row), { ...draft, entry: entryOfRow(draft) })
   }
@@ -65,6 +66,10 @@ function writeRows(plan: WritePlan, image: Image, revision: number): void {
     const before = present(image.rows.get(keyText(key)))
     image.rows.set(keyText(key), { ...before, offeredEntry, holdId, absentSinceMs })
   }
+  for (const key of plan.formRemovals)
+    image.rows.set(keyText(key), { ...present(image.rows.get(keyText(key))), form: undefined })
+  for (const { form, rowEntry, ...key } of plan.forms)
+    image.rows.set(keyText(key), { ...present(image.rows.get(keyText(key))), form: { ...form, rowEntry } })
   for (const { status, offeredStatusEntry, ...key } of plan.statuses) {
     const before = present(image.rows.get(keyText(key)))
     const same =

@@ -3,6 +3,7 @@ import { Problem } from '@holdfast/model'
 import type { LedgerRow, Row } from '../plan/index.js'
 import { byText, ledgerText } from '../plan/keys.js'
 import type { ControlPlaneStore, SessionRecord } from '../port.js'
+import { memoryHooks } from './hooks.js'
 import type { MemoryStore } from './memory-store.js'
 import { differencesOf } from './verify.js'
 
@@ -62,6 +63,7 @@ export function asControlPlane(store: MemoryStore): ControlPlaneStore {
       cursors: async () => [...store.image.cursors.values()],
       audit: async (limit) => store.image.audit.toReversed().slice(0, limit),
     },
+    hooks: memoryHooks(store),
     vip: {
       ledger: async (query) => {
         const found = [...store.image.ledger.values()]

@@ -11,7 +11,7 @@ import type {
   Row,
   ZoneRow,
 } from '../plan/index.js'
-import type { SessionRecord } from '../port.js'
+import type { HookHealth, SessionRecord } from '../port.js'
 
 /** Everything that a store in memory keeps. Rows are never changed in place, so a copy of the maps is a snapshot. */
 export interface Image {
@@ -35,6 +35,9 @@ export interface Image {
   readonly sessions: Map<string, SessionRecord>
   readonly history: HistoryRow[]
   readonly audit: AuditRow[]
+  readonly hookHealth: Map<string, HookHealth>
+  /** Identity of the hooks that everything was last given to. */
+  hookSweep: string | undefined
 }
 
 export const emptyImage = (epoch: string): Image => ({
@@ -57,6 +60,8 @@ export const emptyImage = (epoch: string): Image => ({
   sessions: new Map(),
   history: [],
   audit: [],
+  hookHealth: new Map(),
+  hookSweep: undefined,
 })
 
 /** A backup, as it is now. */
@@ -77,6 +82,7 @@ export const copyOf = (image: Image): Image => ({
   sessions: new Map(image.sessions),
   history: [...image.history],
   audit: [...image.audit],
+  hookHealth: new Map(image.hookHealth),
 })
 
 export const tagText = (epoch: string, revision: number): string => `${epoch} ${revision}`

@@ -7,6 +7,7 @@ import {
   type Evidence,
   Fenced,
   freeUnit,
+  type HookCover,
   isEmptyPlan,
   judgeHistory,
   knownPools,
@@ -43,6 +44,8 @@ export interface MemoryStoreOptions {
   readonly hexDigits: (length: number) => string
   /** A mistake made on purpose, to see that somebody notices it. */
   readonly planted?: Planted | undefined
+  /** Global: what is published only with a hook's consent. */
+  readonly hooks?: HookCover | undefined
 }
 
 /** Where the simulation can plant a bug: in what a plan is told, and in what becomes of it. */
@@ -60,13 +63,15 @@ export class MemoryStore {
   readonly nowMs: () => number
   readonly #hexDigits: (length: number) => string
   readonly #planted: Planted
+  readonly #hooks: HookCover | undefined
   readonly #listeners = new Set<() => void>()
   #image: Image
   #inTransaction = false
   /** Torn writes: throws in the middle of the next commits that it is asked about. */
   #failure: (() => Error | undefined) | undefined
 
-  constructor({ identity, nowMs, hexDigits, planted = {} }: MemoryStoreOptions) {
+  constructor({ identity, nowMs, hexDigits, planted = {}, hooks }: MemoryStoreOptions) {
+    this.#hooks = hooks
     this.#planted = planted
     this.identity = identity
     this.nowMs = nowMs
@@ -140,7 +145,7 @@ export class MemoryStore {
   }
 
   options(nowMs: number): PlanOptions {
-    return { identity: this.identity, nowMs }
+    return { identity: this.identity, nowMs, hooks: this.#hooks }
   }
 
   apply(request: LocalRequest): readonly LocalOutcome[] {

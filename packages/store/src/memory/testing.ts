@@ -15,12 +15,13 @@ export function seededDigits(seed: string): (length: number) => string {
 export const uuidOf = (seed: string): string =>
   hash('sha256', seed).replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12}).*$/, '$1-$2-4$3-8$4-$5')
 
-export const memoryStore = ({ role, name, nowMs }: StoreSetting, planted?: Planted): MemoryStore =>
+export const memoryStore = ({ role, name, nowMs, hooks }: StoreSetting, planted?: Planted): MemoryStore =>
   new MemoryStore({
     identity: { role, name, storeId: uuidOf(`store ${role} ${name}`) },
     nowMs,
     hexDigits: seededDigits(`${role} ${name}`),
     planted,
+    hooks,
   })
 
 export const openMemory = async (setting: StoreSetting): Promise<StoreUnderTest> => ({

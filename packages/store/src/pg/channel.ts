@@ -13,6 +13,7 @@ import {
 } from '@holdfast/kds'
 import { wireKey } from '@holdfast/model'
 import { Fenced } from '../plan/fenced.js'
+import type { HookCover } from '../plan/forms.js'
 import { originWords } from '../plan/keys.js'
 import { nothingNeeded } from '../plan/loaded.js'
 import type { PlanOptions } from '../plan/local.js'
@@ -41,6 +42,7 @@ export interface ChannelParts {
   readonly tail: LogTail
   readonly acks: Acks
   readonly identity: RoleIdentity
+  readonly hooks?: HookCover | undefined
   readonly nowMs: () => number
   /** The newest position of the log that this process knows. */
   readonly seen: () => Cursor
@@ -245,7 +247,8 @@ export class PgChannel implements ChannelStore {
   }
 
   #options(nowMs: number): PlanOptions {
-    return { identity: this.#parts.identity, nowMs }
+    const { identity, hooks } = this.#parts
+    return { identity, nowMs, hooks }
   }
 }
 

@@ -2,9 +2,9 @@ import { storeConformance } from '../conformance/suite.js'
 import { freshDatabase } from '../testing/index.js'
 import { openOn } from './testing.js'
 
-storeConformance('PostgreSQL', async ({ role, name, nowMs }) => {
+storeConformance('PostgreSQL', async ({ role, name, nowMs, hooks }) => {
   const database = await freshDatabase()
-  const store = await openOn(database.url, { role, name, clock: nowMs, listen: false })
+  const store = await openOn(database.url, { role, name, clock: nowMs, listen: false, hooks })
   return {
     store,
     close: async () => {

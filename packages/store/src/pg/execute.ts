@@ -1,5 +1,6 @@
 import type { WritePlan } from '../plan/types.js'
 import type { Sql } from './sql.js'
+import { removeForms, writeForms } from './statements/forms.js'
 import {
   freeLedger,
   insertHistory,
@@ -53,7 +54,7 @@ export async function execute(sql: Sql, plan: WritePlan, at: Commit): Promise<vo
       if (count !== items.length)
         throw new Stale(`${what}: ${count} of ${items.length} rows were as they had been read`)
     }
-  const { atMs: _, upserts, tombstones, movedTombstones, offered, statuses, ...others } = plan
+  const { atMs: _, upserts, tombstones, movedTombstones, offered, forms, formRemovals, statuses, ...others } = plan
   const { ledgerInserts, ledgerTombstones, ledgerRevivals, ledgerReplacements, ledgerFreed, history, ...rest } = others
   const { blocks, blockRemovals, refused, refusedCleared, holds, visibility, audit, zones, ...unwritten } = rest
   // A part that a plan gets later does not compile until it is written here.
@@ -78,6 +79,8 @@ export async function execute(sql: Sql, plan: WritePlan, at: Commit): Promise<vo
   await all(known, expected(updateRows, 'updates'))
   await all(fresh, expected(insertRows, 'inserts'))
   await all(offered, writeOffered)
+  await all(formRemovals, removeForms)
+  await all(forms, writeForms)
   await all(statuses, writeStatuses)
 
   await all(refusedCleared, clearRefused)

@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { Problem } from '@holdfast/model'
 import { migrate } from '../migrate/migrate.js'
+import type { HookCover } from '../plan/forms.js'
 import { originOfLog } from '../plan/progress.js'
 import type { Evidence } from '../plan/recovery.js'
 import { type HighWater, HighWaterFile } from './high-water.js'
@@ -28,6 +29,8 @@ export interface OpenStoreOptions {
   /** Tests: without LISTEN only the poll finds out what others have committed. */
   readonly listen?: boolean | undefined
   readonly pollEveryMs?: number | undefined
+  /** Global: what is published only with a hook's consent. */
+  readonly hooks?: HookCover | undefined
 }
 
 const pollEveryMs = 1_000
@@ -97,7 +100,16 @@ export async function openStore(options: OpenStoreOptions): Promise<PgStore> {
       async () => highWater?.flush(),
       () => database.close(),
     ]
-    return new PgStore({ database, history, identity: head.identity, nowMs, nextTag, log, closers })
+    return new PgStore({
+      database,
+      history,
+      identity: head.identity,
+      nowMs,
+      nextTag,
+      log,
+      hooks: options.hooks,
+      closers,
+    })
   } catch (error) {
     await hints?.close()
     await database.close()

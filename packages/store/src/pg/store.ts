@@ -1,6 +1,7 @@
 import type { ChannelContext, ChannelStore, Cursor, Demand } from '@holdfast/kds'
 import { allTypes, isHeadless, Problem, type ResourceKey, type Violation } from '@holdfast/model'
 import { differencesOf } from '../memory/verify.js'
+import type { HookCover } from '../plan/forms.js'
 import {
   demandOf,
   type KindCounts,
@@ -20,6 +21,7 @@ import type { ControlPlaneStore, LocalOutcome, LocalRequest, StoreStatus, Upkeep
 import { Acks } from './acks.js'
 import { PgChannel } from './channel.js'
 import type { History } from './history.js'
+import { pgHooks } from './hooks.js'
 import { LogTail } from './log-tail.js'
 import { type Database, timestamp } from './sql.js'
 import { type Head, readHead, setState } from './statements/head.js'
@@ -53,6 +55,7 @@ export interface PgStoreParts {
   readonly nowMs: () => number
   readonly nextTag: () => string
   readonly log: StoreLog
+  readonly hooks?: HookCover | undefined
   /** Closed after everything else, in this order. */
   readonly closers: readonly (() => Promise<void>)[]
 }
@@ -85,6 +88,7 @@ export class PgStore implements ControlPlaneStore {
       onCommitted: (cursor) => history.committed(cursor),
       onContradiction: () => history.judge([]),
     })
+    this.hooks = pgHooks({ database, options: () => this.#options(), submit: (work) => this.#writer.submit(work) })
     this.#tail = new LogTail(database, (head) => history.observed(head))
     this.#acks = new Acks(database, (error) => log.warn({ err: error }, 'acked positions could not be written down'))
   }
@@ -202,12 +206,15 @@ export class PgStore implements ControlPlaneStore {
     },
   }
 
+  readonly hooks: ControlPlaneStore['hooks']
+
   channel(context: ChannelContext): ChannelStore {
-    const { database, history, identity, nowMs } = this.#parts
+    const { database, history, identity, nowMs, hooks } = this.#parts
     return new PgChannel(
       {
         database,
         identity,
+        hooks,
         nowMs,
         writer: this.#writer,
         tail: this.#tail,
@@ -313,6 +320,6 @@ export class PgStore implements ControlPlaneStore {
   }
 
   #options(): PlanOptions {
-    return { identity: this.identity, nowMs: this.#parts.nowMs() }
+    return { identity: this.identity, nowMs: this.#parts.nowMs(), hooks: this.#parts.hooks }
   }
 }

@@ -3,6 +3,17 @@ export { absenceUnit } from './absence.js'
 export { type Hearing, maySpeakFor, originOf } from './attribution.js'
 export { entryOfOffer, entryOfRow, statusEntry } from './entries.js'
 export { Fenced } from './fenced.js'
+export {
+  authoredOf,
+  type Form,
+  type FormState,
+  type HookCover,
+  isDamaged,
+  isStale,
+  isUnpublished,
+  versionOf,
+} from './forms.js'
+export { changeProblem, type HookWork, type Judged, judgedUnit, sweptUnit, type Verdict, workOf } from './judged.js'
 export { demandOf, kindsOf, knownPools, type Leased, type LeaseRequest, leaseUnit } from './lease.js'
 export type { BlockUse } from './ledger-set.js'
 export { isNothing, type Loaded, mergedNeeds, nothingNeeded, type Vanishing, type ZoneFacts } from './loaded.js'

@@ -1,5 +1,6 @@
 import { audienceOf, exportName, type Origin, Problem, type ResourceKey, typeOf } from '@holdfast/model'
 import type { LocalChange, LocalOutcome, LocalRequest } from '../port.js'
+import { authoredOf, awaitHooks, type HookCover, sameForm } from './forms.js'
 import { keyText, originWords, ownerOf, sameKey } from './keys.js'
 import { nothingNeeded } from './loaded.js'
 import { localProblem } from './local-checks.js'
@@ -13,6 +14,8 @@ import { hiddenByZone } from './zones.js'
 export interface PlanOptions {
   readonly identity: RoleIdentity
   readonly nowMs: number
+  /** Global: what is published only with a hook's consent. */
+  readonly hooks?: HookCover | undefined
 }
 
 type Put = Extract<LocalChange, { change: 'put' }>
@@ -132,14 +135,16 @@ function drafted(put: Put, before: Row | undefined, ws: WorkingSet, { identity, 
   const type = typeOf(put.key.type)
   const exported = exportNameOf(put)
   const living = before === undefined || before.deleted ? undefined : before
-  const same = living !== undefined && put.sameAs?.(living) === true
-  const audience = audienceOf(type, put.content.labels, put.key.name, identity.name)
+  const stored = living === undefined ? undefined : authoredOf(living)
+  const same = stored !== undefined && put.sameAs?.(stored) === true
+  const own = audienceOf(type, put.content.labels, put.key.name, identity.name)
+  const audience = own === 'all' && put.key.mesh !== '' && !ws.isMeshSeen(put.key.mesh) ? 'suspended' : own
   return {
     ...put.key,
     labels: put.content.labels,
-    typeUrl: same ? living.typeUrl : put.content.typeUrl,
+    typeUrl: same ? stored.typeUrl : put.content.typeUrl,
     // What was stored is the same value in other bytes: they stay, and with them hash, revision and every replica.
-    spec: same ? living.spec : put.content.spec,
+    spec: same ? stored.spec : put.content.spec,
     origin: identity.name,
     exportName: exported,
     displayName: put.displayName,
@@ -169,9 +174,10 @@ function finish(
   wish: VipWish | undefined,
   pending: string | undefined,
   ws: WorkingSet,
-  { identity, nowMs }: PlanOptions,
+  options: PlanOptions,
   actor: string,
 ): LocalOutcome {
+  const { identity, nowMs } = options
   const staged = ws.row(put.key)
   if (staged === undefined) return { outcome: 'unchanged' }
   const type = typeOf(put.key.type)
@@ -179,7 +185,8 @@ function finish(
   if (headless) releaseVips(ownerOf(staged), ws, nowMs, 'the service has become headless')
   const vips = type.vipKind ? vipsOf(ownerOf(staged), ws) : undefined
   const reason = headless ? headlessReason : vips === undefined ? pending : undefined
-  const after = ws.put({ ...staged, vips, pendingReason: type.vipKind ? reason : undefined, modifiedAtMs: nowMs })
+  const authored = { ...staged, vips, pendingReason: type.vipKind ? reason : undefined, modifiedAtMs: nowMs }
+  const after = ws.put(awaitHooks(authored, before, options))
   const living = before === undefined || before.deleted ? undefined : before
   const outcome = living === undefined ? 'created' : sameRow(living, after) ? 'unchanged' : 'updated'
   if (outcome === 'unchanged') ws.restore(put.key, living)
@@ -198,6 +205,7 @@ const sameRow = (a: Row, b: Row): boolean =>
   a.entry === b.entry &&
   a.audience === b.audience &&
   a.pendingReason === b.pendingReason &&
+  sameForm(a.form, b.form) &&
   JSON.stringify(Object.entries(a.labels).sort()) === JSON.stringify(Object.entries(b.labels).sort())
 
 function planDelete(

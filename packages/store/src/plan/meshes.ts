@@ -1,5 +1,6 @@
 import { audienceOf, findType, globalOrigin } from '@holdfast/model'
 import { entryOfRow } from './entries.js'
+import { authoredOf } from './forms.js'
 import { ownerOf } from './keys.js'
 import type { Row } from './types.js'
 import { releaseVips, reviveVips } from './vips.js'
@@ -25,9 +26,11 @@ export function meshGoes(mesh: string, ws: WorkingSet, nowMs: number): void {
 
 /** A mesh is there again: what was suspended is seen again, and copies that are still offered as they were come back. */
 export function meshReturns(mesh: string, ws: WorkingSet, nowMs: number): void {
+  // A mesh that waits for a hook is seen by nobody: what lives in it comes with it.
+  if (!ws.isMeshSeen(mesh)) return
   for (const row of ws.ofMesh(mesh)) {
     if (!row.deleted && row.audience === 'suspended') ws.put({ ...awake(row), modifiedAtMs: nowMs })
-    else if (row.deleted && row.origin !== globalOrigin && row.offeredEntry === entryOfRow(row)) {
+    else if (row.deleted && row.origin !== globalOrigin && row.offeredEntry === entryOfRow(authoredOf(row))) {
       ws.put({ ...awake(row), deleted: false, deletedAtMs: undefined, modifiedAtMs: nowMs })
       // One that had become headless before has older tombstones in the ledger, which stay what they are.
       if (row.vips !== undefined) reviveVips(ownerOf(row), ws, nowMs, `mesh ${mesh} is back`)
@@ -37,6 +40,11 @@ export function meshReturns(mesh: string, ws: WorkingSet, nowMs: number): void {
 
 function awake(row: Row): Row {
   const type = findType(row.type)
-  const audience = type === undefined ? 'all' : audienceOf(type, row.labels, row.name, row.origin)
+  const audience =
+    row.form?.published === false
+      ? 'none'
+      : type === undefined
+        ? 'all'
+        : audienceOf(type, row.labels, row.name, row.origin)
   return { ...row, audience, exposed: row.exposed || audience === 'all' }
 }

@@ -18,6 +18,7 @@ import {
   wireKeyOf,
 } from './attribution.js'
 import { entryOfOffer } from './entries.js'
+import { authoredEntryOf, awaitHooks, isDamaged } from './forms.js'
 import { originWords, sameKey } from './keys.js'
 import type { PlanOptions } from './local.js'
 import { meshReturns } from './meshes.js'
@@ -59,8 +60,9 @@ export function planOffer(offer: Offer, hearing: Hearing, ws: WorkingSet, option
 const isSettled = (row: Row, origin: Origin, offeredEntry: string): boolean =>
   !row.deleted &&
   row.origin === origin &&
-  row.entry === offeredEntry &&
   row.offeredEntry === offeredEntry &&
+  authoredEntryOf(row) === offeredEntry &&
+  !isDamaged(row) &&
   row.holdId === undefined &&
   row.absentSinceMs === undefined
 
@@ -95,15 +97,21 @@ function keep(
   existing: Row | undefined,
   offeredEntry: string,
   ws: WorkingSet,
-  { nowMs }: PlanOptions,
+  options: PlanOptions,
 ): boolean {
+  const { nowMs } = options
   const living = existing === undefined || existing.deleted ? undefined : existing
-  if (living !== undefined && living.entry === offeredEntry && living.origin === origin) {
+  if (
+    living !== undefined &&
+    living.origin === origin &&
+    authoredEntryOf(living) === offeredEntry &&
+    !isDamaged(living)
+  ) {
     ws.setOffered(living, { offeredEntry, holdId: undefined, absentSinceMs: undefined })
     return false
   }
   const audience = audienceOfCopy(resource, origin, ws)
-  ws.put(
+  const draft = awaitHooks(
     {
       type: resource.type,
       mesh: resource.mesh,
@@ -128,16 +136,18 @@ function keep(
       offeredEntry,
       exposed: (existing?.exposed ?? false) || audience === 'all',
     },
-    offeredEntry,
+    existing,
+    options,
   )
+  ws.put(draft, draft.form === undefined ? offeredEntry : undefined)
   if (resource.type === 'Mesh' && (living === undefined || isProvisional(living, ws)))
     meshReturns(resource.name, ws, nowMs)
   return true
 }
 
-/** A child of a mesh that was deleted here is kept, and seen by nobody until the mesh is back. */
+/** A child of a mesh that was deleted here, or is not published yet, is kept, and seen by nobody until the mesh is. */
 function audienceOfCopy(resource: ExportedResource, origin: Origin, ws: WorkingSet): Audience {
-  if (ws.identity.role === 'global' && resource.mesh !== '' && ws.mesh(resource.mesh) === 'deleted') return 'suspended'
+  if (ws.identity.role === 'global' && resource.mesh !== '' && !ws.isMeshSeen(resource.mesh)) return 'suspended'
   const type = findType(resource.type)
   return type === undefined ? 'all' : audienceOf(type, resource.labels, resource.name, origin)
 }

@@ -1,5 +1,6 @@
 import type { Channel, Cursor, Position } from '@holdfast/kds'
 import type { Audience, Origin, Resource, ResourceKey, Vips } from '@holdfast/model'
+import type { Form } from './forms.js'
 
 /** A row of `resources` as plans see it. Tombstones stay as rows: the change log is an index over them. */
 export interface Row extends Resource {
@@ -23,6 +24,8 @@ export interface Row extends Resource {
   readonly holdId?: string | undefined
   /** Missing since then without an explicit removal; on a tombstone: that is how it went, and it counts as vanished. */
   readonly absentSinceMs?: number | undefined
+  /** As its author wrote it, where that is not what is published; the row's own content is always what is. */
+  readonly form?: Form | undefined
 }
 
 export type Family = 4 | 6
@@ -154,6 +157,9 @@ export interface WritePlan {
   readonly movedTombstones: readonly MovedTombstone[]
   /** Only `offered_entry`, `hold_id`, `absent_since`: bookkeeping that takes no new position in the log of the row. */
   readonly offered: readonly OfferedWrite[]
+  /** Authored forms, after the rows they belong to. They take no place in the log: nobody else sees them. */
+  readonly forms: readonly FormWrite[]
+  readonly formRemovals: readonly ResourceKey[]
   readonly statuses: readonly (ResourceKey & {
     readonly status: Uint8Array | undefined
     readonly offeredStatusEntry?: string | undefined
@@ -178,7 +184,7 @@ export interface WritePlan {
 export interface RowWrite extends ResourceKey {
   readonly row: Omit<
     Row,
-    'revision' | 'entry' | 'statusRevision' | 'status' | 'offeredStatusEntry' | 'createdAtMs' | 'modifiedAtMs'
+    'revision' | 'entry' | 'statusRevision' | 'status' | 'offeredStatusEntry' | 'createdAtMs' | 'modifiedAtMs' | 'form'
   >
   /** It enters or leaves the views, so its status does too: `status_revision` becomes the row's new revision. */
   readonly statusMoves: boolean
@@ -209,6 +215,12 @@ export interface OfferedWrite extends ResourceKey {
   readonly offeredEntry?: string | undefined
   readonly holdId?: string | undefined
   readonly absentSinceMs?: number | undefined
+}
+
+export interface FormWrite extends ResourceKey {
+  readonly form: Form
+  /** Digest entry of the row as this commit leaves it. */
+  readonly rowEntry?: string | undefined
 }
 
 /** What a plan has to read, asked for as a set so that it costs the same few statements for 1 or 10,000 resources. */

@@ -1,6 +1,7 @@
 import type { Channel, StoreState } from '@holdfast/kds'
 import type { Origin, ResourceKey } from '@holdfast/model'
 import { entryOfRow } from './entries.js'
+import { isUnpublished } from './forms.js'
 import { displayText, keyText, pairText } from './keys.js'
 import { LedgerSet } from './ledger-set.js'
 import type { Loaded, Vanishing, ZoneFacts } from './loaded.js'
@@ -132,6 +133,11 @@ export class WorkingSet {
     return row === undefined ? 'unknown' : 'deleted'
   }
 
+  /** False for a mesh that was deleted, or that no hook has let through yet: what lives in it is seen by nobody. */
+  isMeshSeen(name: string): boolean {
+    return this.mesh(name) !== 'deleted' && !isUnpublished(this.row({ type: 'Mesh', mesh: '', name }))
+  }
+
   /** @param knownEntry its digest entry, where it has been computed already over the same content */
   put(draft: RowDraft, knownEntry?: string): Row {
     const row: Row = { ...draft, entry: draft.deleted ? undefined : (knownEntry ?? entryOfRow(draft)) }
@@ -164,6 +170,8 @@ export class WorkingSet {
       absentSinceMs: options.absentSinceMs,
       pendingReason: undefined,
       holdId: undefined,
+      // What is still offered may come back as it was authored.
+      form: options.offeredEntry === undefined ? undefined : row.form,
     })
   }
 

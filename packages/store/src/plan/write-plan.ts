@@ -1,4 +1,5 @@
 import { canonicalLabels, encodeVips, equalBytes, invariant } from '@holdfast/model'
+import { sameForm } from './forms.js'
 import type { LedgerSet } from './ledger-set.js'
 import type { ZoneFacts } from './loaded.js'
 import type {
@@ -36,6 +37,8 @@ export function writePlanOf(changed: Changed, nowMs: number): WritePlan {
     tombstones: [],
     movedTombstones: [],
     offered: [],
+    forms: [],
+    formRemovals: [],
     statuses: [],
     ledgerInserts: [],
     ledgerTombstones: [],
@@ -111,6 +114,10 @@ function writeRow(plan: Mutable<WritePlan>, loaded: Row | undefined, after: Row)
       holdId: after.holdId,
       absentSinceMs: after.absentSinceMs,
     })
+  if (after.form === undefined) {
+    if (before?.form !== undefined) plan.formRemovals.push(key)
+  } else if (!sameForm(before?.form, after.form) || before?.entry !== after.entry)
+    plan.forms.push({ ...key, form: after.form, rowEntry: after.entry })
   if (!sameStatus(before, after))
     plan.statuses.push({ ...key, status: after.status, offeredStatusEntry: after.offeredStatusEntry })
 }

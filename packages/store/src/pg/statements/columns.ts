@@ -11,6 +11,7 @@ import {
   utf8,
   type Vips,
 } from '@holdfast/model'
+import type { Form } from '../../plan/forms.js'
 import type { Row, RowWrite } from '../../plan/types.js'
 
 /** A row of `resources` as the driver gives it: times in milliseconds, `bytea` as Buffers. */
@@ -41,9 +42,25 @@ export interface ResourceRecord {
   readonly pending_reason: string | null
   readonly hold_id: string | null
   readonly absent_since: number | null
+  readonly form: FormRecord | null
 }
 
-const names: readonly (keyof ResourceRecord)[] = [
+/** A row of `hook_forms` as JSON: nearly always there is none, so it costs the look at an empty index. */
+interface FormRecord {
+  readonly labels: Readonly<Record<string, string>>
+  readonly type_url: string
+  readonly spec: string
+  readonly state: Form['state']
+  readonly published: boolean
+  readonly hook: string | null
+  readonly reason: string | null
+  readonly since: number
+  readonly next_try: number | null
+  readonly tries: number
+  readonly row_entry: string | null
+}
+
+const names: readonly Exclude<keyof ResourceRecord, 'form'>[] = [
   ...(['type', 'mesh', 'name', 'origin', 'export_name', 'namespace', 'display_name', 'audience', 'labels'] as const),
   ...(['type_url', 'spec', 'vips', 'entry', 'offered_entry', 'revision', 'deleted', 'deleted_at', 'exposed'] as const),
   ...(['created_at', 'modified_at', 'status', 'status_revision', 'offered_status_entry'] as const),
@@ -51,7 +68,12 @@ const names: readonly (keyof ResourceRecord)[] = [
 ]
 
 /** Select list of a whole row, of the table named `r`. */
-export const resourceColumns: string = names.map((name) => `r.${name}`).join(', ')
+export const resourceColumns: string = `${names.map((name) => `r.${name}`).join(', ')}, (select jsonb_build_object(
+    'labels', hf.labels, 'type_url', convert_from(hf.type_url, 'UTF8'), 'spec', encode(hf.spec, 'base64'),
+    'state', hf.state, 'published', hf.published, 'hook', hf.hook, 'reason', hf.reason,
+    'since', round(extract(epoch from hf.since) * 1000), 'next_try', round(extract(epoch from hf.next_try) * 1000),
+    'tries', hf.tries, 'row_entry', encode(hf.row_entry, 'hex'))
+  from hook_forms hf where hf.type = r.type and hf.mesh = r.mesh and hf.name = r.name) as form`
 
 const hexOf = (bytes: Buffer | null): string | undefined => (bytes === null ? undefined : hex(bytes))
 const given = <T>(value: T | null): T | undefined => value ?? undefined
@@ -87,6 +109,21 @@ export const rowOf = (record: ResourceRecord): Row => ({
   pendingReason: given(record.pending_reason),
   holdId: given(record.hold_id),
   absentSinceMs: given(record.absent_since),
+  ...(record.form === null ? {} : { form: formOf(record.form) }),
+})
+
+const formOf = (record: FormRecord): Form => ({
+  labels: record.labels,
+  typeUrl: record.type_url,
+  spec: new Uint8Array(Buffer.from(record.spec, 'base64')),
+  state: record.state,
+  published: record.published,
+  hook: given(record.hook),
+  reason: given(record.reason),
+  sinceMs: record.since,
+  nextTryMs: given(record.next_try),
+  tries: record.tries,
+  rowEntry: given(record.row_entry),
 })
 
 /** A type that is not in our table (a newer peer's) comes after all that are. */

@@ -1,0 +1,64 @@
+import { judgedUnit, sweptUnit, workOf } from '../plan/judged.js'
+import { nothingNeeded } from '../plan/loaded.js'
+import type { PlanOptions } from '../plan/local.js'
+import type { HookStore } from '../port.js'
+import type { Database, Sql } from './sql.js'
+import {
+  claimForms,
+  countForms,
+  hasForms,
+  hookHealth,
+  makeFormsDue,
+  noteHealth,
+  openForms,
+  readSweep,
+  type Sweep,
+  sweepPage,
+  writeSweep,
+} from './statements/forms.js'
+import type { Done, Work } from './work.js'
+
+export interface HookParts {
+  readonly database: Database
+  readonly options: () => PlanOptions
+  readonly submit: <T>(work: Work<T>) => Promise<Done<T>>
+}
+
+const beginning = { typeOrder: -1, mesh: '', name: '' }
+
+/** The hooks' work on PostgreSQL: what is published goes through the writer like any other change. */
+export const pgHooks = ({ database, options, submit }: HookParts): HookStore => ({
+  claim: async (claim) => (await claimForms(database, claim, options().nowMs)).map(workOf),
+  settle: async (verdicts) =>
+    verdicts.length === 0 ? [] : (await submit({ unit: judgedUnit(verdicts, options()), size: verdicts.length })).value,
+  noteHealth: (health) =>
+    database.transaction('write', async (sql) => {
+      const isNews = await noteHealth(sql, health)
+      if (isNews && health.answers) await makeFormsDue(sql, health.hook, options().nowMs)
+      return isNews
+    }),
+  health: () => hookHealth(database),
+  counts: () => countForms(database),
+  open: (limit) => openForms(database, limit),
+  sweep: async (cover, types, limit) => {
+    const before = await readSweep(database)
+    const isCurrent = before?.fingerprint === cover.fingerprint
+    // Without hooks there is nothing to compare with: only what older ones have left behind counts.
+    if (types.length === 0 ? !(await hasForms(database)) : isCurrent && before.done) return { more: false, marked: 0 }
+    const from = isCurrent && !before.done ? before : beginning
+    const page = await sweepPage(database, from, types, limit)
+    const last = page.at(-1)
+    const next: Sweep = {
+      fingerprint: cover.fingerprint,
+      ...(last === undefined ? beginning : { typeOrder: last.typeOrder, mesh: last.mesh, name: last.name }),
+      done: page.length < limit,
+    }
+    const unit =
+      page.length === 0
+        ? { needs: nothingNeeded, more: () => nothingNeeded, plan: () => 0 }
+        : sweptUnit(page, { ...options(), hooks: cover })
+    const also = (sql: Sql): Promise<void> => writeSweep(sql, next)
+    const { value: marked } = await submit({ unit, size: page.length + 1, also })
+    return { more: !next.done, marked }
+  },
+})
