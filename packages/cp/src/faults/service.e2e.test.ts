@@ -120,6 +120,13 @@ test('a mesh that is deleted at global suspends what its zones own; brought back
   expect(await rowsOf(planes())).toBe(rows)
 })
 
+interface Served {
+  readonly items: readonly {
+    readonly labels: Readonly<Record<string, string>>
+    readonly spec: { readonly ports: readonly { readonly port: number }[] }
+  }[]
+}
+
 test('a pool without an address left: newcomers wait with the reason, all others are served, and a gone one makes no room', {
   timeout: 60_000,
 }, async () => {
@@ -169,8 +176,14 @@ test('a pool without an address left: newcomers wait with the reason, all others
       await remove(east, '/meshes/default/meshservices/s0000')
       await putService(east, 'too-late')
       expect((await waiting(east)).map(([key]) => key)).toEqual(['east/too-late', 'east/too-many', 'east/too-much'])
-      await putService(east, 's0000')
-      await until('it to be back', async () => (await vips(west))[0]?.n === '4094')
+      // On another port, so that west can be seen to have what came after the removal, not what was before it.
+      await putService(east, 's0000', 8_080)
+      const portInWest = async () =>
+        (await get<Served>(west, '/meshes/default/meshservices?name=s0000&size=100')).items.find(
+          (item) => item.labels['kuma.io/display-name'] === 's0000',
+        )?.spec.ports[0]?.port
+      await until('it to be back', async () => (await portInWest()) === 8_080)
+      expect((await vips(west))[0]?.n).toBe('4094')
       expect((await waiting(east)).map(([key]) => key)).toEqual(['east/too-late', 'east/too-many', 'east/too-much'])
       expect(await deletedOf(west)).toBe(0)
     } finally {
