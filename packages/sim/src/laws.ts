@@ -7,14 +7,15 @@ import type {
   SessionMessage,
   StoreOp,
 } from '@holdfast/kds'
-import { type CursorRow, Fenced } from '@holdfast/store'
+import { type CursorRow, Fenced, type Row } from '@holdfast/store'
 import { holds, LawBroken } from './broken.js'
-import { AddressBook } from './ledger-laws.js'
+import { AddressBook, LocalAddresses } from './ledger-laws.js'
 import type { ControlPlane } from './node.js'
 import { Published } from './published.js'
 import { Receiver, receivedChanges } from './receiver-laws.js'
 import type { Session } from './session.js'
-import { viewOf } from './truth.js'
+import { Shadow } from './shadow.js'
+import { entryKey, seenEntry } from './truth.js'
 import { ViewLog } from './view-log.js'
 import type { Watch } from './watch.js'
 
@@ -27,6 +28,8 @@ const changes: ReadonlySet<StoreOp['op']> = new Set(['apply', 'verify', 'acked',
 
 /** What the laws remember of one control plane. */
 interface Known {
+  readonly shadow: Shadow
+  readonly addresses: LocalAddresses
   readonly views: Map<string, ViewLog>
   readonly receivers: Map<string, Receiver>
   /** The newest session of each peer: the only one with effects (ONE). */
@@ -63,6 +66,8 @@ export class Laws implements Watch {
       const each = <T>(channels: readonly Channel[], make: (channel: Channel, peer: string) => T): Map<string, T> =>
         new Map(channels.flatMap((c) => peers.map((p): [string, T] => [channelKey(c, p), make(c, p)])))
       this.#known.set(node.name, {
+        shadow: new Shadow(node.store),
+        addresses: new LocalAddresses(nameOf(node)),
         views: each(sent, () => new ViewLog()),
         receivers: each(received, (channel, peer) => new Receiver(this.#published, node, channel, peer)),
         newest: new Map(),
@@ -83,29 +88,28 @@ export class Laws implements Watch {
       session.closed ? 'OWN' : 'ONE',
       () => `${nameOf(node)}: session ${short(session)} with ${nameOf(session)} was superseded, and did ${op.op}`,
     )
-    this.#checkSender(node)
+    this.#follow(node)
     if (op.op === 'apply' || op.op === 'verify') this.#checkReceiver(node, context, op)
     if (op.op === 'compare') this.#noteStanding(this.#node(peer), { channel: context.channel, peer: node.name })
     if (op.op === 'acked') this.#checkAcked(node, context)
-    if (op.op === 'apply') this.#addresses.check(nameOf(node), node.store.image, node.clock.nowMs)
     return result
   }
 
   changed(node: ControlPlane): void {
-    this.#checkSender(node)
-    this.#addresses.check(nameOf(node), node.store.image, node.clock.nowMs)
+    this.#follow(node)
   }
 
   /** Rows were changed by hand, behind the store's back: what is there now is where the checks go on from. */
   tamperedWith(node: ControlPlane, key: string): void {
     this.tampered = true
+    this.#follow(node)
     for (const receiver of this.#of(node).receivers.values()) receiver.acceptStrange(key)
   }
 
   opened(session: Session): void {
     this.counts.sessions++
     this.#of(session.node).newest.set(session.peer, session.sessionId)
-    this.#checkSender(session.node)
+    this.#follow(session.node)
     this.#trace?.(() => `${nameOf(session.node)}: session ${short(session)} with ${nameOf(session)}`)
   }
 
@@ -168,9 +172,18 @@ export class Laws implements Watch {
   outOfStep(): string | undefined {
     for (const node of this.#nodes())
       for (const receiver of this.#of(node).receivers.values()) {
-        const difference = receiver.differsFrom(this.#viewLog(receiver).now)
+        const difference = receiver.differsFrom(this.#viewLog(receiver).entries)
         if (difference !== undefined) return difference
       }
+    return undefined
+  }
+
+  /** The laws look at what a store says has changed. In the end: whether it has said everything. */
+  unsaid(): string | undefined {
+    for (const node of this.#nodes()) {
+      const key = this.#of(node).shadow.unsaid()
+      if (key !== undefined) return `${nameOf(node)}: ${key} has changed, and nobody was told`
+    }
     return undefined
   }
 
@@ -190,16 +203,29 @@ export class Laws implements Watch {
     return log
   }
 
-  #checkSender(node: ControlPlane): void {
+  /** Everything that every law has to know of what has changed in a store since it was last looked at. */
+  #follow(node: ControlPlane): void {
+    const known = this.#of(node)
     const { image, identity } = node.store
-    this.#published.record(node.name, image)
-    const stray = this.#published.strayIn(nameOf(node), node.name, image)
+    const changes = known.shadow.drain()
+    this.#published.record(node.name, changes.rows)
+    const stray = this.#published.strayIn(nameOf(node), node.name, changes.rows)
     if (stray !== undefined) throw stray
-    for (const [key, log] of this.#of(node).views) {
+    for (const [key, log] of known.views) {
       const [channel = '', peer = ''] = key.split(' ')
-      const problem = log.record(image.head, viewOf(image, identity, channel as Channel, peer))
+      const say = (rowKey: string, row: Row | undefined): void => {
+        const entry = row === undefined ? undefined : seenEntry(row, image, identity, channel as Channel, peer)
+        log.entries.say(rowKey, row === undefined || entry === undefined ? undefined : { key: entryKey(row), entry })
+      }
+      for (const { key: rowKey, after } of changes.rows) say(rowKey, after)
+      if (changes.visibility) for (const [rowKey, row] of image.rows) say(rowKey, row)
+      const problem = log.record(image.head)
       holds(problem === undefined, 'EQ', () => `${nameOf(node)}, ${channel} to ${nameOf({ peer })}: ${problem}`)
     }
+    for (const receiver of known.receivers.values()) receiver.follow(changes)
+    this.#addresses.follow(nameOf(node), changes.ledger, node.clock.nowMs)
+    known.addresses.follow(changes)
+    known.addresses.check()
   }
 
   #checkReceiver(node: ControlPlane, { channel, peer }: ChannelContext, op: StoreOp): void {
@@ -211,14 +237,17 @@ export class Laws implements Watch {
 
   /** DUR: what failed has left nothing behind, neither data nor a cursor. */
   #wholly<T>(node: ControlPlane, op: StoreOp, run: () => T): T {
-    const { rows, cursors, ledger } = node.store.image
-    const before = [rows, cursors, ledger].map((table) => new Map<string, unknown>(table))
+    const { shadow } = this.#of(node)
+    this.#follow(node)
     try {
       return run()
     } catch (error) {
-      const after = node.store.image
-      const same = [after.rows, after.cursors, after.ledger].every((table, at) => sameMap(table, before[at]))
-      holds(same, 'DUR', () => `${nameOf(node)}: ${op.op} failed, and left something behind: ${String(error)}`)
+      const left = shadow.difference()
+      holds(
+        left === undefined,
+        'DUR',
+        () => `${nameOf(node)}: ${op.op} failed, and left ${left} behind: ${String(error)}`,
+      )
       throw error
     }
   }
@@ -248,9 +277,6 @@ export class Laws implements Watch {
     )
   }
 }
-
-const sameMap = (a: ReadonlyMap<string, unknown>, b: ReadonlyMap<string, unknown> | undefined): boolean =>
-  a.size === b?.size && [...a].every(([key, value]) => b.get(key) === value)
 
 const cursorOf = (node: ControlPlane, peer: string, channel: Channel, side: CursorRow['side']): CursorRow | undefined =>
   [...node.store.image.cursors.values()].find((c) => c.peer === peer && c.channel === channel && c.side === side)

@@ -1,43 +1,36 @@
 import { findType, wantsVip } from '@holdfast/model'
-import type { Image, LedgerRow, Owner, Row } from '@holdfast/store'
+import type { LedgerRow, Owner, Row } from '@holdfast/store'
 import { holds } from './broken.js'
+import type { Changes } from './shadow.js'
 
 const ownerText = ({ kind, mesh, origin, namespace, displayName }: Owner): string =>
   `${kind} ${mesh}/${displayName}${namespace === '' ? '' : `.${namespace}`} of ${origin === '' ? 'global' : origin}`
 
-export const ownerOfRow = ({ type, mesh, origin, namespace, displayName }: Row): Owner => ({
-  kind: type,
-  mesh,
-  origin,
-  namespace,
-  displayName,
-})
+const ownerOfRow = ({ type, mesh, origin, namespace, displayName }: Row): string =>
+  ownerText({ kind: type, mesh, origin, namespace, displayName })
 
 const dayMs = 24 * 3_600_000
+
+interface Holder {
+  readonly owner: string
+  /** In how many stores its row is active now. */
+  active: number
+  /** Until when it was, anywhere. */
+  untilMs: number
+}
 
 /** What is known of all addresses in the whole world: who had one first, and who has had each, until when. */
 export class AddressBook {
   readonly #first = new Map<string, { readonly address: string; readonly generation: number }>()
-  readonly #holder = new Map<string, { readonly owner: string; activeMs: number }>()
+  readonly #holder = new Map<string, Holder>()
 
-  /** VIP-1, VIP-2, VIP-3 across all control planes, and VIP-1 and VIP-5 within this one, at this very revision. */
-  check(where: string, image: Image, nowMs: number): void {
-    const addresses = new Map<string, LedgerRow>()
-    const active = new Map<string, LedgerRow[]>()
-    for (const row of image.ledger.values()) {
-      const at = `${row.scope} ${row.address}`
-      const other = addresses.get(at)
-      holds(other === undefined, 'VIP-1', () => `${where}: ${row.address} is ${ownerText(row)}'s and ${text(other)}'s`)
-      addresses.set(at, row)
-      if (row.scope !== 'canonical') continue
-      this.#checkFirst(where, row)
-      if (row.state !== 'active') continue
-      this.#checkHolder(where, row, nowMs)
-      const rows = active.get(ownerText(row))
-      if (rows === undefined) active.set(ownerText(row), [row])
-      else rows.push(row)
+  /** VIP-2 and VIP-3 across all control planes. */
+  follow(where: string, changes: Changes['ledger'], nowMs: number): void {
+    for (const { before } of changes) if (isInForce(before)) this.#leave(before, nowMs)
+    for (const { after } of changes) {
+      if (after?.scope === 'canonical') this.#checkFirst(where, after)
+      if (isInForce(after)) this.#enter(where, after, nowMs)
     }
-    this.#checkServices(where, image, active)
   }
 
   #checkFirst(where: string, row: LedgerRow): void {
@@ -52,50 +45,119 @@ export class AddressBook {
       )
   }
 
-  #checkHolder(where: string, row: LedgerRow, nowMs: number): void {
-    const owner = ownerText(row)
+  #leave(row: LedgerRow, nowMs: number): void {
     const holder = this.#holder.get(row.address)
-    if (holder === undefined || holder.owner === owner) {
-      this.#holder.set(row.address, { owner, activeMs: nowMs })
-      return
-    }
-    holds(
-      nowMs - holder.activeMs > dayMs,
-      'VIP-3',
-      () =>
-        `${where}: ${row.address} is ${owner}'s, ${(nowMs - holder.activeMs) / 1000} s after it was ${holder.owner}'s`,
-    )
-    this.#holder.set(row.address, { owner, activeMs: nowMs })
+    if (holder?.owner !== ownerText(row)) return
+    holder.active--
+    holder.untilMs = nowMs
   }
 
-  #checkServices(where: string, image: Image, active: Map<string, LedgerRow[]>): void {
-    for (const row of image.rows.values()) {
-      const type = findType(row.type)
-      if (row.deleted || type?.vipKind !== true) continue
-      const owner = ownerText(ownerOfRow(row))
-      const booked = (active.get(owner) ?? []).map((one) => one.address).sort()
-      const served = [...(row.vips?.addresses ?? [])].sort()
-      active.delete(owner)
-      holds(
-        booked.join() === served.join(),
-        'VIP-5',
-        () => `${where}: ${owner} is shown with ${list(served)}, the ledger has ${list(booked)}`,
-      )
-      const mayBeSilent = row.offeredEntry !== undefined || !wantsVip(type, row.labels)
-      holds(
-        served.length > 0 || mayBeSilent || row.pendingReason !== undefined,
-        'VIP-5',
-        () => `${where}: ${owner} has no VIP and does not say why`,
-      )
+  #enter(where: string, row: LedgerRow, nowMs: number): void {
+    const owner = ownerText(row)
+    const holder = this.#holder.get(row.address)
+    if (holder?.owner === owner) {
+      holder.active++
+      return
     }
-    for (const [owner, rows] of active)
-      holds(
-        false,
-        'VIP-5',
-        () => `${where}: ${list(rows.map((r) => r.address))} is active for ${owner}, who is not there`,
-      )
+    const restedMs = holder === undefined ? undefined : holder.active > 0 ? 0 : nowMs - holder.untilMs
+    holds(
+      restedMs === undefined || restedMs > dayMs,
+      'VIP-3',
+      () => `${where}: ${row.address} is ${owner}'s, ${(restedMs ?? 0) / 1000} s after it was ${holder?.owner}'s`,
+    )
+    this.#holder.set(row.address, { owner, active: 1, untilMs: nowMs })
   }
 }
 
+/** VIP-1 and VIP-5 within one control plane, at every revision. */
+export class LocalAddresses {
+  readonly #where: string
+  readonly #rowsAt = new Map<string, Map<string, LedgerRow>>()
+  readonly #booked = new Map<string, Map<string, string>>()
+  readonly #services = new Map<string, Map<string, Row>>()
+  readonly #toCheck = new Set<string>()
+
+  constructor(where: string) {
+    this.#where = where
+  }
+
+  follow({ rows, ledger }: Pick<Changes, 'rows' | 'ledger'>): void {
+    for (const { key, before } of ledger) {
+      if (before === undefined) continue
+      this.#rowsAt.get(placeOf(before))?.delete(key)
+      if (!isInForce(before)) continue
+      this.#booked.get(ownerText(before))?.delete(key)
+      this.#toCheck.add(ownerText(before))
+    }
+    for (const { key, after } of ledger) {
+      if (after === undefined) continue
+      const rowsAt = entryOf(this.#rowsAt, placeOf(after))
+      const [other] = rowsAt.values()
+      holds(
+        other === undefined,
+        'VIP-1',
+        () =>
+          `${this.#where}: ${after.address} is ${ownerText(after)}'s and ${other === undefined ? '' : ownerText(other)}'s`,
+      )
+      rowsAt.set(key, after)
+      if (!isInForce(after)) continue
+      entryOf(this.#booked, ownerText(after)).set(key, after.address)
+      this.#toCheck.add(ownerText(after))
+    }
+    for (const { key, before, after } of rows) {
+      if (isService(before)) {
+        this.#services.get(ownerOfRow(before))?.delete(key)
+        this.#toCheck.add(ownerOfRow(before))
+      }
+      if (isService(after)) {
+        entryOf(this.#services, ownerOfRow(after)).set(key, after)
+        this.#toCheck.add(ownerOfRow(after))
+      }
+    }
+  }
+
+  check(): void {
+    for (const owner of this.#toCheck) this.#check(owner)
+    this.#toCheck.clear()
+  }
+
+  #check(owner: string): void {
+    const booked = [...(this.#booked.get(owner)?.values() ?? [])].sort()
+    const services = [...(this.#services.get(owner)?.values() ?? [])]
+    for (const row of services) {
+      const served = [...(row.vips?.addresses ?? [])].sort()
+      holds(
+        booked.join() === served.join(),
+        'VIP-5',
+        () => `${this.#where}: ${owner} is shown with ${list(served)}, the ledger has ${list(booked)}`,
+      )
+      const type = findType(row.type)
+      const mayBeSilent = row.offeredEntry !== undefined || type === undefined || !wantsVip(type, row.labels)
+      holds(
+        served.length > 0 || mayBeSilent || row.pendingReason !== undefined,
+        'VIP-5',
+        () => `${this.#where}: ${owner} has no VIP and does not say why`,
+      )
+    }
+    holds(
+      services.length > 0 || booked.length === 0,
+      'VIP-5',
+      () => `${this.#where}: ${list(booked)} is active for ${owner}, who is not there`,
+    )
+  }
+}
+
+const placeOf = ({ scope, address }: LedgerRow): string => `${scope} ${address}`
+const isInForce = (row: LedgerRow | undefined): row is LedgerRow => row?.scope === 'canonical' && row.state === 'active'
+const isService = (row: Row | undefined): row is Row =>
+  row !== undefined && !row.deleted && findType(row.type)?.vipKind === true
+
+function entryOf<V>(map: Map<string, Map<string, V>>, key: string): Map<string, V> {
+  const known = map.get(key)
+  if (known !== undefined) return known
+  const made = new Map<string, V>()
+  map.set(key, made)
+  return made
+}
+
 const list = (addresses: readonly string[]): string => (addresses.length === 0 ? 'nothing' : addresses.join(', '))
-const text = (row: LedgerRow | undefined): string => (row === undefined ? 'nobody' : ownerText(row))

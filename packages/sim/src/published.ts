@@ -1,5 +1,6 @@
-import type { Image, Row } from '@holdfast/store'
+import type { Row } from '@holdfast/store'
 import { LawBroken } from './broken.js'
+import type { Change } from './shadow.js'
 import { entryKey } from './truth.js'
 
 /** What each control plane has ever kept of its own: nobody else may say anything in its name (ATTR, UNKNOWN). */
@@ -7,20 +8,21 @@ export class Published {
   readonly #entries = new Map<string, Set<string>>()
   readonly #rows = new Map<string, Map<string, Row>>()
 
-  record(origin: string, image: Image): void {
+  record(origin: string, rows: readonly Change<Row>[]): void {
     const entries = this.#of(this.#entries, origin, () => new Set<string>())
-    const rows = this.#of(this.#rows, origin, () => new Map<string, Row>())
-    for (const row of image.rows.values()) {
-      if (row.origin !== origin || row.entry === undefined) continue
-      entries.add(row.entry)
-      rows.set(entryKey(row), row)
+    const known = this.#of(this.#rows, origin, () => new Map<string, Row>())
+    for (const { after } of rows) {
+      if (after === undefined || after.origin !== origin || after.entry === undefined) continue
+      entries.add(after.entry)
+      known.set(entryKey(after), after)
     }
   }
 
   /** A copy that says what its origin never said: which law that breaks, and how; undefined if there is none. */
-  strayIn(where: string, own: string, image: Image): LawBroken | undefined {
-    for (const row of image.rows.values())
-      if (row.origin !== own && !this.has(row.origin, row.entry)) return this.altered(where, row)
+  strayIn(where: string, own: string, rows: readonly Change<Row>[]): LawBroken | undefined {
+    for (const { after } of rows)
+      if (after !== undefined && after.origin !== own && !this.has(after.origin, after.entry))
+        return this.altered(where, after)
     return undefined
   }
 

@@ -1,9 +1,11 @@
 import type { Channel, StoreOp } from '@holdfast/kds'
-import { type CursorRow, type Row, statusEntry } from '@holdfast/store'
+import { type CursorRow, type RefusedRow, type Row, statusEntry } from '@holdfast/store'
 import { holds, LawBroken } from './broken.js'
+import { differences, Entries } from './entries.js'
 import type { ControlPlane } from './node.js'
 import type { Published } from './published.js'
-import { differences, digestOf, digestText, type Entries, entryKey, isSpokenOf, offeredOf } from './truth.js'
+import type { Changes } from './shadow.js'
+import { entryKey, isSpokenOf } from './truth.js'
 import type { ViewLog } from './view-log.js'
 
 const nameOf = (name: string): string => name || 'global'
@@ -13,7 +15,15 @@ export class Receiver {
   readonly node: ControlPlane
   readonly channel: Channel
   readonly peer: string
-  offered: Entries = new Map()
+  /** What the store remembers that it was offered: rows, and refused newcomers. */
+  readonly #now = new Entries()
+  /** The same when it was last judged. */
+  readonly #judged = new Map<string, string>()
+  readonly #rows = new Map<string, Row>()
+  readonly #rowsByEntryKey = new Map<string, Set<string>>()
+  /** Refusals by entry key. */
+  readonly #refused = new Map<string, RefusedRow>()
+  readonly #toCheck = new Set<string>()
   readonly #floors = new Map<string, number>()
   readonly #published: Published
   readonly #strange = new Set<string>()
@@ -32,25 +42,70 @@ export class Receiver {
     return `${nameOf(this.node.name)}, ${this.channel} from ${nameOf(this.peer)}`
   }
 
-  read(): Entries {
-    const { image, identity } = this.node.store
-    return offeredOf(image, identity, this.channel, this.peer)
+  /** Follows the store. Judged is only what one of its own operations leaves behind. */
+  follow({ rows, refused }: Pick<Changes, 'rows' | 'refused'>): void {
+    const { identity } = this.node.store
+    for (const { key, before, after } of rows) {
+      if (before !== undefined) this.#forget(key, before)
+      if (after === undefined || !isSpokenOf(after, identity, this.channel, this.peer)) {
+        this.#now.say(key, undefined)
+        continue
+      }
+      const [name, entry] = [entryKey(after), this.#offered(after)]
+      this.#now.say(key, entry === undefined ? undefined : { key: name, entry })
+      this.#rows.set(key, after)
+      const keys = this.#rowsByEntryKey.get(name)
+      if (keys === undefined) this.#rowsByEntryKey.set(name, new Set([key]))
+      else keys.add(key)
+      this.#toCheck.add(key)
+    }
+    for (const { key, before, after } of refused) {
+      const row = after ?? before
+      if (row === undefined || row.peer !== this.peer || row.channel !== this.channel) continue
+      const name = entryKey(row)
+      const said = after?.newcomer === true ? { key: name, entry: after.entry } : undefined
+      this.#now.say(`refused ${key}`, said)
+      if (after === undefined) this.#refused.delete(name)
+      else this.#refused.set(name, after)
+      for (const one of this.#rowsByEntryKey.get(name) ?? []) this.#toCheck.add(one)
+    }
+  }
+
+  #forget(key: string, row: Row): void {
+    this.#rows.delete(key)
+    this.#toCheck.delete(key)
+    const name = entryKey(row)
+    const keys = this.#rowsByEntryKey.get(name)
+    keys?.delete(key)
+    if (keys?.size === 0) this.#rowsByEntryKey.delete(name)
+  }
+
+  #offered(row: Row): string | undefined {
+    return this.channel === 'status' ? row.offeredStatusEntry : row.offeredEntry
   }
 
   /** A row was changed by hand: what is there now is taken as it is, until it has been mended. */
   acceptStrange(key: string): void {
-    this.offered = this.read()
+    for (const changed of this.#now.takeChanged()) this.#judge(changed)
     this.#strange.add(key)
   }
 
+  #judge(key: string): void {
+    const entry = this.#now.get(key)
+    if (entry === undefined) this.#judged.delete(key)
+    else this.#judged.set(key, entry)
+  }
+
   /** MONO and EMPTY, key by key: what was offered moves only forward in what its sender has shown. */
-  advance(log: ViewLog, now: Entries): void {
-    for (const { key, b } of differences(this.offered, now)) {
-      const at = log.find(key, b, this.#floors.get(key) ?? -1)
-      if (at === undefined) throw this.#strayed(log, key, b)
+  advance(log: ViewLog): void {
+    for (const key of this.#now.takeChanged()) {
+      const entry = this.#now.get(key)
+      if (entry === this.#judged.get(key)) continue
+      const at = log.find(key, entry, this.#floors.get(key) ?? -1)
+      if (at === undefined) throw this.#strayed(log, key, entry)
       this.#floors.set(key, at)
+      this.#judge(key)
     }
-    this.offered = now
   }
 
   #strayed(log: ViewLog, key: string, entry: string | undefined): LawBroken {
@@ -74,25 +129,24 @@ export class Receiver {
 
   /** EQ, second half: where what is kept differs from what was offered, a refusal or a hold says so. */
   checkKept(): void {
-    const { image, identity } = this.node.store
-    const refused = new Map(
-      [...image.refused.values()]
-        .filter((row) => row.peer === this.peer && row.channel === this.channel)
-        .map((row) => [entryKey(row), row.entry]),
-    )
-    for (const row of image.rows.values()) {
-      if (!isSpokenOf(row, identity, this.channel, this.peer)) continue
-      const offered = this.channel === 'status' ? row.offeredStatusEntry : row.offeredEntry
-      const kept = this.#kept(row)
-      const key = entryKey(row)
-      if (offered === kept) this.#strange.delete(key)
-      if (offered === kept || this.#strange.has(key) || row.holdId !== undefined) continue
-      // A refusal of what is on the row, or one that counts by itself because the row is not what was offered.
-      if (refused.has(key) && (offered === undefined || refused.get(key) === offered)) continue
-      // A mesh that is gone at global takes the copies in it along; their zones still offer them.
-      if (row.deleted && (identity.role === 'global' || offered === undefined)) continue
-      throw new LawBroken('LKG', `${this.where}: ${key} differs from what was offered, and no refusal or hold says so`)
+    for (const key of this.#toCheck) {
+      const row = this.#rows.get(key)
+      if (row !== undefined) this.#checkKept(row)
     }
+    this.#toCheck.clear()
+  }
+
+  #checkKept(row: Row): void {
+    const { identity } = this.node.store
+    const [offered, kept, key] = [this.#offered(row), this.#kept(row), entryKey(row)]
+    if (offered === kept) this.#strange.delete(key)
+    if (offered === kept || this.#strange.has(key) || row.holdId !== undefined) return
+    // A refusal of what is on the row, or one that counts by itself because the row is not what was offered.
+    const refused = this.#refused.get(key)
+    if (refused !== undefined && (offered === undefined || refused.entry === offered)) return
+    // A mesh that is gone at global takes the copies in it along; their zones still offer them.
+    if (row.deleted && (identity.role === 'global' || offered === undefined)) return
+    throw new LawBroken('LKG', `${this.where}: ${key} differs from what was offered, and no refusal or hold says so`)
   }
 
   #kept(row: Row): string | undefined {
@@ -102,7 +156,7 @@ export class Receiver {
   }
 
   /** DUR, MONO and EQ: where a cursor moves, everything that it speaks of is there. */
-  checkCursor(log: ViewLog, now: Entries, op: StoreOp): void {
+  checkCursor(log: ViewLog, op: StoreOp): void {
     const { cursor, partial } = this.#place()
     const before = this.#cursor
     this.#cursor = cursor
@@ -114,7 +168,7 @@ export class Receiver {
     )
     if (cursor.revision === 0 || partial !== undefined) return
     const view = log.digestAt(cursor)
-    const offered = digestText(digestOf(now))
+    const offered = this.#now.digest
     const marked = op.op === 'verify' || (op.op === 'apply' && op.batch.progress?.mark !== undefined)
     holds(
       view === offered,
@@ -131,7 +185,7 @@ export class Receiver {
 
   /** Notes how far a sender may take this receiver to have come: proofs compare what was offered, not cursors. */
   compare(log: ViewLog, epoch: string): void {
-    const revision = log.revisionOf(epoch, this.read())
+    const revision = log.revisionOf(epoch, this.#now.digest)
     if (revision > (this.#equalAt.get(epoch) ?? -1)) this.#equalAt.set(epoch, revision)
   }
 
@@ -142,7 +196,8 @@ export class Receiver {
   }
 
   differsFrom(view: Entries): string | undefined {
-    for (const { key, a, b } of differences(view, this.read()))
+    if (view.digest === this.#now.digest) return undefined
+    for (const { key, a, b } of differences(view.now, this.#now.now))
       return `${this.where}: of ${key} the view has ${a ?? 'nothing'} and was offered ${b ?? 'nothing'}`
     return undefined
   }
@@ -150,8 +205,7 @@ export class Receiver {
 
 /** After an operation of this channel. */
 export function receivedChanges(receiver: Receiver, log: ViewLog, op: StoreOp): void {
-  const now = receiver.read()
-  receiver.advance(log, now)
+  receiver.advance(log)
   receiver.checkKept()
-  receiver.checkCursor(log, now, op)
+  receiver.checkCursor(log, op)
 }

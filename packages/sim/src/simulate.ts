@@ -20,6 +20,8 @@ export interface SimulationOptions {
   readonly seed: number
   readonly zones: number
   readonly planted?: Planted
+  /** Errors get their stack traces; otherwise only the one that ends the run. */
+  readonly stacks?: boolean
   /** Gets one line per event. */
   readonly story?: (line: string) => void
 }
@@ -41,6 +43,24 @@ const stepsMax = 400_000
 
 /** Runs one seed: a storm, then calm, then the laws that can only be judged at the end. */
 export function simulate(options: SimulationOptions): Outcome {
+  const { stackTraceLimit } = Error
+  // Refusals are errors, a hundred in each seed, and nobody reads their stacks; for an assertion the seed is run again.
+  Error.stackTraceLimit = options.stacks === true ? stackTraceLimit : 0
+  try {
+    const outcome = simulated(options)
+    return outcome.violation?.law !== 'ASSERT' || options.stacks === true ? outcome : again(options, stackTraceLimit)
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit
+  }
+}
+
+function again(options: SimulationOptions, stackTraceLimit: number): Outcome {
+  Error.stackTraceLimit = stackTraceLimit
+  const { story: _, ...silent } = options
+  return simulated({ ...silent, stacks: true })
+}
+
+function simulated(options: SimulationOptions): Outcome {
   const run = new Run(options)
   let violation: Violation | undefined
   try {

@@ -1,41 +1,41 @@
 import type { Cursor } from '@holdfast/kds'
-import type { Entries } from './truth.js'
-import { differences, digestOf, digestText } from './truth.js'
+import { Entries } from './entries.js'
 
 /** Everything that one peer could ever have seen of a sender, in order: what a receiver may have been told. */
 export class ViewLog {
-  #now: Entries = new Map()
+  readonly entries = new Entries()
   readonly #events = new Map<string, (string | undefined)[]>()
   readonly #digests = new Map<string, string>()
   readonly #newest = new Map<string, number>()
 
-  get now(): Entries {
-    return this.#now
+  get now(): ReadonlyMap<string, string> {
+    return this.entries.now
   }
 
-  /** The sum at a revision is one and the same forever; says so where it is not. */
-  record({ epoch, revision }: Cursor, view: Entries): string | undefined {
+  /** Notes what has changed. The sum at a revision is one and the same forever; says so where it is not. */
+  record({ epoch, revision }: Cursor): string | undefined {
     const at = `${epoch} ${revision}`
-    for (const { key, b } of differences(this.#now, view)) {
+    for (const key of this.entries.takeChanged()) {
+      const entry = this.entries.get(key)
       const events = this.#events.get(key)
-      if (events === undefined) this.#events.set(key, [b])
-      else events.push(b)
+      if (events === undefined) this.#events.set(key, [entry])
+      else if (events.at(-1) !== entry) events.push(entry)
     }
-    this.#now = view
-    const text = digestText(digestOf(view))
+    const text = this.entries.digest
     const before = this.#digests.get(at)
+    if (before === text) return undefined
     this.#digests.set(at, text)
     this.#newest.set(`${epoch} ${text}`, revision)
-    return before === undefined || before === text ? undefined : `the view at ${at} was ${before} and is now ${text}`
+    return before === undefined ? undefined : `the view at ${at} was ${before} and is now ${text}`
   }
 
   digestAt({ epoch, revision }: Cursor): string | undefined {
     return this.#digests.get(`${epoch} ${revision}`)
   }
 
-  /** The newest revision at which the view was this; -1 if it never was. */
-  revisionOf(epoch: string, entries: Entries): number {
-    return this.#newest.get(`${epoch} ${digestText(digestOf(entries))}`) ?? -1
+  /** The newest revision at which the view had this digest; -1 if it never had. */
+  revisionOf(epoch: string, digest: string): number {
+    return this.#newest.get(`${epoch} ${digest}`) ?? -1
   }
 
   /** The first time at or after `floor` that a key had this entry; undefined: never (again). */

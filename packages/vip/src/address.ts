@@ -19,14 +19,30 @@ export const addressNumber = (address: string): bigint =>
   BigInt(`0x${Buffer.from(addressBytes(address)).toString('hex')}`)
 
 /** Canonical text. */
-export const addressOf = (value: bigint, family: Family): string =>
-  addressText(Buffer.from(value.toString(16).padStart(widthOf(family) / 4, '0'), 'hex'))
+export function addressOf(value: bigint, family: Family): string {
+  if (family === 6) return addressText(Buffer.from(value.toString(16).padStart(widthOf(family) / 4, '0'), 'hex'))
+  const number = Number(value)
+  return `${(number >>> 24) & 255}.${(number >>> 16) & 255}.${(number >>> 8) & 255}.${number & 255}`
+}
+
+/** Ranges that were read before: a plan reads the few of its blocks over and over again. */
+const rangesRead = new Map<string, Range>()
+const rangesReadMax = 1_024
 
 /**
  * A single address is a range of one.
  * @throws Problem `invalid` for a text that is no CIDR; bits beyond the prefix are cleared
  */
 export function rangeOf(cidr: string): Range {
+  const known = rangesRead.get(cidr)
+  if (known !== undefined) return known
+  const range = readRange(cidr)
+  if (rangesRead.size >= rangesReadMax) rangesRead.clear()
+  rangesRead.set(cidr, range)
+  return range
+}
+
+function readRange(cidr: string): Range {
   const slash = cidr.lastIndexOf('/')
   const address = slash < 0 ? cidr : cidr.slice(0, slash)
   const family = familyOf(address)

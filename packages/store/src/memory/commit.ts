@@ -1,30 +1,31 @@
 import { equalBytes, invariant } from '@holdfast/model'
 import { entryOfRow } from '../plan/entries.js'
-import { type Owner, type Row, type Scope, takesRevision, type WritePlan } from '../plan/index.js'
-import { addressKeyText, displayText, keyText, ledgerText, ownerText } from '../plan/keys.js'
-import { type Image, refusedText, tagText } from './image.js'
+import { type LedgerRow, type Owner, type Row, type Scope, takesRevision, type WritePlan } from '../plan/index.js'
+import { keyText, ledgerText, ownerText } from '../plan/keys.js'
+import { refusedText, tagText } from './image.js'
+import type { LiveImage } from './live-image.js'
 
 /**
  * Writes a plan, as one transaction: revisions in commit order, a tag for each, and the constraints that a database
  * would keep as the last defence. Everything it does, PostgreSQL does as well.
  */
-export function commit(plan: WritePlan, image: Image, nextTag: () => string): void {
+export function commit(plan: WritePlan, image: LiveImage, nextTag: () => string): void {
   const revision = image.head.revision + (takesRevision(plan) ? 1 : 0)
   writeRows(plan, image, revision)
-  writeLedger(plan, image, revision)
+  const booked = writeLedger(plan, image, revision)
   for (const row of plan.refused) image.refused.set(refusedText(row), row)
   for (const row of plan.refusedCleared) image.refused.delete(refusedText(row))
   for (const hold of plan.holds) image.holds.set(hold.id, hold)
   for (const { origin, hidden } of plan.visibility) image.visibility.set(origin, { hidden, revision })
   for (const zone of plan.zones) image.zones.set(zone.name, zone)
   image.audit.push(...plan.audit)
-  checkConstraints(image)
+  checkConstraints(plan, booked, image)
   if (revision === image.head.revision) return
   image.head = { epoch: image.head.epoch, revision, tag: nextTag() }
   image.tags.set(tagText(image.head.epoch, revision), image.head.tag)
 }
 
-function writeRows(plan: WritePlan, image: Image, revision: number): void {
+function writeRows(plan: WritePlan, image: LiveImage, revision: number): void {
   for (const { expectedRevision, deletedAtMs, offeredEntry, absentSinceMs, ...key } of plan.tombstones) {
     const { entry, ...before } = present(expect(image, key, expectedRevision))
     image.rows.set(keyText(key), {
@@ -85,20 +86,14 @@ function writeRows(plan: WritePlan, image: Image, revision: number): void {
 }
 
 /** A tombstone whose place elsewhere is taken again: one name would be removed and offered at once. */
-function dropReplaced(image: Image, row: Pick<Row, 'type' | 'mesh' | 'name' | 'exportName'>): void {
-  for (const [key, other] of image.rows)
-    if (
-      other.deleted &&
-      other.offeredEntry === undefined &&
-      other.exportName === row.exportName &&
-      other.type === row.type &&
-      other.mesh === row.mesh &&
-      other.name !== row.name
-    )
-      image.rows.delete(key)
+function dropReplaced(image: LiveImage, row: Pick<Row, 'type' | 'mesh' | 'name' | 'exportName'>): void {
+  for (const key of [...image.rowsByExport.keys(keyText({ type: row.type, mesh: row.mesh, name: row.exportName }))]) {
+    const other = image.rows.get(key)
+    if (other?.deleted === true && other.offeredEntry === undefined && other.name !== row.name) image.rows.delete(key)
+  }
 }
 
-function expect(image: Image, key: Parameters<typeof keyText>[0], revision: number | undefined): Row | undefined {
+function expect(image: LiveImage, key: Parameters<typeof keyText>[0], revision: number | undefined): Row | undefined {
   const row = image.rows.get(keyText(key))
   invariant(row?.revision === revision, `a plan for ${key.type} ${key.name} was made on another revision`)
   return row
@@ -109,46 +104,59 @@ function present(row: Row | undefined): Row {
   return row
 }
 
-function writeLedger(plan: WritePlan, image: Image, revision: number): void {
+/** Returns the keys of the rows that it has written. */
+function writeLedger(plan: WritePlan, image: LiveImage, revision: number): ReadonlySet<string> {
+  const booked = new Set<string>()
+  const put = (key: string, row: LedgerRow): void => {
+    image.ledger.set(key, row)
+    booked.add(key)
+  }
   for (const block of plan.blocks) image.blocks.set(block.id, block)
   for (const row of plan.ledgerFreed) image.ledger.delete(ledgerText(row, row.scope, row.family))
   for (const of of plan.ledgerTombstones)
     for (const [key, row] of ledgerOf(image, of))
       if (row.state === 'active')
-        image.ledger.set(key, { ...row, state: 'tombstoned', tombstonedAtMs: of.atMs, tombstonedRevision: revision })
-  for (const row of plan.ledgerReplacements) image.ledger.set(ledgerText(row, row.scope, row.family), row)
+        put(key, { ...row, state: 'tombstoned', tombstonedAtMs: of.atMs, tombstonedRevision: revision })
+  for (const row of plan.ledgerReplacements) put(ledgerText(row, row.scope, row.family), row)
   for (const of of plan.ledgerRevivals)
     for (const [key, row] of ledgerOf(image, of)) {
       const { tombstonedAtMs, tombstonedRevision, ...rest } = row
-      image.ledger.set(key, { ...rest, state: 'active' })
+      put(key, { ...rest, state: 'active' })
     }
   for (const row of plan.ledgerInserts)
-    image.ledger.set(ledgerText(row, row.scope, row.family), {
+    put(ledgerText(row, row.scope, row.family), {
       ...row,
       ...(row.state === 'tombstoned' ? { tombstonedRevision: revision } : {}),
     })
-  image.history.push(...plan.history.map((row) => ({ ...row, revision })))
+  image.addHistory(plan.history.map((row) => ({ ...row, revision })))
   for (const id of plan.blockRemovals) image.blocks.delete(id)
+  return booked
 }
 
-const ledgerOf = (image: Image, of: Owner & { readonly scope: Scope }) =>
-  [...image.ledger].filter(([, row]) => row.scope === of.scope && ownerText(row) === ownerText(of))
+function ledgerOf(image: LiveImage, of: Owner & { readonly scope: Scope }): readonly (readonly [string, LedgerRow])[] {
+  const found: [string, LedgerRow][] = []
+  for (const key of image.ledgerByOwner.keys(ownerText(of))) {
+    const row = image.ledger.get(key)
+    if (row?.scope === of.scope) found.push([key, row])
+  }
+  return found
+}
 
 /** What a database refuses whatever a program says: one owner per address, one row per name at an origin. */
-function checkConstraints(image: Image): void {
-  const addresses = new Set<string>()
-  for (const row of image.ledger.values()) {
-    const address = addressKeyText(row.scope, row.family, row.address)
-    invariant(!addresses.has(address), `${row.address} would have two owners`)
-    addresses.add(address)
+function checkConstraints(plan: WritePlan, booked: ReadonlySet<string>, image: LiveImage): void {
+  for (const key of booked) {
+    const row = image.ledger.get(key)
+    if (row === undefined) continue
+    invariant(image.sharedAddress(row) === undefined, `${row.address} would have two owners`)
     invariant(row.blockId === undefined || image.blocks.has(row.blockId), `${row.address} lies in no block`)
   }
-  const names = new Set<string>()
-  for (const row of image.rows.values()) {
-    if (row.deleted) continue
-    for (const name of [displayText(row), `export ${keyText({ ...row, name: row.exportName })}`]) {
-      invariant(!names.has(name), `${row.type} ${row.name} would share a name with another one`)
-      names.add(name)
-    }
+  for (const id of plan.blockRemovals)
+    invariant(image.ledgerByBlock.keys(id).size === 0, `block ${id} goes, and addresses lie in it`)
+  for (const { row } of plan.upserts) {
+    const kept = image.rows.get(keyText(row))
+    invariant(
+      kept === undefined || image.sharedName(kept) === undefined,
+      `${row.type} ${row.name} would share a name with another one`,
+    )
   }
 }

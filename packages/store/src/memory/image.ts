@@ -21,7 +21,7 @@ export interface Image {
   initialised: boolean
   /** Every revision that was taken, with its tag: the history that cursors are checked against. */
   readonly tags: Map<string, string>
-  readonly epochs: Set<string>
+  epochs: ReadonlySet<string>
   readonly rows: Map<string, Row>
   readonly ledger: Map<string, LedgerRow>
   readonly blocks: Map<string, BlockRow>

@@ -1,63 +1,34 @@
 import { findType } from '@holdfast/model'
 import { contains } from '@holdfast/vip'
 import { vanishingWindowMs } from '../plan/holds.js'
-import type { Loaded, Needs, RoleIdentity, Row } from '../plan/index.js'
+import type { LedgerRow, Loaded, Needs, RoleIdentity, Row } from '../plan/index.js'
 import { displayText, keyText, ownerText } from '../plan/keys.js'
 import { hasFamily } from '../plan/vips.js'
-import type { Image } from './image.js'
+import type { LiveImage } from './live-image.js'
 
 /** Reads what was asked for, as the queries of a database do. */
-export function loadNeeds(needs: Needs, image: Image, identity: RoleIdentity, nowMs: number): Loaded {
-  const keys = new Set([...needs.keys, ...needs.meshes.map((name) => ({ type: 'Mesh', mesh: '', name }))].map(keyText))
-  const exportNames = new Set(needs.exportNames.map(keyText))
-  const displays = new Set(needs.displayNames.map(displayText))
-  const meshes = new Set(needs.rowsOfMeshes)
-  const kinds = new Set(needs.pendingOfKinds)
-  const isWanted = (row: Row): boolean =>
-    keys.has(keyText(row)) ||
-    exportNames.has(keyText({ ...row, name: row.exportName })) ||
-    (!row.deleted && displays.has(displayText(row))) ||
-    (meshes.has(row.mesh) && (!row.deleted || row.offeredEntry !== undefined)) ||
-    (kinds.has(row.type) && row.origin === identity.name && !row.deleted && row.pendingReason !== undefined) ||
-    (!row.deleted &&
-      row.origin === identity.name &&
-      row.vips !== undefined &&
-      needs.lackingFamily.some(({ type, family }) => type === row.type && !hasFamily(row.vips, family))) ||
-    (!row.deleted &&
-      needs.wholeTypes.some(
-        ({ type, origin }) =>
-          type === row.type && (origin === 'foreign' ? row.origin !== identity.name : origin === row.origin),
-      ))
-  const owners = new Set(needs.owners.map(ownerText))
-  const addresses = new Set(needs.addresses)
-  const cidrs = [...image.blocks.values()].filter((b) => needs.takenInBlocks.includes(b.id)).map((b) => b.cidr)
-  const ledger = [...image.ledger.values()]
-  const used = new Map<string, number>()
-  for (const row of ledger) if (row.blockId !== undefined) used.set(row.blockId, (used.get(row.blockId) ?? 0) + 1)
-  const holding = new Set(needs.holds)
+export function loadNeeds(needs: Needs, image: LiveImage, identity: RoleIdentity, nowMs: number): Loaded {
   return {
     state: image.state,
     epoch: image.head.epoch,
     everInStep: image.zones.get(identity.name)?.everInStep ?? false,
-    rows: [...image.rows.values()].filter(isWanted),
-    ledger: ledger.filter(
-      (row) =>
-        owners.has(ownerText(row)) ||
-        addresses.has(row.address) ||
-        (needs.aliases && row.scope !== 'canonical') ||
-        cidrs.some((cidr) => contains(cidr, row.address)),
-    ),
-    pastGenerations: image.history.filter((row) => owners.has(ownerText(row))),
-    blocks: needs.blocks
-      ? [...image.blocks.values()].map((block) => ({ ...block, used: used.get(block.id) ?? 0 }))
-      : [],
-    refused: [...image.refused.values()].filter((row) =>
-      needs.refusedOf.some(({ peer, type }) => row.peer === peer && row.type === type),
-    ),
-    holds: [...image.holds.values()].filter((hold) => holding.has(hold.id)),
-    cursors: [...image.cursors.values()].filter((row) =>
-      needs.cursors.some(({ peer, channel }) => row.peer === peer && row.channel === channel),
-    ),
+    rows: rowsOf(needs, image, identity),
+    ledger: ledgerOf(needs, image),
+    pastGenerations: needs.owners.flatMap((owner) => image.historyOf(ownerText(owner))),
+    blocks: needs.blocks ? blocksOf(image) : [],
+    refused:
+      needs.refusedOf.length === 0
+        ? []
+        : [...image.refused.values()].filter((row) =>
+            needs.refusedOf.some(({ peer, type }) => row.peer === peer && row.type === type),
+          ),
+    holds: needs.holds.flatMap((id) => image.holds.get(id) ?? []),
+    cursors:
+      needs.cursors.length === 0
+        ? []
+        : [...image.cursors.values()].filter((row) =>
+            needs.cursors.some(({ peer, channel }) => row.peer === peer && row.channel === channel),
+          ),
     vanishing: needs.vanishing.map(({ type, origin }) => {
       const rows = [...image.rows.values()].filter((row) => row.type === type && row.origin === origin)
       return {
@@ -69,14 +40,66 @@ export function loadNeeds(needs: Needs, image: Image, identity: RoleIdentity, no
         ).length,
       }
     }),
-    zones: [...image.zones.values()]
-      .filter((zone) => needs.zones.includes(zone.name))
-      .map((zone) => ({ ...zone, hasSession: hasSession(image, zone.name) })),
+    zones: needs.zones.flatMap((name) => {
+      const zone = image.zones.get(name)
+      return zone === undefined ? [] : [{ ...zone, hasSession: hasSession(image, name) }]
+    }),
   }
 }
 
-const hasSession = (image: Image, peer: string): boolean =>
-  [...image.sessions.values()].some((session) => session.peer === peer && session.closedAtMs === undefined)
+function rowsOf(needs: Needs, image: LiveImage, identity: RoleIdentity): readonly Row[] {
+  const found = new Set<Row>()
+  const add = (key: string, isWanted: (row: Row) => boolean = () => true): void => {
+    const row = image.rows.get(key)
+    if (row !== undefined && isWanted(row)) found.add(row)
+  }
+  for (const key of needs.keys) add(keyText(key))
+  for (const name of needs.meshes) add(keyText({ type: 'Mesh', mesh: '', name }))
+  for (const name of needs.exportNames) for (const key of image.rowsByExport.keys(keyText(name))) add(key)
+  for (const name of needs.displayNames) for (const key of image.rowsByDisplay.keys(displayText(name))) add(key)
+  for (const mesh of needs.rowsOfMeshes)
+    for (const key of image.rowsByMesh.keys(mesh)) add(key, (row) => !row.deleted || row.offeredEntry !== undefined)
+  const { pendingOfKinds: kinds, lackingFamily, wholeTypes } = needs
+  if (kinds.length === 0 && lackingFamily.length === 0 && wholeTypes.length === 0) return [...found]
+  for (const row of image.rows.values()) {
+    if (row.deleted) continue
+    const isOwn = row.origin === identity.name
+    const isPending = isOwn && row.pendingReason !== undefined && kinds.includes(row.type)
+    const isLacking = ({ type, family }: Needs['lackingFamily'][number]): boolean =>
+      isOwn && type === row.type && row.vips !== undefined && !hasFamily(row.vips, family)
+    const isOfWhole = (of: Needs['wholeTypes'][number]): boolean =>
+      of.type === row.type && (of.origin === 'foreign' ? !isOwn : of.origin === row.origin)
+    if (isPending || lackingFamily.some(isLacking) || wholeTypes.some(isOfWhole)) found.add(row)
+  }
+  return [...found]
+}
+
+function ledgerOf(needs: Needs, image: LiveImage): readonly LedgerRow[] {
+  const found = new Set<LedgerRow>()
+  const add = (keys: Iterable<string>): void => {
+    for (const key of keys) {
+      const row = image.ledger.get(key)
+      if (row !== undefined) found.add(row)
+    }
+  }
+  for (const owner of needs.owners) add(image.ledgerByOwner.keys(ownerText(owner)))
+  for (const address of needs.addresses) add(image.ledgerByAddress.keys(address))
+  const cidrs = needs.takenInBlocks.flatMap((id) => image.blocks.get(id)?.cidr ?? [])
+  if (needs.aliases || cidrs.length > 0)
+    for (const row of image.ledger.values())
+      if ((needs.aliases && row.scope !== 'canonical') || cidrs.some((cidr) => contains(cidr, row.address)))
+        found.add(row)
+  return [...found]
+}
+
+const blocksOf = (image: LiveImage): Loaded['blocks'] =>
+  [...image.blocks.values()].map((block) => ({ ...block, used: image.ledgerByBlock.keys(block.id).size }))
+
+function hasSession(image: LiveImage, peer: string): boolean {
+  for (const session of image.sessions.values())
+    if (session.peer === peer && session.closedAtMs === undefined) return true
+  return false
+}
 
 /** Place of a type in the dependency order; what we do not know comes last. */
 export const typeOrder = (type: string): number => findType(type)?.order ?? 1_000_000

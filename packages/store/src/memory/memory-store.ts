@@ -1,5 +1,5 @@
 import type { ChannelContext, Demand, StoreState } from '@holdfast/kds'
-import { isHeadless, type ResourceKey, type Violation } from '@holdfast/model'
+import { invariant, isHeadless, type ResourceKey, type Violation } from '@holdfast/model'
 import {
   adoptUnit,
   type BlockRow,
@@ -34,6 +34,7 @@ import type { LocalOutcome, LocalRequest, PoolSetting, SessionRecord, StoreStatu
 import { MemoryChannel } from './channel.js'
 import { commit } from './commit.js'
 import { copyOf, emptyImage, type Image, tagText } from './image.js'
+import { LiveImage, type StoreListener, type WatchedTable } from './live-image.js'
 import { loadNeeds } from './load.js'
 
 export interface MemoryStoreOptions {
@@ -65,8 +66,10 @@ export class MemoryStore {
   readonly #planted: Planted
   readonly #hooks: HookCover | undefined
   readonly #listeners = new Set<() => void>()
-  #image: Image
+  readonly #watchers = new Set<StoreListener>()
+  #image: LiveImage
   #inTransaction = false
+  #demanded: { readonly image: LiveImage; readonly version: number; readonly demands: readonly Demand[] } | undefined
   /** Torn writes: throws in the middle of the next commits that it is asked about. */
   #failure: (() => Error | undefined) | undefined
 
@@ -76,11 +79,11 @@ export class MemoryStore {
     this.identity = identity
     this.nowMs = nowMs
     this.#hexDigits = hexDigits
-    this.#image = emptyImage(hexDigits(32))
+    this.#image = this.#live(emptyImage(hexDigits(32)))
   }
 
   /** What is stored now; of a transaction under way inside it. */
-  get image(): Image {
+  get image(): LiveImage {
     return this.#image
   }
 
@@ -101,26 +104,45 @@ export class MemoryStore {
 
   /** Puts a backup back. What witnesses remember of the time since is judged when they come. */
   restore(image: Image): void {
-    this.#image = copyOf(image)
+    invariant(!this.#inTransaction, 'a backup is not put back in the middle of a transaction')
+    this.#image = this.#live(image)
+    for (const watcher of this.#watchers) watcher.replaced()
+  }
+
+  /** Tells of every change from now on, also of those that are taken back. Changes nothing, least of all the store. */
+  watch(watcher: StoreListener): void {
+    this.#watchers.add(watcher)
+  }
+
+  #live(image: Image): LiveImage {
+    return new LiveImage(image, {
+      changed: (table: WatchedTable, key: string) => {
+        for (const watcher of this.#watchers) watcher.changed(table, key)
+      },
+    })
   }
 
   /** All or nothing: what `act` throws leaves the store as it was. With a context, only while its fence stands. */
   transaction<T>(context: ChannelContext | undefined, act: () => T): T {
     if (this.#inTransaction) return act()
-    const before = copyOf(this.#image)
+    const revision = this.#image.head.revision
     this.#inTransaction = true
     try {
-      const { fence, peer } = context ?? {}
-      if (fence !== undefined && peer !== undefined && this.#image.fences.get(fence.key ?? peer)?.fence !== fence.fence)
-        throw new Fenced(peer, fence.sessionId)
-      const value = act()
-      const failure = this.#failure?.()
-      if (failure !== undefined) throw failure
-      if (before.head.revision !== this.#image.head.revision) for (const listener of this.#listeners) listener()
+      const value = this.#image.wholly(() => {
+        const { fence, peer } = context ?? {}
+        if (
+          fence !== undefined &&
+          peer !== undefined &&
+          this.#image.fences.get(fence.key ?? peer)?.fence !== fence.fence
+        )
+          throw new Fenced(peer, fence.sessionId)
+        const done = act()
+        const failure = this.#failure?.()
+        if (failure !== undefined) throw failure
+        return done
+      })
+      if (revision !== this.#image.head.revision) for (const listener of this.#listeners) listener()
       return value
-    } catch (error) {
-      this.#image = before
-      throw error
     } finally {
       this.#inTransaction = false
     }
@@ -158,6 +180,13 @@ export class MemoryStore {
 
   /** What this control plane would ask for now. */
   demand(): readonly Demand[] {
+    const { image, version } = { image: this.#image, version: this.#image.version }
+    if (this.#demanded?.image !== image || this.#demanded.version !== version)
+      this.#demanded = { image, version, demands: this.#demandNow() }
+    return this.#demanded.demands
+  }
+
+  #demandNow(): readonly Demand[] {
     const counts = new Map<string, { v4: number; v6: number; pending: number }>()
     const of = (kind: string) => {
       const count = counts.get(kind) ?? { v4: 0, v6: 0, pending: 0 }
@@ -217,7 +246,7 @@ export class MemoryStore {
     if (judgement.verdict === 'keep') return
     const epoch = this.#hexDigits(32)
     this.#image.head = { ...this.#image.head, epoch }
-    this.#image.epochs.add(epoch)
+    this.#image.epochs = new Set([...this.#image.epochs, epoch])
     this.#image.tags.set(tagText(epoch, this.#image.head.revision), this.#image.head.tag)
     this.#enter('recovering', [judgement.reason])
   }

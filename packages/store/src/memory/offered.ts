@@ -13,20 +13,17 @@ interface OfferedEntry {
 
 /** What a peer has offered us on one channel, kept or not: what EQ and every proof speak of. */
 export class Offered {
-  readonly #entries: readonly (OfferedEntry & { readonly bucket: number })[]
+  readonly #entries: readonly OfferedEntry[]
 
   constructor(image: Image, identity: RoleIdentity, context: ChannelContext) {
-    const rows = [...image.rows.values()].flatMap((row): OfferedEntry[] => {
-      const entry = context.channel === 'status' ? row.offeredStatusEntry : row.offeredEntry
-      return entry !== undefined && maySpeakFor(row.origin, context, identity) ? [{ ...row, entry }] : []
-    })
-    const newcomers = [...image.refused.values()].filter(
-      (row) => row.newcomer && row.peer === context.peer && row.channel === context.channel,
-    )
-    this.#entries = [...rows, ...newcomers].map((row) => ({
-      ...row,
-      bucket: bucketOf(row.type, row.mesh, row.exportName),
-    }))
+    const entries: OfferedEntry[] = []
+    for (const { type, mesh, exportName, origin, offeredEntry, offeredStatusEntry } of image.rows.values()) {
+      const entry = context.channel === 'status' ? offeredStatusEntry : offeredEntry
+      if (entry !== undefined && maySpeakFor(origin, context, identity)) entries.push({ type, mesh, exportName, entry })
+    }
+    for (const row of image.refused.values())
+      if (row.newcomer && row.peer === context.peer && row.channel === context.channel) entries.push(row)
+    this.#entries = entries
   }
 
   digest(): Digest {
@@ -39,7 +36,9 @@ export class Offered {
 
   buckets(resourceType: string, level: number, prefixes: readonly number[]): readonly BucketDigest[] {
     return perPrefix(
-      this.#entries.filter((row) => row.type === resourceType),
+      this.#entries
+        .filter((row) => row.type === resourceType)
+        .map((row) => ({ entry: row.entry, bucket: bucketOfEntry(row) })),
       level,
       prefixes,
     )
@@ -49,7 +48,9 @@ export class Offered {
   entries(resourceType: string, buckets: readonly number[]): readonly KeyedEntry[] {
     const wanted = new Set(buckets)
     return this.#entries
-      .filter((row) => row.type === resourceType && (wanted.size === 0 || wanted.has(row.bucket)))
+      .filter((row) => row.type === resourceType && (wanted.size === 0 || wanted.has(bucketOfEntry(row))))
       .map((row) => ({ key: wireKey(row.mesh, row.exportName), entry: row.entry }))
   }
 }
+
+const bucketOfEntry = ({ type, mesh, exportName }: OfferedEntry): number => bucketOf(type, mesh, exportName)

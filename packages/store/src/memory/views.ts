@@ -15,14 +15,14 @@ import {
   type TypeDigest,
 } from '@holdfast/kds'
 import {
-  addEntry,
   bucketOf,
   contentHash,
   type Digest,
-  emptyDigest,
   findType,
   hex,
   isVisibleTo,
+  type Lanes,
+  lanesOf,
   toExported,
   upTypes,
   wireKey,
@@ -34,6 +34,9 @@ import { typeOrder } from './load.js'
 
 const sentUp: ReadonlySet<string> = new Set(upTypes())
 const removalOverheadBytes = 24
+/** Rows are never changed in place: what a row is in export form is computed once for all its readers. */
+const offersWithStatus = new WeakMap<Row, Offer>()
+const offersWithout = new WeakMap<Row, Offer>()
 
 /** What one peer may see of a store on one channel, as a sender reads it. */
 export class View {
@@ -108,9 +111,13 @@ export class View {
   }
 
   changes(from: Position, limitBytes: number, withRemovals: boolean): LogPage {
-    const items = this.#rows()
-      .map((row) => ({ row, position: this.#position(row) }))
-      .filter(({ position }) => position.revision > 0 && comparePositions(position, from) > 0)
+    const after: { readonly row: Row; readonly position: Position }[] = []
+    for (const row of this.#image.rows.values()) {
+      const position = this.#position(row)
+      if (position.revision >= from.revision && position.revision > 0 && comparePositions(position, from) > 0)
+        after.push({ row, position })
+    }
+    const items = after
       .sort((a, b) => comparePositions(a.position, b.position))
       .flatMap(({ row, position }): LogItem[] => {
         if (this.#entry(row) !== undefined) {
@@ -138,8 +145,13 @@ export class View {
 
   /** Status has a channel of its own; peers without the extension get it in their whole list. */
   offer(row: Row, withStatus = this.#context.channel === 'status'): Offer {
+    const offers = withStatus ? offersWithStatus : offersWithout
+    const known = offers.get(row)
+    if (known !== undefined) return known
     const resource = toExported(row, { status: withStatus ? row.status : undefined })
-    return { version: hex(contentHash(resource)), resource }
+    const offer = { version: hex(contentHash(resource)), resource }
+    offers.set(row, offer)
+    return offer
   }
 
   /** What a receiver that holds `entries` in these buckets (none named: in the whole type) has to be told. */
@@ -202,10 +214,32 @@ function inOrder(items: readonly LogItem[]): readonly LogItem[] {
   ]
 }
 
-export const sumOf = (entries: Iterable<string | undefined>): Digest => {
-  let sum = emptyDigest
-  for (const entry of entries) if (entry !== undefined) sum = addEntry(sum, Buffer.from(entry, 'hex'))
-  return sum
+/** Lanes of entries (32 hex digits) that were added up before: most of them stay for long. */
+const lanesByEntry = new Map<string, Lanes>()
+const lanesMax = 50_000
+
+function lanesOfHex(entry: string): Lanes {
+  const known = lanesByEntry.get(entry)
+  if (known !== undefined) return known
+  const lanes = lanesOf(Buffer.from(entry, 'hex'))
+  if (lanesByEntry.size >= lanesMax) lanesByEntry.clear()
+  lanesByEntry.set(entry, lanes)
+  return lanes
+}
+
+/** @param entries 32 hex digits each; undefined ones count for nothing */
+export function sumOf(entries: Iterable<string | undefined>): Digest {
+  let [a, b, c, d, count] = [0, 0, 0, 0, 0]
+  for (const entry of entries) {
+    if (entry === undefined) continue
+    const lanes = lanesOfHex(entry)
+    a = (a + lanes[0]) >>> 0
+    b = (b + lanes[1]) >>> 0
+    c = (c + lanes[2]) >>> 0
+    d = (d + lanes[3]) >>> 0
+    count++
+  }
+  return { lanes: [a, b, c, d], count }
 }
 
 interface Entry {

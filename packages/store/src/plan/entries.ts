@@ -25,16 +25,22 @@ const entryOf = (
   mesh: string,
   exportName: string,
   origin: Origin,
-  content: Pick<Resource, 'labels' | 'typeUrl' | 'spec'>,
+  content: Content,
   vips: Resource['vips'],
-): string =>
-  hex(
-    digestEntry(
-      identityBytes(type, mesh, exportName, origin),
-      contentHash({ labels: exportLabels(content.labels), typeUrl: content.typeUrl, spec: content.spec }),
-      vips,
-    ),
-  )
+): string => hex(digestEntry(identityBytes(type, mesh, exportName, origin), contentHashOnce(content), vips))
+
+type Content = Pick<Resource, 'labels' | 'typeUrl' | 'spec'>
+
+/** Hashes of contents by their labels: one content is hashed for the check, for the plan and for the commit. */
+const hashed = new WeakMap<Content['labels'], Content & { readonly hash: Uint8Array }>()
+
+function contentHashOnce({ labels, typeUrl, spec }: Content): Uint8Array {
+  const known = hashed.get(labels)
+  if (known !== undefined && known.spec === spec && known.typeUrl === typeUrl) return known.hash
+  const hash = contentHash({ labels: exportLabels(labels), typeUrl, spec })
+  hashed.set(labels, { labels, typeUrl, spec, hash })
+  return hash
+}
 
 /**
  * What a status adds to the digest of the status channel, 32 hex digits: the first 16 bytes of

@@ -1,12 +1,13 @@
 import { expect, test } from 'vitest'
 import { deleteOf, offerOf, putService, service, serviceKey } from '../conformance/fixtures.js'
 import { emptyImage } from '../memory/image.js'
+import { LiveImage } from '../memory/live-image.js'
 import { loadNeeds } from '../memory/load.js'
 import { batchUnit, isEmptyPlan, localUnit, takesRevision, type Unit, WorkingSet } from './index.js'
 
 const identity = { role: 'zone', name: 'east', storeId: '11111111-2222-4333-8444-555555555555' } as const
 const options = { identity, nowMs: 1_000 }
-const image = emptyImage('a'.repeat(32))
+const image = new LiveImage(emptyImage('a'.repeat(32)))
 const actor = 'test'
 
 /** Plans units one after another on one working set that was loaded for all of them. */
