@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { Problem } from '@holdfast/model'
 import { onlyStream, runSession, type SessionHandle, type SessionMetrics, type SessionView } from '@holdfast/peer'
-import type { ControlPlaneStore } from '@holdfast/store'
+import type { ControlPlaneStore, RecoveryWait } from '@holdfast/store'
 import { type KdsServer, type Link, serveKds } from '@holdfast/transport'
 import type { Logger } from 'pino'
+import { Recovery } from './recovery.js'
+import { Witnesses } from './witnesses.js'
 
 export interface GlobalOptions {
   readonly store: ControlPlaneStore
@@ -35,9 +37,19 @@ export class GlobalRuntime {
   #lease: NodeJS.Timeout | undefined
   #stopListening: (() => void) | undefined
   #beats: NodeJS.Timeout | undefined
+  readonly #witnesses: Witnesses
+  readonly #recovery: Recovery
 
   constructor(options: GlobalOptions) {
     this.#options = options
+    const { store, log } = options
+    const sessions = (): Iterable<SessionHandle> => this.#sessions.values()
+    this.#witnesses = new Witnesses({ store, log, sessions })
+    this.#recovery = new Recovery({
+      ...{ store, log, sessions },
+      witnesses: this.#witnesses,
+      onReady: () => this.#leaseOwnSoon(),
+    })
   }
 
   /** @returns the port zones can dial */
@@ -59,6 +71,11 @@ export class GlobalRuntime {
 
   views(): readonly SessionView[] {
     return [...this.#sessions.values()].map((s) => s.view())
+  }
+
+  /** What a recovery waits for; empty while there is none. */
+  recoveryWaits(): readonly RecoveryWait[] {
+    return this.#recovery.waits()
   }
 
   /** How many offers were encoded for all zones together: one change is encoded once, whoever it goes to. */
@@ -83,6 +100,8 @@ export class GlobalRuntime {
     this.#stopListening?.()
     await Promise.allSettled(this.#opening)
     await Promise.all([...this.#sessions.values()].map((s) => s.close('the global control plane stops')))
+    await this.#recovery.close()
+    await this.#witnesses.close()
     await this.#server?.close()
   }
 
@@ -150,6 +169,8 @@ export class GlobalRuntime {
   ): Promise<void> {
     const { store, log } = this.#options
     try {
+      // What a returning zone holds is known before anybody gets a block that may be its own.
+      await this.#witnesses.settled()
       const { granted, refused } = await store.vip.lease({ owner: zone, storeId, demands, wantedCidrs })
       if (granted.length > 0) log.info({ zone, blocks: granted.map((b) => `${b.kind} ${b.cidr}`) }, 'VIP blocks leased')
       if (refused.length > 0) log.warn({ zone, refused }, 'VIP blocks not leased')
@@ -173,6 +194,7 @@ export class GlobalRuntime {
     const { store, log } = this.#options
     const demands = await store.vip.demand()
     if (demands.length === 0) return
+    await this.#witnesses.settled()
     const { identity } = await store.status()
     const { granted, refused } = await store.vip.lease({
       owner: '',

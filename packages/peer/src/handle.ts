@@ -28,6 +28,8 @@ export interface SessionView {
   readonly peerVersion: string
   readonly peerInstanceId: string
   readonly peerState?: StoreState | undefined
+  /** Of our own store, as this session sees it. */
+  readonly ownState: StoreState
   readonly extension: boolean
   readonly openedAtMs: number
   readonly inStep: boolean

@@ -27,6 +27,7 @@ export function sessionView(parts: ViewParts): SessionView {
     peerVersion: met?.version ?? link.peer.version,
     peerInstanceId: link.peer.instanceId,
     ...(met === undefined ? {} : { peerState: met.state }),
+    ownState: state.storeState,
     extension: state.phase !== 'plain',
     openedAtMs,
     inStep: inStep(state),

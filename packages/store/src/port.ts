@@ -14,6 +14,7 @@ import type {
   RoleIdentity,
   Row,
 } from './plan/types.js'
+import type { RecoveryStore } from './recovery-port.js'
 
 /** Head of the change log and what the store is. */
 export interface StoreStatus {
@@ -119,8 +120,8 @@ export interface ControlPlaneStore {
     readonly pools?: readonly PoolSetting[]
     readonly random: Uint8Array
   }): Promise<{ readonly changed: boolean }>
-  /** recovering → ready. */
-  finishRecovery(reason: string): Promise<void>
+  /** recovering → ready; `uninitialised` where the store never was ready and no zone has remembered its pools. */
+  finishRecovery(reason: string, actor?: string): Promise<void>
 
   readonly local: {
     apply(request: LocalRequest, options: { readonly signal: AbortSignal }): Promise<readonly LocalOutcome[]>
@@ -184,6 +185,8 @@ export interface ControlPlaneStore {
   }
   /** Work of the policy hooks: a queue that follows from the forms, so it survives whoever works on it. */
   readonly hooks: HookStore
+  /** What survives a loss, here or at global. */
+  readonly recovery: RecoveryStore
   /** The store of one channel of one session; its writes are fenced. */
   channel(context: ChannelContext): ChannelStore
   /**

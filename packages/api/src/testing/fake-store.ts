@@ -129,6 +129,7 @@ export class FakeStore {
         counts: async () => [],
         open: async () => [],
       },
+      recovery: { remembered: unused, remember: unused, recover: unused, onStranger: unused },
       vip: {
         ledger: async (query) => this.#ledger(query),
         history: async (owner, limit) =>

@@ -1,5 +1,5 @@
 import { Problem } from '@holdfast/model'
-import type { ControlPlaneStore } from '@holdfast/store'
+import { answerTestimony, type ControlPlaneStore, testimonyQuestions } from '@holdfast/store'
 import type { Mode } from '../options.js'
 import { renderRow, shownAddresses, viewerOf } from '../resources/render.js'
 import type { ClaimReader } from './claims.js'
@@ -54,11 +54,14 @@ export function createAnswerer(options: {
       }
       case questions.findings:
         return { items: await reader.findings() }
-      default:
+      default: {
+        const testimony = await answerTestimony(store, question, body)
+        if (testimony !== undefined) return testimony
         throw new Problem(
           'invalid',
-          `${mode === 'global' ? 'global' : `zone ${zoneName}`} does not know the question ${JSON.stringify(question)}; it knows ${Object.values(questions).join(', ')}`,
+          `${mode === 'global' ? 'global' : `zone ${zoneName}`} does not know the question ${JSON.stringify(question)}; it knows ${[...Object.values(questions), ...Object.values(testimonyQuestions)].join(', ')}`,
         )
+      }
     }
   }
 }

@@ -74,10 +74,12 @@ export function sessionConformance(open: OpenStore): void {
   test('a sender knows where its receiver stands: known, another log, none, a contradiction', async () => {
     await using global = await Subject.ready(open, 'global')
     const down = global.channel(toWest)
+    await down.perform({ op: 'admit', hello: hello(otherStoreId), nowMs: global.nowMs })
     const { cursor: head, digest: offered } = await down.perform({ op: 'mark' })
     const compare = async (cursor: Cursor | undefined) =>
       (await down.perform({ op: 'compare', standing: { offered, cursor } })).cursor
     expect(await compare(head)).toBe('known')
+    await down.perform({ op: 'acked', cursor: head })
     expect(await compare(undefined)).toBe('none')
     expect(await compare({ epoch: head.epoch, revision: 0, tag: '0'.repeat(16) })).toBe('known')
     expect(await compare({ epoch: otherEpoch, revision: 3, tag: someTag })).toBe('foreign-epoch')
@@ -101,6 +103,38 @@ export function sessionConformance(open: OpenStore): void {
     expect(lease).toMatchObject({ granted: [], refused: [expect.stringContaining('recovering')] })
     await global.store.finishRecovery('the operator says so')
     expect((await global.store.status()).state).toBe('ready')
+  })
+
+  test('EMPTY: a zone that was in step with another log meets a database that nobody was in step with: it recovers first', async () => {
+    await using global = await Subject.ready(open, 'global')
+    const down = global.channel(toWest)
+    await down.perform({ op: 'admit', hello: hello(otherStoreId), nowMs: global.nowMs })
+    const { digest: offered } = await down.perform({ op: 'mark' })
+    const other = { epoch: otherEpoch, revision: 3, tag: someTag }
+    expect(await down.perform({ op: 'compare', standing: { offered, cursor: other } })).toMatchObject({
+      cursor: 'contradiction',
+    })
+    expect(await global.store.status()).toMatchObject({
+      state: 'recovering',
+      reasons: [expect.stringContaining('in the place of one that was lost')],
+    })
+    // The operator has decided: the same zone again is no news.
+    await global.store.finishRecovery('the operator says so')
+    expect((await down.perform({ op: 'compare', standing: { offered, cursor: other } })).cursor).toBe('foreign-epoch')
+    expect((await global.store.status()).state).toBe('ready')
+  })
+
+  test('a zone of another installation joins one that has zones in step: nobody recovers for it', async () => {
+    await using global = await Subject.ready(open, 'global')
+    const east = global.channel({ channel: 'down', peer: 'east' })
+    await east.perform({ op: 'admit', hello: hello(otherStoreId), nowMs: global.nowMs })
+    const { cursor, digest: offered } = await east.perform({ op: 'mark' })
+    await east.perform({ op: 'acked', cursor })
+    const other = { epoch: otherEpoch, revision: 3, tag: someTag }
+    const { cursor: stands } = await global
+      .channel(toWest)
+      .perform({ op: 'compare', standing: { offered, cursor: other } })
+    expect([stands, (await global.store.status()).state]).toEqual(['foreign-epoch', 'ready'])
   })
 
   test('OWN: a superseded session writes nothing', async () => {

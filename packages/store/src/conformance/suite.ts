@@ -4,6 +4,7 @@ import { hookConformance } from './hooks.js'
 import { localConformance } from './local.js'
 import { logConformance } from './log.js'
 import { receivedConformance } from './received.js'
+import { recoveryConformance } from './recovery.js'
 import { sessionConformance } from './sessions.js'
 import { vipConformance } from './vips.js'
 
@@ -17,4 +18,5 @@ export function storeConformance(name: string, open: OpenStore): void {
   describe(`${name}: the log`, () => logConformance(open))
   describe(`${name}: policy hooks`, () => hookConformance(open))
   describe(`${name}: sessions`, () => sessionConformance(open))
+  describe(`${name}: recovery`, () => recoveryConformance(open))
 }

@@ -9,6 +9,7 @@ import {
   firstStepUnit,
   standingOf,
 } from '../plan/index.js'
+import { originWords } from '../plan/keys.js'
 import { cursorText, type Image } from './image.js'
 import type { MemoryStore } from './memory-store.js'
 import { Offered } from './offered.js'
@@ -82,18 +83,19 @@ export class MemoryChannel implements SyncChannelStore {
 
   #compare(standing: Extract<StoreOp, { op: 'compare' }>['standing']): StoreResults['compare'] {
     const reachesFrom = standing.partial?.revision ?? standing.cursor?.revision ?? 0
-    const cursor = standingOf(standing.cursor, this.#store.logHistory(), { reachesFrom, logFrom: 0 })
-    // A receiver remembers what we do not: it is we who were restored.
-    if (cursor === 'contradiction' && standing.cursor !== undefined)
-      this.#store.judge([
-        {
-          from: 'peer',
-          witness: this.#context.peer === '' ? 'global' : `zone ${this.#context.peer}`,
-          cursor: standing.cursor,
-        },
-      ])
+    const stands = standingOf(standing.cursor, this.#store.logHistory(), { reachesFrom, logFrom: 0 })
+    const { epoch } = this.#image.head
+    // A receiver remembers what we do not: it is we who were restored, or who stand in the place of what was lost.
+    if (standing.cursor !== undefined && (stands === 'contradiction' || this.#isStranger(stands)))
+      this.#store.judge([{ from: 'peer', witness: originWords(this.#context.peer), cursor: standing.cursor }])
+    const isOurLoss = this.#image.head.epoch !== epoch
+    if (!isOurLoss && this.#isStranger(stands)) this.#store.metStranger(this.#context.peer)
     const view = new View(this.#image, this.#store.identity, this.#context)
-    return { head: view.mark(), cursor, typeDigests: view.typeDigests() }
+    return { head: view.mark(), cursor: isOurLoss ? 'contradiction' : stands, typeDigests: view.typeDigests() }
+  }
+
+  #isStranger(stands: StoreResults['compare']['cursor']): boolean {
+    return stands === 'foreign-epoch' && this.#store.identity.role === 'global' && this.#context.channel === 'down'
   }
 
   #apply(batch: Batch, nowMs: number): StoreResults['apply'] {

@@ -5,6 +5,7 @@ import { byText, ledgerText } from '../plan/keys.js'
 import type { ControlPlaneStore, SessionRecord } from '../port.js'
 import { memoryHooks } from './hooks.js'
 import type { MemoryStore } from './memory-store.js'
+import { memoryRecovery } from './recovery.js'
 import { differencesOf } from './verify.js'
 
 const sessionsPerPeerMax = 10
@@ -114,6 +115,7 @@ export function asControlPlane(store: MemoryStore): ControlPlaneStore {
       },
       zones: async () => [...store.image.zones.values()],
     },
+    recovery: memoryRecovery(store),
     channel: (context) => asyncChannel(store, context),
     upkeep: async () => ({
       tombstonesForgotten: 0,

@@ -67,6 +67,7 @@ export class MemoryStore {
   readonly #hooks: HookCover | undefined
   readonly #listeners = new Set<() => void>()
   readonly #watchers = new Set<StoreListener>()
+  readonly #strangers = new Set<(zone: string) => void>()
   #image: LiveImage
   #inTransaction = false
   #demanded: { readonly image: LiveImage; readonly version: number; readonly demands: readonly Demand[] } | undefined
@@ -263,6 +264,10 @@ export class MemoryStore {
       head: head.revision,
       oldest: 0,
       epochs,
+      untried:
+        this.identity.role === 'global' &&
+        epochs.size === 1 &&
+        ![...this.#image.zones.values()].some((zone) => zone.everInStep),
       tagAt: (epoch, revision) => tags.get(tagText(epoch, revision)),
     }
   }
@@ -277,6 +282,18 @@ export class MemoryStore {
 
   channel(context: ChannelContext): MemoryChannel {
     return new MemoryChannel(this, context)
+  }
+
+  /** Told of zones that were in step with a log that is not ours, while ours goes on. Returns the way to stop listening. */
+  onStranger(listener: (zone: string) => void): () => void {
+    this.#strangers.add(listener)
+    return () => {
+      this.#strangers.delete(listener)
+    }
+  }
+
+  metStranger(zone: string): void {
+    for (const listener of this.#strangers) listener(zone)
   }
 
   get(key: ResourceKey): Row | undefined {

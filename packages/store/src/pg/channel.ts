@@ -48,6 +48,8 @@ export interface ChannelParts {
   readonly seen: () => Cursor
   /** A peer remembers what our history does not have. */
   readonly onEvidence: (evidence: Evidence) => Promise<void>
+  /** Global: a zone was in step with a log that is not ours, and we are not what was lost. */
+  readonly onStranger: (peer: string) => void
   /** Global's mark has agreed with what we were offered. */
   readonly onProven: () => Promise<void>
 }
@@ -139,15 +141,31 @@ export class PgChannel implements ChannelStore {
       head: head.revision,
       oldest: 0,
       epochs: new Set([head.epoch]),
+      untried: false,
       tagAt: (epoch: string, revision: number) =>
         tags.find((row) => row.epoch === epoch && row.revision === revision)?.tag,
     }
     const reachesFrom = partial?.revision ?? cursor?.revision ?? 0
     const known = standingOf(cursor, history, { reachesFrom, logFrom: head.logFrom })
+    if (known === 'foreign-epoch' && cursor !== undefined && (await this.#isOurLoss(cursor, head.epoch)))
+      return factsFor(await tail.fresh(), this.#view, 'contradiction')
     if (known !== 'contradiction' || cursor === undefined) return factsFor(snapshot, this.#view, known)
     // The peer was told of it by us, so it is we who were restored.
     await onEvidence({ from: 'peer', witness: originWords(this.#context.peer), cursor })
     return factsFor(await tail.fresh(), this.#view, known)
+  }
+
+  /** A zone that was in step with another log: with that of a database in whose place ours stands, or it has moved. */
+  async #isOurLoss(cursor: Cursor, epoch: string): Promise<boolean> {
+    const { identity, tail, acks, onEvidence, onStranger } = this.#parts
+    const { peer, channel } = this.#context
+    if (identity.role !== 'global' || channel !== 'down') return false
+    // That others are in step is learned from what they have acked.
+    await acks.flush()
+    await onEvidence({ from: 'peer', witness: originWords(peer), cursor })
+    const isLoss = (await tail.fresh()).head.epoch !== epoch
+    if (!isLoss) onStranger(peer)
+    return isLoss
   }
 
   async #changes(op: Extract<StoreOp, { op: 'changes' }>): Promise<LogPage> {

@@ -2,7 +2,7 @@ import type { Cursor } from '@holdfast/kds'
 import { type Evidence, judgeHistory } from '../plan/recovery.js'
 import type { HighWaterFile } from './high-water.js'
 import { type Database, timestamp } from './sql.js'
-import { beginEpoch, type Head, lockHead, readEpochs, readHead, tagsAt } from './statements/head.js'
+import { anyZoneInStep, beginEpoch, type Head, lockHead, readEpochs, readHead, tagsAt } from './statements/head.js'
 import { insertAudit } from './statements/sync-write.js'
 import type { StoreLog } from './store.js'
 
@@ -101,11 +101,13 @@ export class History {
         sql,
         all.map((one) => one.cursor.revision),
       )
+      const epochs = await readEpochs(sql)
       const judgement = judgeHistory(all, {
         epoch: head.epoch,
         head: head.revision,
         oldest: 0,
-        epochs: await readEpochs(sql),
+        epochs,
+        untried: head.identity.role === 'global' && epochs.size === 1 && !(await anyZoneInStep(sql)),
         tagAt: (epoch, revision) => tags.find((row) => row.epoch === epoch && row.revision === revision)?.tag,
       })
       if (judgement.verdict === 'keep') return { head, reason: undefined }

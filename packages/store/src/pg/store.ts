@@ -1,6 +1,7 @@
 import type { ChannelContext, ChannelStore, Cursor, Demand } from '@holdfast/kds'
 import { allTypes, isHeadless, Problem, type ResourceKey, type Violation } from '@holdfast/model'
 import { differencesOf } from '../memory/verify.js'
+import { finishUnit } from '../plan/finish.js'
 import type { HookCover } from '../plan/forms.js'
 import {
   demandOf,
@@ -23,6 +24,7 @@ import { PgChannel } from './channel.js'
 import type { History } from './history.js'
 import { pgHooks } from './hooks.js'
 import { LogTail } from './log-tail.js'
+import { PgRecovery } from './recovery.js'
 import { type Database, timestamp } from './sql.js'
 import { type Head, readHead, setState } from './statements/head.js'
 import { readBlocks } from './statements/ledger-read.js'
@@ -73,6 +75,7 @@ export class PgStore implements ControlPlaneStore {
   readonly #writer: Writer
   readonly #tail: LogTail
   readonly #acks: Acks
+  readonly #recovery: PgRecovery
   #closing: Promise<void> | undefined
 
   constructor(parts: PgStoreParts) {
@@ -90,6 +93,12 @@ export class PgStore implements ControlPlaneStore {
     })
     this.hooks = pgHooks({ database, options: () => this.#options(), submit: (work) => this.#writer.submit(work) })
     this.#tail = new LogTail(database, (head) => history.observed(head))
+    this.#recovery = new PgRecovery({
+      database,
+      identity,
+      options: () => this.#options(),
+      run: (unit) => this.#run(unit),
+    })
     this.#acks = new Acks(database, (error) => log.warn({ err: error }, 'acked positions could not be written down'))
   }
 
@@ -122,32 +131,24 @@ export class PgStore implements ControlPlaneStore {
     return value
   }
 
-  async finishRecovery(reason: string): Promise<void> {
-    const unit: Unit<boolean> = {
-      needs: nothingNeeded,
-      more: () => nothingNeeded,
-      plan: (ws) => {
-        if (ws.state !== 'recovering') return false
-        ws.audit({
-          atMs: this.#parts.nowMs(),
-          actor: 'operator',
-          action: 'recovery finished',
-          subject: 'the store',
-          detail: { reason },
-        })
-        return true
-      },
-    }
-    // A database that was put in the place of a lost one was never initialised itself: that is the next step then.
+  async finishRecovery(reason: string, actor = 'operator'): Promise<void> {
+    const unit = finishUnit({ reason, actor }, this.#options())
+    // A database that was put in the place of a lost one was never initialised itself: that is the next step then,
+    // unless its zones have brought back what initialising makes.
     const { initialised } = await this.#head()
-    await this.#writer.submit({
+    const initialisedAt = timestamp(this.#parts.nowMs())
+    const { value } = await this.#writer.submit({
       unit,
       size: 1,
-      also: async (sql, isRecovering) => {
-        if (isRecovering) await setState(sql, { state: initialised ? 'ready' : 'uninitialised', reasons: [] })
+      also: async (sql, { finished, hasPools }) => {
+        if (!finished) return
+        const state = initialised || hasPools ? 'ready' : 'uninitialised'
+        await setState(sql, { state, reasons: [], initialisedAt: state === 'ready' ? initialisedAt : null })
       },
     })
-    if (initialised) await this.#run(servingUnit(this.#options()))
+    if (!value.finished) return
+    if (value.hasPools) this.#parts.history.initialised()
+    if (initialised || value.hasPools) await this.#run(servingUnit(this.#options()))
   }
 
   readonly local: ControlPlaneStore['local'] = {
@@ -207,6 +208,9 @@ export class PgStore implements ControlPlaneStore {
   }
 
   readonly hooks: ControlPlaneStore['hooks']
+  get recovery(): PgRecovery {
+    return this.#recovery
+  }
 
   channel(context: ChannelContext): ChannelStore {
     const { database, history, identity, nowMs, hooks } = this.#parts
@@ -221,6 +225,7 @@ export class PgStore implements ControlPlaneStore {
         acks: this.#acks,
         seen: (): Cursor => history.seen,
         onEvidence: (evidence) => history.judge([evidence]),
+        onStranger: (zone) => this.#recovery.met(zone),
         onProven: () => this.#firstStep(),
       },
       context,

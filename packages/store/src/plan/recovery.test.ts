@@ -12,6 +12,7 @@ const history: LogHistory = {
   head: 12,
   oldest: 5,
   epochs: new Set([past, present]),
+  untried: false,
   tagAt: (epoch, revision) => tags.get(`${epoch} ${revision}`),
 }
 const seen = (epoch: string, revision: number, tag: string, from: Evidence['from'] = 'file'): Evidence => ({
@@ -54,4 +55,18 @@ test.each([
   ['compacted', { epoch: present, revision: 0, tag: '0'.repeat(16) }, 7],
 ] as const)('a receiver stands %s', (standing, cursor, reachesFrom) => {
   expect(standingOf(cursor, history, { reachesFrom, logFrom: 8 })).toBe(standing)
+})
+
+describe('EMPTY: a database that nobody was ever in step with, and a zone that was in step with another one', () => {
+  const untried: LogHistory = { ...history, epochs: new Set([present]), untried: true }
+  test('it stands in the place of one that was lost', () => {
+    const judgement = judgeHistory([seen(foreign, 99, 'other', 'peer')], untried)
+    expect(judgement).toEqual({ verdict: 'new-epoch', reason: expect.stringMatching(/zone east .* that was lost/) })
+  })
+  test.each([
+    ['a zone that never got anything proves nothing', seen(foreign, 0, '0'.repeat(16), 'peer')],
+    ['a zone of this very log proves nothing', seen(present, 12, 'twelve', 'peer')],
+  ])('%s', (_, evidence) => {
+    expect(judgeHistory([evidence], untried)).toEqual({ verdict: 'keep' })
+  })
 })

@@ -17,6 +17,11 @@ export interface LogHistory {
   readonly oldest: number
   /** Every epoch that this store has had, the present one included. */
   readonly epochs: ReadonlySet<string>
+  /**
+   * Global: no zone was ever in step with this database, and its log never began anew. A zone that was in step with
+   * another one then tells that this one stands in the place of a database that was lost.
+   */
+  readonly untried: boolean
   tagAt(epoch: string, revision: number): string | undefined
 }
 
@@ -39,11 +44,14 @@ export function judgeHistory(evidence: readonly Evidence[], history: LogHistory)
 }
 
 function contradiction({ from, witness, cursor }: Evidence, history: LogHistory): string | undefined {
-  if (!history.epochs.has(cursor.epoch))
-    // A peer may come from another installation; what we wrote down ourselves was ours.
-    return from === 'peer'
-      ? undefined
-      : `${witness} remembers the log ${cursor.epoch}, which this database has never had: it was replaced or restored`
+  if (!history.epochs.has(cursor.epoch)) {
+    if (from !== 'peer')
+      return `${witness} remembers the log ${cursor.epoch}, which this database has never had: it was replaced or restored`
+    // A peer may come from another installation, and where others are in step already it does.
+    return history.untried && cursor.revision > 0
+      ? `${witness} was in step with the log ${cursor.epoch}, and nobody ever was with this database: it stands in the place of one that was lost`
+      : undefined
+  }
   if (cursor.revision === 0) return undefined
   if (cursor.epoch === history.epoch && cursor.revision > history.head)
     return `${witness} remembers revision ${cursor.revision}, the database ends at ${history.head}: it was restored from a backup`

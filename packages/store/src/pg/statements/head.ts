@@ -169,3 +169,12 @@ export async function readEpochs(sql: Sql): Promise<ReadonlySet<string>> {
   )
   return new Set(rows.map((row) => row.epoch))
 }
+
+/** Whether any zone has ever agreed with this store; what was acked and is not written down yet does not count. */
+export async function anyZoneInStep(sql: Sql): Promise<boolean> {
+  const { rows } = await sql.run<{ found: boolean }>(
+    'any zone in step',
+    'select exists (select from zones where ever_in_step) as found',
+  )
+  return rows[0]?.found ?? false
+}

@@ -1,0 +1,199 @@
+import { displayNameLabel, globalOrigin } from '@holdfast/model'
+import { expect, test } from 'vitest'
+import type { Testimony } from '../plan/index.js'
+import type { LocalChange } from '../port.js'
+import { answerTestimony, askTestimony } from '../testimony.js'
+import { deleteOf, hello, mesh, type OpenStore, otherStoreId, putMesh, removalOf, Subject } from './fixtures.js'
+
+const fromGlobal = { channel: 'down', peer: '' } as const
+const demand = { kind: 'MeshService', active: 0, pending: 1 }
+const types = ['VipPool', 'VipBlock', 'Mesh', 'MeshMultiZoneService'] as const
+const eastStore = '22222222-2222-4333-8444-555555555555'
+
+const putMultiZone = (name: string, spec = '{}'): LocalChange => ({
+  change: 'put',
+  key: { type: 'MeshMultiZoneService', mesh: 'default', name },
+  content: { labels: { [displayNameLabel]: name }, typeUrl: '', spec: Buffer.from(spec) },
+  namespace: '',
+  displayName: name,
+  wantsVip: true,
+})
+const multiZone = (name: string) => ({ type: 'MeshMultiZoneService', mesh: 'default', name })
+
+const admit = (global: Subject, zone: string, storeId: string) =>
+  global.channel({ channel: 'up', peer: zone }).perform({ op: 'admit', hello: hello(storeId), nowMs: global.nowMs })
+
+async function leaseOwn(global: Subject): Promise<void> {
+  const { identity } = await global.store.status()
+  await global.store.vip.lease({
+    ...{ owner: '', storeId: identity.storeId, wantedCidrs: [] },
+    demands: await global.store.vip.demand(),
+  })
+}
+
+/** A global with two zones' blocks and a service of its own. */
+async function used(open: OpenStore): Promise<Subject> {
+  const global = await Subject.ready(open, 'global')
+  for (const [zone, storeId] of [
+    ['east', eastStore],
+    ['west', otherStoreId],
+  ] as const) {
+    await admit(global, zone, storeId)
+    await global.store.vip.lease({ owner: zone, storeId, demands: [demand], wantedCidrs: [] })
+  }
+  await global.apply(putMesh('shop'), putMultiZone('web'))
+  await leaseOwn(global)
+  return global
+}
+
+/** Everything that global tells its zones of these types, as a zone keeps it. */
+async function follow(zone: Subject, global: Subject, name: string): Promise<void> {
+  const down = global.channel({ channel: 'down', peer: name })
+  for (const type of types) {
+    const { offers } = await down.perform({ op: 'list', resourceType: type })
+    await zone.channel(fromGlobal).apply({ type, offers: [...offers] })
+  }
+  const { offered: digest } = await zone.channel(fromGlobal).perform({ op: 'standing' })
+  const { cursor } = await down.perform({ op: 'mark' })
+  await zone.channel(fromGlobal).perform({ op: 'verify', mark: { cursor, digest } })
+}
+
+/** As it would travel. */
+async function testimonyOf(zone: Subject, name: string): Promise<readonly Testimony[]> {
+  const pages: Testimony[] = []
+  const ask = async (question: string, body: unknown): Promise<unknown> =>
+    JSON.parse(JSON.stringify(await answerTestimony(zone.store, question, body)))
+  for await (const page of askTestimony(name, ask, { ledger: true })) pages.push(page)
+  return pages
+}
+
+const blocksOf = async (global: Subject) =>
+  (await global.store.vip.blocks()).map(({ id, owner, cidr }) => `${id} ${owner} ${cidr}`).sort()
+
+const recover = (global: Subject, testimonies: readonly Testimony[], apply: boolean) =>
+  global.store.recovery.recover({ testimonies, apply, actor: 'conformance' })
+
+/** A store that was lost, and the zones that remember it. */
+export function recoveryConformance(open: OpenStore): void {
+  test('VIP-1: a returning zone brings back every block, and no later lease lies over one of them', async () => {
+    await using global = await used(open)
+    await using zone = await Subject.ready(open, 'zone')
+    await follow(zone, global, 'east')
+    await using lost = await Subject.ready(open, 'global')
+    for (const page of await testimonyOf(zone, 'east')) {
+      const { conflicts } = await lost.store.recovery.remember(page)
+      expect(conflicts).toEqual([])
+    }
+    expect(await blocksOf(lost)).toEqual(await blocksOf(global))
+    // West is away: its name is bound all the same, and its block is nobody else's.
+    expect(await lost.store.sessions.zones()).toContainEqual({ name: 'west', storeId: otherStoreId, everInStep: true })
+    await admit(lost, 'south', '33333333-2222-4333-8444-555555555555')
+    const { granted } = await lost.store.vip.lease({
+      ...{ owner: 'south', storeId: '33333333-2222-4333-8444-555555555555', demands: [demand] },
+      wantedCidrs: (await global.store.vip.blocks()).filter((b) => b.owner === 'west').map((b) => b.cidr),
+    })
+    const before = new Set((await global.store.vip.blocks()).map((block) => block.cidr))
+    expect(granted.filter((block) => before.has(block.cidr))).toEqual([])
+    // A second time is no news.
+    const revision = await lost.revision()
+    for (const page of await testimonyOf(zone, 'east'))
+      expect(await lost.store.recovery.remember(page)).toMatchObject({ blocks: [], addresses: 0, conflicts: [] })
+    expect(await lost.revision()).toBe(revision)
+  })
+
+  test('VIP-1: a block that overlaps what is leased here is refused loudly, by name', async () => {
+    await using global = await used(open)
+    await using zone = await Subject.ready(open, 'zone')
+    await follow(zone, global, 'east')
+    const westCidr = (await global.store.vip.blocks()).find((b) => b.owner === 'west' && b.family === 4)?.cidr ?? ''
+    await using lost = await Subject.ready(open, 'global')
+    await admit(lost, 'south', '33333333-2222-4333-8444-555555555555')
+    await lost.store.vip.lease({
+      ...{ owner: 'south', storeId: '33333333-2222-4333-8444-555555555555', demands: [], wantedCidrs: [westCidr] },
+    })
+    const found = await Promise.all((await testimonyOf(zone, 'east')).map((page) => lost.store.recovery.remember(page)))
+    expect(found.flatMap(({ conflicts }) => conflicts)).toEqual([
+      expect.stringMatching(new RegExp(`${westCidr}.* zone west .*store ${otherStoreId}.* zone south`)),
+    ])
+    const audit = await lost.store.read.audit(20)
+    expect(audit).toContainEqual(expect.objectContaining({ action: 'recovery conflict', actor: 'zone east' }))
+    expect((await lost.store.vip.blocks()).find((b) => b.cidr === westCidr)?.owner).toBe('south')
+  })
+
+  test('VIP-2: what global owned comes back from a zone with the same names, specs and VIPs; twice is no news', async () => {
+    await using global = await used(open)
+    await using zone = await Subject.ready(open, 'zone')
+    await follow(zone, global, 'east')
+    await using lost = await Subject.ready(open, 'global')
+    const testimony = await testimonyOf(zone, 'east')
+    for (const page of testimony) await lost.store.recovery.remember(page)
+    // A witness's word alone serves nothing, and keeps the address.
+    expect((await lost.store.vip.ledger({ includeTombstoned: true, limit: 9 })).items.map((r) => r.state)).toEqual([
+      'tombstoned',
+      'tombstoned',
+    ])
+    const plan = await recover(lost, testimony, false)
+    expect(plan.map(({ action, type, name }) => `${action} ${type} ${name}`).sort()).toEqual([
+      'create Mesh shop',
+      'create MeshMultiZoneService web',
+    ])
+    const revision = await lost.revision()
+    expect(await recover(lost, testimony, false)).toEqual(plan)
+    expect(await lost.revision()).toBe(revision)
+    expect(await recover(lost, testimony, true)).toEqual(plan)
+    const before = await global.store.read.get(multiZone('web'))
+    const after = await lost.store.read.get(multiZone('web'))
+    expect(after).toMatchObject({ origin: globalOrigin, exportName: before?.exportName, vips: before?.vips })
+    expect(after?.entry).toBe(before?.entry)
+    expect(await lost.store.vip.verifyLocal()).toEqual([])
+    expect(await recover(lost, testimony, true)).toEqual([])
+    // The next one does not get the address of the first.
+    await lost.apply(putMultiZone('api'))
+    expect((await lost.store.read.get(multiZone('api')))?.vips?.addresses).not.toEqual(after?.vips?.addresses)
+    const events = (await lost.store.read.audit(50)).map(({ action }) => action)
+    expect(events).toEqual(expect.arrayContaining(['recovered: create', 'remembered']))
+  })
+
+  test('VIP-2: what was lost is made anew by hand: it gets the address that its zones remember', async () => {
+    await using global = await used(open)
+    await using zone = await Subject.ready(open, 'zone')
+    await follow(zone, global, 'east')
+    const before = (await global.store.read.get(multiZone('web')))?.vips
+    await using lost = await Subject.ready(open, 'global')
+    for (const page of await testimonyOf(zone, 'east')) await lost.store.recovery.remember(page)
+    await lost.apply(putMultiZone('web', '{"selector":{}}'))
+    expect((await lost.store.read.get(multiZone('web')))?.vips).toEqual(before)
+  })
+
+  test('a deletion that a backup does not know of is carried out again; what was changed here since stays', async () => {
+    await using global = await used(open)
+    await using zone = await Subject.ready(open, 'zone')
+    await follow(zone, global, 'east')
+    zone.pass(60_000)
+    await zone.channel(fromGlobal).apply({ type: 'Mesh', removals: [removalOf(mesh('shop'), zone.nowMs)] })
+    const testimony = await testimonyOf(zone, 'east')
+    const plan = await recover(global, testimony, false)
+    expect(plan).toMatchObject([{ action: 'delete', type: 'Mesh', name: 'shop', witness: 'east' }])
+    global.pass(120_000)
+    await global.apply(deleteOf(multiZone('web')), putMultiZone('web', '{"selector":{"a":1}}'))
+    const actions = (await recover(global, testimony, true)).map(({ action, type }) => `${action} ${type}`)
+    expect(actions.sort()).toEqual(['delete Mesh', 'keep MeshMultiZoneService'])
+    expect(await global.store.read.get({ type: 'Mesh', mesh: '', name: 'shop' })).toBeUndefined()
+  })
+
+  test('two witnesses differ: the one that has followed global further is believed, and the plan says why', async () => {
+    await using global = await used(open)
+    await using east = await Subject.ready(open, 'zone', 'east')
+    await using west = await Subject.ready(open, 'zone', 'west')
+    await follow(east, global, 'east')
+    await global.apply(putMultiZone('web', '{"selector":{"b":2}}'))
+    await follow(west, global, 'west')
+    await using lost = await Subject.ready(open, 'global')
+    const testimonies = [...(await testimonyOf(east, 'east')), ...(await testimonyOf(west, 'west'))]
+    const web = (await recover(lost, testimonies, false)).find(({ name }) => name === 'web')
+    expect(web).toMatchObject({
+      witness: 'west',
+      conflicts: [expect.stringMatching(/zone east has another version; zone west has followed global to revision/)],
+    })
+  })
+}

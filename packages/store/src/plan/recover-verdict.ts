@@ -1,0 +1,89 @@
+import { contentHash, digestEntry, exportLabels, hex, identityBytes } from '@holdfast/model'
+import type { RememberedRow, Witness } from './testimony.js'
+import type { Row } from './types.js'
+
+/** What one zone remembers of one resource. */
+export interface Recollection {
+  readonly witness: Witness
+  readonly row: RememberedRow
+}
+
+export type RecoveryVerdict =
+  /** Here as all remember it, or gone as all remember it. */
+  | { readonly verdict: 'same' }
+  /** What is here is newer, or was decided here; nothing is to be done. */
+  | { readonly verdict: 'keep'; readonly reason: string }
+  | { readonly verdict: 'create' | 'change' | 'delete'; readonly chosen: Recollection; readonly reason: string }
+
+export const entryOfRemembered = (row: RememberedRow): string =>
+  hex(
+    digestEntry(
+      identityBytes(row.type, row.mesh, row.exportName, row.origin),
+      contentHash({ labels: exportLabels(row.labels), typeUrl: row.typeUrl, spec: row.spec }),
+      row.vips,
+    ),
+  )
+
+/** When a zone has learned of it, as far as it says so. */
+const knownSinceMs = ({ row }: Recollection): number => row.deletedAtMs ?? row.modifiedAtMs
+
+/** The better memory first: further in the same log, else the later one. */
+function compareRecollections(a: Recollection, b: Recollection): number {
+  const [x, y] = [a.witness.cursor, b.witness.cursor]
+  if (x !== undefined && y !== undefined && x.epoch === y.epoch && x.revision !== y.revision)
+    return y.revision - x.revision
+  return knownSinceMs(b) - knownSinceMs(a) || (a.witness.zone < b.witness.zone ? -1 : 1)
+}
+
+export const bestFirst = (all: readonly Recollection[]): readonly Recollection[] => [...all].sort(compareRecollections)
+
+const says = ({ witness, row }: Recollection): string =>
+  `zone ${witness.zone} ${row.deletedAtMs === undefined ? 'has' : 'remembers as deleted'}`
+
+/** Why one memory is believed and not another one of the same resource. */
+export function preference(best: Recollection, other: Recollection): string {
+  const [x, y] = [best.witness.cursor, other.witness.cursor]
+  return x !== undefined && y !== undefined && x.epoch === y.epoch && x.revision !== y.revision
+    ? `zone ${best.witness.zone} has followed global to revision ${x.revision}, zone ${other.witness.zone} to ${y.revision}`
+    : `zone ${best.witness.zone} has stored it later`
+}
+
+/**
+ * What should become of a resource that witnesses remember (decisions 30, 33): the best memory against what is here. What
+ * was changed or deleted here after the witness has stored its copy stays; a store in the place of a lost one has
+ * nothing to say about the time before it.
+ * @param recollections best first, at least one
+ * @param here the row by that name, a tombstone too
+ * @param isOurLog whether the witness followed a log that this store has had
+ */
+export function recoveryVerdict(
+  recollections: readonly Recollection[],
+  here: Row | undefined,
+  isOurLog: (epoch: string) => boolean,
+): RecoveryVerdict {
+  const [best] = recollections
+  if (best === undefined) return { verdict: 'same' }
+  const { row, witness } = best
+  const isOurs = witness.cursor !== undefined && isOurLog(witness.cursor.epoch)
+  const living = here !== undefined && !here.deleted ? here : undefined
+  if (row.deletedAtMs !== undefined) {
+    if (living === undefined) return { verdict: 'same' }
+    return row.deletedAtMs >= living.modifiedAtMs
+      ? { verdict: 'delete', chosen: best, reason: `${says(best)} since ${timeOf(row.deletedAtMs)}` }
+      : { verdict: 'keep', reason: `changed here at ${timeOf(living.modifiedAtMs)}, after it had been deleted` }
+  }
+  if (living === undefined) {
+    if (here?.deletedAtMs !== undefined && here.deletedAtMs >= row.modifiedAtMs)
+      return { verdict: 'keep', reason: `deleted here at ${timeOf(here.deletedAtMs)}, after ${says(best)} stored it` }
+    return { verdict: 'create', chosen: best, reason: `${says(best)} it as last known good` }
+  }
+  if (living.entry === entryOfRemembered(row)) return { verdict: 'same' }
+  return isOurs && living.modifiedAtMs > row.modifiedAtMs
+    ? {
+        verdict: 'keep',
+        reason: `changed here at ${timeOf(living.modifiedAtMs)}, after zone ${witness.zone} stored its copy`,
+      }
+    : { verdict: 'change', chosen: best, reason: `${says(best)} a later version` }
+}
+
+const timeOf = (ms: number): string => new Date(ms).toISOString()

@@ -1,0 +1,66 @@
+import type { RecoveryItem } from './recover.js'
+
+/** How a zone that this global knows stands since the recovery began. */
+export interface ReturningZone {
+  readonly name: string
+  readonly connected: boolean
+  /** All that it remembers of blocks and addresses was taken over. */
+  readonly heard: boolean
+  /** What it owns, and the status of it, is here as it is there. */
+  readonly inStep: boolean
+}
+
+export interface RecoveryFacts {
+  /** Every zone that holds a lease or was ever in step. */
+  readonly zones: readonly ReturningZone[]
+  /** What witnesses said against what is known here. */
+  readonly conflicts: readonly string[]
+  /** What global owned and its zones remember otherwise; undefined: not asked for yet, because zones are missing. */
+  readonly items: readonly RecoveryItem[] | undefined
+}
+
+export interface RecoveryWait {
+  readonly what: string
+  /** What an operator can do about it. */
+  readonly next: string
+}
+
+const finish = 'or give up on it: holdfastctl recover finish --yes'
+
+/**
+ * What a global that recovers still waits for. With nothing left it is safe to go on by itself: every zone that holds
+ * a lease is back, its blocks and services are known again, and what global owned is as its zones hold it. Without any
+ * zone there is no witness, and only an operator can say that nothing was lost.
+ */
+export function recoveryWaits({ zones, conflicts, items }: RecoveryFacts): readonly RecoveryWait[] {
+  if (zones.length === 0)
+    return [{ what: 'no zone has come back, so nobody can say what was lost', next: `start the zones, ${finish}` }]
+  const missing = zones.flatMap((zone): RecoveryWait[] => {
+    const what = !zone.connected
+      ? `zone ${zone.name} is not back; what only it remembers (its blocks, its services) is not known here`
+      : !zone.heard
+        ? `zone ${zone.name} has not said yet what it remembers`
+        : zone.inStep
+          ? undefined
+          : `the services of zone ${zone.name} are still arriving`
+    if (what === undefined) return []
+    return [{ what, next: zone.connected ? 'wait' : `bring zone ${zone.name} back, ${finish}` }]
+  })
+  return [
+    ...missing,
+    ...conflicts.map((what) => ({ what, next: 'see docs/recovery.md; then holdfastctl recover finish --yes' })),
+    ...openItems(items ?? []),
+  ]
+}
+
+function openItems(items: readonly RecoveryItem[]): readonly RecoveryWait[] {
+  const open = items.filter((item) => item.action !== 'keep')
+  return [...new Set(open.map((item) => item.witness))].sort().map((zone) => {
+    const of = open.filter((item) => item.witness === zone)
+    const named = of.slice(0, 3).map((item) => `${item.action} ${item.type} "${item.name}"`)
+    return {
+      what: `zone ${zone} remembers ${of.length} of global's resources otherwise than they are here: ${named.join(', ')}${of.length > named.length ? ', …' : ''}`,
+      next: `holdfastctl recover from-zone ${zone}`,
+    }
+  })
+}

@@ -1,0 +1,227 @@
+import {
+  audienceOf,
+  globalOrigin,
+  jsonSpec,
+  type ResourceKey,
+  typeOf,
+  vipBlockKind,
+  vipPoolKind,
+} from '@holdfast/model'
+import { contains, overlap, rangeOf } from '@holdfast/vip'
+import { ownerText, ownerWords } from './keys.js'
+import { nothingNeeded } from './loaded.js'
+import type { PlanOptions } from './local.js'
+import type { RememberedRow, Testimony } from './testimony.js'
+import type { BlockRow, LedgerRow, Needs } from './types.js'
+import type { Unit } from './unit.js'
+import type { WorkingSet } from './working-set.js'
+
+export interface Remembered {
+  readonly pools: number
+  /** CIDRs of blocks that are leased again as they were. */
+  readonly blocks: readonly string[]
+  /** Ledger rows that were unknown here. */
+  readonly addresses: number
+  /** What contradicts what is known here; it was not taken over. */
+  readonly conflicts: readonly string[]
+}
+
+/**
+ * Takes over what a returning zone remembers of the ledger: pools, blocks, and who has or had which address. Nothing
+ * that is known here changes and nothing is served by it: an owner that we know only from a witness is a tombstone, whose
+ * address goes to nobody else and comes back with it (VIP-2, VIP-3). Global only.
+ */
+export const rememberUnit = (testimony: Testimony, options: PlanOptions): Unit<Remembered> => ({
+  needs: needsOfRemember(testimony),
+  more: () => nothingNeeded,
+  plan: (ws) => ws.wholly(() => planRemember(testimony, ws, options)),
+})
+
+const isLive = (row: RememberedRow, type: string): boolean =>
+  row.type === type && row.origin === globalOrigin && row.deletedAtMs === undefined
+
+const keyOf = (row: RememberedRow): ResourceKey => ({ type: row.type, mesh: '', name: row.exportName })
+
+function needsOfRemember({ rows, ledger, witness }: Testimony): Needs {
+  const leased = rows.filter((row) => isLive(row, 'VipBlock') || isLive(row, 'VipPool'))
+  const blocks = leased.flatMap((row) => blockFacts(row) ?? [])
+  const canonical = canonicalOf(ledger)
+  return {
+    ...nothingNeeded,
+    keys: leased.map(keyOf),
+    blocks: true,
+    wholeTypes: leased.length > 0 ? [{ type: 'VipPool', origin: globalOrigin }] : [],
+    zones: [...new Set([witness.zone, ...blocks.map((block) => block.owner)])].filter((zone) => zone !== globalOrigin),
+    owners: canonical,
+    addresses: [...new Set(canonical.map((row) => row.address))],
+  }
+}
+
+const canonicalOf = (ledger: readonly LedgerRow[]): readonly LedgerRow[] =>
+  ledger.filter((row) => row.scope === 'canonical')
+
+function planRemember({ witness, rows, ledger }: Testimony, ws: WorkingSet, options: PlanOptions): Remembered {
+  if (ws.identity.role !== 'global') return { pools: 0, blocks: [], addresses: 0, conflicts: [] }
+  const conflicts: string[] = []
+  const says = `zone ${witness.zone} remembers`
+  const pools = rows.filter((row) => isLive(row, 'VipPool') && rememberPool(row, says, ws, options, conflicts)).length
+  const blocks = rows.flatMap((row) => {
+    const block = isLive(row, 'VipBlock') ? blockFacts(row) : undefined
+    return block !== undefined && rememberBlock(block, row, says, ws, options, conflicts) ? [block.cidr] : []
+  })
+  const own = canonicalOf(ledger).filter((row) => row.origin !== witness.zone || row.state === 'tombstoned')
+  const addresses = own.filter((row) => rememberAddress(row, says, ws, options, conflicts)).length
+  const found = { pools, blocks, addresses, conflicts }
+  for (const conflict of conflicts) note('recovery conflict', { conflict }, witness.zone, ws, options)
+  if (pools + blocks.length + addresses > 0)
+    note('remembered', { pools, blocks, addresses, epoch: ws.epoch }, witness.zone, ws, options)
+  return found
+}
+
+const note = (
+  action: string,
+  detail: Readonly<Record<string, unknown>>,
+  zone: string,
+  ws: WorkingSet,
+  { nowMs }: PlanOptions,
+): void => ws.audit({ atMs: nowMs, actor: `zone ${zone}`, action, subject: 'the ledger', detail })
+
+function rememberPool(
+  row: RememberedRow,
+  says: string,
+  ws: WorkingSet,
+  options: PlanOptions,
+  conflicts: string[],
+): boolean {
+  const spec = vipPoolKind.read(row.spec)
+  if (spec === undefined || ws.row(keyOf(row)) !== undefined) return false
+  const range = rangeOf(spec.cidr)
+  const other = ws
+    .ofOrigin('VipPool', globalOrigin)
+    .flatMap((known) => (known.deleted ? [] : (vipPoolKind.read(known.spec) ?? [])))
+    .find((known) => overlap(rangeOf(known.cidr), range))
+  if (other !== undefined) {
+    conflicts.push(`${says} the pool ${spec.cidr} of ${spec.kind}; it overlaps ${other.cidr} of ${other.kind} here`)
+    return false
+  }
+  putCopy(row, ws, options)
+  return true
+}
+
+function rememberBlock(
+  said: Omit<BlockRow, 'createdAtMs'>,
+  row: RememberedRow,
+  says: string,
+  ws: WorkingSet,
+  options: PlanOptions,
+  conflicts: string[],
+): boolean {
+  const { nowMs, identity } = options
+  const known = ws.ledger.block(said.id)
+  const leasedTo = (block: Pick<BlockRow, 'owner' | 'storeId'>): string =>
+    block.owner === globalOrigin ? 'global' : `zone ${block.owner} (store ${block.storeId})`
+  if (known !== undefined) {
+    // Our own is bound to this store, whatever store it was leased to before.
+    const isSame = known.owner === said.owner && (said.owner === globalOrigin || known.storeId === said.storeId)
+    // A later generation here was given by an operator (`zone adopt`), who has decided.
+    if (!isSame && known.generation <= said.generation)
+      conflicts.push(`${says} that ${said.cidr} is leased to ${leasedTo(said)}; here it is ${leasedTo(known)}'s`)
+    return false
+  }
+  // Taken back here, explicitly: nobody has it.
+  if (ws.row(keyOf(row)) !== undefined) return false
+  const other = ws.ledger.blocks().find((block) => overlap(rangeOf(block.cidr), rangeOf(said.cidr)))
+  if (other !== undefined) {
+    conflicts.push(
+      `${says} that ${said.cidr} is leased to ${leasedTo(said)}; it overlaps ${other.cidr}, which is leased to ${leasedTo(other)} here`,
+    )
+    return false
+  }
+  // Our own lease of before: a lease is bound to a store, and this is the store now.
+  const { id, ...spec } =
+    said.owner === globalOrigin ? { ...said, storeId: identity.storeId, generation: said.generation + 1 } : said
+  putCopy(said.owner === globalOrigin ? { ...row, ...jsonSpec(typeOf('VipBlock'), spec) } : row, ws, options)
+  ws.ledger.putBlock({ id, ...spec, createdAtMs: nowMs })
+  if (said.owner !== globalOrigin && ws.zone(said.owner)?.storeId === undefined)
+    ws.putZone({ name: said.owner, storeId: said.storeId, everInStep: true })
+  return true
+}
+
+/** Whether the row was unknown and is known now. */
+function rememberAddress(
+  said: LedgerRow,
+  says: string,
+  ws: WorkingSet,
+  { nowMs }: PlanOptions,
+  conflicts: string[],
+): boolean {
+  const { family, address } = said
+  const known = ws.ledger.get(said, 'canonical', family)
+  if (known !== undefined) {
+    if (known.address !== address && known.generation <= said.generation)
+      conflicts.push(`${says} ${address} for ${ownerWords(said)}, which has ${known.address} here`)
+    return false
+  }
+  const holder = ws.ledger.holder('canonical', family, address)
+  if (holder !== undefined && ownerText(holder) !== ownerText(said)) {
+    conflicts.push(`${says} ${address} for ${ownerWords(said)}; here ${ownerWords(holder)} has it`)
+    return false
+  }
+  const past = ws.ledger.pastGeneration(said, 'canonical')
+  // Freed here on purpose, at this generation or later: who frees is the truth about its own blocks.
+  if (past !== undefined && past >= said.generation) return false
+  const block = said.origin === ws.identity.name ? ownBlockOf(said.kind, family, address, ws) : undefined
+  const { blockId: _, tombstonedRevision: __, ...row } = said
+  ws.ledger.put(
+    {
+      ...row,
+      state: 'tombstoned',
+      tombstonedAtMs: said.state === 'tombstoned' ? (said.tombstonedAtMs ?? nowMs) : nowMs,
+      ...(block === undefined ? {} : { blockId: block }),
+    },
+    'witnessed',
+    nowMs,
+    `${says} it`,
+  )
+  return true
+}
+
+export const ownBlockOf = (
+  kind: string,
+  family: LedgerRow['family'],
+  address: string,
+  ws: WorkingSet,
+): string | undefined =>
+  ws.ledger
+    .blocks()
+    .find(
+      (block) =>
+        block.owner === ws.identity.name &&
+        block.kind === kind &&
+        block.family === family &&
+        contains(block.cidr, address),
+    )?.id
+
+function blockFacts(row: RememberedRow): Omit<BlockRow, 'createdAtMs'> | undefined {
+  const spec = row.type === 'VipBlock' ? vipBlockKind.read(row.spec) : undefined
+  if (spec === undefined) return undefined
+  const { kind, family, cidr, owner, storeId, generation } = spec
+  return { id: row.exportName, kind, family, cidr, owner, storeId, generation }
+}
+
+/** As global's own again, with the bytes that its zones hold. */
+function putCopy(row: RememberedRow, ws: WorkingSet, { nowMs }: PlanOptions): void {
+  const { labels, typeUrl, spec, exportName, displayName, namespace } = row
+  ws.put({
+    ...keyOf(row),
+    ...{ labels, typeUrl, spec, exportName, displayName, namespace },
+    origin: globalOrigin,
+    audience: audienceOf(typeOf(row.type), labels, exportName, globalOrigin),
+    revision: 0,
+    deleted: false,
+    createdAtMs: nowMs,
+    modifiedAtMs: nowMs,
+    statusRevision: 0,
+    exposed: true,
+  })
+}

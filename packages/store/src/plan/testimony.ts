@@ -1,0 +1,51 @@
+import type { Cursor, StoreState } from '@holdfast/kds'
+import type { Labels, Origin, Vips } from '@holdfast/model'
+import type { LedgerRow, Row } from './types.js'
+
+/** Who remembers: a zone, as its session has authenticated it. */
+export interface Witness {
+  readonly zone: string
+  readonly storeId: string
+  readonly state: StoreState
+  /** How far it has followed the log of its global. */
+  readonly cursor?: Cursor | undefined
+}
+
+/** A resource that a zone holds, or remembers as deleted, and that is not its own. */
+export interface RememberedRow {
+  readonly type: string
+  readonly mesh: string
+  /** What every control plane but the origin calls it. */
+  readonly exportName: string
+  readonly origin: Origin
+  readonly displayName: string
+  readonly namespace: string
+  readonly labels: Labels
+  readonly typeUrl: string
+  readonly spec: Uint8Array
+  readonly vips?: Vips | undefined
+  /** Undefined: it lives. Only explicit removals: what merely went missing is no memory of a deletion. */
+  readonly deletedAtMs?: number | undefined
+  /** When the zone stored it, on the zone's clock. */
+  readonly modifiedAtMs: number
+}
+
+/** A page of the ledger or of the resources of a zone. */
+export interface Testimony {
+  readonly witness: Witness
+  readonly rows: readonly RememberedRow[]
+  readonly ledger: readonly LedgerRow[]
+}
+
+/** What this row testifies to; undefined if it is our own, or says nothing about what its origin wanted. */
+export function rememberedOf(row: Row, own: Origin): RememberedRow | undefined {
+  if (row.origin === own || (row.deleted && (row.absentSinceMs !== undefined || row.deletedAtMs === undefined)))
+    return undefined
+  // What lives at another zone is that zone's to say; that it has deleted something, others may have heard before us.
+  if (row.origin !== '' && !row.deleted) return undefined
+  const { type, mesh, exportName, origin, displayName, namespace, labels, typeUrl, spec, vips, modifiedAtMs } = row
+  return {
+    ...{ type, mesh, exportName, origin, displayName, namespace, labels, typeUrl, spec, vips, modifiedAtMs },
+    ...(row.deleted ? { deletedAtMs: row.deletedAtMs } : {}),
+  }
+}

@@ -1,0 +1,28 @@
+import type { RecoveryItem, Remembered, RememberedRow, Testimony } from './plan/index.js'
+
+/** What a store offers when it, or its global, has lost something. */
+export interface RecoveryStore {
+  /** What we hold or remember as deleted that is not ours: what we can testify to. In the order of type, mesh and name. */
+  remembered(
+    after: string | undefined,
+    limit: number,
+  ): Promise<{ readonly items: readonly RememberedRow[]; readonly next?: string | undefined }>
+  /** Global: takes over what a zone remembers of pools, blocks and addresses; nothing that is known here changes. */
+  remember(testimony: Testimony): Promise<Remembered>
+  /**
+   * Global: what of global's own the witnesses remember otherwise than it is here, in the order of what depends on what.
+   * With `apply` it is done, in audited transactions; what cannot be done says why and hinders nothing else.
+   */
+  recover(request: {
+    readonly testimonies: readonly Testimony[]
+    /** Only what this zone remembers; undefined: what anybody does. */
+    readonly zone?: string | undefined
+    readonly apply: boolean
+    readonly actor: string
+  }): Promise<readonly RecoveryItem[]>
+  /**
+   * Global: told of zones that were in step with a log that is not ours, while ours goes on: they may hold blocks that
+   * we know nothing of. Returns the way to stop listening.
+   */
+  onStranger(listener: (zone: string) => void): () => void
+}
