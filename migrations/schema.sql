@@ -27,6 +27,7 @@ create table cursors (
   proven_at timestamp with time zone,
   diverged_at timestamp with time zone,
   diverged_type text,
+  diverged_types text[] not null default '{}'::text[],
   constraint cursors_pkey PRIMARY KEY (peer, channel, side),
   constraint cursors_channel_check CHECK ((channel = ANY (ARRAY['down'::text, 'up'::text, 'status'::text]))),
   constraint cursors_check CHECK ((((epoch IS NULL) = (revision IS NULL)) AND ((epoch IS NULL) = (tag IS NULL)))),
@@ -151,6 +152,16 @@ create table refused (
   constraint refused_bucket_check CHECK ((bucket >= 0)),
   constraint refused_channel_check CHECK ((channel = ANY (ARRAY['down'::text, 'up'::text, 'status'::text]))),
   constraint refused_entry_check CHECK ((length(entry) = 16))
+);
+
+create table repairs (
+  peer text collate "C" not null,
+  channel text collate "C" not null,
+  type text collate "C" not null,
+  epoch text not null,
+  at timestamp with time zone not null,
+  constraint repairs_pkey PRIMARY KEY (peer, channel, type),
+  constraint repairs_channel_check CHECK ((channel = ANY (ARRAY['down'::text, 'up'::text, 'status'::text])))
 );
 
 create table resources (

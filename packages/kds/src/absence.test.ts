@@ -16,6 +16,7 @@ const repairing = (...tasks: readonly RepairTask[]): ReceiverState =>
     phase: 'repairing',
     from: { epoch: 'e1', revision: 7, tag: 't7' },
     digests: [],
+    due: ['MeshService'],
     tasks,
     awaiting: 'peer',
     absent: [],

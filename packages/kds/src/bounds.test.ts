@@ -6,7 +6,7 @@ import { stepReceiver } from './receiver.js'
 import type { ReceiverEvent } from './receiver-state.js'
 import { stepSender } from './sender.js'
 import { offerBytes } from './sizes.js'
-import { begin, feedReceiver, markAt, rangeDelta, receiverIn, senderIn } from './testing/states.js'
+import { begin, feedReceiver, markAt, rangeDelta, receiverIn, senderIn, turnFor } from './testing/states.js'
 import { digestOf, offerOf } from './testing/toy.js'
 
 const nowMs = 2000
@@ -66,11 +66,12 @@ test('an answer to a repair is cut to pages, one in flight, and only the last sa
 test('a bucket question stays small where everything differs', () => {
   const digest = { lanes: [1, 1, 1, 1], count: 100_000 } as const
   const repair = begin({ mode: 'repair', from: markAt(2).cursor, digests: [{ type: 'MeshService', digest }] })
-  let state = feedReceiver(receiverIn['awaiting-begin'], repair, {
-    type: 'stored',
-    answer: { op: 'offered-types', result: [] },
-    nowMs,
-  })
+  let state = feedReceiver(
+    receiverIn['awaiting-begin'],
+    repair,
+    { type: 'stored', answer: { op: 'offered-types', result: [] }, nowMs },
+    turnFor('MeshService'),
+  )
   const sizes: number[] = []
   for (const level of [1, 2, 3]) {
     const [next, effects] = stepReceiver(state, {
@@ -93,6 +94,7 @@ test('a repair that is told of buckets it did not ask about ends the session', (
     receiverIn['awaiting-begin'],
     repair,
     { type: 'stored', answer: { op: 'offered-types', result: [] }, nowMs },
+    turnFor('MeshService'),
     { type: 'stored', answer: { op: 'offered-buckets', result: [] }, nowMs },
   )
   const answer = { type: 'bucket-answer', resourceType: 'MeshService', level: 1, differing: [32], nowMs } as const

@@ -57,8 +57,8 @@ function beganRepair(
     // Not again so soon. Changes must flow all the same, so we ask for them from here; refused that too, we wait.
     return why === 'repaired' ? diverge(s, s.repairNotBeforeMs) : [present(s, { why: 'repaired', from }), []]
   }
-  const repairing = enter(s, { phase: 'repairing', from, digests, tasks: undefined, awaiting: 'store', absent: [] })
-  return [{ ...repairing, repairNotBeforeMs: nowMs + repairEveryMs }, []]
+  const begun = { from, digests, tasks: undefined, due: undefined, awaiting: 'store', absent: [] } as const
+  return [enter(s, { phase: 'repairing', ...begun }), []]
 }
 
 function olderThanReached(s: ReceiverState, what: string, mark: Pick<Mark, 'cursor'>): ReceiverEffect | undefined {
@@ -68,13 +68,13 @@ function olderThanReached(s: ReceiverState, what: string, mark: Pick<Mark, 'curs
 
 /** The store agrees with the mark, and has moved its cursor there. */
 export function proved(s: ReceiverState, mark: Mark, nowMs: number): ReceiverStep {
-  const known = { cursor: mark.cursor, reached: reachedBy(mark.cursor), proven: { mark, atMs: nowMs } }
+  const known = { cursor: mark.cursor, reached: reachedBy(mark.cursor), proven: { mark, atMs: nowMs }, undue: [] }
   const after: ReceiverState = { ...enter(s, { phase: 'live' }), ...known }
   const news = s.phase !== 'live' || !cursorEquals(s.proven?.mark.cursor, mark.cursor)
   return [after, news ? [{ type: 'inStep', mark }] : []]
 }
 
-/** The first repair is immediate; then one a minute, and an alarm that stands in between. */
+/** The first repair of a type is immediate; then one a minute, and an alarm that stands in between. */
 export function mismatched(s: ReceiverState, mark: Mark, offered: Digest, nowMs: number): ReceiverStep {
   if (s.phase === 'diverged') return [{ ...s, proven: undefined }, []]
   const alarm: ReceiverEffect = { type: 'mismatch', mark, offered }
@@ -85,5 +85,5 @@ export function mismatched(s: ReceiverState, mark: Mark, offered: Digest, nowMs:
 
 const diverge = (s: ReceiverState, retryAtMs: number): ReceiverStep => [
   { ...enter(s, { phase: 'diverged', retryAtMs }), proven: undefined, divergedDue: true },
-  [{ type: 'diverged', retryAtMs }],
+  [{ type: 'diverged', types: s.undue, retryAtMs }],
 ]

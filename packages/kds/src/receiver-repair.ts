@@ -1,5 +1,5 @@
 import { type Digest, digestEquals, emptyDigest } from '@holdfast/model'
-import { bucketFanOut, bucketLevels, entryBucketsMax, prefixesMax, wholeTypeMax } from './constants.js'
+import { bucketFanOut, bucketLevels, entryBucketsMax, prefixesMax, repairEveryMs, wholeTypeMax } from './constants.js'
 import type { BucketDigest, Delta, KeyedEntry, SenderMessage, TypeDigest } from './messages.js'
 import {
   present,
@@ -11,43 +11,61 @@ import {
 } from './receiver-state.js'
 import { chunked } from './sizes.js'
 import { invariant } from './step.js'
-import type { StoreAnswer, StoreOp } from './sync-store.js'
+import type { RepairTurns, StoreAnswer, StoreOp } from './sync-store.js'
 
 type RepairingState = ReceiverState & Repairing
-type RepairOp = Extract<StoreOp, { op: 'offered-types' | 'offered-buckets' | 'offered-entries' }>
+type RepairOp = Extract<
+  StoreOp,
+  { op: 'offered-types' | 'repair-turns' | 'repaired' | 'offered-buckets' | 'offered-entries' }
+>
 
 /**
  * Repair: types that differ, one after the other; a small one whole, a large one by three levels of buckets, of which
  * only those that differ are followed. `tasks` is a stack: the first is under way, what it finds goes in front.
- * When it is empty we present ourselves again, from the cursor at which the sender's digests were read.
+ * When it is empty we present ourselves again, from the cursor at which the sender's digests were read. A type that was
+ * repaired within the last minute is left out: the store keeps the turns, for a session or a process may be new.
  */
-export function repairOp(s: RepairingState): RepairOp | undefined {
+export function repairOp(s: RepairingState, nowMs: number): RepairOp | undefined {
   if (s.awaiting === 'peer') return undefined
   if (s.tasks === undefined) return { op: 'offered-types' }
+  if (s.due === undefined)
+    return { op: 'repair-turns', epoch: s.from.epoch, types: s.tasks.map((t) => t.resourceType), nowMs }
   const [task] = s.tasks
-  invariant(task !== undefined, 'a repair without a task goes on')
+  if (task === undefined) return { op: 'repaired', epoch: s.from.epoch, types: s.due, nowMs }
   const { resourceType } = task
   return task.kind === 'level'
     ? { op: 'offered-buckets', resourceType, level: task.level, prefixes: task.prefixes }
     : { op: 'offered-entries', resourceType, buckets: task.buckets }
 }
 
-type RepairAnswer = Extract<StoreAnswer, { op: 'offered-types' | 'offered-buckets' | 'offered-entries' }>
+type RepairAnswer = Extract<StoreAnswer, { op: RepairOp['op'] }>
 
-export function repairRead(s: ReceiverState, answer: RepairAnswer): ReceiverStep {
+export function repairRead(s: ReceiverState, answer: RepairAnswer, nowMs: number): ReceiverStep {
   invariant(s.phase === 'repairing', `${answer.op} arrived while ${s.phase}`)
   switch (answer.op) {
     case 'offered-types': {
       const tasks = differing(s.digests, answer.result)
-      const types = tasks.map((t) => t.resourceType)
-      const [after, effects] = goOn(s, tasks)
-      return [after, [{ type: 'repairing', types }, ...effects]]
+      // The sum of all differs and that of no type does: comparing again at once would find the same.
+      return goOn(tasks.length > 0 ? s : { ...s, repairNotBeforeMs: nowMs + repairEveryMs }, tasks)
     }
+    case 'repair-turns':
+      return turned(s, answer.result)
+    case 'repaired':
+      return [present(s, { why: 'repaired', from: s.from }), []]
     case 'offered-buckets':
       return askBuckets(s, answer.result)
     case 'offered-entries':
       return askEntries(s, answer.result)
   }
+}
+
+function turned(s: RepairingState, { due, retryAtMs }: RepairTurns): ReceiverStep {
+  const all = s.tasks ?? []
+  const tasks = all.filter((task) => due.includes(task.resourceType))
+  const undue = all.map((task) => task.resourceType).filter((type) => !due.includes(type))
+  const waits = tasks.length === 0 && retryAtMs !== undefined ? { repairNotBeforeMs: retryAtMs } : {}
+  const [after, effects] = goOn({ ...s, due, undue, ...waits }, tasks)
+  return [after, tasks.length === 0 ? effects : [{ type: 'repairing', types: [...due] }, ...effects]]
 }
 
 /** A type that one side does not list is empty there: what we hold of it must be asked for too, its end is news to us. */
@@ -71,7 +89,11 @@ const children = (prefixes: readonly number[]): readonly number[] =>
 
 function goOn(s: RepairingState, tasks: readonly RepairTask[]): ReceiverStep {
   const [next] = tasks
-  if (next === undefined) return [present(s, { why: 'repaired', from: s.from }), []]
+  if (next === undefined) {
+    // That a repair is done is written down before anything else: the next one has to wait.
+    if ((s.due ?? []).length > 0) return [{ ...s, tasks, awaiting: 'store', absent: [] }, []]
+    return [present(s, { why: 'repaired', from: s.from }), []]
+  }
   // A type that ends with a question that finds nothing leaves what was absent before for the next repair.
   const absent = next.resourceType === s.tasks?.[0]?.resourceType ? s.absent : []
   return [{ ...s, tasks, awaiting: 'store', absent }, []]

@@ -33,7 +33,7 @@ export type ReceiverEffect =
   | { readonly type: 'mismatch'; readonly mark: Mark; readonly offered: Digest }
   | { readonly type: 'repairing'; readonly types: readonly string[] }
   /** Alarm: a repair did not help. Last-known-good stays, changes go on, the next repair is tried then. */
-  | { readonly type: 'diverged'; readonly retryAtMs: number }
+  | { readonly type: 'diverged'; readonly types: readonly string[]; readonly retryAtMs: number }
   /** Alarm: the sender went back within its epoch. Nothing of it was applied. */
   | { readonly type: 'older'; readonly what: string; readonly revision: number; readonly reached: number }
   | { readonly type: 'ignored'; readonly resourceType: string; readonly nonce: string; readonly reason: string }
@@ -60,7 +60,15 @@ export type Busy =
   | { readonly op: 'apply'; readonly waiting: Waiting }
   | { readonly op: 'verify'; readonly mark: Mark }
   | {
-      readonly op: 'standing' | 'offered-types' | 'offered-buckets' | 'offered-entries' | 'due-refusals' | 'diverged'
+      readonly op:
+        | 'standing'
+        | 'offered-types'
+        | 'repair-turns'
+        | 'repaired'
+        | 'offered-buckets'
+        | 'offered-entries'
+        | 'due-refusals'
+        | 'diverged'
     }
 
 export interface ReceiverCore {
@@ -77,8 +85,10 @@ export interface ReceiverCore {
   readonly proven: { readonly mark: Mark; readonly atMs: number } | undefined
   readonly verifyDue: { readonly mark: Mark; readonly by: 'begin' | 'heartbeat' } | undefined
   readonly divergedDue: boolean
-  /** One repair a minute: a new one begins no sooner. */
+  /** Nothing that differs may be repaired sooner, so there is no use in comparing. */
   readonly repairNotBeforeMs: number
+  /** Types that differ although they were repaired within the last minute. */
+  readonly undue: readonly string[]
   readonly refusalsAtMs: number
   readonly refusalsDue: boolean
   /** Types about whose refusals a question is under way. */
@@ -97,6 +107,8 @@ export interface Repairing {
   readonly digests: readonly TypeDigest[]
   /** Undefined until our own digests have been read; the first one is under way. */
   readonly tasks: readonly RepairTask[] | undefined
+  /** Undefined until the store has said whose turn it is; the types that `tasks` began with. */
+  readonly due: readonly string[] | undefined
   readonly awaiting: 'store' | 'peer'
   /** What the sender does not have of the type under way, so far: the store is told when all of the type is known. */
   readonly absent: readonly string[]
@@ -128,6 +140,7 @@ export const newReceiver: ReceiverState = {
   verifyDue: undefined,
   divergedDue: false,
   repairNotBeforeMs: 0,
+  undue: [],
   refusalsAtMs: 0,
   refusalsDue: false,
   asking: new Set(),
@@ -136,8 +149,8 @@ export const newReceiver: ReceiverState = {
 /** The same state in another phase: the fields of the phase that is left go with it. */
 export function enter(s: ReceiverState, phase: ReceiverPhases): ReceiverState {
   const { busy, discard, inbox, page, reached, cursor, proven, verifyDue, divergedDue } = s
-  const { repairNotBeforeMs, refusalsAtMs, refusalsDue, asking } = s
-  const alarms = { divergedDue, repairNotBeforeMs, refusalsAtMs, refusalsDue, asking }
+  const { repairNotBeforeMs, undue, refusalsAtMs, refusalsDue, asking } = s
+  const alarms = { divergedDue, repairNotBeforeMs, undue, refusalsAtMs, refusalsDue, asking }
   return { busy, discard, inbox, page, reached, cursor, proven, verifyDue, ...alarms, ...phase }
 }
 

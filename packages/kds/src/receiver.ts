@@ -118,9 +118,11 @@ function stored(s: ReceiverState, answer: StoreAnswer, nowMs: number): ReceiverS
     case 'standing':
       return presented(free, answer.result)
     case 'offered-types':
+    case 'repair-turns':
+    case 'repaired':
     case 'offered-buckets':
     case 'offered-entries':
-      return repairRead(free, answer)
+      return repairRead(free, answer, nowMs)
     case 'due-refusals':
       return askAgain(free, answer.result)
     case 'diverged':
@@ -193,10 +195,10 @@ function nextOp(s: ReceiverState, nowMs: number): readonly [ReceiverState, Busy?
       { op: 'apply', batch: batchOf(s, waiting), nowMs },
     ]
   if (s.divergedDue)
-    return [{ ...s, divergedDue: false }, { op: 'diverged' }, { op: 'diverged', resourceType: '', nowMs }]
+    return [{ ...s, divergedDue: false }, { op: 'diverged' }, { op: 'diverged', types: s.undue, nowMs }]
   if (s.phase === 'presenting') return [s, { op: 'standing' }, { op: 'standing' }]
   if (s.phase === 'repairing') {
-    const op = repairOp(s)
+    const op = repairOp(s, nowMs)
     return op === undefined ? [s] : [s, { op: op.op }, op]
   }
   if (s.refusalsDue) return [{ ...s, refusalsDue: false }, { op: 'due-refusals' }, { op: 'due-refusals', nowMs }]

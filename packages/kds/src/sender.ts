@@ -103,6 +103,8 @@ function stored(s: SenderState, answer: StoreAnswer): SenderStep {
       return answered(free, answer)
     case 'standing':
     case 'offered-types':
+    case 'repair-turns':
+    case 'repaired':
     case 'offered-buckets':
     case 'offered-entries':
     case 'due-refusals':

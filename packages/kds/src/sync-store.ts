@@ -126,10 +126,21 @@ export type StoreWrite =
   | { readonly op: 'verify'; readonly mark: Mark }
   | { readonly op: 'acked'; readonly cursor: Cursor }
   | { readonly op: 'admit'; readonly hello: Hello; readonly nowMs: number }
-  /** A repair did not help; `resourceType` '' is the direction as a whole. A verified mark ends it. */
-  | { readonly op: 'diverged'; readonly resourceType: string; readonly nowMs: number }
+  /** Before a repair of these types begins: whether a minute has passed since the last one in this log of the sender, whoever did it. */
+  | { readonly op: 'repair-turns'; readonly epoch: string; readonly types: readonly string[]; readonly nowMs: number }
+  /** These were repaired whole. One that was interrupted has not had its turn. */
+  | { readonly op: 'repaired'; readonly epoch: string; readonly types: readonly string[]; readonly nowMs: number }
+  /** A repair did not help, of these types; none named: the direction as a whole. A verified mark ends it. */
+  | { readonly op: 'diverged'; readonly types: readonly string[]; readonly nowMs: number }
 
 export type StoreOp = StoreRead | StoreWrite
+
+/** Which repairs may begin now. Kept by the store, so that neither a new session nor a new process begins one sooner. */
+export interface RepairTurns {
+  readonly due: readonly string[]
+  /** When the first of the others may; undefined: there are no others. */
+  readonly retryAtMs?: number | undefined
+}
 
 /** What each operation answers. */
 export interface StoreResults {
@@ -149,6 +160,8 @@ export interface StoreResults {
   readonly verify: { readonly verified: boolean; readonly offered: Digest }
   readonly acked: null
   readonly admit: { readonly admitted: true } | { readonly admitted: false; readonly reason: string }
+  readonly 'repair-turns': RepairTurns
+  readonly repaired: null
   readonly diverged: null
 }
 

@@ -119,8 +119,8 @@ export class Reports {
         this.alarm(
           channel,
           'diverged',
-          { retryAtMs: report.retryAtMs },
-          'a repair did not help: last known good stays, trying again later',
+          { types: report.types, retryAtMs: report.retryAtMs },
+          `a repair of ${report.types.join(', ') || 'what differs'} did not help: last known good stays, the next one begins at ${new Date(report.retryAtMs).toISOString()}`,
         )
         return
       case 'contradiction':

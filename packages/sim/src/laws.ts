@@ -24,7 +24,15 @@ export class DatabaseDown extends Error {
   override readonly name = 'DatabaseDown'
 }
 
-const changes: ReadonlySet<StoreOp['op']> = new Set(['apply', 'verify', 'acked', 'admit', 'diverged', 'compare'])
+const changes: ReadonlySet<StoreOp['op']> = new Set([
+  'apply',
+  'verify',
+  'acked',
+  'admit',
+  'repair-turns',
+  'diverged',
+  'compare',
+])
 
 /** What the laws remember of one control plane. */
 interface Known {

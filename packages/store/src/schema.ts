@@ -51,6 +51,7 @@ export const cursors = pgTable(
     provenAt: instant('proven_at'),
     divergedAt: instant('diverged_at'),
     divergedType: text('diverged_type'),
+    divergedTypes: text('diverged_types').array().notNull().default(sql`'{}'::text[]`),
   },
   (t) => [primaryKey({ columns: [t.peer, t.channel, t.side] })],
 )
@@ -125,6 +126,18 @@ export const refused = pgTable(
     tries: integer('tries').notNull(),
   },
   (t) => [primaryKey({ columns: [t.peer, t.channel, t.type, t.mesh, t.name] })],
+)
+
+export const repairs = pgTable(
+  'repairs',
+  {
+    peer: text('peer').notNull(),
+    channel: text('channel').notNull(),
+    type: text('type').notNull(),
+    epoch: text('epoch').notNull(),
+    at: instant('at').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.peer, t.channel, t.type] })],
 )
 
 export const resources = pgTable(

@@ -91,6 +91,7 @@ function channelsOf(name: string, peer: PeerSync | undefined, cursors: readonly 
       channel,
       role: now?.role ?? (row?.side === 'received' ? 'receiver' : 'sender'),
       phase: now?.phase ?? 'not connected',
+      diverged: row?.diverged === undefined ? null : { since: time(row.diverged.sinceMs), types: row.diverged.types },
       inStep: now?.inStep ?? false,
       cursor: cursorJson(now?.cursor ?? row?.cursor),
       lagSeconds: now?.lagMs === undefined ? null : now.lagMs / 1000,

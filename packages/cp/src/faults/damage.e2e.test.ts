@@ -59,6 +59,8 @@ for (const victim of ['west', 'global'] as const)
     async ({ text }) => {
       await settled()
       const before = { vips: await converged(planes(), allServices), content: await contentsOf(mesh.east, 'east') }
+      // Each damage is a day of its own: a type is repaired once a minute.
+      for (const plane of planes()) await byHand(plane.database.url, 'delete from repairs')
       await byHand(mesh[victim].database.url, text)
       await reconnect(mesh.east)
       await reconnect(mesh.west)

@@ -189,8 +189,11 @@ function op(o: StoreOp): string {
     case 'keys':
       return `keys ${o.resourceType} ${o.keys.join(' ')}`
     case 'list':
+      return `${o.op} ${o.resourceType}`
+    case 'repair-turns':
+    case 'repaired':
     case 'diverged':
-      return `${o.op} ${o.resourceType}`.trimEnd()
+      return `${o.op} ${o.types.join(' ')}`.trimEnd()
     case 'mark':
     case 'standing':
     case 'offered-types':

@@ -102,6 +102,13 @@ export const standingStored: ReceiverEvent = {
   answer: { op: 'standing', result: { cursor: at(1), offered: digest('b') } },
   nowMs,
 }
+/** The store lets a repair of these types begin. */
+export const turnFor = (...due: readonly string[]): ReceiverEvent => ({
+  type: 'stored',
+  answer: { op: 'repair-turns', result: { due } },
+  nowMs,
+})
+
 export const offeredTypes: ReceiverEvent = { type: 'stored', answer: { op: 'offered-types', result: [] }, nowMs }
 
 const resumed = feedReceiver(newReceiver, presented, begin({ mode: 'resume' }))

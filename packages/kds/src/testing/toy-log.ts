@@ -134,6 +134,8 @@ export class ToyLog implements SyncChannelStore {
         return this.refusesEntry === undefined ? { admitted: true } : { admitted: false, reason: this.refusesEntry }
       case 'standing':
       case 'offered-types':
+      case 'repair-turns':
+      case 'repaired':
       case 'offered-buckets':
       case 'offered-entries':
       case 'due-refusals':

@@ -1,6 +1,7 @@
 import { digestEquals, wireKey } from '@holdfast/model'
+import { repairEveryMs } from '../constants.js'
 import type { Cursor, Mark, Position, Refused, Standing } from '../messages.js'
-import type { Applied, Batch, StoreOp, StoreResults, SyncChannelStore } from '../sync-store.js'
+import type { Applied, Batch, RepairTurns, StoreOp, StoreResults, SyncChannelStore } from '../sync-store.js'
 import { bucketDigestsOf, digestOf, type Entry, entryOf, inBuckets, mesh, textOf, typeDigestsOf } from './toy.js'
 
 const retryMs = 30_000
@@ -17,6 +18,7 @@ export class ToyReplica implements SyncChannelStore {
   /** Rows written, but the cursor and its like. */
   writtenRows = 0
   divergedCount = 0
+  repairedAtMs = new Map<string, number>()
   /** Called with everything that a batch carries: for tests that look at each write. */
   onApply: (batch: Batch) => void = () => {}
 
@@ -43,6 +45,11 @@ export class ToyReplica implements SyncChannelStore {
           .map((e) => ({ key: wireKey(mesh, e.name), entry: e.entry }))
       case 'due-refusals':
         return this.due(op.nowMs)
+      case 'repair-turns':
+        return this.turns(op.types, op.nowMs)
+      case 'repaired':
+        for (const type of op.types) this.repairedAtMs.set(type, op.nowMs)
+        return null
       case 'diverged':
         this.divergedCount += 1
         return null
@@ -115,6 +122,15 @@ export class ToyReplica implements SyncChannelStore {
     const listed = new Set(batch.offers.map((o) => o.resource.name))
     for (const { type, name } of this.entries())
       if (type === batch.type && !listed.has(name)) this.drop(`${type}/${name}`)
+  }
+
+  private turns(types: readonly string[], nowMs: number): RepairTurns {
+    const waiting = types.filter(
+      (type) => nowMs < (this.repairedAtMs.get(type) ?? Number.NEGATIVE_INFINITY) + repairEveryMs,
+    )
+    const due = types.filter((type) => !waiting.includes(type))
+    if (waiting.length === 0) return { due }
+    return { due, retryAtMs: Math.min(...waiting.map((type) => (this.repairedAtMs.get(type) ?? 0) + repairEveryMs)) }
   }
 
   private due(nowMs: number): StoreResults['due-refusals'] {

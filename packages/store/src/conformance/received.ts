@@ -253,6 +253,33 @@ export function receivedConformance(open: OpenStore): void {
       ['MeshService', 4],
     ])
   })
+
+  test('HEAL: one repair per type and minute, whatever session asks; a divergence is told until a mark agrees', async () => {
+    await using zone = await Subject.ready(open, 'zone')
+    const session = () => zone.channel({ channel: 'down', peer: '' })
+    const turns = (types: readonly string[], epoch = someEpoch) =>
+      session().perform({ op: 'repair-turns', epoch, types, nowMs: zone.nowMs })
+    const startedMs = zone.nowMs
+    expect(await turns(['MeshService'])).toEqual({ due: ['MeshService'] })
+    // One that was interrupted has not had its turn.
+    expect(await turns(['MeshService'])).toEqual({ due: ['MeshService'] })
+    await session().perform({ op: 'repaired', epoch: someEpoch, types: ['MeshService'], nowMs: zone.nowMs })
+    zone.pass(20_000)
+    expect(await turns(['MeshService', 'Mesh'])).toEqual({ due: ['Mesh'], retryAtMs: startedMs + 60_000 })
+    expect(await turns(['MeshService'], otherEpoch)).toEqual({ due: ['MeshService'] })
+    await session().perform({ op: 'repaired', epoch: someEpoch, types: ['Mesh'], nowMs: zone.nowMs })
+    const down = zone.channel({ channel: 'down', peer: '' })
+    await down.perform({ op: 'diverged', types: ['MeshService'], nowMs: zone.nowMs })
+    const told = async () => (await zone.store.read.cursors()).map((row) => row.diverged)
+    expect(await told()).toEqual([{ sinceMs: zone.nowMs, types: ['MeshService'] }])
+    const sinceMs = zone.nowMs
+    zone.pass(40_000)
+    expect(await turns(['MeshService', 'Mesh'])).toEqual({ due: ['MeshService'], retryAtMs: startedMs + 80_000 })
+    await down.perform({ op: 'diverged', types: ['Mesh'], nowMs: zone.nowMs })
+    expect(await told()).toEqual([{ sinceMs, types: ['Mesh'] }])
+    await startedAt(down, someEpoch, [service({ name: 'web', zone: 'east' })])
+    expect(await told()).toEqual([undefined])
+  })
 }
 
 /** A complete range of a log: what it brings, and a mark that agrees. */

@@ -7,6 +7,7 @@ import {
   batchUnit,
   type CursorRow,
   firstStepUnit,
+  repairTurns,
   standingOf,
 } from '../plan/index.js'
 import { originWords } from '../plan/keys.js'
@@ -65,9 +66,19 @@ export class MemoryChannel implements SyncChannelStore {
         return this.#write(() =>
           this.#store.run(admitUnit(op.hello, this.#context.peer, this.#store.options(op.nowMs))),
         )
+      case 'repair-turns':
+        return repairTurns(op, (type) => this.#image.repairs.get(this.#repairKey(type)))
+      case 'repaired':
+        return this.#write(() => {
+          const { epoch, nowMs: atMs } = op
+          for (const type of op.types) this.#image.repairs.set(this.#repairKey(type), { epoch, atMs })
+          return null
+        })
       case 'diverged':
         return this.#write(() => {
-          this.#image.diverged.set(`${this.#context.peer} ${this.#context.channel} ${op.resourceType}`, op.nowMs)
+          const before = this.#received()
+          const diverged = { sinceMs: before.diverged?.sinceMs ?? op.nowMs, types: op.types }
+          this.#image.cursors.set(cursorText(before), { ...before, diverged })
           return null
         })
     }
@@ -120,14 +131,12 @@ export class MemoryChannel implements SyncChannelStore {
 
   /** The cursor stands in the same transaction as the data that it speaks of (DUR). */
   #place(at: Pick<CursorRow, 'cursor' | 'partial'>, provenAtMs: number | undefined): void {
-    const { peer, channel } = this.#context
-    const before = this.#received()
-    const row: CursorRow = { ...before, ...at, ...(provenAtMs === undefined ? {} : { provenAtMs }) }
+    const { diverged, ...before } = this.#received()
+    const proof = provenAtMs === undefined ? { diverged } : { provenAtMs }
+    const row: CursorRow = { ...before, ...at, ...proof }
     this.#image.cursors.set(cursorText(row), row)
     if (provenAtMs === undefined) return
-    for (const key of this.#image.diverged.keys())
-      if (key.startsWith(`${peer} ${channel} `)) this.#image.diverged.delete(key)
-    if (channel === 'down') this.#store.run(firstStepUnit(this.#store.options(provenAtMs)))
+    if (this.#context.channel === 'down') this.#store.run(firstStepUnit(this.#store.options(provenAtMs)))
   }
 
   #received(): CursorRow {
@@ -146,6 +155,10 @@ export class MemoryChannel implements SyncChannelStore {
         this.#image.zones.set(peer, { ...zone, everInStep: true })
       return null
     })
+  }
+
+  #repairKey(type: string): string {
+    return `${this.#context.peer} ${this.#context.channel} ${type}`
   }
 
   #dueRefusals(nowMs: number): StoreResults['due-refusals'] {

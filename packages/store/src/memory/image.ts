@@ -6,6 +6,7 @@ import type {
   CursorRow,
   HistoryRow,
   HoldRow,
+  LastRepair,
   LedgerRow,
   RefusedRow,
   Row,
@@ -30,7 +31,8 @@ export interface Image {
   readonly cursors: Map<string, CursorRow>
   readonly zones: Map<string, ZoneRow>
   readonly visibility: Map<Origin, { readonly hidden: boolean; readonly revision: number }>
-  readonly diverged: Map<string, number>
+  /** When a type was repaired last, by peer, channel and type. */
+  readonly repairs: Map<string, LastRepair>
   readonly fences: Map<string, { readonly sessionId: string; readonly fence: number }>
   readonly sessions: Map<string, SessionRecord>
   readonly history: HistoryRow[]
@@ -55,7 +57,7 @@ export const emptyImage = (epoch: string): Image => ({
   cursors: new Map(),
   zones: new Map(),
   visibility: new Map(),
-  diverged: new Map(),
+  repairs: new Map(),
   fences: new Map(),
   sessions: new Map(),
   history: [],
@@ -77,7 +79,7 @@ export const copyOf = (image: Image): Image => ({
   cursors: new Map(image.cursors),
   zones: new Map(image.zones),
   visibility: new Map(image.visibility),
-  diverged: new Map(image.diverged),
+  repairs: new Map(image.repairs),
   fences: new Map(image.fences),
   sessions: new Map(image.sessions),
   history: [...image.history],

@@ -27,9 +27,9 @@ import { cursorOf, factsFor, type LogTail, markFor, pageFrom } from './log-tail.
 import type { Database, Sql } from './sql.js'
 import { type Head, readHead, tagsAt } from './statements/head.js'
 import { keyParts, offeredBuckets, offeredEntries, repairParts, viewBuckets } from './statements/repair.js'
+import { noteDivergence, noteRepairs, turnsOf } from './statements/repairs.js'
 import { lockFences } from './statements/sessions.js'
 import { cursorsOf, dueRefusals, readOffered } from './statements/sync-read.js'
-import { noteDivergence } from './statements/sync-write.js'
 import { readSeenDigests } from './statements/tail.js'
 import { inPageOrder, logPage, toggledOrigins, wholeList } from './statements/views.js'
 import { digestsByType, View } from './view.js'
@@ -125,8 +125,14 @@ export class PgChannel implements ChannelStore {
         const unit = admitUnit(op.hello, peer, this.#options(op.nowMs))
         return (await this.#submit(unit, 1, undefined, signal)).value
       }
+      case 'repair-turns':
+        return turnsOf(database, { peer, channel, ...op })
+      case 'repaired':
+        await this.#fenced((sql) => noteRepairs(sql, { peer, channel, ...op }))
+        return null
       case 'diverged':
-        return this.#diverged(op.resourceType, op.nowMs)
+        await this.#fenced((sql) => noteDivergence(sql, { peer, channel, ...op }))
+        return null
     }
   }
 
@@ -245,15 +251,15 @@ export class PgChannel implements ChannelStore {
     if (this.#context.channel === 'down') await this.#parts.onProven()
   }
 
-  async #diverged(type: string, atMs: number): Promise<null> {
-    const { peer, channel } = this.#context
-    await this.#parts.database.transaction('write', async (sql) => {
+  /** A small transaction of this session beside the log. */
+  #fenced<T>(write: (sql: Sql) => Promise<T>): Promise<T> {
+    const { peer } = this.#context
+    return this.#parts.database.transaction('write', async (sql) => {
       const fence = this.#fence
       if (fence !== undefined && (await lockFences(sql, [fence.peer])).get(fence.peer) !== fence.fence)
         throw new Fenced(peer, fence.sessionId)
-      await noteDivergence(sql, { peer, channel, type, atMs })
+      return write(sql)
     })
-    return null
   }
 
   #submit<T>(unit: Unit<T>, size: number, progress: ProgressStep | undefined, signal: AbortSignal) {

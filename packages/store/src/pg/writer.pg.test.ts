@@ -67,7 +67,7 @@ test('OWN, ONE: a session that is superseded between its plan and its commit wri
   expect([await applied, await own]).toEqual(['Fenced', [expect.objectContaining({ outcome: 'created' })]])
   expect((await store.read.list({ type: 'MeshService', offset: 0, limit: 10 })).total).toBe(0)
   await expect(
-    older.perform({ op: 'diverged', resourceType: '', nowMs: 1_700_000_000_000 }, { signal }),
+    older.perform({ op: 'diverged', types: [], nowMs: 1_700_000_000_000 }, { signal }),
   ).rejects.toMatchObject({ name: 'Fenced' })
 })
 

@@ -24,6 +24,7 @@ export { type RecoverRequest, type RecoveryItem, recoverUnit, recoveryPlanUnit }
 export { type Evidence, type Judgement, judgeHistory, type LogHistory, standingOf } from './recovery.js'
 export { type RecoveryFacts, type RecoveryWait, type ReturningZone, recoveryWaits } from './recovery-end.js'
 export { type Remembered, rememberUnit } from './remember.js'
+export { type LastRepair, repairTurns } from './repairs.js'
 export { type RememberedRow, rememberedOf, type Testimony, type Witness } from './testimony.js'
 export type * from './types.js'
 export type { Unit } from './unit.js'

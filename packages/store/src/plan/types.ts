@@ -125,6 +125,8 @@ export interface CursorRow {
   readonly cursor?: Cursor | undefined
   readonly partial?: Position | undefined
   readonly provenAtMs?: number | undefined
+  /** A repair did not help; no types: the sums differ as a whole. Ended by a mark that agrees. */
+  readonly diverged?: { readonly sinceMs: number; readonly types: readonly string[] } | undefined
 }
 
 /** A zone name and the store that it is bound to. */

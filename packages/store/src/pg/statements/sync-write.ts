@@ -136,7 +136,8 @@ export async function writeCursors(sql: Sql, rows: readonly CursorRow[]): Promis
        partial_type_order = excluded.partial_type_order, partial_mesh = excluded.partial_mesh,
        partial_name = excluded.partial_name, proven_at = coalesce(excluded.proven_at, c.proven_at),
        diverged_at = case when excluded.proven_at is null then c.diverged_at end,
-       diverged_type = case when excluded.proven_at is null then c.diverged_type end`,
+       diverged_type = case when excluded.proven_at is null then c.diverged_type end,
+       diverged_types = case when excluded.proven_at is null then c.diverged_types else '{}' end`,
     [
       rows.map((row) => row.peer),
       rows.map((row) => row.channel),
@@ -150,18 +151,5 @@ export async function writeCursors(sql: Sql, rows: readonly CursorRow[]): Promis
       rows.map((row) => row.partial?.name ?? null),
       rows.map((row) => timestamp(row.provenAtMs)),
     ],
-  )
-}
-
-export async function noteDivergence(
-  sql: Sql,
-  of: { readonly peer: string; readonly channel: string; readonly type: string; readonly atMs: number },
-): Promise<void> {
-  await sql.run(
-    'note divergence',
-    `insert into cursors (peer, channel, side, diverged_at, diverged_type) values ($1, $2, 'received', $3, $4)
-     on conflict (peer, channel, side) do update
-       set diverged_at = excluded.diverged_at, diverged_type = excluded.diverged_type`,
-    [of.peer, of.channel, timestamp(of.atMs), of.type],
   )
 }

@@ -1,0 +1,25 @@
+import { type RepairTurns, repairEveryMs } from '@holdfast/kds'
+
+export interface LastRepair {
+  readonly atMs: number
+  /** The sender's log that it compared with. */
+  readonly epoch: string
+}
+
+/**
+ * Which types may be repaired now: those whose last repair ended a minute ago or more, or compared with another log. A
+ * clock that was set back makes nobody wait longer than a minute.
+ */
+export function repairTurns(
+  of: { readonly epoch: string; readonly types: readonly string[]; readonly nowMs: number },
+  lastOf: (type: string) => LastRepair | undefined,
+): RepairTurns {
+  const { epoch, types, nowMs } = of
+  const againAtMs = (type: string): number => {
+    const last = lastOf(type)
+    return last === undefined || last.epoch !== epoch ? nowMs : Math.min(last.atMs, nowMs) + repairEveryMs
+  }
+  const waiting = types.filter((type) => againAtMs(type) > nowMs)
+  const due = types.filter((type) => againAtMs(type) <= nowMs)
+  return waiting.length === 0 ? { due } : { due, retryAtMs: Math.min(...waiting.map(againAtMs)) }
+}
