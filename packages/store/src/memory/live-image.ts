@@ -6,6 +6,7 @@ import type {
   CursorRow,
   HistoryRow,
   HoldRow,
+  LastRepair,
   LedgerRow,
   RefusedRow,
   Row,
@@ -44,7 +45,7 @@ export class LiveImage implements Image {
   readonly cursors: MemoryTable<CursorRow>
   readonly zones: MemoryTable<ZoneRow>
   readonly visibility: MemoryTable<{ readonly hidden: boolean; readonly revision: number }>
-  readonly diverged: MemoryTable<number>
+  readonly repairs: MemoryTable<LastRepair>
   readonly fences: MemoryTable<{ readonly sessionId: string; readonly fence: number }>
   readonly sessions: MemoryTable<SessionRecord>
   readonly hookHealth: MemoryTable<HookHealth>
@@ -82,7 +83,7 @@ export class LiveImage implements Image {
     this.cursors = table(image.cursors)
     this.zones = table(image.zones)
     this.visibility = table(image.visibility)
-    this.diverged = table(image.diverged)
+    this.repairs = table(image.repairs)
     this.fences = table(image.fences)
     this.sessions = table(image.sessions)
     this.hookHealth = table(image.hookHealth)
