@@ -1,6 +1,7 @@
 import type { ControlPlaneStore } from '@holdfast/store'
 import type { Logger } from 'pino'
 import { localhostAdmin } from './http/localhost-admin.js'
+import type { ServicesView } from './routes/services.js'
 import type { SyncView } from './sync/sync-view.js'
 
 /** Decides what may be written here. A zone without a global is `standalone`. */
@@ -62,6 +63,8 @@ export interface ApiOptions {
   /** A federated zone reports its global's. Absent: the identity of this store. */
   readonly clusterId?: (() => string | undefined | Promise<string | undefined>) | undefined
   readonly sync: SyncView
+  /** Zones: what is made of Dataplanes. Absent: nothing is. */
+  readonly services?: ServicesView | undefined
   /** The effective configuration; what looks like a secret is masked before it is shown. */
   readonly config: () => Readonly<Record<string, unknown>>
   readonly limits?: Partial<ApiLimits> | undefined

@@ -1,5 +1,5 @@
-import type { ChannelContext, ChannelStore, Cursor, Demand, StoreState } from '@holdfast/kds'
-import type { Problem, Resource, ResourceContent, ResourceKey, Violation, Vips } from '@holdfast/model'
+import type { ChannelContext, ChannelStore, Cursor, Demand, Position, StoreState } from '@holdfast/kds'
+import type { ComputedFields, Problem, Resource, ResourceContent, ResourceKey, Violation, Vips } from '@holdfast/model'
 import type { FormState, HookCover } from './plan/forms.js'
 import type { HookWork, Judged, Verdict } from './plan/judged.js'
 import type {
@@ -40,8 +40,23 @@ export type LocalChange =
       readonly wantsVip: boolean
       /** True if the parsed value of both specs is the same: then the stored bytes stay. */
       readonly sameAs?: ((existing: Resource) => boolean) | undefined
+      /** Made by this control plane itself: the computed fields of the spec are meant, and the status is written with it. */
+      readonly generated?: ({ readonly status: Uint8Array | undefined } & IfRevision) | undefined
     }
-  | { readonly change: 'delete'; readonly key: ResourceKey }
+  | ({ readonly change: 'delete'; readonly key: ResourceKey } & Partial<IfRevision>)
+  /** What is computed of a resource of ours, and nothing else of it. */
+  | ({
+      readonly change: 'compute'
+      readonly key: ResourceKey
+      readonly computed: ComputedFields
+      readonly status: Uint8Array | undefined
+    } & IfRevision)
+
+/** Only over the row as it was read; anything else is `stale`. */
+interface IfRevision {
+  /** 0: there was none. */
+  readonly ifRevision: number
+}
 
 export type LocalOutcome =
   | {
@@ -50,6 +65,8 @@ export type LocalOutcome =
       readonly pendingReason?: string | undefined
     }
   | { readonly outcome: 'deleted' }
+  /** It was made for a row that is another one by now: nothing was done. */
+  | { readonly outcome: 'stale' }
   | { readonly outcome: 'refused'; readonly problem: Problem }
 
 export interface LocalRequest {
@@ -66,6 +83,24 @@ export interface ListQuery {
   readonly labels?: Readonly<Record<string, string>> | undefined
   readonly offset: number
   readonly limit: number
+}
+
+export interface ChangesQuery {
+  readonly types: readonly string[]
+  readonly ownTypes: readonly string[]
+  /** Undefined: from the start of the log. */
+  readonly after: { readonly epoch: string; readonly position: Position } | undefined
+  readonly limit: number
+}
+
+export interface Changes {
+  readonly state: StoreState
+  readonly epoch: string
+  readonly rows: readonly Row[]
+  /** The last row, or the end of the log as it was then. */
+  readonly through: Position
+  /** There is nothing more. */
+  readonly complete: boolean
 }
 
 export interface VipQuery {
@@ -128,6 +163,11 @@ export interface ControlPlaneStore {
     writeStatus(key: ResourceKey, status: Uint8Array): Promise<boolean>
   }
   readonly read: {
+    /**
+     * Rows of these types in the order of the log, tombstones included: at most `limit`. Foreign ones of `ownTypes` are
+     * left out. Undefined: that position is not in the log any more; read from its start.
+     */
+    changes(query: ChangesQuery): Promise<Changes | undefined>
     get(key: ResourceKey): Promise<Row | undefined>
     /** Decision: the CLI says display name and zone; '' zone = global's or this zone's own. Several answers mean ambiguous. */
     byDisplayName(type: string, mesh: string, displayName: string, zone?: string): Promise<readonly Row[]>

@@ -5,7 +5,7 @@ import {
   namespaceLabel,
   originLabel,
   type ParsedBody,
-  sameSpec,
+  sameAuthored,
   type TypeDescriptor,
   vipPins,
   wantsVip,
@@ -43,7 +43,7 @@ export function plannedPut(type: TypeDescriptor, body: ParsedBody, { mode, zoneN
       displayName: displayNameOf(name, labels),
       ...(pins.v4 === undefined && pins.v6 === undefined ? {} : { pins }),
       wantsVip: wantsVip(type, labels),
-      sameAs: (existing) => sameSpec(type, existing.spec, spec),
+      sameAs: (existing) => sameAuthored(type, existing.spec, spec),
     },
   }
 }

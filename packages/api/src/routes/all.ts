@@ -7,6 +7,7 @@ import { findRoute } from './find.js'
 import { hostnameRoutes } from './hostnames.js'
 import { resourceRoutes } from './resources.js'
 import { serverRoutes } from './server.js'
+import { serviceRoutes } from './services.js'
 import { syncRoutes } from './sync.js'
 import { vipRoutes } from './vips.js'
 import { zoneRoutes } from './zones.js'
@@ -24,5 +25,6 @@ export function routesOf(context: ApiContext): readonly Route[] {
     findRoute(context, resources),
     ...vipRoutes(context, resources, claims),
     ...syncRoutes(context),
+    ...serviceRoutes(context),
   ]
 }

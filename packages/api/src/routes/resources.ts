@@ -123,7 +123,7 @@ function writtenAnswer(
   title: string,
 ): Answer {
   if (outcome?.outcome === 'refused') throw refusal(outcome.problem, title)
-  const pending = wantsVip && outcome !== undefined && outcome.outcome !== 'deleted' ? outcome.pendingReason : undefined
+  const pending = wantsVip && outcome !== undefined && 'pendingReason' in outcome ? outcome.pendingReason : undefined
   const all = [...warnings, ...(pending === undefined ? [] : [`it has no virtual IP yet: ${pending}`])]
   return { status: outcome?.outcome === 'created' ? 201 : 200, body: all.length === 0 ? {} : { warnings: all } }
 }

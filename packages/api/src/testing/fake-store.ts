@@ -104,6 +104,7 @@ export class FakeStore {
         writeStatus: unused,
       },
       read: {
+        changes: unused,
         get: async (key) => this.rows.get(keyText(key)),
         byDisplayName: async (type, mesh, displayName, origin) =>
           this.#living().filter(
@@ -189,6 +190,7 @@ export class FakeStore {
           if (existing !== undefined) this.put({ ...existing, deleted: true, revision: ++this.revision })
         },
       }
+    if (change.change === 'compute') return { outcome: { outcome: 'stale' }, write: () => undefined }
     const pin = change.pins?.v4
     const holder = this.ledger.find((row) => row.address === pin && row.displayName !== change.displayName)
     if (holder !== undefined)

@@ -21,6 +21,7 @@ import { initialise } from './init.js'
 import { checkPorts } from './ports.js'
 import { listenProblem } from './problems.js'
 import { globalParts, zoneParts } from './runtime.js'
+import { serviceMetrics, zoneServices } from './services.js'
 import { keepUp } from './upkeep.js'
 import { whenReady } from './when-ready.js'
 
@@ -76,6 +77,8 @@ async function run(role: Role, settings: Settings, log: Logger, scope: Scope, si
   const mode: Mode = role === 'global' ? 'global' : settings.globalAddress === undefined ? 'standalone' : 'federated'
 
   const runtime = role === 'global' ? globalParts(parts) : zoneParts(parts, mode, fatal.resolve)
+  const services = zoneServices(role, parts)
+  if (services !== undefined) serviceMetrics(registry, services)
   const api = await createApi({
     store,
     mode,
@@ -83,6 +86,7 @@ async function run(role: Role, settings: Settings, log: Logger, scope: Scope, si
     // kumactl refuses a product that is not Kuma unless the version says `preview`.
     server: { product: 'Kuma', version: `2.14.3-preview.holdfast-${programVersion}`, hostname: hostname(), instanceId },
     sync: runtime.sync,
+    services,
     config: () => maskedSettings(settings),
     log,
     nowMs: Date.now,
@@ -126,6 +130,10 @@ async function run(role: Role, settings: Settings, log: Logger, scope: Scope, si
     // Of a store that recovers it is not known what it lacks.
     if (role === 'global' && state === 'ready') await createDefaultsOnce(store, role, settings, log, signal)
     await runtime.start()
+    if (services !== undefined) {
+      scope.own('generated services', () => services.close())
+      services.start()
+    }
     started = true
     await tellPorts('ready')
   }

@@ -1,3 +1,4 @@
+import { labelKeyProblems } from '@holdfast/model'
 import { z } from 'zod'
 
 /** Which program a setting belongs to. */
@@ -18,6 +19,8 @@ export interface Settings {
   readonly init: boolean
   readonly vipBlocks: readonly string[]
   readonly vipPools: readonly string[]
+  readonly serviceGraceMs: number
+  readonly serviceLabels: readonly string[]
   readonly ulaPrefix: string | undefined
   readonly portsFile: string | undefined
   readonly logLevel: string
@@ -63,6 +66,11 @@ const pools = z.array(
       'must be KIND=CIDR, for example MeshService=241.0.0.0/8',
     ),
 )
+
+const labelKey = z
+  .string()
+  .refine((key) => labelKeyProblems(key).length === 0, 'must be a label key such as team or example.com/team')
+  .refine((key) => !/^([^/]+\.)?(kuma|k8s\.kuma|holdfast)\.io\//.test(key), 'must not be one of kuma.io or holdfast.io')
 
 const servers: readonly Command[] = ['global', 'zone']
 const all: readonly Command[] = ['global', 'zone', 'migrate', 'init']
@@ -210,6 +218,30 @@ export const settingSpecs: readonly SettingSpec[] = [
     schema: z.string().regex(/^fd[0-9a-f]{2}:[0-9a-f:]+\/48$/i, 'must be an IPv6 ULA /48 such as fd12:3456:789a::/48'),
     fallback: undefined,
     describe: 'IPv6 ULA prefix at initialisation instead of a random one',
+  },
+  {
+    key: 'serviceGraceMs',
+    flag: '--service-grace-ms',
+    env: 'HOLDFAST_SERVICE_GRACE_MS',
+    commands: ['zone'],
+    kind: 'number',
+    schema: z
+      .number()
+      .int()
+      .min(0)
+      .max(30 * 24 * 3_600_000),
+    fallback: 3_600_000,
+    describe: 'how long a MeshService that was made of Dataplanes stays after the last of them has gone',
+  },
+  {
+    key: 'serviceLabels',
+    flag: '--service-label',
+    env: 'HOLDFAST_SERVICE_LABEL',
+    commands: ['zone'],
+    kind: 'list',
+    schema: z.array(labelKey),
+    fallback: [],
+    describe: 'label(s) of Dataplanes that their MeshService gets too, where all of them agree',
   },
   {
     key: 'portsFile',

@@ -4,7 +4,7 @@ import { type BackoffOptions, sessionMetrics } from '@holdfast/peer'
 import { type ControlPlaneStore, openStore } from '@holdfast/store'
 import { countWrites, rowsWritten } from '@holdfast/store/testing'
 import { freshDatabase, startTcpProxy, type TcpProxy, type TestDatabase } from '@holdfast/testkit'
-import { type ZoneOptions, ZoneRuntime } from '@holdfast/zone'
+import { ServiceRuntime, type ZoneOptions, ZoneRuntime } from '@holdfast/zone'
 import type { FastifyInstance } from 'fastify'
 import pino, { type Logger } from 'pino'
 import { Registry } from 'prom-client'
@@ -30,6 +30,7 @@ export interface GlobalPlane extends Plane {
 
 export interface ZonePlane extends Plane {
   readonly runtime: ZoneRuntime
+  readonly services: ServiceRuntime
   /** The cable to global. */
   readonly proxy: TcpProxy
   /** Why global does not let it in, once it knows. */
@@ -109,6 +110,10 @@ export async function startZone(
       readonly wantedCidrs?: readonly string[]
       /** False: cut off from the first moment, until its proxy is restored. */
       readonly reachable?: boolean
+      /** Labels that services get from their Dataplanes. */
+      readonly serviceLabels?: readonly string[]
+      /** An hour, as in the product, unless said otherwise. */
+      readonly serviceGraceMs?: number
     } = {},
 ): Promise<ZonePlane> {
   const database = options.database ?? (await freshDatabase())
@@ -134,9 +139,19 @@ export async function startZone(
   runtime.start((reason) => {
     fatal.reason = reason
   })
+  const services = new ServiceRuntime({
+    store,
+    zone: name,
+    graceMs: options.serviceGraceMs ?? 3_600_000,
+    propagated: options.serviceLabels ?? [],
+    log: log.child({ cp: name }),
+    nowMs: Date.now,
+  })
+  services.start()
   const sync = zoneSync(runtime)
   const api = createApi({
     store,
+    services,
     mode: 'federated',
     zoneName: name,
     server,
@@ -152,10 +167,12 @@ export async function startZone(
     api,
     registry,
     runtime,
+    services,
     proxy,
     fatal,
     close: async () => {
       await api.close()
+      await services.close()
       await runtime.close()
       await proxy.close()
       await store.close()

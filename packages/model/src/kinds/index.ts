@@ -1,3 +1,4 @@
+export { type ComputedFields, keepComputed, sameAuthored, withComputed } from './computed.js'
 export { dataplaneKind, dataplaneLabels } from './dataplane.js'
 export type { Finding } from './finding.js'
 export { generatorProblems, type HostnameGeneratorSpec, hostnameGeneratorKind } from './hostname-generator.js'

@@ -1,4 +1,5 @@
 import { describe } from 'vitest'
+import { computedConformance } from './computed.js'
 import type { OpenStore } from './fixtures.js'
 import { hookConformance } from './hooks.js'
 import { localConformance } from './local.js'
@@ -13,6 +14,7 @@ export type { OpenStore, StoreSetting, StoreUnderTest } from './fixtures.js'
 /** Everything that a store of Holdfast has to do, whatever it is made of. Opens a fresh, empty store per test. */
 export function storeConformance(name: string, open: OpenStore): void {
   describe(`${name}: own changes`, () => localConformance(open))
+  describe(`${name}: what is computed`, () => computedConformance(open))
   describe(`${name}: what is received`, () => receivedConformance(open))
   describe(`${name}: VIPs`, () => vipConformance(open))
   describe(`${name}: the log`, () => logConformance(open))

@@ -3,6 +3,7 @@ import { Problem } from '@holdfast/model'
 import type { LedgerRow, Row } from '../plan/index.js'
 import { byText, ledgerText } from '../plan/keys.js'
 import type { ControlPlaneStore, SessionRecord } from '../port.js'
+import { changesIn } from './changes.js'
 import { memoryHooks } from './hooks.js'
 import type { MemoryStore } from './memory-store.js'
 import { memoryRecovery } from './recovery.js'
@@ -25,6 +26,7 @@ export function asControlPlane(store: MemoryStore): ControlPlaneStore {
       writeStatus: async (key, status) => store.writeStatus(key, status),
     },
     read: {
+      changes: async (query) => changesIn(store.image, query, store.identity.name),
       get: async (key) => store.get(key),
       byDisplayName: async (type, mesh, displayName, zone) =>
         rows().filter(

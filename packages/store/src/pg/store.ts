@@ -26,6 +26,7 @@ import { pgHooks } from './hooks.js'
 import { LogTail } from './log-tail.js'
 import { PgRecovery } from './recovery.js'
 import { type Database, timestamp } from './sql.js'
+import { readChanges } from './statements/changes.js'
 import { type Head, readHead, setState } from './statements/head.js'
 import { readBlocks } from './statements/ledger-read.js'
 import { listRows, namedRows, readCounts } from './statements/read.js'
@@ -157,6 +158,7 @@ export class PgStore implements ControlPlaneStore {
   }
 
   readonly read: ControlPlaneStore['read'] = {
+    changes: (query) => this.database.transaction('read', (sql) => readChanges(sql, query, this.identity.name)),
     get: async (key) => {
       const [row] = await rowsByKey(this.database, [key])
       return row === undefined || row.deleted ? undefined : row

@@ -32,7 +32,7 @@ export function localProblem(change: LocalChange, ws: WorkingSet): Problem | und
       'conflict',
       `${change.key.type} "${change.key.name}" is still offered by ${originWords(trace.origin)}; choose another name`,
     )
-  return change.change === 'delete' ? undefined : putProblem(change, existing, ws)
+  return change.change === 'put' ? putProblem(change, existing, ws) : undefined
 }
 
 function putProblem(

@@ -1,5 +1,6 @@
-import { audienceOf, exportName, type Origin, Problem, type ResourceKey, typeOf } from '@holdfast/model'
+import { audienceOf, exportName, keepComputed, type Origin, Problem, type ResourceKey, typeOf } from '@holdfast/model'
 import type { LocalChange, LocalOutcome, LocalRequest } from '../port.js'
+import { isStale, planCompute, sameStatus } from './computing.js'
 import { authoredOf, awaitHooks, type HookCover, sameForm } from './forms.js'
 import { keyText, originWords, ownerOf, sameKey } from './keys.js'
 import { nothingNeeded } from './loaded.js'
@@ -54,7 +55,7 @@ export function needsOfLocal(request: LocalRequest, identity: RoleIdentity): Nee
 /** Second round: the ledger rows of what is deleted, and who has the addresses that newcomers may get. */
 export function moreOfLocal(request: LocalRequest, ws: WorkingSet): Needs {
   const owners = request.changes.flatMap((change) => {
-    const row = ws.liveRow(change.key)
+    const row = change.change === 'compute' ? undefined : ws.liveRow(change.key)
     return row !== undefined && typeOf(row.type).vipKind ? [ownerOf(row)] : []
   })
   const meshes = request.changes.filter((change) => change.key.type === 'Mesh').map((change) => change.key.name)
@@ -73,10 +74,9 @@ export function moreOfLocal(request: LocalRequest, ws: WorkingSet): Needs {
 export function planLocal(request: LocalRequest, ws: WorkingSet, options: PlanOptions): readonly LocalOutcome[] {
   return ws.attempt(() => {
     const outcomes = segments(request.changes).flatMap((changes) => planSegment(changes, ws, options, request.actor))
-    const keep = !request.atomic || outcomes.every((o) => o.outcome !== 'refused')
-    const value = keep
-      ? outcomes
-      : outcomes.map((o): LocalOutcome => (o.outcome === 'refused' ? o : { outcome: 'unchanged' }))
+    const isUndone = ({ outcome }: LocalOutcome): boolean => outcome === 'refused' || outcome === 'stale'
+    const keep = !request.atomic || !outcomes.some(isUndone)
+    const value = keep ? outcomes : outcomes.map((o): LocalOutcome => (isUndone(o) ? o : { outcome: 'unchanged' }))
     return { keep, value }
   })
 }
@@ -122,9 +122,11 @@ function planSegment(
 }
 
 function stage(change: LocalChange, ws: WorkingSet, options: PlanOptions, actor: string): Staged {
+  if (isStale(change, ws)) return { stage: 'done', outcome: { outcome: 'stale' } }
   const problem = localProblem(change, ws)
   if (problem !== undefined) return { stage: 'done', outcome: { outcome: 'refused', problem } }
   if (change.change === 'delete') return { stage: 'done', outcome: planDelete(change, ws, options, actor) }
+  if (change.change === 'compute') return { stage: 'done', outcome: planCompute(change, ws, options) }
   const before = ws.row(change.key)
   ws.put(drafted(change, before, ws, options))
   return { stage: 'put', put: change, before, wish: wishOf(change, ws) }
@@ -144,7 +146,7 @@ function drafted(put: Put, before: Row | undefined, ws: WorkingSet, { identity, 
     labels: put.content.labels,
     typeUrl: same ? stored.typeUrl : put.content.typeUrl,
     // What was stored is the same value in other bytes: they stay, and with them hash, revision and every replica.
-    spec: same ? stored.spec : put.content.spec,
+    spec: same ? stored.spec : specOf(put, stored),
     origin: identity.name,
     exportName: exported,
     displayName: put.displayName,
@@ -155,12 +157,16 @@ function drafted(put: Put, before: Row | undefined, ws: WorkingSet, { identity, 
     deleted: false,
     createdAtMs: living?.createdAtMs ?? nowMs,
     modifiedAtMs: living?.modifiedAtMs ?? nowMs,
-    status: living?.status,
+    status: put.generated?.status ?? living?.status,
     statusRevision: predecessor(put.key, exported, before, ws)?.statusRevision ?? 0,
     exposed: (before?.exposed ?? false) || audience === 'all',
     pendingReason: living?.pendingReason,
   }
 }
+
+/** What is computed stays as it is, whatever the body says of it. */
+const specOf = ({ key, content, generated }: Put, stored: Row | undefined): Uint8Array =>
+  generated === undefined ? keepComputed(typeOf(key.type), content.spec, stored?.spec) : content.spec
 
 /** What everybody else knows under this name: the end of its status is still to be said, whatever it was called here. */
 const predecessor = (key: ResourceKey, exported: string, before: Row | undefined, ws: WorkingSet): Row | undefined =>
@@ -206,6 +212,7 @@ const sameRow = (a: Row, b: Row): boolean =>
   a.audience === b.audience &&
   a.pendingReason === b.pendingReason &&
   sameForm(a.form, b.form) &&
+  sameStatus(a.status, b.status) &&
   JSON.stringify(Object.entries(a.labels).sort()) === JSON.stringify(Object.entries(b.labels).sort())
 
 function planDelete(

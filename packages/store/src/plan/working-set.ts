@@ -86,6 +86,11 @@ export class WorkingSet {
     return row === undefined || row.deleted ? undefined : row
   }
 
+  /** Whether an earlier change of this group has changed it. */
+  isTouched(key: ResourceKey): boolean {
+    return this.#rows.get(keyText(key)) !== this.#rows.loaded(keyText(key))
+  }
+
   /** The live row of an origin that has this namespace and display name. */
   byDisplayName(row: Parameters<typeof displayText>[0]): Row | undefined {
     return this.#rowsOf(this.#byDisplay, displayText(row))[0]

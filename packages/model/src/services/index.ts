@@ -1,0 +1,30 @@
+export {
+  type ComputedService,
+  computedService,
+  type DataplaneProxies,
+  isBlankStatus,
+  type Matched,
+  serviceStatusBytes,
+} from './computed.js'
+export {
+  type Agreed,
+  agreedService,
+  byAge,
+  type Contribution,
+  type ContributionProblem,
+  contributionsOf,
+  generatorName,
+  propagatedLabels,
+  type WantedService,
+} from './generated.js'
+export { type Candidate, multiZoneStatus } from './multi-zone.js'
+export {
+  type Inbound,
+  type MeshRules,
+  meshRulesOf,
+  type ProxyInsight,
+  proxyInsightOf,
+  proxyOf,
+  type ServingProxy,
+} from './proxy.js'
+export { pairsOf, pairsWanted, selects } from './selector.js'

@@ -1,0 +1,33 @@
+import { comparePositions, endOf, type Position, startOfLog } from '@holdfast/kds'
+import type { Origin } from '@holdfast/model'
+import type { Row } from '../plan/index.js'
+import type { Changes, ChangesQuery } from '../port.js'
+import type { Image } from './image.js'
+import { typeOrder } from './load.js'
+
+/** A page of the log for whoever follows some types of it, as the database answers. */
+export function changesIn(image: Image, query: ChangesQuery, own: Origin): Changes | undefined {
+  const { after, types, ownTypes, limit } = query
+  const { epoch, revision } = image.head
+  const from = after?.position ?? startOfLog
+  if (after !== undefined && (after.epoch !== epoch || from.revision > revision)) return undefined
+  const found = [...image.rows.values()]
+    .filter(
+      (row) =>
+        (types.includes(row.type) || (ownTypes.includes(row.type) && row.origin === own)) &&
+        comparePositions(positionOf(row), from) > 0,
+    )
+    .sort((a, b) => comparePositions(positionOf(a), positionOf(b)))
+  const rows = found.slice(0, limit)
+  const complete = found.length <= limit
+  const last = rows.at(-1)
+  const through = complete || last === undefined ? endOf(revision) : positionOf(last)
+  return { state: image.state, epoch, rows, through, complete }
+}
+
+const positionOf = (row: Row): Position => ({
+  revision: row.revision,
+  typeOrder: typeOrder(row.type),
+  mesh: row.mesh,
+  name: row.exportName,
+})
