@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import {
+  hasBlocks,
   putDataplane,
   putMesh,
   putTagged,
@@ -28,6 +29,8 @@ beforeAll(async () => {
   await putMesh(global, 'Exclusive')
   ;[east, west] = await Promise.all([startZone('east', global.port), startZone('west', global.port)])
   await until('both zones to be in step', () => inStep(east) && inStep(west), 30_000)
+  // Without them a service would wait for its VIP, and say so.
+  await until('east to have blocks', () => hasBlocks(east), 30_000)
 })
 
 afterAll(async () => {

@@ -104,6 +104,10 @@ export async function ledgerMap(plane: Plane): Promise<Readonly<Record<string, r
   )
 }
 
+/** Whether a zone has leased what it allocates from, for both families. */
+export const hasBlocks = async (zone: Plane): Promise<boolean> =>
+  (await zone.store.vip.blocks()).filter(({ owner, kind }) => owner === zone.name && kind === 'MeshService').length >= 2
+
 /** What the zone says about services that it could not make. */
 export async function serviceProblems(
   zone: Plane,
