@@ -1,4 +1,4 @@
-import type { Digest, ExportedResource } from '@holdfast/model'
+import type { Digest, ExportedResource, Vips } from '@holdfast/model'
 
 /**
  * The vocabulary of one KDS session, free of gRPC and protobuf. The transport turns it into delta xDS and back.
@@ -81,6 +81,22 @@ export interface Offer {
   readonly resource: ExportedResource
 }
 
+/**
+ * A resource of a message that could not be read. It is refused alone, under the name that stands beside its bytes; the
+ * rest of the message is applied (ISO). What its sender says of it beside them is what it counts with as offered (EQ).
+ */
+export interface Unreadable {
+  readonly key: string
+  readonly reason: string
+  /** Content hash as its sender says it; over the bytes themselves from a peer that says none. */
+  readonly version: string
+  /** Zone that owns it, where that is not the one who speaks; '' for global. */
+  readonly origin?: string | undefined
+  readonly vips?: Vips | undefined
+  /** Status channel: the entry of the status that is in it, 32 hex digits. */
+  readonly statusEntry?: string | undefined
+}
+
 /** A part of what a sender says about one type: at most one is in flight per type. */
 export interface Delta {
   /** '' on a delta without items: it carries nothing but the mark. Its answer names '' as well. */
@@ -88,6 +104,8 @@ export interface Delta {
   readonly nonce: string
   readonly offers: readonly Offer[]
   readonly removals: readonly Removal[]
+  /** As received only: nobody sends what it cannot say. */
+  readonly unreadable?: readonly Unreadable[] | undefined
   /** Repair only: keys that the receiver named and the sender neither has nor has a tombstone of. */
   readonly absent: readonly string[]
   /** `range`: moves the position; `repair` and `asked`: answers that move none. */

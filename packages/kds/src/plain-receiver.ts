@@ -77,12 +77,12 @@ function opened(s: PlainReceiverState): PlainReceiverStep {
 }
 
 function received(s: PlainReceiverState, response: PlainResponse): PlainReceiverStep {
-  const { type, resourceType, nonce, offers, removals } = response
+  const { type, resourceType, nonce, offers, unreadable, removals } = response
   if (!s.answered.has(resourceType)) return violated(s, `sent ${resourceType}, which was not asked for`)
   if (nonce === '') return violated(s, `sent ${resourceType} without a nonce`)
   if (s.inbox.length >= deltasWaitingMax)
     return violated(s, `sent more than ${deltasWaitingMax} responses without waiting for answers`)
-  return [{ ...s, inbox: [...s.inbox, { type, resourceType, nonce, offers, removals }] }, []]
+  return [{ ...s, inbox: [...s.inbox, { type, resourceType, nonce, offers, unreadable, removals }] }, []]
 }
 
 const violated = (s: PlainReceiverState, reason: string): PlainReceiverStep => [
@@ -122,9 +122,9 @@ function work(step: PlainReceiverStep, nowMs: number): PlainReceiverStep {
 }
 
 function batchOf(s: PlainReceiverState, response: PlainResponse, nowMs: number): Batch {
-  const { resourceType: type, offers } = response
+  const { resourceType: type, offers, unreadable } = response
   // A plain peer does not say when something was deleted; its VIP rests from now on.
   const removals = response.removals.map((key) => ({ key, deletedAtMs: nowMs }))
-  const batch = { type, offers, removals, absent: [] }
+  const batch = { type, offers, unreadable, removals, absent: [] }
   return s.answered.get(type) === true ? batch : { ...batch, wholeList: true }
 }

@@ -1,4 +1,4 @@
-import type { Offer } from './messages.js'
+import type { Offer, Unreadable } from './messages.js'
 
 /**
  * What travels between a Holdfast control plane and one that speaks plain Kuma KDS: delta xDS without any extension.
@@ -17,6 +17,8 @@ export type PlainMessage =
       readonly resourceType: string
       readonly nonce: string
       readonly offers: readonly Offer[]
+      /** As received only. */
+      readonly unreadable?: readonly Unreadable[] | undefined
       /** Keys (`name.mesh`). */
       readonly removals: readonly string[]
     }

@@ -58,11 +58,12 @@ export function isStaleRange(s: ReceiverState, { purpose }: Delta): boolean {
 
 /** Answered, so that the sender goes on and catches up, but not applied. */
 export function refuseOlder(s: ReceiverState, { delta }: Waiting): ReceiverStep {
-  const { type: resourceType, nonce, offers, removals, purpose } = delta
+  const { type: resourceType, nonce, offers, unreadable = [], removals, purpose } = delta
   const revision = purpose.kind === 'range' ? purpose.through.revision : 0
   const reached = s.reached?.position.revision ?? 0
   const reason = `older: revision ${revision} is below ${reached}, which is stored`
-  const keys = [...offers.map(({ resource }) => wireKey(resource.mesh, resource.name)), ...removals.map((r) => r.key)]
+  const offered = offers.map(({ resource }) => wireKey(resource.mesh, resource.name))
+  const keys = [...offered, ...[...unreadable, ...removals].map((one) => one.key)]
   const refused: readonly Refused[] = keys.map((key) => ({ key, reason }))
   const nack = { type: 'nack', resourceType, nonce, refused } as const
   return [
@@ -76,8 +77,8 @@ export function refuseOlder(s: ReceiverState, { delta }: Waiting): ReceiverStep 
 
 /** What the store is to do with a delta, in one transaction. */
 export function batchOf(s: ReceiverState, { delta, lastOfPage }: Waiting): Batch {
-  const { type, offers, removals, absent, purpose } = delta
-  const content = { type, offers, removals, absent }
+  const { type, offers, unreadable, removals, absent, purpose } = delta
+  const content = { type, offers, unreadable, removals, absent }
   switch (purpose.kind) {
     case 'range': {
       const { cursorEpoch, through, mark } = purpose

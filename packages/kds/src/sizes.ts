@@ -1,7 +1,8 @@
+import { zoneLabel } from '@holdfast/model'
 import type { Offer, Removal } from './messages.js'
 
-/** Framing, hash, VIPs, type URL, origin label and field tags of one resource on the wire, rounded up. */
-const resourceOverheadBytes = 256
+/** Framing, hash, VIPs, type URL, origin label, status entry and field tags of one resource on the wire, rounded up. */
+const resourceOverheadBytes = 288
 const labelOverheadBytes = 10
 const keyOverheadBytes = 24
 
@@ -10,6 +11,8 @@ export function offerBytes({ resource }: Offer): number {
   // The name stands in it twice, once with the mesh as the key.
   let bytes = resourceOverheadBytes + resource.spec.length + 2 * (utf8Bytes(resource.name) + utf8Bytes(resource.mesh))
   bytes += resource.typeUrl.length + (resource.status?.length ?? 0)
+  // Its zone stands beside the bytes once more.
+  bytes += utf8Bytes(resource.labels[zoneLabel] ?? '')
   for (const [label, value] of Object.entries(resource.labels))
     bytes += utf8Bytes(label) + utf8Bytes(value) + labelOverheadBytes
   return bytes

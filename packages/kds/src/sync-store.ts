@@ -12,6 +12,7 @@ import type {
   Removal,
   Standing,
   TypeDigest,
+  Unreadable,
 } from './messages.js'
 
 /**
@@ -59,6 +60,8 @@ export interface Batch {
   readonly type: string
   readonly offers: readonly Offer[]
   readonly removals: readonly Removal[]
+  /** Refused one by one, with the reason; never absent. */
+  readonly unreadable?: readonly Unreadable[] | undefined
   /** Learned by absence: a hold unless the epoch is the cursor's and the count is below the threshold. */
   readonly absent: readonly string[]
   /** Moves `partial`; with a mark the whole range is complete: cursor := mark.cursor, partial cleared, if the digest agrees. */

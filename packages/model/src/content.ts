@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { concatBytes, lengthPrefixed, plainBytes, utf8 } from './bytes.js'
+import { concatBytes, hex, lengthPrefixed, plainBytes, utf8 } from './bytes.js'
 import { canonicalLabels } from './labels.js'
 import type { Origin, ResourceContent, Vips } from './resource.js'
 import { encodeVips } from './vips.js'
@@ -35,6 +35,21 @@ export const digestEntry = (identity: Uint8Array, content: Uint8Array, vips: Vip
 /** The same over the wire form of the VIPs as it is stored. */
 export const digestEntryOf = (identity: Uint8Array, content: Uint8Array, vips: Uint8Array): Uint8Array =>
   sha256(concatBytes([lengthPrefixed(identity), content, lengthPrefixed(vips)])).subarray(0, digestEntryLength)
+
+/**
+ * What a status adds to the digest of the status channel, 32 hex digits: the first 16 bytes of
+ * sha256(lp(identity) ‖ lp(status)), which SQL computes over the stored columns as well.
+ */
+export const statusEntry = (
+  row: { readonly type: string; readonly mesh: string; readonly exportName: string; readonly origin: Origin },
+  status: Uint8Array,
+): string =>
+  hex(
+    sha256(prefixed(identityBytes(row.type, row.mesh, row.exportName, row.origin), status)).subarray(
+      0,
+      digestEntryLength,
+    ),
+  )
 
 export const bucketBits = 15
 

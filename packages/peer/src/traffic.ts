@@ -76,8 +76,10 @@ export class Traffic {
 
 const countOf = ({
   offers,
+  unreadable = [],
   removals,
 }: {
   readonly offers: readonly unknown[]
+  readonly unreadable?: readonly unknown[] | undefined
   readonly removals: readonly unknown[]
-}) => offers.length + removals.length
+}) => offers.length + unreadable.length + removals.length

@@ -77,10 +77,12 @@ function begin(b: Begin): string {
 const offers = (some: Delta['offers']): readonly string[] =>
   some.length > 6 ? [`${some.length} offers`] : some.map((o) => `+${o.resource.name}=${textOf(o)}`)
 
+const unread = (some: Delta['unreadable'] = []): readonly string[] => some.map(({ key }) => `!${key}`)
+
 function delta(d: Delta): string {
   const gone = d.removals.map((r) => `-${r.key}`)
   const absent = d.absent.map((key) => `?${key}`)
-  const items = [...offers(d.offers), ...gone, ...absent].join(' ')
+  const items = [...offers(d.offers), ...unread(d.unreadable), ...gone, ...absent].join(' ')
   return `delta ${d.type || '(mark only)'} nonce=${d.nonce} ${purpose(d.purpose)} [${items}]`
 }
 
@@ -155,7 +157,7 @@ function plain(m: PlainMessage): string {
     case 'subscribe':
       return `subscribe ${m.resourceType}`
     case 'response':
-      return `response ${m.resourceType} nonce=${m.nonce} [${[...offers(m.offers), ...m.removals.map((k) => `-${k}`)].join(' ')}]`
+      return `response ${m.resourceType} nonce=${m.nonce} [${[...offers(m.offers), ...unread(m.unreadable), ...m.removals.map((k) => `-${k}`)].join(' ')}]`
     case 'ack':
       return `ack ${m.resourceType} nonce=${m.nonce}`
     case 'nack':
@@ -174,10 +176,11 @@ function op(o: StoreOp): string {
     case 'acked':
       return `acked ${cursor(o.cursor)}`
     case 'apply': {
-      const { type, offers: kept, removals, absent, wholeList, progress } = o.batch
+      const { type, offers: kept, unreadable = [], removals, absent, wholeList, progress } = o.batch
       const moves = progress === undefined ? '' : `, ${progress.lastOfPage ? 'moves the position' : 'inside a page'}`
       const list = wholeList === true ? ', whole list' : ''
-      return `apply ${type || '(mark only)'} +${kept.length} -${removals.length} ?${absent.length}${moves}${list}`
+      const bad = unreadable.length === 0 ? '' : ` !${unreadable.length}`
+      return `apply ${type || '(mark only)'} +${kept.length}${bad} -${removals.length} ?${absent.length}${moves}${list}`
     }
     case 'buckets':
     case 'offered-buckets':

@@ -101,6 +101,13 @@ export class ToyReplica implements SyncChannelStore {
       if (this.held.get(id) !== text) this.writtenRows += 1
       this.held.set(id, text)
     }
+    for (const { key, reason, version } of batch.unreadable ?? []) {
+      const name = key.slice(0, -mesh.length - 1)
+      const id = `${batch.type}/${name}`
+      this.offered.set(id, { type: batch.type, name, entry: entryOf(batch.type, name, version) })
+      refused.push({ key, reason })
+      this.refused.set(id, { type: batch.type, key, nextTryMs: nowMs + retryMs })
+    }
     for (const key of [...batch.removals.map((r) => r.key), ...batch.absent])
       this.drop(`${batch.type}/${key.slice(0, -mesh.length - 1)}`)
     const applied = { refused, warnings: [], writtenRows: this.writtenRows - before, heldKeys: [] }
@@ -119,7 +126,8 @@ export class ToyReplica implements SyncChannelStore {
   }
 
   private absentFrom(batch: Batch): void {
-    const listed = new Set(batch.offers.map((o) => o.resource.name))
+    const unread = (batch.unreadable ?? []).map(({ key }) => key.slice(0, -mesh.length - 1))
+    const listed = new Set([...batch.offers.map((o) => o.resource.name), ...unread])
     for (const { type, name } of this.entries())
       if (type === batch.type && !listed.has(name)) this.drop(`${type}/${name}`)
   }

@@ -10,6 +10,7 @@ import {
   type SessionState,
 } from '../session-state.js'
 import type { StoreAnswer, StoreOp, SyncChannelStore } from '../sync-store.js'
+import { garbledPlain, garbledSession } from './garbled.js'
 import { renderEffect } from './render.js'
 import { toyTypes } from './toy.js'
 import { ToyLog } from './toy-log.js'
@@ -42,6 +43,8 @@ export class World {
   readonly effects: { readonly side: Side; readonly effect: SessionEffect }[] = []
   /** Neither reads nor answers: a process that hangs, or a link that is half open. */
   readonly frozen = new Set<Side>()
+  /** Resources (`TYPE/NAME`) that no receiver can read: what its codec makes of them. */
+  readonly garbled = new Set<string>()
   private links = emptyLinks()
   private ops: Record<Side, Record<Channel, StoreOp[]>> = { zone: noOps(), global: noOps() }
 
@@ -124,8 +127,10 @@ export class World {
     }
     const carried = this.links[move.to][move.stream].shift()
     if (carried === undefined) return
-    if ('session' in carried) this.feed(move.to, { type: 'received', message: carried.session, nowMs })
-    else if ('plain' in carried) this.feed(move.to, { type: 'receivedPlain', message: carried.plain, nowMs })
+    if ('session' in carried)
+      this.feed(move.to, { type: 'received', message: garbledSession(carried.session, this.garbled), nowMs })
+    else if ('plain' in carried)
+      this.feed(move.to, { type: 'receivedPlain', message: garbledPlain(carried.plain, this.garbled), nowMs })
     else this.feed(move.to, { type: 'streamClosed', stream: move.stream, reason: carried.end, nowMs })
   }
 

@@ -7,6 +7,7 @@ import { logConformance } from './log.js'
 import { receivedConformance } from './received.js'
 import { recoveryConformance } from './recovery.js'
 import { sessionConformance } from './sessions.js'
+import { unreadableConformance } from './unreadable.js'
 import { vipConformance } from './vips.js'
 
 export type { OpenStore, StoreSetting, StoreUnderTest } from './fixtures.js'
@@ -16,6 +17,7 @@ export function storeConformance(name: string, open: OpenStore): void {
   describe(`${name}: own changes`, () => localConformance(open))
   describe(`${name}: what is computed`, () => computedConformance(open))
   describe(`${name}: what is received`, () => receivedConformance(open))
+  describe(`${name}: what cannot be read`, () => unreadableConformance(open))
   describe(`${name}: VIPs`, () => vipConformance(open))
   describe(`${name}: the log`, () => logConformance(open))
   describe(`${name}: policy hooks`, () => hookConformance(open))

@@ -10,11 +10,11 @@ import {
   exportLabels,
   hex,
   identityBytes,
+  statusEntry,
   utf8,
 } from '@holdfast/model'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { statusEntry } from '../plan/entries.js'
 import type { RowWrite } from '../plan/types.js'
 import { freshDatabase, type TestDatabase } from '../testing/index.js'
 import { Database } from './sql.js'

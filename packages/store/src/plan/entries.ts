@@ -1,16 +1,18 @@
-import { hash } from 'node:crypto'
+import type { Unreadable } from '@holdfast/kds'
 import {
-  concatBytes,
   contentHash,
   digestEntry,
   type ExportedResource,
   exportLabels,
   hex,
   identityBytes,
-  lengthPrefixed,
   type Origin,
   type Resource,
+  type ResourceKey,
+  utf8,
 } from '@holdfast/model'
+
+export { statusEntry } from '@holdfast/model'
 
 /** Digest entry (32 hex digits) of what is kept: what the database computes over the same bytes. */
 export const entryOfRow = (row: Resource): string =>
@@ -43,20 +45,12 @@ function contentHashOnce({ labels, typeUrl, spec }: Content): Uint8Array {
 }
 
 /**
- * What a status adds to the digest of the status channel, 32 hex digits: the first 16 bytes of
- * sha256(lp(identity) ‖ lp(status)), which SQL computes over the stored columns as well.
+ * The same of what could not be read, as far as its sender has told what it counts: with another content hash than a
+ * hash the sums differ, and that is what is told then.
  */
-export const statusEntry = (
-  row: { readonly type: string; readonly mesh: string; readonly exportName: string; readonly origin: Origin },
-  status: Uint8Array,
-): string =>
-  hex(
-    hash(
-      'sha256',
-      concatBytes([
-        lengthPrefixed(identityBytes(row.type, row.mesh, row.exportName, row.origin)),
-        lengthPrefixed(status),
-      ]),
-      'buffer',
-    ).subarray(0, 16),
-  )
+export function entryOfUnreadable(type: string, { mesh, name }: ResourceKey, origin: Origin, it: Unreadable): string {
+  const content = /^[0-9a-f]{64}$/.test(it.version) ? Buffer.from(it.version, 'hex') : contentHashOf(utf8(it.version))
+  return hex(digestEntry(identityBytes(type, mesh, name, origin), content, it.vips))
+}
+
+const contentHashOf = (text: Uint8Array): Uint8Array => contentHash({ labels: {}, typeUrl: '', spec: text })

@@ -11,6 +11,7 @@ import { planOffer } from './offers.js'
 import { planStatuses } from './statuses.js'
 import type { Needs, RoleIdentity, Row } from './types.js'
 import type { Unit } from './unit.js'
+import { keysOfUnreadable, planUnreadable } from './unreadable.js'
 import { allocationNeeds, releaseVips, wishOfRow } from './vips.js'
 import type { WorkingSet } from './working-set.js'
 
@@ -33,6 +34,7 @@ export const batchUnit = (batch: Batch, hearing: Hearing, options: PlanOptions):
 
 const keysOf = (batch: Batch): readonly ResourceKey[] => [
   ...batch.offers.map(({ resource }) => keyOfOffer(resource)),
+  ...keysOfUnreadable(batch),
   ...[...batch.removals.map((r) => r.key), ...batch.absent].map((key) => keyOfWire(batch.type, key)),
 ]
 
@@ -105,11 +107,14 @@ const changedMeshes = (batch: Batch, ws: WorkingSet): readonly string[] => [
 /** Plans a batch. What is refused keeps its last good version, and everything else goes on (LKG, ISO). */
 export function planReceived(batch: Batch, hearing: Hearing, ws: WorkingSet, options: PlanOptions): Received {
   if (hearing.channel === 'status') return planStatuses(batch, hearing, ws, options)
-  const offers = batch.offers.map((offer) => planOffer(offer, hearing, ws, options))
+  const offers = [
+    ...batch.offers.map((offer) => planOffer(offer, hearing, ws, options)),
+    ...(batch.unreadable ?? []).map((it) => planUnreadable(batch.type, it, hearing, ws, options)),
+  ]
   const removed = batch.removals.filter((removal) => planRemoval(batch, removal, hearing, ws, options)).length
   const missing =
     batch.wholeList === true
-      ? planMissing(batch.type, new Set(batch.offers.map((o) => wireKeyOf(o.resource))), hearing, ws, options)
+      ? planMissing(batch.type, listedIn(batch), hearing, ws, options)
       : { deleted: 0, heldKeys: [], marked: 0 }
   const absent = planAbsent(
     batch.absent.map((key) => keyOfWire(batch.type, key)),
@@ -126,6 +131,10 @@ export function planReceived(batch: Batch, hearing: Hearing, ws: WorkingSet, opt
     writtenRows: offers.filter((offer) => offer.written).length + removed + missing.deleted + absent.deleted + served,
   }
 }
+
+/** What a whole list has, be it readable or not. */
+const listedIn = (batch: Batch): ReadonlySet<string> =>
+  new Set([...batch.offers.map((o) => wireKeyOf(o.resource)), ...(batch.unreadable ?? []).map(({ key }) => key)])
 
 /** An explicit removal is obeyed at once, however many there are; whether it changed anything. */
 function planRemoval(

@@ -1,10 +1,10 @@
 import type { Batch, Refused } from '@holdfast/kds'
-import { type ExportedResource, emptyBytes, parseWireKey, type ResourceKey } from '@holdfast/model'
+import { type ExportedResource, emptyBytes, parseWireKey, type ResourceKey, statusEntry } from '@holdfast/model'
 import { attributionProblem, type Hearing, keyOfOffer } from './attribution.js'
-import { statusEntry } from './entries.js'
 import type { PlanOptions } from './local.js'
 import type { Received } from './received.js'
 import { refuseOffer } from './refusals.js'
+import { planUnreadable } from './unreadable.js'
 import type { WorkingSet } from './working-set.js'
 
 /** Statuses travel only up, from their origin: they never touch content, VIPs or the log that the zones read. */
@@ -15,6 +15,10 @@ export function planStatuses(batch: Batch, hearing: Hearing, ws: WorkingSet, opt
     const outcome = planStatus(resource, hearing, ws, options)
     if (outcome.refused !== undefined) refused.push(outcome.refused)
     if (outcome.written) writtenRows++
+  }
+  for (const it of batch.unreadable ?? []) {
+    const outcome = planUnreadable(batch.type, it, hearing, ws, options)
+    if (outcome.refused !== undefined) refused.push(outcome.refused)
   }
   for (const key of [...batch.removals.map((removal) => removal.key), ...batch.absent])
     if (withdraw({ type: batch.type, ...parseWireKey(key) }, hearing, ws)) writtenRows++

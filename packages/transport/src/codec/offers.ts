@@ -1,10 +1,13 @@
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
-import type { Offer } from '@holdfast/kds'
+import type { Offer, Unreadable } from '@holdfast/kds'
 import {
   addressText,
   contentHash,
   decodeKumaResource,
+  digestEntryLength,
+  displayNameLabel,
   type ExportedResource,
+  emptyBytes,
   encodeForGlobal,
   encodeForZone,
   encodeKumaResource,
@@ -14,9 +17,11 @@ import {
   hex,
   kumaResourceTypeUrl,
   kumaVersion,
+  namespaceLabel,
   originLabel,
   Problem,
   parseWireKey,
+  statusEntry,
   type Vips,
   wireKey,
   zoneLabel,
@@ -27,8 +32,8 @@ import { countOf, malformed, named, required, shown } from './fields.js'
 /** Who reads what is encoded: it decides version, extension and whether an empty status stands in for none. */
 export type Dialect = 'holdfast' | 'kuma'
 
-/** Which way resources go: it decides the origin label and whether a status travels. */
-export type Hop = { readonly to: 'zone' } | { readonly to: 'global'; readonly zone: string }
+/** Which way resources go: it decides the origin label and whether a status travels. `status`: on its own channel. */
+export type Hop = { readonly to: 'zone' } | { readonly to: 'global'; readonly zone: string; readonly status?: true }
 
 /**
  * Encodes each offer once, however many zones it goes to: the bytes are kept as long as the offer itself. Offers towards
@@ -63,9 +68,24 @@ function encodeOffer({ version, resource }: Offer, hop: Hop, dialect: Dialect): 
   writer.tag(2, WireType.LengthDelimited).bytes(kumaResource)
   writer.join()
   writer.tag(3, WireType.LengthDelimited).string(wireKey(resource.mesh, resource.name))
-  const vips = dialect === 'holdfast' ? encodeVips(resource.vips) : undefined
-  if (vips !== undefined && vips.length > 0) writer.tag(10001, WireType.LengthDelimited).bytes(vips)
+  const beside = dialect === 'holdfast' ? besideBytes(resource, hop) : emptyBytes
+  if (beside.length > 0) writer.tag(10001, WireType.LengthDelimited).bytes(beside)
   return writer.finish()
+}
+
+/** A `ResourceExtension`: VIPs, and what a receiver must know of a resource that it cannot read. */
+function besideBytes(resource: ExportedResource, hop: Hop): Uint8Array {
+  const vips = encodeVips(resource.vips)
+  if (hop.to === 'zone') {
+    const owner = resource.labels[zoneLabel]
+    return owner === undefined
+      ? vips
+      : new BinaryWriter().raw(vips).tag(20, WireType.LengthDelimited).string(owner).finish()
+  }
+  if (hop.status !== true) return vips
+  const { type, mesh, name: exportName, status = emptyBytes } = resource
+  const entry = Buffer.from(statusEntry({ type, mesh, exportName, origin: hop.zone }, status), 'hex')
+  return new BinaryWriter().raw(vips).tag(21, WireType.LengthDelimited).bytes(entry).finish()
 }
 
 const forKuma = (resource: ExportedResource, hop: Hop): Uint8Array =>
@@ -87,21 +107,68 @@ function forHoldfast(resource: ExportedResource, hop: Hop): Uint8Array {
   })
 }
 
+/** Resources of a message, apart: those that were read, and those that were not. */
+export interface ReadOffers {
+  readonly offers: readonly Offer[]
+  readonly unreadable?: readonly Unreadable[]
+}
+
+/**
+ * Reads the resources of a message. One that cannot be read is set apart under the name that stands beside its bytes,
+ * and nothing else of the message is touched (ISO). Throws a Problem `invalid` if not even its name can be told.
+ */
+export function offersFromWire(type: string, wires: readonly WireResource[], hop: Hop, dialect: Dialect): ReadOffers {
+  const offers: Offer[] = []
+  const unreadable: Unreadable[] = []
+  for (const [i, wire] of wires.entries())
+    try {
+      offers.push(offerFromWire(type, wire, hop, dialect))
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      if (!isKey(wire.name)) throw new Problem('invalid', `resources[${i}].${reason}`, { cause: error })
+      unreadable.push(asUnreadable(wire, `cannot be read: ${reason}`, dialect))
+    }
+  return unreadable.length === 0 ? { offers } : { offers, unreadable }
+}
+
+/** What stands beside the bytes, as far as it can be believed. */
+function asUnreadable(wire: WireResource, reason: string, dialect: Dialect): Unreadable {
+  const base = { key: wire.name, reason }
+  if (dialect === 'kuma') return { ...base, version: kumaVersion(wire.resource?.value ?? emptyBytes) }
+  const { holdfast } = wire
+  const vips = readableVips(holdfast)
+  return {
+    ...base,
+    version: wire.version,
+    ...(holdfast === undefined || holdfast.origin === '' ? {} : { origin: holdfast.origin }),
+    ...(vips === undefined ? {} : { vips }),
+    ...(holdfast?.statusEntry.length === digestEntryLength ? { statusEntry: hex(holdfast.statusEntry) } : {}),
+  }
+}
+
+function readableVips(extension: ResourceExtension | undefined): Vips | undefined {
+  try {
+    return vipsFromWire('vips', extension)
+  } catch {
+    return undefined
+  }
+}
+
 /**
  * Reads one `Resource`. Its version towards us is always the content hash: a Kuma's own version covers the bytes of one
  * hop (origin label and status included) and means nothing in any other place. Throws a Problem `invalid`.
  */
-export function offerFromWire(path: string, type: string, wire: WireResource, hop: Hop, dialect: Dialect): Offer {
-  const any = required(`${path}.resource`, wire.resource)
+function offerFromWire(type: string, wire: WireResource, hop: Hop, dialect: Dialect): Offer {
+  const any = required('resource', wire.resource)
   if (any.typeUrl !== kumaResourceTypeUrl)
-    throw malformed(`${path}.resource.type_url`, `must be "${kumaResourceTypeUrl}", not "${shown(any.typeUrl)}"`)
-  const received = receivedResource(`${path}.resource`, type, any.value, hop)
+    throw malformed('resource.type_url', `must be "${kumaResourceTypeUrl}", not "${shown(any.typeUrl)}"`)
+  const received = storable(receivedResource('resource', type, any.value, hop))
   if (dialect === 'kuma') return { version: hex(contentHash(received)), resource: received }
   const key = wireKey(received.mesh, received.name)
-  if (wire.name !== key) throw malformed(`${path}.name`, `must be "${key}" as in meta, not "${shown(wire.name)}"`)
-  const vips = vipsFromWire(`${path}.vips`, wire.holdfast)
+  if (wire.name !== key) throw malformed('name', `must be "${key}" as in meta, not "${shown(wire.name)}"`)
+  const vips = vipsFromWire('vips', wire.holdfast)
   return {
-    version: named(`${path}.version`, wire.version),
+    version: named('version', wire.version),
     resource: vips === undefined ? received : { ...received, vips },
   }
 }
@@ -116,8 +183,28 @@ function receivedResource(path: string, type: string, bytes: Uint8Array, hop: Ho
   }
 }
 
+/** Longer ones would not fit into an index of PostgreSQL together. */
+const keyBytesMax = 1_024
+const placeLabelBytesMax = 512
+
+/** What no PostgreSQL can store would fail the transaction of everything that comes with it, for ever. */
+function storable(resource: ExportedResource): ExportedResource {
+  const { mesh, name, labels, typeUrl } = resource
+  if (!isKey(wireKey(mesh, name))) throw malformed('resource.meta.name', `must be at most ${keyBytesMax} bytes of text`)
+  if (hasNul(typeUrl)) throw malformed('resource.spec.type_url', 'has a NUL character in it')
+  for (const [label, value] of Object.entries(labels))
+    if (hasNul(label) || hasNul(value))
+      throw malformed(`resource.meta.labels["${shown(label)}"]`, 'has a NUL character in it')
+  for (const label of [displayNameLabel, namespaceLabel])
+    if (Buffer.byteLength(labels[label] ?? '') > placeLabelBytesMax)
+      throw malformed(`resource.meta.labels["${label}"]`, `must be at most ${placeLabelBytesMax} bytes`)
+  return resource
+}
+
+const hasNul = (text: string): boolean => text.includes('\u0000')
+
 function vipsFromWire(path: string, extension: ResourceExtension | undefined): Vips | undefined {
-  if (extension === undefined) return undefined
+  if (extension === undefined || (extension.vips.length === 0 && extension.vipGeneration === 0n)) return undefined
   return {
     addresses: extension.vips.map((address, i) => {
       if (address.length !== 4 && address.length !== 16)
@@ -128,8 +215,11 @@ function vipsFromWire(path: string, extension: ResourceExtension | undefined): V
   }
 }
 
+const isKey = (key: string): boolean =>
+  parseWireKey(key).name !== '' && !hasNul(key) && Buffer.byteLength(key) <= keyBytesMax
+
 /** A wire key must name something. */
 export function keyFromWire(path: string, key: string): string {
-  if (parseWireKey(key).name === '') throw malformed(path, `must be name.mesh, not "${shown(key)}"`)
+  if (!isKey(key)) throw malformed(path, `must be name.mesh of at most ${keyBytesMax} bytes, not "${shown(key)}"`)
   return key
 }

@@ -9,7 +9,7 @@ import {
 } from '@holdfast/proto'
 import { named } from './fields.js'
 import { bareNode, fullNode, type NodeDescription } from './node.js'
-import { type Hop, keyFromWire, type OfferEncoder, offerFromWire } from './offers.js'
+import { type Hop, keyFromWire, type OfferEncoder, offersFromWire } from './offers.js'
 import { encodeResponse } from './response.js'
 import { type Frame, sentHop } from './session.js'
 import { type LinkRole, streamFor } from './streams.js'
@@ -110,9 +110,7 @@ export function plainResponse(response: DeltaDiscoveryResponse, hop: Hop): Plain
     resourceType,
     // An empty one could not be acknowledged: the request would look like an initial one.
     nonce: named('nonce', response.nonce),
-    offers: response.resources.map((resource, i) =>
-      offerFromWire(`resources[${i}]`, resourceType, resource, hop, 'kuma'),
-    ),
+    ...offersFromWire(resourceType, response.resources, hop, 'kuma'),
     removals: response.removedResources.map((key, i) => keyFromWire(`removed_resources[${i}]`, key)),
   }
 }

@@ -88,7 +88,10 @@ const resource = (resourceType: string, channel: Channel): fc.Arbitrary<Exported
     )
     .map(([base, v, s]) => ({
       ...base,
-      labels: channel === 'down' ? base.labels : { ...base.labels, 'kuma.io/zone': 'east' },
+      labels:
+        channel === 'down'
+          ? { ...base.labels, ...(base.name.length % 2 === 0 ? { 'kuma.io/zone': base.name } : {}) }
+          : { ...base.labels, 'kuma.io/zone': 'east' },
       ...v,
       ...s,
     }))
@@ -357,7 +360,11 @@ test('what a page is cut by is never less than what an offer takes on the wire',
     fc.property(offer('MeshService', 'down'), offer('MeshService', 'status'), (down, up) => {
       const sizes = [
         [encoder.encode(down, { to: 'zone' }, 'holdfast').length, down],
-        [encoder.encode(up, { to: 'global', zone: 'a-zone-with-a-name-of-some-length' }, 'holdfast').length, up],
+        [
+          encoder.encode(up, { to: 'global', zone: 'a-zone-with-a-name-of-some-length', status: true }, 'holdfast')
+            .length,
+          up,
+        ],
       ] as const
       for (const [bytes, one] of sizes) expect(bytes + frameBytes).toBeLessThanOrEqual(offerBytes(one))
     }),

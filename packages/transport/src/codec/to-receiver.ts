@@ -2,7 +2,7 @@ import type { Channel, Delta, DeltaPurpose, Removal, SenderMessage } from '@hold
 import type { BucketAnswer, DeltaDiscoveryResponse, ResponseExtension, Delta as WireDelta } from '@holdfast/proto'
 import { channelToWire } from './channel.js'
 import { bytesOfHex, countOf, hexOf, malformed, named, required } from './fields.js'
-import { type Hop, keyFromWire, type OfferEncoder, offerFromWire } from './offers.js'
+import { type Hop, keyFromWire, type OfferEncoder, offersFromWire } from './offers.js'
 import { type ResponseParts, responseExtension } from './response.js'
 import {
   beginFromWire,
@@ -35,7 +35,7 @@ export function senderMessageToWire(
     case 'delta': {
       const { delta } = message
       return {
-        resources: delta.offers.map((offer) => encoder.encode(offer, hop, 'holdfast')),
+        resources: delta.offers.map((offer) => encoder.encode(offer, hopOn(channel, hop), 'holdfast')),
         typeUrl: delta.type,
         nonce: delta.nonce,
         removed: delta.removals.map(({ key }) => key),
@@ -65,6 +65,9 @@ export function senderMessageToWire(
       }
   }
 }
+
+const hopOn = (channel: Channel, hop: Hop): Hop =>
+  channel === 'status' && hop.to === 'global' ? { ...hop, status: true } : hop
 
 function purposeParts(purpose: DeltaPurpose) {
   switch (purpose.kind) {
@@ -114,7 +117,7 @@ function deltaFromWire(response: DeltaDiscoveryResponse, wire: WireDelta, hop: H
   return {
     type,
     nonce: named('nonce', response.nonce),
-    offers: response.resources.map((resource, i) => offerFromWire(`resources[${i}]`, type, resource, hop, 'holdfast')),
+    ...offersFromWire(type, response.resources, hop, 'holdfast'),
     removals: removalsFromWire(response.removedResources, wire),
     absent: wire.absent.map((key, i) => keyFromWire(`delta.absent[${i}]`, key)),
     purpose: purposeFromWire(wire),
