@@ -1,1 +1,2 @@
+export * from './hooks/index.js'
 export * from './runtime.js'

@@ -56,3 +56,14 @@ export const downTypes = (): { readonly fromGlobal: readonly string[]; readonly 
 
 /** What a zone sends up: these types, its own origin only, audience `all`. */
 export const upTypes = (): readonly string[] => typesSentUp.map((type) => type.name)
+
+/**
+ * What no hook sees: private keys, the leases that addresses come from, and what the control planes write for
+ * themselves. A hook that is away must not keep a zone from getting its addresses.
+ */
+const uncovered = new Set(['VipPool', 'VipBlock', 'Config', 'Secret', 'GlobalSecret', 'Zone', 'ServiceInsight'])
+
+/** Names of the types that a hook may be asked about, in dependency order. */
+export const hookableTypes: readonly string[] = typesSentDown
+  .map((type) => type.name)
+  .filter((name) => !uncovered.has(name))

@@ -1,6 +1,15 @@
 export * from './gen/envoy/config/core/v3/base_pb.js'
 export * from './gen/envoy/service/discovery/v3/discovery_pb.js'
 export * from './gen/google/rpc/status_pb.js'
+export {
+  type Item as HookItemMessage,
+  PolicyHook,
+  type Result as HookResultMessage,
+  type ReviewRequest,
+  ReviewRequestSchema,
+  type ReviewResponse,
+  ReviewResponseSchema,
+} from './gen/holdfast/hooks/v1/hooks_pb.js'
 export * from './gen/holdfast/kds/v1/kds_pb.js'
 export * from './gen/kuma/mesh/v1alpha1/dataplane_insight_pb.js'
 export * from './gen/kuma/mesh/v1alpha1/dataplane_pb.js'

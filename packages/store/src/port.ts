@@ -290,6 +290,8 @@ export interface HookStore {
     limit: number,
   ): Promise<{ readonly more: boolean; readonly marked: number }>
   counts(): Promise<readonly HookCount[]>
+  /** A hint that this process has written something that waits for a hook. Returns the way to stop listening. */
+  onWaiting(listener: () => void): () => void
   /** Rows whose form waits, was refused, or is published without its hook; oldest first. */
   open(limit: number): Promise<readonly Row[]>
 }

@@ -4,5 +4,15 @@ export type { KumaFault, KumaObjects } from './fake-kuma/objects.js'
 export type { Sent, Verdict } from './fake-kuma/provider.js'
 export { type FakeKumaEnd, type FakeKumaZone, type FakeKumaZoneOptions, startFakeKumaZone } from './fake-kuma/zone.js'
 export { createLevel, type Level } from './level.js'
+export {
+  allow,
+  type Judge,
+  type Judgement,
+  labelling,
+  type PolicyHookServer,
+  type ReviewedItem,
+  startGrpcHook,
+  startHttpHook,
+} from './policy-hook.js'
 export type { LinkShape } from './tcp-flow.js'
 export { startTcpProxy, type TcpProxy, type TcpProxyCounts, type TcpProxyOptions } from './tcp-proxy.js'

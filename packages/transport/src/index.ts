@@ -1,6 +1,8 @@
 export { type NodeDescription, nodeFeatures } from './codec/node.js'
 export { type LinkRole, type StreamName, streamNames, streamOf } from './codec/streams.js'
 export { type DialOptions, type DialTls, dialKds, type ZoneNodeConfig } from './dial.js'
+export { type HookClient, type HookEndpoint, type HookItem, type HookResult, openHook } from './hooks/client.js'
+export { HookFailure } from './hooks/failure.js'
 export { type KdsAddress, parseKdsAddress } from './kds-address.js'
 export { defaultLimits, type LinkLimits } from './limits.js'
 export type { Link, LinkCounters, LinkEvent, LinkPeer, Sendable } from './link.js'

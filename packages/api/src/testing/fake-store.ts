@@ -128,6 +128,7 @@ export class FakeStore {
         health: async () => [],
         sweep: unused,
         counts: async () => [],
+        onWaiting: unused,
         open: async () => [],
       },
       recovery: { remembered: unused, remember: unused, recover: unused, onStranger: unused },

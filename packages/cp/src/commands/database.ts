@@ -1,3 +1,4 @@
+import { coverOf } from '@holdfast/global'
 import { type ControlPlaneStore, openStore, startEmbedded } from '@holdfast/store'
 import type { Logger } from 'pino'
 import type { Settings } from '../config/settings.js'
@@ -38,6 +39,7 @@ export async function openConfiguredStore(
     dataDir: settings.dataDir,
     log,
     signal,
+    ...(role === 'global' && settings.policyHooks.length > 0 ? { hooks: coverOf(settings.policyHooks) } : {}),
   })
   scope.own('store', () => store.close())
   return store

@@ -1,9 +1,11 @@
 import { createAnswerer, type Mode, type SyncView } from '@holdfast/api'
-import { GlobalRuntime } from '@holdfast/global'
+import { GlobalRuntime, HookRunner, hookMetrics } from '@holdfast/global'
 import type { sessionMetrics } from '@holdfast/peer'
 import type { ControlPlaneStore } from '@holdfast/store'
 import { ZoneRuntime } from '@holdfast/zone'
 import type { Logger } from 'pino'
+import type { Registry } from 'prom-client'
+import { loadPolicyHooks } from '../config/policy-hooks.js'
 import { maskedSettings } from '../config/resolve.js'
 import type { Settings } from '../config/settings.js'
 import type { Scope } from '../lifecycle/scope.js'
@@ -18,6 +20,7 @@ export interface Parts {
   readonly scope: Scope
   readonly metrics: ReturnType<typeof sessionMetrics>
   readonly instanceId: string
+  readonly registry: Registry
 }
 
 /** What speaks KDS in either role. Started once the store is ready. */
@@ -29,7 +32,13 @@ export interface Runtime {
 }
 
 /** Global lets zones in. */
-export function globalParts({ store, settings, log, scope, metrics, instanceId }: Parts): Runtime {
+export function globalParts({ store, settings, log, scope, metrics, instanceId, registry }: Parts): Runtime {
+  const hooks = new HookRunner({
+    store,
+    hooks: loadPolicyHooks(settings.policyHooks),
+    log,
+    metrics: hookMetrics(registry, store.hooks),
+  })
   const global = new GlobalRuntime({
     store,
     address: settings.kdsAddress,
@@ -43,6 +52,8 @@ export function globalParts({ store, settings, log, scope, metrics, instanceId }
   return {
     sync: globalSync(global),
     start: async () => {
+      scope.own('policy hooks', () => hooks.close())
+      hooks.start()
       scope.own('KDS', () => global.close())
       port = await global.start().catch((error: unknown) => {
         throw listenProblem('zones (KDS)', '--kds-port', settings.kdsAddress, settings.kdsPort, error)

@@ -73,7 +73,7 @@ async function run(role: Role, settings: Settings, log: Logger, scope: Scope, si
   storeMetrics(registry, store)
   const metrics = sessionMetrics(registry)
   const instanceId = `${hostname()}-${randomBytes(2).toString('hex')}`
-  const parts = { store, settings, log, scope, metrics, instanceId }
+  const parts = { store, settings, log, scope, metrics, instanceId, registry }
   const mode: Mode = role === 'global' ? 'global' : settings.globalAddress === undefined ? 'standalone' : 'federated'
 
   const runtime = role === 'global' ? globalParts(parts) : zoneParts(parts, mode, fatal.resolve)

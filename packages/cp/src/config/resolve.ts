@@ -53,7 +53,11 @@ export function resolveSettings(input: ConfigInput): Resolved | readonly ConfigP
       sources[spec.key] = found.source
     } else {
       for (const issue of result.error.issues)
-        problems.push({ key: found.key, source: found.source, message: `${issue.message}${shown(spec, found.raw)}` })
+        problems.push({
+          key: spec.kind === 'yaml' ? joinPath(found.key, ...issue.path) : found.key,
+          source: found.source,
+          message: `${issue.message}${shown(spec, found.raw)}`,
+        })
     }
   }
   problems.push(...unknownKeys(input, fromFile))
@@ -88,6 +92,8 @@ function coerce(spec: SettingSpec, value: unknown): unknown {
       return typeof value === 'string' && /^-?\d+$/.test(value) ? Number(value) : value
     case 'switch':
       return value === 'true' || value === '1' ? true : value === 'false' || value === '0' ? false : value
+    case 'yaml':
+      return typeof value === 'string' ? yamlOf(value) : value
     case 'list':
       return typeof value === 'string'
         ? value
@@ -97,6 +103,21 @@ function coerce(spec: SettingSpec, value: unknown): unknown {
         : value
   }
 }
+
+/** Text that is no YAML stays text, which the schema refuses. */
+function yamlOf(text: string): unknown {
+  try {
+    return parseYaml(text)
+  } catch {
+    return text
+  }
+}
+
+const joinPath = (base: string, ...parts: readonly PropertyKey[]): string =>
+  parts.reduce<string>(
+    (path, part) => (typeof part === 'number' ? `${path}[${part}]` : `${path}.${String(part)}`),
+    base,
+  )
 
 const shown = (spec: SettingSpec, raw: unknown): string => (spec.secret === true ? '' : `, got ${JSON.stringify(raw)}`)
 
@@ -153,8 +174,12 @@ function exposures(
 }
 
 /** What `/config` and the log may show. */
-export function maskedSettings({ databaseUrl, ...settings }: Settings): Readonly<Record<string, unknown>> {
-  return { ...settings, database: databaseUrl === undefined ? 'embedded' : maskUrl(databaseUrl) }
+export function maskedSettings({ databaseUrl, policyHooks, ...settings }: Settings): Readonly<Record<string, unknown>> {
+  return {
+    ...settings,
+    policyHooks: policyHooks.map((hook) => ({ ...hook, url: maskUrl(hook.url) })),
+    database: databaseUrl === undefined ? 'embedded' : maskUrl(databaseUrl),
+  }
 }
 
 /** Hides the password of a URL, wherever it stands. */

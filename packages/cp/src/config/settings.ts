@@ -1,5 +1,6 @@
 import { labelKeyProblems } from '@holdfast/model'
 import { z } from 'zod'
+import { type PolicyHookSettings, policyHooksSchema } from './policy-hooks.js'
 
 /** Which program a setting belongs to. */
 export type Command = 'global' | 'zone' | 'migrate' | 'init'
@@ -22,6 +23,7 @@ export interface Settings {
   readonly serviceGraceMs: number
   readonly serviceLabels: readonly string[]
   readonly ulaPrefix: string | undefined
+  readonly policyHooks: readonly PolicyHookSettings[]
   readonly portsFile: string | undefined
   readonly logLevel: string
   readonly shutdownTimeoutMs: number
@@ -35,7 +37,8 @@ export interface SettingSpec {
   readonly describe: string
   readonly schema: z.ZodType
   readonly fallback: unknown
-  readonly kind: 'text' | 'number' | 'switch' | 'list'
+  /** `yaml`: a structure; in a flag or a variable it is YAML or JSON text. */
+  readonly kind: 'text' | 'number' | 'switch' | 'list' | 'yaml'
   readonly required?: boolean
   readonly secret?: boolean
 }
@@ -242,6 +245,17 @@ export const settingSpecs: readonly SettingSpec[] = [
     schema: z.array(labelKey),
     fallback: [],
     describe: 'label(s) of Dataplanes that their MeshService gets too, where all of them agree',
+  },
+  {
+    key: 'policyHooks',
+    flag: '--policy-hooks',
+    env: 'HOLDFAST_POLICY_HOOKS',
+    commands: ['global'],
+    kind: 'yaml',
+    schema: policyHooksSchema,
+    fallback: [],
+    secret: true,
+    describe: 'external services that judge resources before zones see them: a list, see docs/policy-hooks.md',
   },
   {
     key: 'portsFile',

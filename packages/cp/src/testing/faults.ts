@@ -1,3 +1,4 @@
+import type { PolicyHook } from '@holdfast/global'
 import type { BackoffOptions } from '@holdfast/peer'
 import { byHand } from '@holdfast/store/testing'
 import {
@@ -32,10 +33,17 @@ export const allServices = [
 
 /** Both zones are in step, and everybody has all services with VIPs. */
 export async function startMesh(
-  options: { readonly backoff?: BackoffOptions; readonly dataDir?: string } = {},
+  options: {
+    readonly backoff?: BackoffOptions
+    readonly dataDir?: string
+    readonly hooks?: readonly PolicyHook[]
+  } = {},
 ): Promise<Mesh> {
-  const { backoff = eager, dataDir } = options
-  const global = await startGlobal(dataDir === undefined ? {} : { dataDir })
+  const { backoff = eager, dataDir, hooks } = options
+  const global = await startGlobal({
+    ...(dataDir === undefined ? {} : { dataDir }),
+    ...(hooks === undefined ? {} : { hooks }),
+  })
   const [east, west] = await Promise.all([
     startZone('east', global.port, { backoff }),
     startZone('west', global.port, { backoff }),

@@ -1,5 +1,5 @@
 import { createAnswerer, createApi } from '@holdfast/api'
-import { GlobalRuntime } from '@holdfast/global'
+import { coverOf, GlobalRuntime, HookRunner, hookMetrics, type PolicyHook } from '@holdfast/global'
 import { type BackoffOptions, sessionMetrics } from '@holdfast/peer'
 import { type ControlPlaneStore, openStore } from '@holdfast/store'
 import { countWrites, rowsWritten } from '@holdfast/store/testing'
@@ -60,11 +60,14 @@ interface PlaneOptions {
   readonly vipPools?: readonly string[]
   /** False: only the poll finds out what another process has committed. */
   readonly listen?: boolean
+  /** Global: see docs/policy-hooks.md. */
+  readonly hooks?: readonly PolicyHook[]
 }
 
 async function openPlane(role: 'global' | 'zone', name: string, database: TestDatabase, options: PlaneOptions) {
   const { dataDir, init = true, listen = true, vipPools = [] } = options
-  const store = await openStore({ databaseUrl: database.url, role, name, programVersion, dataDir, listen, log })
+  const hooks = options.hooks === undefined ? undefined : coverOf(options.hooks)
+  const store = await openStore({ databaseUrl: database.url, role, name, programVersion, dataDir, listen, log, hooks })
   await countWrites(database.url)
   if (init) await initialise(store, role, settingsOf(role, name, vipPools), log, AbortSignal.timeout(30_000))
   const registry = new Registry()
@@ -83,6 +86,8 @@ export async function startGlobal(options: PlaneOptions & { readonly port?: numb
     log,
     metrics,
   })
+  const hooks = new HookRunner({ store, hooks: options.hooks ?? [], log, metrics: hookMetrics(registry, store.hooks) })
+  hooks.start()
   const port = await runtime.start()
   const sync = globalSync(runtime)
   const api = createApi({ store, mode: 'global', zoneName: '', server, sync, config: () => ({}), log, nowMs: Date.now })
@@ -96,6 +101,7 @@ export async function startGlobal(options: PlaneOptions & { readonly port?: numb
     port,
     close: async () => {
       await api.close()
+      await hooks.close()
       await runtime.close()
       await store.close()
     },

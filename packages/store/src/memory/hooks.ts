@@ -36,6 +36,8 @@ export const memoryHooks = (store: MemoryStore): HookStore => ({
     store.image.hookSweep = cover.fingerprint
     return { more: false, marked }
   },
+  // Nobody waits for work in a store in memory: whoever runs the hooks there asks when its time has come.
+  onWaiting: () => () => {},
   counts: async () => {
     const counts = new Map<string, HookCount>()
     for (const { type, form } of withForms(store)) {

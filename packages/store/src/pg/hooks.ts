@@ -21,13 +21,14 @@ import type { Done, Work } from './work.js'
 export interface HookParts {
   readonly database: Database
   readonly options: () => PlanOptions
+  readonly onWaiting: (listener: () => void) => () => void
   readonly submit: <T>(work: Work<T>) => Promise<Done<T>>
 }
 
 const beginning = { typeOrder: -1, mesh: '', name: '' }
 
 /** The hooks' work on PostgreSQL: what is published goes through the writer like any other change. */
-export const pgHooks = ({ database, options, submit }: HookParts): HookStore => ({
+export const pgHooks = ({ database, options, submit, onWaiting }: HookParts): HookStore => ({
   claim: async (claim) => (await claimForms(database, claim, options().nowMs)).map(workOf),
   settle: async (verdicts) =>
     verdicts.length === 0 ? [] : (await submit({ unit: judgedUnit(verdicts, options()), size: verdicts.length })).value,
@@ -39,6 +40,7 @@ export const pgHooks = ({ database, options, submit }: HookParts): HookStore => 
     }),
   health: () => hookHealth(database),
   counts: () => countForms(database),
+  onWaiting,
   open: (limit) => openForms(database, limit),
   sweep: async (cover, types, limit) => {
     const before = await readSweep(database)

@@ -77,6 +77,7 @@ export class PgStore implements ControlPlaneStore {
   readonly #tail: LogTail
   readonly #acks: Acks
   readonly #recovery: PgRecovery
+  readonly #waiting = new Set<() => void>()
   #closing: Promise<void> | undefined
 
   constructor(parts: PgStoreParts) {
@@ -91,8 +92,19 @@ export class PgStore implements ControlPlaneStore {
       seen: () => history.seen,
       onCommitted: (cursor) => history.committed(cursor),
       onContradiction: () => history.judge([]),
+      onForms: () => {
+        for (const listener of this.#waiting) listener()
+      },
     })
-    this.hooks = pgHooks({ database, options: () => this.#options(), submit: (work) => this.#writer.submit(work) })
+    this.hooks = pgHooks({
+      database,
+      options: () => this.#options(),
+      submit: (work) => this.#writer.submit(work),
+      onWaiting: (listener) => {
+        this.#waiting.add(listener)
+        return () => this.#waiting.delete(listener)
+      },
+    })
     this.#tail = new LogTail(database, (head) => history.observed(head))
     this.#recovery = new PgRecovery({
       database,

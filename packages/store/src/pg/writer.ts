@@ -15,6 +15,8 @@ export interface WriterOptions {
   /** The newest position of the log that this process knows: it must still be in it. */
   readonly seen: () => Cursor
   readonly onCommitted: (cursor: Cursor) => void
+  /** Something may wait for a policy hook now. */
+  readonly onForms?: (() => void) | undefined
   /** The log does not have what we know of it. The group is given up. */
   readonly onContradiction: (found: { readonly head: Head; readonly tag: string | undefined }) => Promise<void>
 }
@@ -147,14 +149,15 @@ export class Writer {
       const written = await writeGroup(sql, planned, nextTag(), nowMs())
       const outcomes = new Map<Work<unknown>, Outcome>(planned.outcomes)
       for (const [work, error] of refused) outcomes.set(work, { ok: false, error })
-      return { outcomes, written }
+      return { outcomes, written, hasForms: planned.plan.forms.length > 0 }
     })
     if (committed.contradiction !== undefined) {
       await onContradiction(committed.contradiction)
       throw new Problem('unavailable', 'the database is not what it was; look at the status of the store')
     }
-    const { outcomes, written } = committed
+    const { outcomes, written, hasForms } = committed
     if (written.cursor !== undefined) onCommitted(written.cursor)
+    if (hasForms) this.#options.onForms?.()
     settle(group, outcomes, written.proofs)
   }
 
