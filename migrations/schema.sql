@@ -332,6 +332,11 @@ create table zones (
   store_id text,
   ever_in_step boolean not null default false,
   lease_generation integer not null default 0,
+  claimant_store_id text,
+  claimed_at timestamp with time zone,
+  adopted_at timestamp with time zone,
+  owes_return boolean not null default false,
+  decommissioned_at timestamp with time zone,
   constraint zones_pkey PRIMARY KEY (name)
 );
 

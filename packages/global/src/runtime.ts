@@ -4,6 +4,7 @@ import { onlyStream, runSession, type SessionHandle, type SessionMetrics, type S
 import type { ControlPlaneStore, RecoveryWait } from '@holdfast/store'
 import { type KdsServer, type Link, serveKds } from '@holdfast/transport'
 import type { Logger } from 'pino'
+import { answerRecall } from './recall.js'
 import { Recovery } from './recovery.js'
 import { Witnesses } from './witnesses.js'
 
@@ -139,6 +140,9 @@ export class GlobalRuntime {
       onMet: (handle) => this.#admit(zone, link, handle),
       onLeaseRequest: (handle, storeId, demands, wantedCidrs) => {
         void this.#leaseTo(zone, handle, storeId, demands, wantedCidrs)
+      },
+      onRecall: (handle, recall) => {
+        void answerRecall(zone, handle, recall, { returns: store.returns, log })
       },
     })
     void session.ended.then(() => {

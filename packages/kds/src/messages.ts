@@ -148,6 +148,8 @@ export interface Answer {
   readonly statusInStep: boolean
   /** Where global stands in the zone's log, for the zone to check against its own history. */
   readonly upCursor?: Cursor | undefined
+  /** Global keeps what an earlier store of this zone's name had written: it comes back before the zone says anything. */
+  readonly owesReturn?: boolean | undefined
   readonly version: string
 }
 
@@ -213,6 +215,10 @@ export type SessionMessage =
   | { readonly type: 'heartbeat'; readonly heartbeat: Heartbeat }
   | { readonly type: 'lease'; readonly demands: readonly Demand[]; readonly wantedCidrs: readonly string[] }
   | { readonly type: 'lease-answer'; readonly refused: readonly string[] }
+  /** Zone: what global keeps of it, a page at a time, after this place; `done`: all of it is stored again. */
+  | { readonly type: 'recall'; readonly after: string; readonly done: boolean }
+  /** Global: the page, as text of its own; empty after `done`. */
+  | { readonly type: 'recalled'; readonly body: string; readonly error: string }
   | { readonly type: 'question'; readonly id: string; readonly what: string; readonly body: string }
   | {
       readonly type: 'question-answer'

@@ -39,9 +39,10 @@ export function admitted(s: InPhase<'admitting'>, answer: StoreAnswer, nowMs: nu
   const { hello, deadlineMs } = s
   // Met only now: whoever is met takes the place of an older session, and a stranger with the same name must not.
   const met: SessionEffect = { type: 'met', storeId: hello.storeId, state: hello.state, version: hello.version }
-  const answering: SessionStep = [enter(s, { phase: 'answering', deadlineMs, hello, early: [] }), [met]]
+  const owesReturn = answer.result.owesReturn === true
+  const answering: SessionStep = [enter(s, { phase: 'answering', deadlineMs, hello, owesReturn, early: [] }), [met]]
   const compared = andThen(answering, (now) => startSender(now, 'down', hello.down))
-  if (!receives(s)) return andThen(compared, (now) => answeredIfComplete(now, nowMs))
+  if (!receives(s, owesReturn)) return andThen(compared, (now) => answeredIfComplete(now, nowMs))
   return andThen(compared, (now) => [
     now,
     [
@@ -51,8 +52,11 @@ export function admitted(s: InPhase<'admitting'>, answer: StoreAnswer, nowMs: nu
   ])
 }
 
-/** A store that is recovering takes what its zones remember; one that was never initialised takes nothing. */
-const receives = (s: SessionState): boolean => s.storeState !== 'uninitialised'
+/**
+ * A store that is recovering takes what its zones remember; one that was never initialised takes nothing. Nor does any
+ * from a zone whose own store was lost: what it lacks is no statement before it has come back.
+ */
+const receives = (s: SessionState, owesReturn: boolean): boolean => s.storeState !== 'uninitialised' && !owesReturn
 
 export function answeringRead(
   s: InPhase<'answering'>,
@@ -67,9 +71,10 @@ export function answeringRead(
 /** The answer goes out when everything that it says has been read. */
 export function answeredIfComplete(s: SessionState, nowMs: number): SessionStep {
   if (s.phase !== 'answering') return [s, []]
-  const { hello, begin, up, status, early } = s
+  const { hello, owesReturn, begin, up, status, early } = s
   if (s.storeState === 'ready' && begin === undefined) return [s, []]
-  if (receives(s) && (up === undefined || status === undefined)) return [s, []]
+  const isReceiving = receives(s, owesReturn)
+  if (isReceiving && (up === undefined || status === undefined)) return [s, []]
   // A zone whose own store is not ready proves nothing: it is asked to compare when it is.
   const provable = hello.state === 'ready'
   const upInStep = provable && up !== undefined && agrees(up, hello.up)
@@ -82,6 +87,7 @@ export function answeredIfComplete(s: SessionState, nowMs: number): SessionStep 
     upInStep,
     statusInStep,
     upCursor: up?.cursor,
+    ...(owesReturn ? { owesReturn } : {}),
     version,
   }
   const said: readonly SessionMessage[] = [{ type: 'answer', answer }, ...early]
@@ -89,7 +95,7 @@ export function answeredIfComplete(s: SessionState, nowMs: number): SessionStep 
     begunBeating(enter(s, { phase: 'open' }), nowMs),
     said.map((message) => ({ type: 'send', message })),
   ]
-  if (!receives(s)) return open
+  if (!isReceiving) return open
   return andThen(
     andThen(open, (now) => begunReceiving(now, 'up', hello, up, upInStep, nowMs)),
     (now) => begunReceiving(now, 'status', hello, status, statusInStep, nowMs),

@@ -47,9 +47,10 @@ function perform(s: SessionState, channel: Channel, effect: Inner): SessionStep 
       return violated(s, `${effect.reason} (${channel})`)
     case 'storeChanged':
       return closed(s, 'UNAVAILABLE', `our own store changed: ${effect.reason} (${channel})`)
+    case 'contradiction':
+      return contradicted(s, channel, effect)
     case 'refusedByPeer':
     case 'stale':
-    case 'contradiction':
     case 'kept':
     case 'inStep':
     case 'mismatch':
@@ -59,6 +60,20 @@ function perform(s: SessionState, channel: Channel, effect: Inner): SessionStep 
     case 'ignored':
       return [s, [report(channel, effect)]]
   }
+}
+
+/** A zone that was put back to an earlier state gets back what it lacks before it says anything about itself. */
+function contradicted(
+  s: SessionState,
+  channel: Channel,
+  effect: Extract<Inner, { type: 'contradiction' }>,
+): SessionStep {
+  const reported: SessionStep = [s, [report(channel, effect)]]
+  return s.config.role === 'dialer'
+    ? andThen(reported, (now) =>
+        closed(now, 'UNAVAILABLE', 'our own store was put back to an earlier state: it recovers'),
+      )
+    : reported
 }
 
 const report = (channel: Channel, inner: ChannelReport): SessionEffect => ({ type: 'report', channel, report: inner })

@@ -52,6 +52,11 @@ function withAnswer(s: InPhase<'reading'>, channel: Channel, answer: StoreAnswer
  */
 export function answerArrived(s: InPhase<'awaiting-answer'>, answer: Answer, nowMs: number): SessionStep {
   const { hello } = s
+  // A store that is recovering knows, and asks for it in this session.
+  if (answer.owesReturn === true && s.storeState !== 'recovering') {
+    const [after, effects] = closed(s, 'UNAVAILABLE', 'our own store lacks what global keeps of this zone: it recovers')
+    return [after, [{ type: 'owedReturn' }, ...effects]]
+  }
   const met: SessionEffect = { type: 'met', storeId: answer.storeId, state: answer.state, version: answer.version }
   const stands: readonly SessionEffect[] =
     answer.upCursor === undefined ? [] : [{ type: 'peerStands', channel: 'up', cursor: answer.upCursor }]

@@ -46,7 +46,10 @@ export type SessionEvent =
   | { readonly type: 'streamClosed'; readonly stream: string; readonly reason: string; readonly nowMs: number }
   | { readonly type: 'stop'; readonly reason: string; readonly nowMs: number }
 
-export type PassedOn = Extract<SessionMessage, { type: 'lease' | 'lease-answer' | 'question' | 'question-answer' }>
+export type PassedOn = Extract<
+  SessionMessage,
+  { type: 'lease' | 'lease-answer' | 'recall' | 'recalled' | 'question' | 'question-answer' }
+>
 
 /** Names of gRPC status codes. Never OK: a peer would take it for the end of its work and not come back. */
 export type CloseStatus = 'UNAVAILABLE' | 'INVALID_ARGUMENT' | 'FAILED_PRECONDITION' | 'DEADLINE_EXCEEDED' | 'INTERNAL'
@@ -74,6 +77,10 @@ export type SessionEffect =
   | { readonly type: 'heard'; readonly ackedRevision: number; readonly faults: readonly string[] }
   | { readonly type: 'leaseRequested'; readonly demands: readonly Demand[]; readonly wantedCidrs: readonly string[] }
   | { readonly type: 'leaseAnswered'; readonly refused: readonly string[] }
+  | { readonly type: 'recallAsked'; readonly after: string; readonly done: boolean }
+  | { readonly type: 'recalled'; readonly body: string; readonly error: string }
+  /** Dialer: global keeps what our store does not have. It recovers, and a new session asks for it. */
+  | { readonly type: 'owedReturn' }
   | { readonly type: 'asked'; readonly id: string; readonly what: string; readonly body: string }
   | {
       readonly type: 'answered'
@@ -132,6 +139,8 @@ export type SessionPhases =
       readonly phase: 'answering'
       readonly deadlineMs: number
       readonly hello: Hello
+      /** What is kept of the zone goes back to it first: until then nothing is received from it. */
+      readonly owesReturn: boolean
       readonly begin?: Begin
       readonly up?: Standing
       readonly status?: Standing

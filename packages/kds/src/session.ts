@@ -110,6 +110,8 @@ function received(s: SessionState, message: SessionMessage, nowMs: number): Sess
       return meets ? heardBeat(s, message.heartbeat, nowMs) : unexpected(s, message)
     case 'lease':
     case 'lease-answer':
+    case 'recall':
+    case 'recalled':
     case 'question':
     case 'question-answer':
       return meets ? passedOn(s, message) : unexpected(s, message)
@@ -119,7 +121,7 @@ function received(s: SessionState, message: SessionMessage, nowMs: number): Sess
 const unexpected = (s: SessionState, message: SessionMessage): SessionStep =>
   violated(s, `sent ${message.type} in phase ${s.phase}`)
 
-/** Leases and questions belong to others; here they only have a direction. */
+/** Leases, recalls and questions belong to others; here they only have a direction. */
 function passedOn(s: SessionState, message: PassedOn): SessionStep {
   const { role } = s.config
   switch (message.type) {
@@ -129,6 +131,14 @@ function passedOn(s: SessionState, message: PassedOn): SessionStep {
     }
     case 'lease-answer':
       return role === 'dialer' ? [s, [{ type: 'leaseAnswered', refused: message.refused }]] : unexpected(s, message)
+    case 'recall': {
+      const { after, done } = message
+      return role === 'acceptor' ? [s, [{ type: 'recallAsked', after, done }]] : unexpected(s, message)
+    }
+    case 'recalled': {
+      const { body, error } = message
+      return role === 'dialer' ? [s, [{ type: 'recalled', body, error }]] : unexpected(s, message)
+    }
     case 'question': {
       const { id, what, body } = message
       return role === 'dialer' ? [s, [{ type: 'asked', id, what, body }]] : unexpected(s, message)

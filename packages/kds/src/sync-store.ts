@@ -162,7 +162,9 @@ export interface StoreResults {
   readonly apply: Applied
   readonly verify: { readonly verified: boolean; readonly offered: Digest }
   readonly acked: null
-  readonly admit: { readonly admitted: true } | { readonly admitted: false; readonly reason: string }
+  readonly admit:
+    | { readonly admitted: true; readonly owesReturn?: boolean | undefined }
+    | { readonly admitted: false; readonly reason: string }
   readonly 'repair-turns': RepairTurns
   readonly repaired: null
   readonly diverged: null

@@ -61,6 +61,10 @@ export interface SessionHandle {
   requestLease(demands: readonly Demand[], wantedCidrs: readonly string[]): void
   /** Global: what was not granted, and why. Grants arrive as resources. */
   answerLease(refused: readonly string[]): void
+  /** Zone: what global keeps of it, after a place; with `done` that all of it is stored. One question at a time. */
+  recall(after: string, options?: { readonly done: boolean }): void
+  /** Global: the page, or why there is none. */
+  answerRecall(answer: { readonly body: string; readonly error: string }): void
   /** Global: asks the zone something that only it knows. Rejects after `timeoutMs`, or when the session ends. */
   ask(what: string, body: string, options: { readonly timeoutMs: number }): Promise<string>
   view(): SessionView

@@ -28,6 +28,14 @@ export interface SessionOptions {
   readonly onLeaseRequest?:
     | ((session: SessionHandle, storeId: string, demands: readonly Demand[], wantedCidrs: readonly string[]) => void)
     | undefined
+  /** Global: a zone asks for what is kept of it. */
+  readonly onRecall?:
+    | ((session: SessionHandle, recall: { readonly after: string; readonly done: boolean }) => void)
+    | undefined
+  /** Zone: what global keeps of it, or why not. */
+  readonly onRecalled?: ((answer: { readonly body: string; readonly error: string }) => void) | undefined
+  /** Zone: global keeps what our store does not have. The session ends; the store has to recover before the next. */
+  readonly onOwedReturn?: (() => void) | undefined
   /** Zone. */
   readonly onLeaseAnswer?: ((refused: readonly string[]) => void) | undefined
   /** Zone. */

@@ -92,6 +92,14 @@ export class SessionDriver implements SessionHandle {
     this.#say({ type: 'lease-answer', refused })
   }
 
+  recall(after: string, { done }: { readonly done: boolean } = { done: false }): void {
+    this.#say({ type: 'recall', after, done })
+  }
+
+  answerRecall(answer: { readonly body: string; readonly error: string }): void {
+    this.#say({ type: 'recalled', ...answer })
+  }
+
   ask(what: string, body: string, { timeoutMs }: { readonly timeoutMs: number }): Promise<string> {
     if (this.#state.phase !== 'open')
       return Promise.reject(
@@ -203,7 +211,7 @@ export class SessionDriver implements SessionHandle {
   }
 
   #perform(effect: SessionEffect): void {
-    const { link, onLeaseRequest, onLeaseAnswer, onMet, metrics } = this.#options
+    const { link, onLeaseRequest, onLeaseAnswer, onRecall, onRecalled, onOwedReturn, onMet, metrics } = this.#options
     switch (effect.type) {
       case 'store':
         this.#track(this.#performStore(effect.channel, effect.op))
@@ -251,6 +259,15 @@ export class SessionDriver implements SessionHandle {
         return
       case 'leaseAnswered':
         onLeaseAnswer?.(effect.refused)
+        return
+      case 'recallAsked':
+        onRecall?.(this, effect)
+        return
+      case 'recalled':
+        onRecalled?.(effect)
+        return
+      case 'owedReturn':
+        onOwedReturn?.()
         return
       case 'asked':
         this.#track(this.#answer(effect.id, effect.what, effect.body))

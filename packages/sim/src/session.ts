@@ -131,6 +131,9 @@ export class Session {
       case 'lateHeaders':
       case 'heard':
       case 'leaseAnswered':
+      case 'recallAsked':
+      case 'recalled':
+      case 'owedReturn':
       case 'asked':
       case 'answered':
       case 'refusedEntry':

@@ -13,7 +13,9 @@ import type {
   RefusedRow,
   RoleIdentity,
   Row,
+  ZoneRow,
 } from './plan/types.js'
+import type { ZoneReturns } from './port-returns.js'
 import type { RecoveryStore } from './recovery-port.js'
 
 /** Head of the change log and what the store is. */
@@ -114,12 +116,8 @@ export interface VipQuery {
   readonly limit: number
 }
 
-export interface ZoneRecord {
-  readonly name: string
-  /** Identity of the store that this name is bound to; undefined: never met. */
-  readonly storeId?: string | undefined
-  readonly everInStep: boolean
-}
+/** A zone's name, and the store that it is bound to. */
+export type ZoneRecord = ZoneRow
 
 export interface SessionRecord {
   readonly sessionId: string
@@ -227,6 +225,8 @@ export interface ControlPlaneStore {
   readonly hooks: HookStore
   /** What survives a loss, here or at global. */
   readonly recovery: RecoveryStore
+  /** What a zone whose store was lost gets back, and whose name it is. */
+  readonly returns: ZoneReturns
   /** The store of one channel of one session; its writes are fenced. */
   channel(context: ChannelContext): ChannelStore
   /**

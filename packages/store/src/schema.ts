@@ -315,4 +315,9 @@ export const zones = pgTable('zones', {
   storeId: text('store_id'),
   everInStep: boolean('ever_in_step').notNull().default(sql`false`),
   leaseGeneration: integer('lease_generation').notNull().default(sql`0`),
+  claimantStoreId: text('claimant_store_id'),
+  claimedAt: instant('claimed_at'),
+  adoptedAt: instant('adopted_at'),
+  owesReturn: boolean('owes_return').notNull().default(sql`false`),
+  decommissionedAt: instant('decommissioned_at'),
 })

@@ -11,6 +11,7 @@ import {
 import type { ControlPlaneStore } from '@holdfast/store'
 import { type DialOptions, dialKds, type Link, type ZoneNodeConfig } from '@holdfast/transport'
 import type { Logger } from 'pino'
+import { Recall } from './recall.js'
 import { Rivals } from './rivals.js'
 
 export interface ZoneOptions {
@@ -38,6 +39,15 @@ export interface ZoneOptions {
 const parkedMs = 30_000
 /** How often a zone that has lost its session to another process of its own looks whether that one is still there. */
 const rivalWatchMs = 1_000
+const owedReason = 'global keeps what an earlier store of this zone had written, and this one does not have it'
+/** Names in one line of the log. */
+const namedMax = 100
+const returnedWords: Readonly<Record<string, string>> = {
+  kept: 'written here after the store was put back: this zone goes on with its own version',
+  held: 'in the backup, and global does not know them: they go on here, are told to nobody, and wait for an operator',
+  moved: 'addresses went back to whoever had them',
+  refused: 'could not be taken back',
+}
 /** Several changes in one moment ask for blocks once. */
 const leaseDelayMs = 20
 /** How often the record of the session is brought up to date. */
@@ -59,6 +69,8 @@ export class ZoneRuntime {
   #lease: NodeJS.Timeout | undefined
   #fatal: ((reason: string) => void) | undefined
   readonly #rivals: Rivals
+  #recall: Recall | undefined
+  #recalling: Promise<void> | undefined
   /** Blocks given by the operator are looked at once per session, and a refusal is told once per session. */
   #given: { readonly session: SessionHandle; readonly cidrs: readonly string[] } | undefined
 
@@ -158,6 +170,7 @@ export class ZoneRuntime {
     const { store, zone, globalAddress, version, instanceId, nodeConfig, log, metrics, dial = dialKds } = this.#options
     const sessionId = randomUUID()
     this.#rivals.own(sessionId)
+    let isOwed = false
     const link = dial({
       address: globalAddress,
       zone,
@@ -179,6 +192,15 @@ export class ZoneRuntime {
       log,
       metrics,
       onQuestion: this.#options.answer,
+      onMet: (handle) => {
+        this.#recalling = this.#takeBack(handle).finally(() => {
+          this.#recalling = undefined
+        })
+      },
+      onRecalled: (said) => this.#recall?.heard(said),
+      onOwedReturn: () => {
+        isOwed = true
+      },
       onInStep: () => this.#askForBlocksSoon(),
       onLeaseAnswer: (refused) => {
         for (const reason of refused) log.error({ reason }, 'global did not grant a VIP block')
@@ -191,8 +213,41 @@ export class ZoneRuntime {
     this.#session = session
     if (this.#stop.signal.aborted) return session.close('the zone control plane stops')
     const end = await session.ended
+    await this.#recalling
     this.#globalIsHoldfast ||= link.peer.extension === true
+    if (isOwed) await store.returns.begin(owedReason)
     return end
+  }
+
+  /** A store that was lost or put back gets back what global keeps of this zone, before anything else is said. */
+  async #takeBack(session: SessionHandle): Promise<void> {
+    const { store, log } = this.#options
+    try {
+      const { state } = await store.status()
+      if (state !== 'recovering') return
+      const { extension, peerState } = session.view()
+      if (!extension) {
+        log.error(
+          'this store recovers, and a plain Kuma global cannot return what it keeps: holdfast init --finish-recovery',
+        )
+        return
+      }
+      if (peerState === 'uninitialised') {
+        log.warn('this store recovers, and global has nothing to return: it was never initialised')
+        return
+      }
+      this.#recall = new Recall({ session, returns: store.returns, signal: this.#stop.signal, log })
+      const { kept, held, moved, refused, ...counts } = await this.#recall.run()
+      log.info(counts, 'global has returned what it keeps of this zone')
+      for (const [what, of] of Object.entries({ kept, held, moved, refused }))
+        if (of.length > 0) log.warn({ count: of.length, of: of.slice(0, namedMax) }, returnedWords[what])
+    } catch (error) {
+      if (this.#stop.signal.aborted) return
+      log.error({ err: error }, 'what global keeps of this zone could not be taken back; trying again')
+      await session.close('what global keeps of this zone could not be taken back')
+    } finally {
+      this.#recall = undefined
+    }
   }
 
   #askForBlocksSoon(): void {

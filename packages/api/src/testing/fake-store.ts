@@ -143,6 +143,14 @@ export class FakeStore {
         verifyLocal: async () => this.findings,
         freeQuarantined: unused,
       },
+      returns: {
+        page: unused,
+        done: unused,
+        begin: unused,
+        take: unused,
+        finish: unused,
+        adopt: unused,
+      },
       sessions: {
         open: unused,
         heartbeats: unused,

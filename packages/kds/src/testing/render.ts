@@ -35,6 +35,9 @@ export function renderEffect(e: SessionEffect): string {
     case 'heard':
     case 'leaseRequested':
     case 'leaseAnswered':
+    case 'recallAsked':
+    case 'recalled':
+    case 'owedReturn':
     case 'asked':
     case 'answered':
     case 'unsaid':
@@ -129,10 +132,10 @@ function sessionMessage(m: SessionMessage): string {
       return `hello (${state}) down ${standing(down)}, up ${mark(up)}, status ${mark(status)}`
     }
     case 'answer': {
-      const { down, upInStep, statusInStep, state } = m.answer
+      const { down, upInStep, statusInStep, state, owesReturn } = m.answer
       const inStep = (yes: boolean): string => (yes ? 'in-step' : 'to be started')
       const how = down === undefined ? 'nothing yet' : begin(down)
-      return `answer (${state}) down ${how}, up ${inStep(upInStep)}, status ${inStep(statusInStep)}`
+      return `answer (${state}) down ${how}, up ${inStep(upInStep)}, status ${inStep(statusInStep)}${owesReturn === true ? ', owes a return' : ''}`
     }
     case 'refused-entry':
       return `refused-entry ${m.reason}`
@@ -146,6 +149,8 @@ function sessionMessage(m: SessionMessage): string {
     }
     case 'lease':
     case 'lease-answer':
+    case 'recall':
+    case 'recalled':
     case 'question':
     case 'question-answer':
       return JSON.stringify(m)

@@ -6,6 +6,7 @@ import { localConformance } from './local.js'
 import { logConformance } from './log.js'
 import { receivedConformance } from './received.js'
 import { recoveryConformance } from './recovery.js'
+import { returnsConformance } from './returns.js'
 import { sessionConformance } from './sessions.js'
 import { unreadableConformance } from './unreadable.js'
 import { vipConformance } from './vips.js'
@@ -23,4 +24,5 @@ export function storeConformance(name: string, open: OpenStore): void {
   describe(`${name}: policy hooks`, () => hookConformance(open))
   describe(`${name}: sessions`, () => sessionConformance(open))
   describe(`${name}: recovery`, () => recoveryConformance(open))
+  describe(`${name}: returns and names`, () => returnsConformance(open))
 }

@@ -1,4 +1,4 @@
-import type { Batch, ChannelContext, Mark, StoreOp, StoreResults, SyncChannelStore } from '@holdfast/kds'
+import type { Batch, ChannelContext, Cursor, Mark, StoreOp, StoreResults, SyncChannelStore } from '@holdfast/kds'
 import { type Digest, digestEquals, wireKey } from '@holdfast/model'
 import {
   admitUnit,
@@ -94,6 +94,7 @@ export class MemoryChannel implements SyncChannelStore {
 
   #compare(standing: Extract<StoreOp, { op: 'compare' }>['standing']): StoreResults['compare'] {
     const reachesFrom = standing.partial?.revision ?? standing.cursor?.revision ?? 0
+    if (this.#isLostLog(standing.cursor)) return this.#lost(standing.cursor)
     const stands = standingOf(standing.cursor, this.#store.logHistory(), { reachesFrom, logFrom: 0 })
     const { epoch } = this.#image.head
     // A receiver remembers what we do not: it is we who were restored, or who stand in the place of what was lost.
@@ -107,6 +108,23 @@ export class MemoryChannel implements SyncChannelStore {
 
   #isStranger(stands: StoreResults['compare']['cursor']): boolean {
     return stands === 'foreign-epoch' && this.#store.identity.role === 'global' && this.#context.channel === 'down'
+  }
+
+  /** What a zone sends was heard from nobody but its own store: a log of it that we never had was lost here. */
+  #isLostLog(cursor: Cursor | undefined): cursor is Cursor {
+    const { identity } = this.#store
+    return (
+      identity.role === 'zone' &&
+      this.#context.channel !== 'down' &&
+      cursor !== undefined &&
+      !this.#store.logHistory().epochs.has(cursor.epoch)
+    )
+  }
+
+  #lost(cursor: Cursor): StoreResults['compare'] {
+    this.#store.judge([{ from: 'peer', isOurs: true, witness: 'global', cursor }])
+    const view = new View(this.#image, this.#store.identity, this.#context)
+    return { head: view.mark(), cursor: 'contradiction', typeDigests: view.typeDigests() }
   }
 
   #apply(batch: Batch, nowMs: number): StoreResults['apply'] {

@@ -117,7 +117,11 @@ function writeLedger(plan: WritePlan, image: LiveImage, revision: number): Reado
     for (const [key, row] of ledgerOf(image, of))
       if (row.state === 'active')
         put(key, { ...row, state: 'tombstoned', tombstonedAtMs: of.atMs, tombstonedRevision: revision })
-  for (const row of plan.ledgerReplacements) put(ledgerText(row, row.scope, row.family), row)
+  for (const row of plan.ledgerReplacements)
+    put(ledgerText(row, row.scope, row.family), {
+      ...row,
+      ...(row.state === 'tombstoned' ? { tombstonedRevision: revision } : {}),
+    })
   for (const of of plan.ledgerRevivals)
     for (const [key, row] of ledgerOf(image, of)) {
       const { tombstonedAtMs, tombstonedRevision, ...rest } = row

@@ -7,6 +7,7 @@ import { changesIn } from './changes.js'
 import { memoryHooks } from './hooks.js'
 import type { MemoryStore } from './memory-store.js'
 import { memoryRecovery } from './recovery.js'
+import * as returns from './returns.js'
 import { differencesOf } from './verify.js'
 
 const sessionsPerPeerMax = 10
@@ -118,6 +119,14 @@ export function asControlPlane(store: MemoryStore): ControlPlaneStore {
       zones: async () => [...store.image.zones.values()],
     },
     recovery: memoryRecovery(store),
+    returns: {
+      page: async (zone) => returns.pageOf(store, zone),
+      done: async (zone, sessionId) => returns.doneWith(store, zone, sessionId),
+      begin: async (reason) => returns.begin(store, reason),
+      take: async (page) => returns.take(store, page),
+      finish: async (seen, last) => returns.finish(store, seen, last),
+      adopt: async (request) => returns.adopt(store, request),
+    },
     channel: (context) => asyncChannel(store, context),
     upkeep: async () => ({
       tombstonesForgotten: 0,

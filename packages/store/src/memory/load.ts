@@ -42,7 +42,9 @@ export function loadNeeds(needs: Needs, image: LiveImage, identity: RoleIdentity
     }),
     zones: needs.zones.flatMap((name) => {
       const zone = image.zones.get(name)
-      return zone === undefined ? [] : [{ ...zone, hasSession: hasSession(image, name) }]
+      const open = openSession(image, name)
+      const session = open === undefined ? {} : { session: { id: open.sessionId, instanceId: open.peerInstanceId } }
+      return zone === undefined ? [] : [{ ...zone, hasSession: open !== undefined, ...session }]
     }),
   }
 }
@@ -95,11 +97,8 @@ function ledgerOf(needs: Needs, image: LiveImage): readonly LedgerRow[] {
 const blocksOf = (image: LiveImage): Loaded['blocks'] =>
   [...image.blocks.values()].map((block) => ({ ...block, used: image.ledgerByBlock.keys(block.id).size }))
 
-function hasSession(image: LiveImage, peer: string): boolean {
-  for (const session of image.sessions.values())
-    if (session.peer === peer && session.closedAtMs === undefined) return true
-  return false
-}
+const openSession = (image: LiveImage, peer: string) =>
+  [...image.sessions.values()].findLast((session) => session.peer === peer && session.closedAtMs === undefined)
 
 /** Place of a type in the dependency order; what we do not know comes last. */
 export const typeOrder = (type: string): number => findType(type)?.order ?? 1_000_000

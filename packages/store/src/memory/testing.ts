@@ -15,16 +15,20 @@ export function seededDigits(seed: string): (length: number) => string {
 export const uuidOf = (seed: string): string =>
   hash('sha256', seed).replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12}).*$/, '$1-$2-4$3-8$4-$5')
 
-export const memoryStore = ({ role, name, nowMs, hooks }: StoreSetting, planted?: Planted): MemoryStore =>
+/** @param seed makes it another store than those of the same role and name */
+export const memoryStore = ({ role, name, nowMs, hooks }: StoreSetting, planted?: Planted, seed = ''): MemoryStore =>
   new MemoryStore({
-    identity: { role, name, storeId: uuidOf(`store ${role} ${name}`) },
+    identity: { role, name, storeId: uuidOf(`store ${role} ${name}${seed}`) },
     nowMs,
-    hexDigits: seededDigits(`${role} ${name}`),
+    hexDigits: seededDigits(`${role} ${name}${seed}`),
     planted,
     hooks,
   })
 
+let opened = 0
+
+/** Every store that is opened is another one. */
 export const openMemory = async (setting: StoreSetting): Promise<StoreUnderTest> => ({
-  store: asControlPlane(memoryStore(setting)),
+  store: asControlPlane(memoryStore(setting, {}, ` ${++opened}`)),
   close: async () => {},
 })

@@ -25,7 +25,7 @@ import { admitUnit } from '../plan/zones.js'
 import type { Acks } from './acks.js'
 import { cursorOf, factsFor, type LogTail, markFor, pageFrom } from './log-tail.js'
 import type { Database, Sql } from './sql.js'
-import { type Head, readHead, tagsAt } from './statements/head.js'
+import { type Head, readEpochs, readHead, tagsAt } from './statements/head.js'
 import { keyParts, offeredBuckets, offeredEntries, repairParts, viewBuckets } from './statements/repair.js'
 import { noteDivergence, noteRepairs, turnsOf } from './statements/repairs.js'
 import { lockFences } from './statements/sessions.js'
@@ -142,6 +142,14 @@ export class PgChannel implements ChannelStore {
     const snapshot = await tail.fresh()
     const tags = cursor === undefined ? [] : await tagsAt(database, [cursor.revision])
     const { head } = snapshot
+    // What we send was heard from nobody but our own store: a log of ours that we never had was lost here.
+    if (cursor !== undefined && this.#view.channel !== 'down' && cursor.epoch !== head.epoch) {
+      const epochs = await readEpochs(database)
+      if (!epochs.has(cursor.epoch)) {
+        await onEvidence({ from: 'peer', isOurs: true, witness: originWords(this.#context.peer), cursor })
+        return factsFor(await tail.fresh(), this.#view, 'contradiction')
+      }
+    }
     const history = {
       epoch: head.epoch,
       head: head.revision,

@@ -19,12 +19,14 @@ import type { Unit } from '../plan/unit.js'
 import { adoptUnit, freeUnit, poolsUnit, servingUnit, statusUnit } from '../plan/upkeep.js'
 import { firstStepUnit } from '../plan/zones.js'
 import type { ControlPlaneStore, LocalOutcome, LocalRequest, StoreStatus, Upkeep } from '../port.js'
+import type { ZoneReturns } from '../port-returns.js'
 import { Acks } from './acks.js'
 import { PgChannel } from './channel.js'
 import type { History } from './history.js'
 import { pgHooks } from './hooks.js'
 import { LogTail } from './log-tail.js'
 import { PgRecovery } from './recovery.js'
+import { pgReturns } from './returns.js'
 import { type Database, timestamp } from './sql.js'
 import { readChanges } from './statements/changes.js'
 import { type Head, readHead, setState } from './statements/head.js'
@@ -206,6 +208,11 @@ export class PgStore implements ControlPlaneStore {
       await this.#acks.flush()
       return this.#run(freeUnit({ identity: this.identity, nowMs }, await lowestAcked(this.database)))
     },
+  }
+
+  get returns(): ZoneReturns {
+    const { database, identity, nowMs } = this.#parts
+    return pgReturns({ database, identity, nowMs, writer: this.#writer })
   }
 
   readonly sessions: ControlPlaneStore['sessions'] = {

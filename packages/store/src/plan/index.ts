@@ -1,5 +1,6 @@
 export type { Absent } from './absence.js'
 export { absenceUnit } from './absence.js'
+export { type Adoption, type AdoptRequest, adoptZoneUnit, returnDoneUnit } from './adopt.js'
 export { type Hearing, maySpeakFor, originOf } from './attribution.js'
 export { entryOfOffer, entryOfRow, statusEntry } from './entries.js'
 export { Fenced } from './fenced.js'
@@ -25,6 +26,20 @@ export { type Evidence, type Judgement, judgeHistory, type LogHistory, standingO
 export { type RecoveryFacts, type RecoveryWait, type ReturningZone, recoveryWaits } from './recovery-end.js'
 export { type Remembered, rememberUnit } from './remember.js'
 export { type LastRepair, repairTurns } from './repairs.js'
+export { returnLedgerUnit } from './return-ledger.js'
+export { returnRestUnit } from './return-rest.js'
+export { returnRowsUnit } from './return-rows.js'
+export {
+  addedReturns,
+  nothingReturned,
+  type Returned,
+  type ReturnedRow,
+  type ReturnPage,
+  type ReturnRules,
+  ReturnSeen,
+  type ReturnStanding,
+  returnRules,
+} from './returned.js'
 export { type RememberedRow, rememberedOf, type Testimony, type Witness } from './testimony.js'
 export type * from './types.js'
 export type { Unit } from './unit.js'

@@ -102,7 +102,8 @@ const poolsOf = (ws: WorkingSet): readonly VipPoolSpec[] =>
 export const blockId = (kind: string, cidr: string): string =>
   `${kind.toLowerCase()}-${cidr.replaceAll(/[.:/]+/g, '-').replace(/^-|-$/g, '')}`
 
-function putBlockResource(block: BlockRow, ws: WorkingSet, { nowMs }: PlanOptions): void {
+/** Global's word on a block, as every zone hears it. */
+export function putBlockResource(block: BlockRow, ws: WorkingSet, { nowMs }: PlanOptions): void {
   const type = typeOf('VipBlock')
   const { kind, family, cidr, owner, storeId, generation } = block
   const key = { type: type.name, mesh: '', name: block.id }

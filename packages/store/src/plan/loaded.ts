@@ -36,6 +36,8 @@ export interface Vanishing {
 export interface ZoneFacts extends ZoneRow {
   /** An open session that has been heard of lately. */
   readonly hasSession: boolean
+  /** That session, as this store knows it. */
+  readonly session?: { readonly id: string; readonly instanceId: string } | undefined
 }
 
 export const nothingNeeded: Needs = {

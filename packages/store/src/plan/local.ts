@@ -64,6 +64,7 @@ export function moreOfLocal(request: LocalRequest, ws: WorkingSet): Needs {
   return {
     ...allocationNeeds(wishes, ws),
     owners: [...owners, ...ofMeshes.map(ownerOf)],
+    holds: request.changes.flatMap((change) => ws.liveRow(change.key)?.holdId ?? []),
   }
 }
 

@@ -4,6 +4,8 @@ import type { Cursor } from '@holdfast/kds'
 export interface Evidence {
   /** `file`: the high-water file; `process`: what this process has seen; `peer`: a control plane that received it. */
   readonly from: 'file' | 'process' | 'peer'
+  /** A peer speaks of a log that it can have heard from nobody but this store: a log that we never had was ours. */
+  readonly isOurs?: boolean | undefined
   /** In words: `the high-water file`, `zone east`. */
   readonly witness: string
   readonly cursor: Cursor
@@ -43,9 +45,9 @@ export function judgeHistory(evidence: readonly Evidence[], history: LogHistory)
   return { verdict: 'keep' }
 }
 
-function contradiction({ from, witness, cursor }: Evidence, history: LogHistory): string | undefined {
+function contradiction({ from, isOurs, witness, cursor }: Evidence, history: LogHistory): string | undefined {
   if (!history.epochs.has(cursor.epoch)) {
-    if (from !== 'peer')
+    if (from !== 'peer' || isOurs === true)
       return `${witness} remembers the log ${cursor.epoch}, which this database has never had: it was replaced or restored`
     // A peer may come from another installation, and where others are in step already it does.
     return history.untried && cursor.revision > 0

@@ -135,6 +135,15 @@ export interface ZoneRow {
   /** Undefined: never met. */
   readonly storeId?: string | undefined
   readonly everInStep: boolean
+  /** Another store that has asked for the name, and since when. */
+  readonly claimantStoreId?: string | undefined
+  readonly claimedAtMs?: number | undefined
+  /** The name was given to its present store by an operator. */
+  readonly adoptedAtMs?: number | undefined
+  /** What the store of before had written has not gone back to the present one yet. */
+  readonly owesReturn?: boolean | undefined
+  /** Out of service for good: nobody waits for it, and its name is free. */
+  readonly decommissionedAtMs?: number | undefined
 }
 
 export interface AuditRow {

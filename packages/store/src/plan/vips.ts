@@ -142,7 +142,7 @@ export function assignVips(wishes: readonly VipWish[], ws: WorkingSet, nowMs: nu
 }
 
 /** Both families of an owner travel with one generation, so they have one. */
-function levelGenerations(owner: Owner, ws: WorkingSet, nowMs: number): void {
+export function levelGenerations(owner: Owner, ws: WorkingSet, nowMs: number): void {
   const vips = vipsOf(owner, ws)
   if (vips === undefined) return
   for (const row of ws.ledger.of(owner))

@@ -61,7 +61,10 @@ export function writePlanOf(changed: Changed, nowMs: number): WritePlan {
     else if (before !== undefined) plan.refusedCleared.push(before)
   for (const { after } of changed.holds) if (after !== undefined) plan.holds.push(after)
   for (const { after } of changed.zones)
-    if (after !== undefined) plan.zones.push({ name: after.name, storeId: after.storeId, everInStep: after.everInStep })
+    if (after !== undefined) {
+      const { hasSession: _, session: __, ...zone } = after
+      plan.zones.push(zone)
+    }
   for (const { key, after } of changed.visibility)
     if (after !== undefined) plan.visibility.push({ origin: key, hidden: after })
   const ledger = changed.ledger.changes()

@@ -7,7 +7,7 @@ import type { Unit } from './unit.js'
 import type { WorkingSet } from './working-set.js'
 
 export type Admission =
-  | { readonly admitted: true; readonly created: boolean }
+  | { readonly admitted: true; readonly created: boolean; readonly owesReturn: boolean }
   | { readonly admitted: false; readonly reason: string }
 
 /** Lets a zone in, or says who has its name. First contact binds the name and makes the Zone resource, as one unit. */
@@ -33,14 +33,18 @@ export function planAdmit(hello: Hello, peer: string, ws: WorkingSet, { nowMs }:
   const zone = ws.zone(peer)
   if (zone?.storeId !== undefined && zone.storeId !== hello.storeId) {
     const leases = ws.ledger.blocks().filter((block) => block.owner === peer).length
-    if (zone.everInStep || zone.hasSession || leases > 0)
+    if (zone.everInStep || zone.hasSession || leases > 0) {
+      // Said once: a zone that is refused asks again and again.
+      if (zone.claimantStoreId !== hello.storeId)
+        ws.putZone({ ...zone, claimantStoreId: hello.storeId, claimedAtMs: nowMs })
       return {
         admitted: false,
         reason: `zone "${peer}" belongs to the store ${zone.storeId}${zone.hasSession ? ', which is connected' : ''}; this is ${hello.storeId}. If the other one is gone for good, run "holdfastctl zone adopt ${peer}" at global; if not, give this zone another name`,
       }
+    }
   }
   if (zone?.storeId !== hello.storeId) {
-    ws.putZone({ name: peer, storeId: hello.storeId, everInStep: zone?.everInStep ?? false })
+    ws.putZone({ ...zone, name: peer, storeId: hello.storeId, everInStep: zone?.everInStep ?? false })
     ws.audit({
       atMs: nowMs,
       actor: `zone ${peer}`,
@@ -49,8 +53,9 @@ export function planAdmit(hello: Hello, peer: string, ws: WorkingSet, { nowMs }:
       detail: { storeId: hello.storeId, before: zone?.storeId ?? null },
     })
   }
+  const owesReturn = zone?.owesReturn === true
   const key = { type: 'Zone', mesh: '', name: peer }
-  if (ws.liveRow(key) !== undefined) return { admitted: true, created: false }
+  if (ws.liveRow(key) !== undefined) return { admitted: true, created: false, owesReturn }
   const before = ws.row(key)
   const type = typeOf('Zone')
   const made = ws.put({
@@ -71,7 +76,7 @@ export function planAdmit(hello: Hello, peer: string, ws: WorkingSet, { nowMs }:
     exposed: before?.exposed ?? false,
   })
   hiddenByZone(before, made, ws)
-  return { admitted: true, created: true }
+  return { admitted: true, created: true, owesReturn }
 }
 
 /** `kuma.system.v1alpha1.Zone{enabled: true}`: field 1 is a BoolValue, whose field 1 is true. */

@@ -52,6 +52,7 @@ export const answerToWire = (answer: Answer): WireAnswer =>
     upInStep: answer.upInStep,
     statusInStep: answer.statusInStep,
     ...(answer.upCursor === undefined ? {} : { upCursor: cursorToWire(answer.upCursor) }),
+    owesReturn: answer.owesReturn === true,
     version: answer.version,
   })
 
@@ -62,5 +63,6 @@ export const answerFromWire = (answer: WireAnswer): Answer => ({
   upInStep: answer.upInStep,
   statusInStep: answer.statusInStep,
   ...(answer.upCursor === undefined ? {} : { upCursor: cursorFromWire('answer.up_cursor', answer.upCursor) }),
+  ...(answer.owesReturn ? { owesReturn: true } : {}),
   version: answer.version,
 })

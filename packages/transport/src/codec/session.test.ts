@@ -206,6 +206,7 @@ const messages: Readonly<Record<LinkRole, fc.Arbitrary<SessionMessage>>> = {
       demands: fc.array(fc.record({ kind: word, active: uint32, pending: uint32 }), { maxLength: 2 }),
       wantedCidrs: fc.array(word, { maxLength: 2 }),
     }),
+    fc.record({ type: fc.constant('recall' as const), after: text, done: fc.boolean() }),
     fc.record({
       type: fc.constant('question-answer' as const),
       id: word,
@@ -223,11 +224,13 @@ const messages: Readonly<Record<LinkRole, fc.Arbitrary<SessionMessage>>> = {
         fc.record({ storeId, state, upInStep: fc.boolean(), statusInStep: fc.boolean(), version: text }),
         optional('down', begin),
         optional('upCursor', cursor),
+        optional('owesReturn', fc.constant(true)),
       )
-      .map(([a, b, c]) => ({ type: 'answer' as const, answer: { ...a, ...b, ...c } })),
+      .map(([a, b, c, d]) => ({ type: 'answer' as const, answer: { ...a, ...b, ...c, ...d } })),
     fc.record({ type: fc.constant('refused-entry' as const), reason: word }),
     heartbeat,
     fc.record({ type: fc.constant('lease-answer' as const), refused: fc.array(text, { maxLength: 2 }) }),
+    fc.record({ type: fc.constant('recalled' as const), body: text, error: text }),
     fc.record({ type: fc.constant('question' as const), id: word, what: word, body: text }),
     toReceiver('down'),
     toSender('up'),

@@ -68,6 +68,10 @@ export function encodeSession(message: SessionMessage, context: SessionCodecCont
       })
     case 'lease-answer':
       return response(role, { case: 'lease', value: { refused: [...message.refused] } })
+    case 'recall':
+      return plainRequest(zone, { case: 'recall', value: { after: message.after, done: message.done } })
+    case 'recalled':
+      return response(role, { case: 'recalled', value: { body: utf8(message.body), error: message.error } })
     case 'question':
       return response(role, {
         case: 'zoneQuestion',
@@ -97,10 +101,12 @@ export function encodeSession(message: SessionMessage, context: SessionCodecCont
 const speakers: Readonly<Partial<Record<SessionMessage['type'], LinkRole>>> = {
   hello: 'zone',
   lease: 'zone',
+  recall: 'zone',
   'question-answer': 'zone',
   answer: 'global',
   'refused-entry': 'global',
   'lease-answer': 'global',
+  recalled: 'global',
   question: 'global',
 }
 
@@ -146,6 +152,8 @@ export function sessionRequest(
         demands: body.value.demands.map(({ kind, active, pending }) => ({ kind, active, pending })),
         wantedCidrs: body.value.wantedCidrs,
       }
+    case 'recall':
+      return { type: 'recall', after: body.value.after, done: body.value.done }
     case 'zoneAnswer':
       return {
         type: 'question-answer',
@@ -178,6 +186,8 @@ export function sessionResponse(
       return { type: 'heartbeat', heartbeat: heartbeatFromWire(body.value) }
     case 'lease':
       return { type: 'lease-answer', refused: body.value.refused }
+    case 'recalled':
+      return { type: 'recalled', body: textOf('recalled.body', body.value.body), error: body.value.error }
     case 'zoneQuestion':
       return {
         type: 'question',

@@ -105,6 +105,7 @@ export function senderMessageFromWire(
     case 'answer':
     case 'heartbeat':
     case 'lease':
+    case 'recalled':
     case 'zoneQuestion':
       return undefined
   }

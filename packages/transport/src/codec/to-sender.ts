@@ -92,6 +92,7 @@ export function receiverMessageFromWire(
     case 'hello':
     case 'heartbeat':
     case 'lease':
+    case 'recall':
     case 'zoneAnswer':
       return undefined
   }

@@ -1,5 +1,6 @@
 import type { SessionRecord, ZoneRecord } from '../../port.js'
 import { type Sql, timestamp } from '../sql.js'
+import { type ZoneRecordColumns, zoneColumns, zoneRowOf } from './sync-read.js'
 
 const sessionsPerPeerMax = 10
 
@@ -135,14 +136,6 @@ export async function lastSessions(sql: Sql): Promise<readonly SessionRecord[]> 
 }
 
 export async function zoneRecords(sql: Sql): Promise<readonly ZoneRecord[]> {
-  const { rows } = await sql.run<{
-    readonly name: string
-    readonly store_id: string | null
-    readonly ever_in_step: boolean
-  }>('zone records', 'select name, store_id, ever_in_step from zones order by name')
-  return rows.map(({ name, store_id, ever_in_step }) => ({
-    name,
-    everInStep: ever_in_step,
-    ...(store_id === null ? {} : { storeId: store_id }),
-  }))
+  const { rows } = await sql.run<ZoneRecordColumns>('zone records', `select ${zoneColumns} from zones z order by name`)
+  return rows.map(zoneRowOf)
 }

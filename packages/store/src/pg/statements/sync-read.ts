@@ -1,7 +1,7 @@
 import type { Channel } from '@holdfast/kds'
 import { type Digest, hex, type Origin } from '@holdfast/model'
 import type { ZoneFacts } from '../../plan/loaded.js'
-import type { AuditRow, CursorRow, HoldRow, Needs, RefusedRow } from '../../plan/types.js'
+import type { AuditRow, CursorRow, HoldRow, Needs, RefusedRow, ZoneRow } from '../../plan/types.js'
 import { type Sql, timestamp } from '../sql.js'
 import { laneSums, sqlDamaged } from './damaged.js'
 
@@ -175,26 +175,49 @@ export async function allCursors(sql: Sql): Promise<readonly CursorRow[]> {
   return rows.map(cursorOf)
 }
 
+export interface ZoneRecordColumns {
+  readonly name: string
+  readonly store_id: string | null
+  readonly ever_in_step: boolean
+  readonly claimant_store_id: string | null
+  readonly claimed_at: number | null
+  readonly adopted_at: number | null
+  readonly owes_return: boolean
+  readonly decommissioned_at: number | null
+}
+
+export const zoneColumns =
+  'z.name, z.store_id, z.ever_in_step, z.claimant_store_id, z.claimed_at, z.adopted_at, z.owes_return, z.decommissioned_at'
+
+export const zoneRowOf = (record: ZoneRecordColumns): ZoneRow => ({
+  name: record.name,
+  everInStep: record.ever_in_step,
+  ...(record.store_id === null ? {} : { storeId: record.store_id }),
+  ...(record.claimant_store_id === null ? {} : { claimantStoreId: record.claimant_store_id }),
+  ...(record.claimed_at === null ? {} : { claimedAtMs: record.claimed_at }),
+  ...(record.adopted_at === null ? {} : { adoptedAtMs: record.adopted_at }),
+  ...(record.owes_return ? { owesReturn: true } : {}),
+  ...(record.decommissioned_at === null ? {} : { decommissionedAtMs: record.decommissioned_at }),
+})
+
 /** @param aliveSince a session without a sign of life since then is not there any more, whatever it says */
 export async function zoneFacts(sql: Sql, names: readonly string[], aliveSince: number): Promise<readonly ZoneFacts[]> {
-  const { rows } = await sql.run<{
-    readonly name: string
-    readonly store_id: string | null
-    readonly ever_in_step: boolean
-    readonly has_session: boolean
-  }>(
+  const { rows } = await sql.run<
+    ZoneRecordColumns & { readonly session_id: string | null; readonly peer_instance_id: string | null }
+  >(
     'zone facts',
-    `select z.name, z.store_id, z.ever_in_step, exists (
-       select from sessions s left join heartbeats b using (session_id)
-       where s.peer = z.name and s.closed_at is null and coalesce(b.at, s.opened_at) > $2) as has_session
-     from zones z where z.name = any($1::text[])`,
+    `select ${zoneColumns}, s.session_id, s.peer_instance_id
+     from zones z left join lateral (
+       select s.session_id, s.peer_instance_id from sessions s left join heartbeats b using (session_id)
+       where s.peer = z.name and s.closed_at is null and coalesce(b.at, s.opened_at) > $2
+       order by s.opened_at desc limit 1) s on true
+     where z.name = any($1::text[])`,
     [names, timestamp(aliveSince)],
   )
-  return rows.map(({ name, store_id, ever_in_step, has_session }) => ({
-    name,
-    everInStep: ever_in_step,
-    hasSession: has_session,
-    ...(store_id === null ? {} : { storeId: store_id }),
+  return rows.map(({ session_id: id, peer_instance_id: instanceId, ...zone }) => ({
+    ...zoneRowOf(zone),
+    hasSession: id !== null,
+    ...(id === null || instanceId === null ? {} : { session: { id, instanceId } }),
   }))
 }
 

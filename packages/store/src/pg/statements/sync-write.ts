@@ -89,12 +89,26 @@ export async function writeVisibility(sql: Sql, rows: WritePlan['visibility'], a
 export async function writeZones(sql: Sql, rows: WritePlan['zones']): Promise<void> {
   await sql.run(
     'write zones',
-    `insert into zones as z (name, store_id, ever_in_step)
-     select * from unnest($1::text[], $2::text[], $3::boolean[]) n
+    `insert into zones as z (name, store_id, ever_in_step, claimant_store_id, claimed_at, adopted_at, owes_return,
+       decommissioned_at)
+     select * from unnest($1::text[], $2::text[], $3::boolean[], $4::text[], $5::timestamptz[], $6::timestamptz[],
+       $7::boolean[], $8::timestamptz[]) n
      order by 1
      on conflict (name) do update set store_id = excluded.store_id,
-       ever_in_step = z.ever_in_step or excluded.ever_in_step`,
-    [rows.map((row) => row.name), rows.map((row) => row.storeId ?? null), rows.map((row) => row.everInStep)],
+       ever_in_step = (z.ever_in_step or excluded.ever_in_step) and excluded.decommissioned_at is null,
+       claimant_store_id = excluded.claimant_store_id, claimed_at = excluded.claimed_at,
+       adopted_at = excluded.adopted_at, owes_return = excluded.owes_return,
+       decommissioned_at = excluded.decommissioned_at`,
+    [
+      rows.map((row) => row.name),
+      rows.map((row) => row.storeId ?? null),
+      rows.map((row) => row.everInStep),
+      rows.map((row) => row.claimantStoreId ?? null),
+      rows.map((row) => timestamp(row.claimedAtMs)),
+      rows.map((row) => timestamp(row.adoptedAtMs)),
+      rows.map((row) => row.owesReturn === true),
+      rows.map((row) => timestamp(row.decommissionedAtMs)),
+    ],
   )
 }
 

@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file holdfast/kds/v1/kds.proto.
  */
 export const file_holdfast_kds_v1_kds: GenFile = /*@__PURE__*/
-  fileDesc("Chlob2xkZmFzdC9rZHMvdjEva2RzLnByb3RvEg9ob2xkZmFzdC5rZHMudjEiNgoGQ3Vyc29yEg0KBWVwb2NoGAEgASgMEhAKCHJldmlzaW9uGAIgASgEEgsKA3RhZxgDIAEoDCImCgZEaWdlc3QSDQoFbGFuZXMYASABKAwSDQoFY291bnQYAiABKA0iiQEKCFN0YW5kaW5nEicKBmN1cnNvchgBIAEoCzIXLmhvbGRmYXN0Lmtkcy52MS5DdXJzb3ISKAoHb2ZmZXJlZBgCIAEoCzIXLmhvbGRmYXN0Lmtkcy52MS5EaWdlc3QSKgoHcGFydGlhbBgDIAEoCzIZLmhvbGRmYXN0Lmtkcy52MS5Qb3NpdGlvbiJMCghQb3NpdGlvbhIQCghyZXZpc2lvbhgBIAEoBBISCgp0eXBlX29yZGVyGAIgASgNEgwKBG1lc2gYAyABKAkSDAoEbmFtZRgEIAEoCSJYCgRNYXJrEicKBmN1cnNvchgBIAEoCzIXLmhvbGRmYXN0Lmtkcy52MS5DdXJzb3ISJwoGZGlnZXN0GAIgASgLMhcuaG9sZGZhc3Qua2RzLnYxLkRpZ2VzdCLAAwoQUmVxdWVzdEV4dGVuc2lvbhInCgVoZWxsbxgBIAEoCzIWLmhvbGRmYXN0Lmtkcy52MS5IZWxsb0gAEicKBXN0YXJ0GAIgASgLMhYuaG9sZGZhc3Qua2RzLnYxLlN0YXJ0SAASKwoHcmVmdXNhbBgDIAEoCzIYLmhvbGRmYXN0Lmtkcy52MS5SZWZ1c2FsSAASMgoHYnVja2V0cxgEIAEoCzIfLmhvbGRmYXN0Lmtkcy52MS5CdWNrZXRRdWVzdGlvbkgAEjEKB2VudHJpZXMYBSABKAsyHi5ob2xkZmFzdC5rZHMudjEuRW50cnlRdWVzdGlvbkgAEi8KCWhlYXJ0YmVhdBgGIAEoCzIaLmhvbGRmYXN0Lmtkcy52MS5IZWFydGJlYXRIABIuCgVsZWFzZRgHIAEoCzIdLmhvbGRmYXN0Lmtkcy52MS5MZWFzZVJlcXVlc3RIABIyCgt6b25lX2Fuc3dlchgIIAEoCzIbLmhvbGRmYXN0Lmtkcy52MS5ab25lQW5zd2VySAASKQoHY2hhbm5lbBgPIAEoDjIYLmhvbGRmYXN0Lmtkcy52MS5DaGFubmVsQgYKBGJvZHkijQMKEVJlc3BvbnNlRXh0ZW5zaW9uEikKBmFuc3dlchgBIAEoCzIXLmhvbGRmYXN0Lmtkcy52MS5BbnN3ZXJIABInCgViZWdpbhgCIAEoCzIWLmhvbGRmYXN0Lmtkcy52MS5CZWdpbkgAEicKBWRlbHRhGAMgASgLMhYuaG9sZGZhc3Qua2RzLnYxLkRlbHRhSAASMAoHYnVja2V0cxgEIAEoCzIdLmhvbGRmYXN0Lmtkcy52MS5CdWNrZXRBbnN3ZXJIABIvCgloZWFydGJlYXQYBiABKAsyGi5ob2xkZmFzdC5rZHMudjEuSGVhcnRiZWF0SAASLQoFbGVhc2UYByABKAsyHC5ob2xkZmFzdC5rZHMudjEuTGVhc2VBbnN3ZXJIABI2Cg16b25lX3F1ZXN0aW9uGAggASgLMh0uaG9sZGZhc3Qua2RzLnYxLlpvbmVRdWVzdGlvbkgAEikKB2NoYW5uZWwYDyABKA4yGC5ob2xkZmFzdC5rZHMudjEuQ2hhbm5lbEIGCgRib2R5Il8KEVJlc291cmNlRXh0ZW5zaW9uEgwKBHZpcHMYASADKAwSFgoOdmlwX2dlbmVyYXRpb24YAiABKAQSDgoGb3JpZ2luGBQgASgJEhQKDHN0YXR1c19lbnRyeRgVIAEoDCLsAQoFSGVsbG8SFgoOaGFzaF9hbGdvcml0aG0YASABKA0SEAoIdHlwZV9zZXQYAiABKAwSEAoIc3RvcmVfaWQYAyABKAwSDQoFc3RhdGUYBCABKAkSFAoMZXZlcl9pbl9zdGVwGAUgASgIEicKBGRvd24YBiABKAsyGS5ob2xkZmFzdC5rZHMudjEuU3RhbmRpbmcSIQoCdXAYByABKAsyFS5ob2xkZmFzdC5rZHMudjEuTWFyaxIlCgZzdGF0dXMYCCABKAsyFS5ob2xkZmFzdC5rZHMudjEuTWFyaxIPCgd2ZXJzaW9uGAkgASgJIskBCgZBbnN3ZXISEAoIc3RvcmVfaWQYASABKAwSDQoFc3RhdGUYAiABKAkSJAoEZG93bhgDIAEoCzIWLmhvbGRmYXN0Lmtkcy52MS5CZWdpbhISCgp1cF9pbl9zdGVwGAQgASgIEhYKDnN0YXR1c19pbl9zdGVwGAUgASgIEg8KB3JlZnVzZWQYBiABKAkSDwoHdmVyc2lvbhgHIAEoCRIqCgl1cF9jdXJzb3IYCCABKAsyFy5ob2xkZmFzdC5rZHMudjEuQ3Vyc29yIjQKBVN0YXJ0EisKCHN0YW5kaW5nGAEgASgLMhkuaG9sZGZhc3Qua2RzLnYxLlN0YW5kaW5nIvkBCgVCZWdpbhIpCgRtb2RlGAEgASgOMhsuaG9sZGZhc3Qua2RzLnYxLkJlZ2luLk1vZGUSIwoEbWFyaxgCIAEoCzIVLmhvbGRmYXN0Lmtkcy52MS5NYXJrEiwKB2RpZ2VzdHMYAyADKAsyGy5ob2xkZmFzdC5rZHMudjEuVHlwZURpZ2VzdBIlCgRmcm9tGAQgASgLMhcuaG9sZGZhc3Qua2RzLnYxLkN1cnNvciJLCgRNb2RlEhQKEE1PREVfVU5TUEVDSUZJRUQQABILCgdJTl9TVEVQEAESCgoGUkVTVU1FEAISCAoERlVMTBADEgoKBlJFUEFJUhAEIkMKClR5cGVEaWdlc3QSDAoEdHlwZRgBIAEoCRInCgZkaWdlc3QYAiABKAsyFy5ob2xkZmFzdC5rZHMudjEuRGlnZXN0IocCCgVEZWx0YRIMCgRwYWdlGAEgASgNEg0KBXBhcnRzGAIgASgNEioKB3Rocm91Z2gYAyABKAsyGS5ob2xkZmFzdC5rZHMudjEuUG9zaXRpb24SIwoEbWFyaxgEIAEoCzIVLmhvbGRmYXN0Lmtkcy52MS5NYXJrEioKCHJlbW92YWxzGAUgAygLMhguaG9sZGZhc3Qua2RzLnYxLlJlbW92YWwSDgoGYWJzZW50GAYgAygJEg4KBnJlcGFpchgHIAEoCBInCgZjdXJzb3IYCCABKAsyFy5ob2xkZmFzdC5rZHMudjEuQ3Vyc29yEgwKBG1vcmUYCSABKAgSDQoFYXNrZWQYCiABKAgiLQoHUmVtb3ZhbBILCgNrZXkYASABKAkSFQoNZGVsZXRlZF9hdF9tcxgCIAEoAyI8CgdSZWZ1c2FsEjEKB3JlZnVzZWQYASADKAsyIC5ob2xkZmFzdC5rZHMudjEuUmVmdXNlZFJlc291cmNlIkIKD1JlZnVzZWRSZXNvdXJjZRILCgNrZXkYASABKAkSDgoGcmVhc29uGAIgASgJEhIKCnJlbWVtYmVyZWQYAyABKAkiXQoOQnVja2V0UXVlc3Rpb24SDAoEdHlwZRgBIAEoCRINCgVsZXZlbBgCIAEoDRIuCgdkaWdlc3RzGAMgAygLMh0uaG9sZGZhc3Qua2RzLnYxLkJ1Y2tldERpZ2VzdCJHCgxCdWNrZXREaWdlc3QSDgoGcHJlZml4GAEgASgNEicKBmRpZ2VzdBgCIAEoCzIXLmhvbGRmYXN0Lmtkcy52MS5EaWdlc3QiPgoMQnVja2V0QW5zd2VyEgwKBHR5cGUYASABKAkSDQoFbGV2ZWwYAiABKA0SEQoJZGlmZmVyaW5nGAMgAygNIlcKDUVudHJ5UXVlc3Rpb24SDAoEdHlwZRgBIAEoCRIPCgdidWNrZXRzGAIgAygNEicKB2VudHJpZXMYAyADKAsyFi5ob2xkZmFzdC5rZHMudjEuRW50cnkiIwoFRW50cnkSCwoDa2V5GAEgASgJEg0KBWVudHJ5GAIgASgMIrQBCglIZWFydGJlYXQSEAoIc2VxdWVuY2UYASABKAQSIwoEbWFyaxgCIAEoCzIVLmhvbGRmYXN0Lmtkcy52MS5NYXJrEhYKDmFja2VkX3JldmlzaW9uGAMgASgEEiwKBmZhdWx0cxgEIAMoCzIcLmhvbGRmYXN0Lmtkcy52MS5TZXJ2ZWRGYXVsdBIqCgtzdGF0dXNfbWFyaxgFIAEoCzIVLmhvbGRmYXN0Lmtkcy52MS5NYXJrIhsKC1NlcnZlZEZhdWx0EgwKBHdoYXQYASABKAkiTgoMTGVhc2VSZXF1ZXN0EigKB2RlbWFuZHMYASADKAsyFy5ob2xkZmFzdC5rZHMudjEuRGVtYW5kEhQKDHdhbnRlZF9jaWRycxgCIAMoCSI3CgZEZW1hbmQSDAoEa2luZBgBIAEoCRIOCgZhY3RpdmUYAiABKA0SDwoHcGVuZGluZxgDIAEoDSIeCgtMZWFzZUFuc3dlchIPCgdyZWZ1c2VkGAEgAygJIjYKDFpvbmVRdWVzdGlvbhIKCgJpZBgBIAEoCRIMCgR3aGF0GAIgASgJEgwKBGJvZHkYAyABKAwiQwoKWm9uZUFuc3dlchIKCgJpZBgBIAEoCRINCgVlcnJvchgCIAEoCRIMCgRib2R5GAMgASgMEgwKBG1vcmUYBCABKAgqPwoHQ2hhbm5lbBIQCgxDSEFOTkVMX0RPV04QABIOCgpDSEFOTkVMX1VQEAESEgoOQ0hBTk5FTF9TVEFUVVMQAmIGcHJvdG8z");
+  fileDesc("Chlob2xkZmFzdC9rZHMvdjEva2RzLnByb3RvEg9ob2xkZmFzdC5rZHMudjEiNgoGQ3Vyc29yEg0KBWVwb2NoGAEgASgMEhAKCHJldmlzaW9uGAIgASgEEgsKA3RhZxgDIAEoDCImCgZEaWdlc3QSDQoFbGFuZXMYASABKAwSDQoFY291bnQYAiABKA0iiQEKCFN0YW5kaW5nEicKBmN1cnNvchgBIAEoCzIXLmhvbGRmYXN0Lmtkcy52MS5DdXJzb3ISKAoHb2ZmZXJlZBgCIAEoCzIXLmhvbGRmYXN0Lmtkcy52MS5EaWdlc3QSKgoHcGFydGlhbBgDIAEoCzIZLmhvbGRmYXN0Lmtkcy52MS5Qb3NpdGlvbiJMCghQb3NpdGlvbhIQCghyZXZpc2lvbhgBIAEoBBISCgp0eXBlX29yZGVyGAIgASgNEgwKBG1lc2gYAyABKAkSDAoEbmFtZRgEIAEoCSJYCgRNYXJrEicKBmN1cnNvchgBIAEoCzIXLmhvbGRmYXN0Lmtkcy52MS5DdXJzb3ISJwoGZGlnZXN0GAIgASgLMhcuaG9sZGZhc3Qua2RzLnYxLkRpZ2VzdCLrAwoQUmVxdWVzdEV4dGVuc2lvbhInCgVoZWxsbxgBIAEoCzIWLmhvbGRmYXN0Lmtkcy52MS5IZWxsb0gAEicKBXN0YXJ0GAIgASgLMhYuaG9sZGZhc3Qua2RzLnYxLlN0YXJ0SAASKwoHcmVmdXNhbBgDIAEoCzIYLmhvbGRmYXN0Lmtkcy52MS5SZWZ1c2FsSAASMgoHYnVja2V0cxgEIAEoCzIfLmhvbGRmYXN0Lmtkcy52MS5CdWNrZXRRdWVzdGlvbkgAEjEKB2VudHJpZXMYBSABKAsyHi5ob2xkZmFzdC5rZHMudjEuRW50cnlRdWVzdGlvbkgAEi8KCWhlYXJ0YmVhdBgGIAEoCzIaLmhvbGRmYXN0Lmtkcy52MS5IZWFydGJlYXRIABIuCgVsZWFzZRgHIAEoCzIdLmhvbGRmYXN0Lmtkcy52MS5MZWFzZVJlcXVlc3RIABIyCgt6b25lX2Fuc3dlchgIIAEoCzIbLmhvbGRmYXN0Lmtkcy52MS5ab25lQW5zd2VySAASKQoGcmVjYWxsGEYgASgLMhcuaG9sZGZhc3Qua2RzLnYxLlJlY2FsbEgAEikKB2NoYW5uZWwYDyABKA4yGC5ob2xkZmFzdC5rZHMudjEuQ2hhbm5lbEIGCgRib2R5IrwDChFSZXNwb25zZUV4dGVuc2lvbhIpCgZhbnN3ZXIYASABKAsyFy5ob2xkZmFzdC5rZHMudjEuQW5zd2VySAASJwoFYmVnaW4YAiABKAsyFi5ob2xkZmFzdC5rZHMudjEuQmVnaW5IABInCgVkZWx0YRgDIAEoCzIWLmhvbGRmYXN0Lmtkcy52MS5EZWx0YUgAEjAKB2J1Y2tldHMYBCABKAsyHS5ob2xkZmFzdC5rZHMudjEuQnVja2V0QW5zd2VySAASLwoJaGVhcnRiZWF0GAYgASgLMhouaG9sZGZhc3Qua2RzLnYxLkhlYXJ0YmVhdEgAEi0KBWxlYXNlGAcgASgLMhwuaG9sZGZhc3Qua2RzLnYxLkxlYXNlQW5zd2VySAASNgoNem9uZV9xdWVzdGlvbhgIIAEoCzIdLmhvbGRmYXN0Lmtkcy52MS5ab25lUXVlc3Rpb25IABItCghyZWNhbGxlZBhGIAEoCzIZLmhvbGRmYXN0Lmtkcy52MS5SZWNhbGxlZEgAEikKB2NoYW5uZWwYDyABKA4yGC5ob2xkZmFzdC5rZHMudjEuQ2hhbm5lbEIGCgRib2R5Il8KEVJlc291cmNlRXh0ZW5zaW9uEgwKBHZpcHMYASADKAwSFgoOdmlwX2dlbmVyYXRpb24YAiABKAQSDgoGb3JpZ2luGBQgASgJEhQKDHN0YXR1c19lbnRyeRgVIAEoDCLsAQoFSGVsbG8SFgoOaGFzaF9hbGdvcml0aG0YASABKA0SEAoIdHlwZV9zZXQYAiABKAwSEAoIc3RvcmVfaWQYAyABKAwSDQoFc3RhdGUYBCABKAkSFAoMZXZlcl9pbl9zdGVwGAUgASgIEicKBGRvd24YBiABKAsyGS5ob2xkZmFzdC5rZHMudjEuU3RhbmRpbmcSIQoCdXAYByABKAsyFS5ob2xkZmFzdC5rZHMudjEuTWFyaxIlCgZzdGF0dXMYCCABKAsyFS5ob2xkZmFzdC5rZHMudjEuTWFyaxIPCgd2ZXJzaW9uGAkgASgJIt4BCgZBbnN3ZXISEAoIc3RvcmVfaWQYASABKAwSDQoFc3RhdGUYAiABKAkSJAoEZG93bhgDIAEoCzIWLmhvbGRmYXN0Lmtkcy52MS5CZWdpbhISCgp1cF9pbl9zdGVwGAQgASgIEhYKDnN0YXR1c19pbl9zdGVwGAUgASgIEg8KB3JlZnVzZWQYBiABKAkSDwoHdmVyc2lvbhgHIAEoCRIqCgl1cF9jdXJzb3IYCCABKAsyFy5ob2xkZmFzdC5rZHMudjEuQ3Vyc29yEhMKC293ZXNfcmV0dXJuGEYgASgIIjQKBVN0YXJ0EisKCHN0YW5kaW5nGAEgASgLMhkuaG9sZGZhc3Qua2RzLnYxLlN0YW5kaW5nIvkBCgVCZWdpbhIpCgRtb2RlGAEgASgOMhsuaG9sZGZhc3Qua2RzLnYxLkJlZ2luLk1vZGUSIwoEbWFyaxgCIAEoCzIVLmhvbGRmYXN0Lmtkcy52MS5NYXJrEiwKB2RpZ2VzdHMYAyADKAsyGy5ob2xkZmFzdC5rZHMudjEuVHlwZURpZ2VzdBIlCgRmcm9tGAQgASgLMhcuaG9sZGZhc3Qua2RzLnYxLkN1cnNvciJLCgRNb2RlEhQKEE1PREVfVU5TUEVDSUZJRUQQABILCgdJTl9TVEVQEAESCgoGUkVTVU1FEAISCAoERlVMTBADEgoKBlJFUEFJUhAEIkMKClR5cGVEaWdlc3QSDAoEdHlwZRgBIAEoCRInCgZkaWdlc3QYAiABKAsyFy5ob2xkZmFzdC5rZHMudjEuRGlnZXN0IocCCgVEZWx0YRIMCgRwYWdlGAEgASgNEg0KBXBhcnRzGAIgASgNEioKB3Rocm91Z2gYAyABKAsyGS5ob2xkZmFzdC5rZHMudjEuUG9zaXRpb24SIwoEbWFyaxgEIAEoCzIVLmhvbGRmYXN0Lmtkcy52MS5NYXJrEioKCHJlbW92YWxzGAUgAygLMhguaG9sZGZhc3Qua2RzLnYxLlJlbW92YWwSDgoGYWJzZW50GAYgAygJEg4KBnJlcGFpchgHIAEoCBInCgZjdXJzb3IYCCABKAsyFy5ob2xkZmFzdC5rZHMudjEuQ3Vyc29yEgwKBG1vcmUYCSABKAgSDQoFYXNrZWQYCiABKAgiLQoHUmVtb3ZhbBILCgNrZXkYASABKAkSFQoNZGVsZXRlZF9hdF9tcxgCIAEoAyI8CgdSZWZ1c2FsEjEKB3JlZnVzZWQYASADKAsyIC5ob2xkZmFzdC5rZHMudjEuUmVmdXNlZFJlc291cmNlIkIKD1JlZnVzZWRSZXNvdXJjZRILCgNrZXkYASABKAkSDgoGcmVhc29uGAIgASgJEhIKCnJlbWVtYmVyZWQYAyABKAkiXQoOQnVja2V0UXVlc3Rpb24SDAoEdHlwZRgBIAEoCRINCgVsZXZlbBgCIAEoDRIuCgdkaWdlc3RzGAMgAygLMh0uaG9sZGZhc3Qua2RzLnYxLkJ1Y2tldERpZ2VzdCJHCgxCdWNrZXREaWdlc3QSDgoGcHJlZml4GAEgASgNEicKBmRpZ2VzdBgCIAEoCzIXLmhvbGRmYXN0Lmtkcy52MS5EaWdlc3QiPgoMQnVja2V0QW5zd2VyEgwKBHR5cGUYASABKAkSDQoFbGV2ZWwYAiABKA0SEQoJZGlmZmVyaW5nGAMgAygNIlcKDUVudHJ5UXVlc3Rpb24SDAoEdHlwZRgBIAEoCRIPCgdidWNrZXRzGAIgAygNEicKB2VudHJpZXMYAyADKAsyFi5ob2xkZmFzdC5rZHMudjEuRW50cnkiIwoFRW50cnkSCwoDa2V5GAEgASgJEg0KBWVudHJ5GAIgASgMIrQBCglIZWFydGJlYXQSEAoIc2VxdWVuY2UYASABKAQSIwoEbWFyaxgCIAEoCzIVLmhvbGRmYXN0Lmtkcy52MS5NYXJrEhYKDmFja2VkX3JldmlzaW9uGAMgASgEEiwKBmZhdWx0cxgEIAMoCzIcLmhvbGRmYXN0Lmtkcy52MS5TZXJ2ZWRGYXVsdBIqCgtzdGF0dXNfbWFyaxgFIAEoCzIVLmhvbGRmYXN0Lmtkcy52MS5NYXJrIhsKC1NlcnZlZEZhdWx0EgwKBHdoYXQYASABKAkiTgoMTGVhc2VSZXF1ZXN0EigKB2RlbWFuZHMYASADKAsyFy5ob2xkZmFzdC5rZHMudjEuRGVtYW5kEhQKDHdhbnRlZF9jaWRycxgCIAMoCSI3CgZEZW1hbmQSDAoEa2luZBgBIAEoCRIOCgZhY3RpdmUYAiABKA0SDwoHcGVuZGluZxgDIAEoDSIeCgtMZWFzZUFuc3dlchIPCgdyZWZ1c2VkGAEgAygJIiUKBlJlY2FsbBINCgVhZnRlchgBIAEoCRIMCgRkb25lGAIgASgIIicKCFJlY2FsbGVkEgwKBGJvZHkYASABKAwSDQoFZXJyb3IYAiABKAkiNgoMWm9uZVF1ZXN0aW9uEgoKAmlkGAEgASgJEgwKBHdoYXQYAiABKAkSDAoEYm9keRgDIAEoDCJDCgpab25lQW5zd2VyEgoKAmlkGAEgASgJEg0KBWVycm9yGAIgASgJEgwKBGJvZHkYAyABKAwSDAoEbW9yZRgEIAEoCCo/CgdDaGFubmVsEhAKDENIQU5ORUxfRE9XThAAEg4KCkNIQU5ORUxfVVAQARISCg5DSEFOTkVMX1NUQVRVUxACYgZwcm90bzM");
 
 /**
  * Position in a store's change log: revision alone means nothing without the log's identity and the commit's mark.
@@ -224,6 +224,14 @@ export type RequestExtension = Message<"holdfast.kds.v1.RequestExtension"> & {
      */
     value: ZoneAnswer;
     case: "zoneAnswer";
+  } | {
+    /**
+     * a zone that lost its store, or part of it, asks for what global keeps of it
+     *
+     * @generated from field: holdfast.kds.v1.Recall recall = 70;
+     */
+    value: Recall;
+    case: "recall";
   } | { case: undefined; value?: undefined };
 
   /**
@@ -294,6 +302,12 @@ export type ResponseExtension = Message<"holdfast.kds.v1.ResponseExtension"> & {
      */
     value: ZoneQuestion;
     case: "zoneQuestion";
+  } | {
+    /**
+     * @generated from field: holdfast.kds.v1.Recalled recalled = 70;
+     */
+    value: Recalled;
+    case: "recalled";
   } | { case: undefined; value?: undefined };
 
   /**
@@ -465,6 +479,13 @@ export type Answer = Message<"holdfast.kds.v1.Answer"> & {
    * @generated from field: holdfast.kds.v1.Cursor up_cursor = 8;
    */
   upCursor?: Cursor | undefined;
+
+  /**
+   * global keeps what an earlier store of this name wrote: the zone asks for it first
+   *
+   * @generated from field: bool owes_return = 70;
+   */
+  owesReturn: boolean;
 };
 
 /**
@@ -1021,6 +1042,58 @@ export const LeaseAnswerSchema: GenMessage<LeaseAnswer> = /*@__PURE__*/
   messageDesc(file_holdfast_kds_v1_kds, 26);
 
 /**
+ * A zone takes back what it had written: global is its witness. Pages follow each other, one question at a time.
+ *
+ * @generated from message holdfast.kds.v1.Recall
+ */
+export type Recall = Message<"holdfast.kds.v1.Recall"> & {
+  /**
+   * place that the last page ended at; empty: from the beginning
+   *
+   * @generated from field: string after = 1;
+   */
+  after: string;
+
+  /**
+   * all of it is stored again: global forgets where it stood in the lost log
+   *
+   * @generated from field: bool done = 2;
+   */
+  done: boolean;
+};
+
+/**
+ * Describes the message holdfast.kds.v1.Recall.
+ * Use `create(RecallSchema)` to create a new message.
+ */
+export const RecallSchema: GenMessage<Recall> = /*@__PURE__*/
+  messageDesc(file_holdfast_kds_v1_kds, 27);
+
+/**
+ * @generated from message holdfast.kds.v1.Recalled
+ */
+export type Recalled = Message<"holdfast.kds.v1.Recalled"> & {
+  /**
+   * JSON, about 512 KiB; empty after `done`
+   *
+   * @generated from field: bytes body = 1;
+   */
+  body: Uint8Array;
+
+  /**
+   * @generated from field: string error = 2;
+   */
+  error: string;
+};
+
+/**
+ * Describes the message holdfast.kds.v1.Recalled.
+ * Use `create(RecalledSchema)` to create a new message.
+ */
+export const RecalledSchema: GenMessage<Recalled> = /*@__PURE__*/
+  messageDesc(file_holdfast_kds_v1_kds, 28);
+
+/**
  * Questions of global to a zone, which it cannot dial.
  *
  * @generated from message holdfast.kds.v1.ZoneQuestion
@@ -1051,7 +1124,7 @@ export type ZoneQuestion = Message<"holdfast.kds.v1.ZoneQuestion"> & {
  * Use `create(ZoneQuestionSchema)` to create a new message.
  */
 export const ZoneQuestionSchema: GenMessage<ZoneQuestion> = /*@__PURE__*/
-  messageDesc(file_holdfast_kds_v1_kds, 27);
+  messageDesc(file_holdfast_kds_v1_kds, 29);
 
 /**
  * @generated from message holdfast.kds.v1.ZoneAnswer
@@ -1085,7 +1158,7 @@ export type ZoneAnswer = Message<"holdfast.kds.v1.ZoneAnswer"> & {
  * Use `create(ZoneAnswerSchema)` to create a new message.
  */
 export const ZoneAnswerSchema: GenMessage<ZoneAnswer> = /*@__PURE__*/
-  messageDesc(file_holdfast_kds_v1_kds, 28);
+  messageDesc(file_holdfast_kds_v1_kds, 30);
 
 /**
  * A stream of changes with a cursor of its own. UP and STATUS share ZoneToGlobalSync.

@@ -1,0 +1,336 @@
+import type { LogItem } from '@holdfast/kds'
+import { expect, test } from 'vitest'
+import { pageOfText, pageText } from '../index.js'
+import { addedReturns, nothingReturned, type Returned, ReturnSeen } from '../plan/returned.js'
+import {
+  block,
+  deleteOf,
+  hello,
+  type OpenStore,
+  offerOf,
+  otherEpoch,
+  otherStoreId,
+  putService,
+  Subject,
+  serviceKey,
+  someTag,
+} from './fixtures.js'
+
+const cidr = '241.16.0.0/20'
+const start = { revision: 0, typeOrder: 0, mesh: '', name: '' }
+const day = 86_400_000
+
+const storeIdOf = async (subject: Subject): Promise<string> => (await subject.store.status()).identity.storeId
+
+/** A zone that has a block, known to its global: what an admission and a lease leave behind. */
+async function zoneOf(open: OpenStore, global: Subject): Promise<Subject> {
+  const zone = await Subject.ready(open, 'zone')
+  await admit(global, await storeIdOf(zone))
+  await leaseTo(zone, global)
+  return zone
+}
+
+const admit = async (global: Subject, storeId: string) =>
+  global.channel({ channel: 'up', peer: 'east' }).perform({ op: 'admit', hello: hello(storeId), nowMs: global.nowMs })
+
+/** Everything that the zone has goes up, and is proven: what a session does. */
+async function tellUp(zone: Subject, global: Subject): Promise<void> {
+  const page = await zone
+    .channel({ channel: 'up', peer: '' })
+    .perform({ op: 'changes', from: start, limitBytes: 1 << 20, withRemovals: true })
+  const up = global.channel({ channel: 'up', peer: 'east' })
+  const of = <T>(pick: (item: LogItem) => T | undefined, type: string): readonly T[] =>
+    page.items.flatMap((item) => (item.type === type ? (pick(item) ?? []) : []))
+  for (const type of new Set(page.items.map((item) => item.type)))
+    await up.apply({
+      type,
+      offers: of(({ change }) => ('offer' in change ? change.offer : undefined), type),
+      removals: of(({ change }) => ('removal' in change ? change.removal : undefined), type),
+    })
+  const head = page.head
+  if (head === undefined) throw new Error('the page does not reach the head')
+  expect(await up.perform({ op: 'verify', mark: head })).toMatchObject({ verified: true })
+  // That it was ever in step.
+  const { cursor } = await global.channel({ channel: 'down', peer: 'east' }).perform({ op: 'mark' })
+  await global.channel({ channel: 'down', peer: 'east' }).perform({ op: 'acked', cursor })
+}
+
+async function leaseTo(zone: Subject, global: Subject): Promise<void> {
+  const storeId = await storeIdOf(zone)
+  const granted = await global.store.vip.lease({ owner: 'east', storeId, demands: [], wantedCidrs: [cidr] })
+  expect(granted.refused).toEqual([])
+  const offer = offerOf(block({ cidr, owner: 'east', storeId }))
+  await zone.channel({ channel: 'down', peer: '' }).apply({ type: 'VipBlock', offers: [offer] })
+}
+
+/** What a session does for a zone whose store was lost: page by page, as text, until the last one. */
+async function takeBack(zone: Subject, global: Subject): Promise<Returned> {
+  const seen = new ReturnSeen()
+  let sum = nothingReturned
+  for (let after: string | undefined = ''; after !== undefined; ) {
+    const page = pageOfText(pageText(await global.store.returns.page('east', after)))
+    seen.note(page)
+    sum = addedReturns(sum, await zone.store.returns.take(page))
+    after = page.next
+    if (after === undefined) return addedReturns(sum, await zone.store.returns.finish(seen, page))
+  }
+  return sum
+}
+
+const vipsOf = async (subject: Subject): Promise<Readonly<Record<string, readonly string[] | undefined>>> => {
+  const { items } = await subject.store.read.list({ type: 'MeshService', offset: 0, limit: 100 })
+  return Object.fromEntries(items.map((row) => [row.displayName, row.vips?.addresses]).sort())
+}
+const ledgerOf = async (subject: Subject) => {
+  const { items } = await subject.store.vip.ledger({ includeTombstoned: true, limit: 100 })
+  return items
+    .map(({ displayName, address, generation, state }) => ({ displayName, address, generation, state }))
+    .sort((a, b) => (a.address < b.address ? -1 : 1))
+}
+const digestUp = async (zone: Subject) =>
+  (await zone.channel({ channel: 'up', peer: '' }).perform({ op: 'mark' })).digest
+const offered = async (global: Subject) =>
+  (await global.channel({ channel: 'up', peer: 'east' }).perform({ op: 'standing' })).offered
+
+/** What goes back to a zone whose store was lost, and to whom a zone's name belongs. */
+export function returnsConformance(open: OpenStore): void {
+  test('VIP-2: a zone with a new store gets everything back: services, addresses, what rests, and nothing is told to anybody', async () => {
+    await using global = await Subject.ready(open, 'global')
+    await using zone = await zoneOf(open, global)
+    await zone.apply(putService('web'), putService('api', { labels: { team: 'red' } }), putService('old'))
+    await tellUp(zone, global)
+    await zone.apply(deleteOf(serviceKey('old')))
+    await tellUp(zone, global)
+    const [vips, ledger, digest] = [await vipsOf(zone), await ledgerOf(zone), await digestUp(zone)]
+    const revision = await global.revision()
+
+    await using wiped = await Subject.ready(open, 'zone')
+    wiped.pass(day)
+    const storeId = await storeIdOf(wiped)
+    expect(await admit(global, storeId)).toMatchObject({
+      admitted: false,
+      reason: expect.stringContaining('zone adopt east'),
+    })
+    expect(await global.store.sessions.zones()).toMatchObject([{ name: 'east', claimantStoreId: storeId }])
+    const plan = await global.store.returns.adopt({ zone: 'east', actor: 'test', apply: false })
+    expect(plan).toMatchObject({ storeId, changed: true, blocks: [{ cidr, generation: 2, storeId }] })
+    expect(await admit(global, storeId)).toMatchObject({ admitted: false })
+    await global.store.returns.adopt({ zone: 'east', actor: 'test', apply: true })
+    expect(await admit(global, storeId)).toMatchObject({ admitted: true, owesReturn: true })
+
+    await wiped.store.returns.begin('the test says so')
+    // Written before the return: it waits for its address, and then has the one that is remembered.
+    await wiped.apply(putService('api', { labels: { team: 'red' } }))
+    expect(await vipsOf(wiped)).toEqual({ api: undefined })
+    const returned = await takeBack(wiped, global)
+    expect(returned).toMatchObject({ returned: 1, services: 1, kept: [], held: [], moved: [], refused: [] })
+    expect(await wiped.store.status()).toMatchObject({ state: 'ready', reasons: [] })
+    expect(await vipsOf(wiped)).toEqual(vips)
+    expect(await ledgerOf(wiped)).toEqual(ledger)
+    expect(await wiped.store.vip.verifyLocal()).toEqual([])
+    expect(await digestUp(wiped)).toEqual(digest)
+    expect(await offered(global)).toEqual(digest)
+    // The lease alone has changed: it is another store's now.
+    expect((await global.revision()) - revision).toBe(1)
+    expect(await wiped.store.vip.blocks()).toMatchObject([{ cidr, storeId, generation: 2 }])
+  })
+
+  test('VIP-3: what rests at global rests at the new store too: nobody else gets it, and its owner finds it', async () => {
+    await using global = await Subject.ready(open, 'global')
+    await using zone = await zoneOf(open, global)
+    await zone.apply(putService('old'))
+    const [address = ''] = (await vipsOf(zone)).old ?? []
+    await tellUp(zone, global)
+    await zone.apply(deleteOf(serviceKey('old')))
+    await tellUp(zone, global)
+    await using wiped = await Subject.ready(open, 'zone')
+    await global.store.returns.adopt({ zone: 'east', storeId: await storeIdOf(wiped), actor: 'test', apply: true })
+    await wiped.store.returns.begin('the test says so')
+    await takeBack(wiped, global)
+    const [taken] = await wiped.apply(putService('thief', { pins: { v4: address } }))
+    expect(taken).toMatchObject({ outcome: 'refused', problem: { kind: 'conflict' } })
+    await wiped.apply(putService('old'))
+    expect(await vipsOf(wiped)).toEqual({ old: [address] })
+  })
+
+  test('MONO: a backup gets what came since, loses what went since, and takes the newer version of what changed', async () => {
+    await using global = await Subject.ready(open, 'global')
+    await using zone = await zoneOf(open, global)
+    await zone.apply(putService('changed'), putService('gone'), putService('same'))
+    const backup = [putService('changed'), putService('gone'), putService('same')]
+    await tellUp(zone, global)
+    const before = await ledgerOf(zone)
+    zone.pass(1_000)
+    global.pass(1_000)
+    await zone.apply(putService('changed', { port: 81 }), deleteOf(serviceKey('gone')), putService('since'))
+    await tellUp(zone, global)
+    const [vips, digest] = [await vipsOf(zone), await digestUp(zone)]
+
+    // The backup: an older store of the same zone, whose rows are older than what global had proven.
+    await using restored = await Subject.ready(open, 'zone')
+    restored.pass(-500)
+    await leaseAsIs(restored)
+    await restored.apply(...backup)
+    expect(await ledgerOf(restored)).toEqual(before)
+    restored.pass(day)
+    global.pass(day - 1_500)
+    await restored.store.returns.begin('the test says so')
+    const returned = await takeBack(restored, global)
+    expect(returned).toMatchObject({ returned: 2, removed: 1, kept: [], held: [], moved: [], refused: [] })
+    expect(await vipsOf(restored)).toEqual(vips)
+    expect(await digestUp(restored)).toEqual(digest)
+    expect(await restored.store.read.get(serviceKey('gone'))).toBeUndefined()
+    expect(await restored.store.vip.verifyLocal()).toEqual([])
+  })
+
+  test('VIP-1: what a backup wrote on is kept; an address that it gave away again goes back, and the other one gets another', async () => {
+    await using global = await Subject.ready(open, 'global')
+    await using zone = await zoneOf(open, global)
+    await zone.apply(putService('changed'))
+    zone.pass(1_000)
+    global.pass(1_000)
+    await zone.apply(putService('changed', { port: 81 }), putService('since'))
+    await tellUp(zone, global)
+    const vips = await vipsOf(zone)
+    const [address = ''] = vips.since ?? []
+
+    await using restored = await Subject.ready(open, 'zone')
+    restored.pass(-500)
+    await leaseAsIs(restored)
+    await restored.apply(putService('changed'))
+    restored.pass(day)
+    global.pass(day - 1_500)
+    // It goes on writing before anybody has noticed.
+    await restored.apply(
+      putService('changed', { port: 82 }),
+      putService('young', { labels: { 'holdfast.io/vip': '' } }),
+    )
+    await restored.apply(putService('thief', { pins: { v4: address } }))
+    await restored.store.returns.begin('the test says so')
+    const returned = await takeBack(restored, global)
+    expect(returned.kept).toEqual([expect.stringContaining('MeshService changed-')])
+    expect(returned.moved).toEqual([
+      expect.stringMatching(new RegExp(`${address} goes back from .*"thief".* to .*"since"`)),
+    ])
+    const after = await vipsOf(restored)
+    expect(after).toMatchObject(vips)
+    expect(Object.keys(after)).toEqual(['changed', 'since', 'thief', 'young'])
+    expect(after.thief).toHaveLength(1)
+    expect(after.thief).not.toEqual([address])
+    expect(await restored.store.vip.verifyLocal()).toEqual([])
+    const row = await restored.store.read.get(serviceKey('changed'))
+    expect(new TextDecoder().decode(row?.spec)).toContain('82')
+    // What it says now is taken: nobody else has these addresses.
+    await global.channel({ channel: 'up', peer: 'east' }).perform({ op: 'standing' })
+    await tellUp(restored, global)
+    expect(await vipsOf(global)).toEqual(after)
+  })
+
+  test('EMPTY: what only the backup has is held, not deleted and not told; what rests at global was deleted', async () => {
+    await using global = await Subject.ready(open, 'global')
+    await using zone = await zoneOf(open, global)
+    await zone.apply(putService('stays'))
+    await tellUp(zone, global)
+    await using restored = await Subject.ready(open, 'zone')
+    await leaseAsIs(restored)
+    restored.pass(-1_000)
+    await restored.apply(putService('stays'), putService('forgotten'))
+    restored.pass(day)
+    global.pass(day - 1_000)
+    await restored.store.returns.begin('the test says so')
+    const returned = await takeBack(restored, global)
+    expect(returned).toMatchObject({ removed: 0, held: ['MeshService forgotten.default'] })
+    expect(Object.keys(await vipsOf(restored))).toEqual(['forgotten', 'stays'])
+    expect(await restored.store.read.holds()).toMatchObject([{ type: 'MeshService', origin: 'east', keyCount: 1 }])
+    expect(await digestUp(restored)).toEqual(await offered(global))
+    // Applied again it is wanted: it is told, and the hold ends.
+    await restored.apply(putService('forgotten'))
+    expect((await digestUp(restored)).count).toBe(2)
+    expect((await restored.store.read.holds()).filter((hold) => hold.state === 'held')).toEqual([])
+  })
+
+  test('the same return again changes nothing', async () => {
+    await using global = await Subject.ready(open, 'global')
+    await using zone = await zoneOf(open, global)
+    await zone.apply(putService('web'), putService('old'))
+    await zone.apply(deleteOf(serviceKey('old')))
+    await tellUp(zone, global)
+    await using wiped = await Subject.ready(open, 'zone')
+    await global.store.returns.adopt({ zone: 'east', storeId: await storeIdOf(wiped), actor: 'test', apply: true })
+    await wiped.store.returns.begin('the test says so')
+    await takeBack(wiped, global)
+    const revision = await wiped.revision()
+    await wiped.store.returns.begin('again')
+    expect(await takeBack(wiped, global)).toEqual(nothingReturned)
+    expect(await wiped.revision()).toBe(revision)
+  })
+
+  test('ONE: a zone that is connected keeps its name; one that is not known has none; twice is once', async () => {
+    await using global = await Subject.ready(open, 'global')
+    await using zone = await zoneOf(open, global)
+    await tellUp(zone, global)
+    const sessionId = 'aaaaaaaa-0000-4000-8000-000000000001'
+    const session = {
+      sessionId,
+      peer: 'east',
+      instanceId: 'g',
+      peerInstanceId: 'host-1',
+      peerVersion: '0',
+      extension: true,
+    }
+    await global.store.sessions.open(session)
+    const adopt = (storeId?: string, name = 'east') =>
+      global.store.returns.adopt({ zone: name, storeId, actor: 'test', apply: true })
+    await expect(adopt(otherStoreId)).rejects.toMatchObject({
+      kind: 'conflict',
+      message: expect.stringMatching(/is connected \(session aaaaaaaa-.* of process host-1\)/),
+    })
+    await expect(adopt(otherStoreId, 'nowhere')).rejects.toMatchObject({ kind: 'missing' })
+    await global.store.sessions.close(sessionId, 'gone')
+    await expect(adopt()).rejects.toMatchObject({
+      kind: 'conflict',
+      message: expect.stringContaining('no other store'),
+    })
+    expect(await adopt(otherStoreId)).toMatchObject({ changed: true, storeId: otherStoreId })
+    const revision = await global.revision()
+    expect(await adopt(otherStoreId)).toMatchObject({ changed: false })
+    expect(await adopt()).toMatchObject({ changed: false, storeId: otherStoreId })
+    expect(await global.revision()).toBe(revision)
+    // The one of before is the stranger now.
+    expect(await admit(global, await storeIdOf(zone))).toMatchObject({ admitted: false })
+  })
+
+  test('OWN: only the newest session of a zone may say that it has everything back', async () => {
+    await using global = await Subject.ready(open, 'global')
+    const session = { peer: 'east', instanceId: 'g', peerInstanceId: 'e', peerVersion: '0', extension: true }
+    const [older, newer] = ['aaaaaaaa-0000-4000-8000-000000000001', 'aaaaaaaa-0000-4000-8000-000000000002']
+    await global.store.returns
+      .adopt({ zone: 'east', storeId: otherStoreId, actor: 'test', apply: true })
+      .catch(() => {})
+    await admit(global, otherStoreId)
+    await global.store.sessions.open({ ...session, sessionId: older })
+    await global.store.sessions.open({ ...session, sessionId: newer })
+    await expect(global.store.returns.done('east', older)).rejects.toMatchObject({ name: 'Fenced' })
+    await global.store.returns.done('east', newer)
+  })
+
+  test('a zone of whose log global has heard what its database never had: it recovers before it says anything', async () => {
+    await using zone = await Subject.ready(open, 'zone')
+    const up = zone.channel({ channel: 'up', peer: '' })
+    const { digest } = await up.perform({ op: 'mark' })
+    const cursor = { epoch: otherEpoch, revision: 7, tag: someTag }
+    expect(await up.perform({ op: 'compare', standing: { cursor, offered: digest } })).toMatchObject({
+      cursor: 'contradiction',
+    })
+    expect(await zone.store.status()).toMatchObject({
+      state: 'recovering',
+      reasons: [expect.stringContaining('global')],
+    })
+  })
+}
+
+/** The same block again, as the backup has it. */
+async function leaseAsIs(zone: Subject): Promise<void> {
+  const offer = offerOf(block({ cidr, owner: 'east', storeId: await storeIdOf(zone) }))
+  await zone.channel({ channel: 'down', peer: '' }).apply({ type: 'VipBlock', offers: [offer] })
+}
