@@ -46,6 +46,7 @@ function peerOf(view: SessionView, role: 'global' | 'zone'): PeerSync {
     extension: view.extension,
     sessionId: view.sessionId,
     connectedSinceMs: view.openedAtMs,
+    address: view.address,
     payloadBytesSent: view.payloadBytesSent,
     payloadBytesReceived: view.payloadBytesReceived,
     ...(view.bytesToProven === undefined ? {} : { bytesToProven: view.bytesToProven }),

@@ -2,6 +2,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import type { Api } from './api.js'
 import { CliError, exitStatus, type Io, usageError } from './io.js'
 import type { Output } from './output/format.js'
+import { addZoneCommands } from './zone-program.js'
 
 export interface ProgramOptions {
   readonly version: string
@@ -144,6 +145,7 @@ function programOf(io: Io, { version, env, fetch }: ProgramOptions, run: Run): C
         return convert(io, { files: o.file, mesh: globals().mesh, output: globals().output })
       }),
     )
+  addZoneCommands(program, { io, api, run, globals })
   addVipCommands(program, io, api, run, { globals, meshIfSaid, zoneOption })
   return program
 }

@@ -32,6 +32,8 @@ export interface SessionView {
   readonly ownState: StoreState
   readonly extension: boolean
   readonly openedAtMs: number
+  /** Where the peer dials from, or is dialled. */
+  readonly address: string
   readonly inStep: boolean
   readonly provenAtMs?: number | undefined
   readonly ackedRevision?: number | undefined

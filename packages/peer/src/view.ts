@@ -30,6 +30,7 @@ export function sessionView(parts: ViewParts): SessionView {
     ownState: state.storeState,
     extension: state.phase !== 'plain',
     openedAtMs,
+    address: link.peer.remoteAddress,
     inStep: inStep(state),
     ...(proof.atMs === undefined ? {} : { provenAtMs: proof.atMs }),
     ackedRevision: heard.ackedRevision,

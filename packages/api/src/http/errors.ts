@@ -48,6 +48,7 @@ export const titles = {
   conflict: 'Conflict',
   tooLarge: 'Request body is too large',
   vip: 'Could not tell about a VIP',
+  zone: 'Could not change whose a zone is',
 } as const
 
 export const notFound = (title: string): ApiError => new ApiError('missing', title, 'Not found')

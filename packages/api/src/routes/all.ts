@@ -10,6 +10,7 @@ import { serverRoutes } from './server.js'
 import { serviceRoutes } from './services.js'
 import { syncRoutes } from './sync.js'
 import { vipRoutes } from './vips.js'
+import { zoneNameRoutes } from './zone-names.js'
 import { zoneRoutes } from './zones.js'
 
 /** The one route table of both roles. */
@@ -21,6 +22,7 @@ export function routesOf(context: ApiContext): readonly Route[] {
     ...resourceRoutes(context, resources),
     ...hostnameRoutes(context, resources),
     ...zoneRoutes(context, resources),
+    ...zoneNameRoutes(context),
     applyRoute(context),
     findRoute(context, resources),
     ...vipRoutes(context, resources, claims),

@@ -24,6 +24,8 @@ export interface PeerSync {
   readonly extension: boolean
   readonly sessionId?: string | undefined
   readonly connectedSinceMs?: number | undefined
+  /** Where it dials from, or is dialled. */
+  readonly address?: string | undefined
   /** Why there is no session, where that is known. */
   readonly lastError?: string | undefined
   /** KDS messages of this session, both streams, without framing. */

@@ -1,0 +1,76 @@
+import { expect, test } from 'vitest'
+import { ago, apiError, run } from '../testing/run.js'
+
+const adoption = {
+  zone: 'east',
+  changed: true,
+  from: 'store-1',
+  to: 'store-2',
+  claimedAt: ago(60),
+  blocks: [{ id: 'b', kind: 'MeshService', cidr: '241.16.0.0/20', generation: 2 }],
+  resources: [{ type: 'MeshService', count: 3 }],
+}
+const get = 'GET /_holdfast/zones/east/adopt'
+const post = 'POST /_holdfast/zones/east/adopt'
+
+test('zone adopt tells what would happen, and does nothing', async () => {
+  const { status, out, asked } = await run(['zone', 'adopt', 'east'], { answers: { [get]: adoption } })
+  expect(status).toBe(0)
+  expect(out).toBe(
+    `zone east: the name would belong to the store store-2, no longer to store-1
+blocks leased to it:
+  MeshService 241.16.0.0/20, lease generation 2
+goes back to it when it connects: 3 MeshService, with their addresses
+nothing was changed; run it again with --yes to do so
+`,
+  )
+  expect(asked).toEqual([[get]])
+})
+
+test('zone adopt --yes does what it has shown, for that very store', async () => {
+  const { status, out, asked } = await run(['zone', 'adopt', 'east', '--yes'], {
+    answers: { [get]: adoption, [post]: adoption },
+  })
+  expect(status).toBe(0)
+  expect(out).toContain('the name now belongs to the store store-2')
+  expect(asked).toEqual([[get], [post, { storeId: 'store-2' }]])
+})
+
+test('zone adopt of a name that is that store’s already asks for nothing', async () => {
+  const { status, out, asked } = await run(['zone', 'adopt', 'east', '--yes', '--store-id', 'store-2'], {
+    answers: { [`${get}?storeId=store-2`]: { ...adoption, changed: false, from: 'store-2' } },
+  })
+  expect([status, out]).toEqual([0, 'zone east belongs to the store store-2 already; nothing changed\n'])
+  expect(asked).toEqual([[`${get}?storeId=store-2`]])
+})
+
+test('zone adopt of a living zone fails with who it is', async () => {
+  const answers = { [get]: apiError(409, 'Conflict', 'zone "east" is connected (session s of process p)') }
+  const { status, err } = await run(['zone', 'adopt', 'east', '--yes'], { answers })
+  expect(status).toBe(1)
+  expect(err).toContain('zone "east" is connected (session s of process p)')
+})
+
+test('zone list: who has each name, and who asks for it', async () => {
+  const zone = {
+    connected: false,
+    address: null,
+    storeId: 'store-1',
+    claimant: null,
+    adoptedAt: null,
+    owesReturn: false,
+  }
+  const items = [
+    { ...zone, name: 'east', claimant: { storeId: 'store-2', since: ago(60) } },
+    { ...zone, name: 'north', connected: true, address: '10.0.0.1:40', adoptedAt: ago(120), owesReturn: true },
+    { ...zone, name: 'west', connected: true, address: '10.0.0.2:40' },
+  ]
+  const { out } = await run(['zone', 'list'], { answers: { 'GET /_holdfast/zones?size=1000': { items } } })
+  expect(out).toBe(
+    `NAME    STATUS      ADDRESS       STORE     ASKED FOR BY   ADOPTED AGO
+east    Offline                   store-1   store-2        never
+north   Returning   10.0.0.1:40   store-1                  2m
+west    Online      10.0.0.2:40   store-1                  never
+`,
+  )
+})

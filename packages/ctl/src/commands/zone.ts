@@ -1,0 +1,71 @@
+import { type Api, isObject, type JsonObject, objectsOf, textOf } from '../api.js'
+import { exitStatus, type Io } from '../io.js'
+import { ageText } from '../output/age.js'
+import { formatted, type Output } from '../output/format.js'
+import { tableText } from '../output/table.js'
+
+/** `zone list`: whose each name is, and who else asks for it. */
+export async function zoneList(io: Io, api: Api, options: { readonly output: Output }): Promise<number> {
+  const { items } = await api.list('/_holdfast/zones')
+  io.out.write(
+    formatted(options.output, { total: items.length, items }, () =>
+      tableText(
+        ['NAME', 'STATUS', 'ADDRESS', 'STORE', 'ASKED FOR BY', 'ADOPTED AGO'],
+        items.map((zone) => [
+          textOf(zone.name),
+          statusOf(zone),
+          textOf(zone.address),
+          textOf(zone.storeId),
+          isObject(zone.claimant) ? textOf(zone.claimant.storeId) : '',
+          ageText(zone.adoptedAt, io.nowMs()),
+        ]),
+      ),
+    ),
+  )
+  return exitStatus.fine
+}
+
+function statusOf(zone: JsonObject): string {
+  if (textOf(zone.decommissionedAt) !== '') return 'Decommissioned'
+  if (zone.owesReturn === true) return zone.connected === true ? 'Returning' : 'Adopted'
+  return zone.connected === true ? 'Online' : 'Offline'
+}
+
+export interface AdoptOptions {
+  readonly zone: string
+  readonly storeId?: string | undefined
+  /** False: only what would happen. */
+  readonly yes: boolean
+  readonly output: Output
+}
+
+/** `zone adopt ZONE`: gives a zone's name and leases to another store. Without `--yes` it only tells what would happen. */
+export async function zoneAdopt(io: Io, api: Api, options: AdoptOptions): Promise<number> {
+  const { zone, storeId, yes, output } = options
+  const path = `/_holdfast/zones/${encodeURIComponent(zone)}/adopt`
+  const query = storeId === undefined ? '' : `?${new URLSearchParams({ storeId })}`
+  const plan = await api.get(`${path}${query}`)
+  // What is done is what was shown, although another store may ask meanwhile.
+  const done = yes && plan.changed === true ? await api.post(path, { storeId: textOf(plan.to) }) : plan
+  io.out.write(formatted(output, done, () => adoptText(done, yes)))
+  return exitStatus.fine
+}
+
+function adoptText(adoption: JsonObject, yes: boolean): string {
+  const zone = textOf(adoption.zone)
+  const to = textOf(adoption.to)
+  if (adoption.changed !== true) return `zone ${zone} belongs to the store ${to} already; nothing changed\n`
+  const resources = objectsOf(adoption.resources).map((row) => `${String(row.count)} ${textOf(row.type)}`)
+  const blocks = objectsOf(adoption.blocks).map(
+    (block) => `  ${textOf(block.kind)} ${textOf(block.cidr)}, lease generation ${String(block.generation)}`,
+  )
+  return [
+    `zone ${zone}: the name ${yes ? 'now belongs' : 'would belong'} to the store ${to}, no longer to ${textOf(adoption.from) || 'nobody'}`,
+    ...(blocks.length === 0 ? [] : [`blocks leased to it:`, ...blocks]),
+    `goes back to it when it connects: ${resources.length === 0 ? 'nothing' : resources.join(', ')}, with their addresses`,
+    yes
+      ? 'start the zone again if it has stopped; a store of before that comes back is refused'
+      : 'nothing was changed; run it again with --yes to do so',
+    '',
+  ].join('\n')
+}
