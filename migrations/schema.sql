@@ -67,8 +67,16 @@ create table holds (
   key_count integer not null,
   since timestamp with time zone not null,
   state text not null,
+  first_count integer not null default 0,
+  returned_count integer not null default 0,
+  deleted_count integer,
+  ended_at timestamp with time zone,
+  decided_by text,
   constraint holds_pkey PRIMARY KEY (id),
+  constraint holds_deleted_count_check CHECK ((deleted_count >= 0)),
+  constraint holds_first_count_check CHECK ((first_count >= 0)),
   constraint holds_key_count_check CHECK ((key_count >= 0)),
+  constraint holds_returned_count_check CHECK ((returned_count >= 0)),
   constraint holds_state_check CHECK ((state = ANY (ARRAY['held'::text, 'approved'::text, 'rejected'::text, 'ended'::text])))
 );
 
@@ -130,6 +138,14 @@ create table origin_visibility (
   hidden boolean not null,
   revision bigint not null,
   constraint origin_visibility_pkey PRIMARY KEY (origin)
+);
+
+create table peer_reports (
+  peer text not null,
+  hash text not null,
+  body text not null,
+  at timestamp with time zone not null,
+  constraint peer_reports_pkey PRIMARY KEY (peer)
 );
 
 create table refused (
@@ -340,6 +356,7 @@ create table zones (
   constraint zones_pkey PRIMARY KEY (name)
 );
 
+CREATE INDEX holds_newest ON public.holds USING btree (since DESC);
 CREATE INDEX holds_open ON public.holds USING btree (since) WHERE (state = 'held'::text);
 CREATE INDEX hook_forms_due ON public.hook_forms USING btree (hook, next_try) WHERE (next_try IS NOT NULL);
 CREATE INDEX refused_bucket ON public.refused USING btree (type, bucket) WHERE newcomer;
@@ -349,6 +366,7 @@ CREATE UNIQUE INDEX resources_display_name ON public.resources USING btree (type
 CREATE INDEX resources_exceptions ON public.resources USING btree (type, origin) WHERE ((offered_entry IS DISTINCT FROM entry) AND ((offered_entry IS NOT NULL) OR (hold_id IS NOT NULL)));
 CREATE UNIQUE INDEX resources_export_name ON public.resources USING btree (type, mesh, export_name) WHERE (NOT deleted);
 CREATE INDEX resources_export_name_deleted ON public.resources USING btree (type, mesh, export_name) WHERE deleted;
+CREATE INDEX resources_kept ON public.resources USING btree (hold_id) WHERE ((hold_id IS NOT NULL) AND (NOT deleted));
 CREATE INDEX resources_log ON public.resources USING btree (revision, type_order, mesh, export_name);
 CREATE INDEX resources_pending ON public.resources USING btree (type, origin) WHERE (pending_reason IS NOT NULL);
 CREATE INDEX resources_status_log ON public.resources USING btree (status_revision, type_order, mesh, export_name) WHERE (status_revision > 0);

@@ -1,4 +1,5 @@
 export * from './embedded/index.js'
+export type * from './guards.js'
 export * from './memory/index.js'
 export * from './migrate/index.js'
 export * from './pg/index.js'

@@ -1,5 +1,6 @@
 import type { ChannelContext, ChannelStore, Cursor, Demand, Position, StoreState } from '@holdfast/kds'
 import type { ComputedFields, Problem, Resource, ResourceContent, ResourceKey, Violation, Vips } from '@holdfast/model'
+import type { GuardStore } from './guards.js'
 import type { FormState, HookCover } from './plan/forms.js'
 import type { HookWork, Judged, Verdict } from './plan/judged.js'
 import type {
@@ -172,10 +173,12 @@ export interface ControlPlaneStore {
     list(query: ListQuery): Promise<{ readonly total: number; readonly items: readonly Row[] }>
     counts(): Promise<StoreCounts>
     refused(): Promise<readonly RefusedRow[]>
+    /** Those that wait for an operator. */
     holds(): Promise<readonly HoldRow[]>
     cursors(): Promise<readonly CursorRow[]>
     audit(limit: number): Promise<readonly AuditRow[]>
   }
+  readonly guards: GuardStore
   readonly vip: {
     ledger(query: VipQuery): Promise<{ readonly items: readonly LedgerRow[]; readonly next?: string | undefined }>
     history(owner: Partial<Owner> & { readonly address?: string }, limit: number): Promise<readonly HistoryRow[]>

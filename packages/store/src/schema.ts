@@ -89,6 +89,11 @@ export const holds = pgTable('holds', {
   keyCount: integer('key_count').notNull(),
   since: instant('since').notNull(),
   state: text('state').notNull(),
+  firstCount: integer('first_count').notNull().default(0),
+  returnedCount: integer('returned_count').notNull().default(0),
+  deletedCount: integer('deleted_count'),
+  endedAt: instant('ended_at'),
+  decidedBy: text('decided_by'),
 })
 
 export const migrations = pgTable('migrations', {
@@ -104,6 +109,13 @@ export const originVisibility = pgTable('origin_visibility', {
   origin: text('origin').notNull().primaryKey(),
   hidden: boolean('hidden').notNull(),
   revision: int8('revision').notNull(),
+})
+
+export const peerReports = pgTable('peer_reports', {
+  peer: text('peer').notNull().primaryKey(),
+  hash: text('hash').notNull(),
+  body: text('body').notNull(),
+  at: instant('at').notNull(),
 })
 
 export const refused = pgTable(

@@ -4,6 +4,7 @@ import { Resources } from '../resources/service.js'
 import { localClaims } from '../vips/local-claims.js'
 import { applyRoute } from './apply.js'
 import { findRoute } from './find.js'
+import { holdRoutes } from './holds.js'
 import { hostnameRoutes } from './hostnames.js'
 import { resourceRoutes } from './resources.js'
 import { serverRoutes } from './server.js'
@@ -28,5 +29,6 @@ export function routesOf(context: ApiContext): readonly Route[] {
     ...vipRoutes(context, resources, claims),
     ...syncRoutes(context),
     ...serviceRoutes(context),
+    ...holdRoutes(context),
   ]
 }

@@ -1,7 +1,7 @@
 import { titles } from '../http/errors.js'
 import { type Answer, type ApiRequest, ok, type Route } from '../http/route.js'
 import type { ApiContext } from '../options.js'
-import { holdJson, peerName, refusedJson, syncJson } from '../sync/sync-json.js'
+import { peerName, refusedJson, syncJson } from '../sync/sync-json.js'
 import { blockJson } from '../vips/json.js'
 import { limitOf } from '../vips/limit.js'
 
@@ -31,7 +31,6 @@ export function syncRoutes({ store, sync, mode, zoneName, server, nowMs }: ApiCo
       })
     }),
     get('/_holdfast/sync', async () => ok(await syncJson(store, sync, nowMs()))),
-    get('/_holdfast/holds', async () => ok({ items: (await store.read.holds()).map(holdJson) })),
     get('/_holdfast/refused', async () => ok({ items: (await store.read.refused()).map(refusedJson) })),
     get('/_holdfast/audit', async ({ query }) =>
       ok({

@@ -1,20 +1,9 @@
 import type { Cursor } from '@holdfast/kds'
-import type { ControlPlaneStore, CursorRow, HoldRow, RefusedRow, SessionRecord } from '@holdfast/store'
+import type { ControlPlaneStore, CursorRow, RefusedRow, SessionRecord } from '@holdfast/store'
 import type { ChannelSync, PeerSync, SyncView } from './sync-view.js'
 
 const time = (ms: number | undefined): string | null => (ms === undefined ? null : new Date(ms).toISOString())
 const cursorJson = (cursor: Cursor | undefined): Cursor | null => cursor ?? null
-
-export const holdJson = (row: HoldRow) => ({
-  id: row.id,
-  peer: peerName(row.peer),
-  type: row.type,
-  zone: row.origin === '' ? null : row.origin,
-  resources: row.keyCount,
-  state: row.state,
-  since: time(row.sinceMs),
-  reason: row.reason,
-})
 
 export const refusedJson = (row: RefusedRow) => ({
   peer: peerName(row.peer),

@@ -10,6 +10,7 @@ import type {
   ListQuery,
   LocalChange,
   LocalOutcome,
+  PeerReportRow,
   RefusedRow,
   Row,
   SessionRecord,
@@ -37,6 +38,7 @@ export class FakeStore {
   cursorRows: CursorRow[] = []
   refusedRows: RefusedRow[] = []
   holdRows: HoldRow[] = []
+  reportRows: PeerReportRow[] = []
   findings: { readonly subject: string; readonly problem: string }[] = []
   hasBlock = true
   revision = 0
@@ -132,6 +134,16 @@ export class FakeStore {
         open: async () => [],
       },
       recovery: { remembered: unused, remember: unused, recover: unused, onStranger: unused },
+      guards: {
+        holds: async (limit) => this.holdRows.slice(0, limit),
+        hold: async (id) => this.holdRows.find((hold) => hold.id === id),
+        heldKeys: async () => [],
+        approve: unused,
+        reject: unused,
+        absent: async () => [],
+        noteReport: unused,
+        reports: async () => this.reportRows,
+      },
       vip: {
         ledger: async (query) => this.#ledger(query),
         history: async (owner, limit) =>

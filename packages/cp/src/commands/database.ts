@@ -37,6 +37,7 @@ export async function openConfiguredStore(
     name: role === 'global' ? '' : settings.zone,
     programVersion,
     dataDir: settings.dataDir,
+    thresholds: settings.holdThresholds,
     log,
     signal,
     ...(role === 'global' && settings.policyHooks.length > 0 ? { hooks: coverOf(settings.policyHooks) } : {}),

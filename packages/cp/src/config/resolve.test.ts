@@ -76,3 +76,39 @@ test.each([
 ])('the password of %s is never shown', (url, masked) => {
   expect(maskUrl(url)).toBe(masked)
 })
+
+const thresholdsOf = (resolved: ReturnType<typeof settle>) =>
+  'settings' in resolved ? resolved.settings.holdThresholds : resolved.map(({ key, message }) => `${key}: ${message}`)
+
+test('HOLD: thresholds by type, as a flag, a variable or a mapping in the file', () => {
+  const east = { zone: 'east' }
+  const want = { MeshService: { count: 50, share: 0.3 }, default: { count: 5, share: 0 } }
+  expect(thresholdsOf(settle(east))).toEqual({})
+  expect(thresholdsOf(settle({ ...east, holdThresholds: 'MeshService=50/30%, default=5/0%' }))).toEqual(want)
+  expect(thresholdsOf(settle(east, { HOLDFAST_HOLD_THRESHOLD: 'MeshService=50/30%,default=5/0%' }))).toEqual(want)
+  const yaml = 'holdThresholds: {MeshService: {count: 50, share: 0.3}, default: {count: 5, share: 0}}\n'
+  expect(thresholdsOf(settle(east, {}, yaml))).toEqual(want)
+})
+
+test('HOLD: everything that is wrong with thresholds is told at once', () => {
+  const told = (flag: string) => thresholdsOf(settle({ zone: 'east', holdThresholds: flag }))
+  expect(told('Mesh=1/1%,Service=1/1%,MeshService=5,MeshTimeout=1/150%')).toEqual([
+    expect.stringContaining(
+      '--hold-threshold: must be TYPE=COUNT/SHARE%, for example MeshService=50/30%, not "MeshService=5"',
+    ),
+    expect.stringContaining('--hold-threshold: Mesh has no threshold: a mesh that is absent is always held'),
+    expect.stringContaining('--hold-threshold: "Service" is no type of resource, nor "default"'),
+    expect.stringContaining('--hold-threshold: MeshTimeout.share must be between 0 and 1'),
+  ])
+  const yaml = 'holdThresholds: {MeshService: {count: -1, share: x, extra: 1}, Nope: 3}\n'
+  expect(thresholdsOf(settle({ zone: 'east' }, {}, yaml))).toEqual([
+    expect.stringMatching(/^holdThresholds: MeshService.count must be 0 or more/),
+    expect.stringMatching(/^holdThresholds: MeshService.share must be a share/),
+    expect.stringMatching(/^holdThresholds: MeshService Unrecognized key: "extra"/),
+    expect.stringMatching(/^holdThresholds: "Nope" is no type/),
+    expect.stringMatching(/^holdThresholds: Nope Invalid input/),
+  ])
+  expect(thresholdsOf(settle({ zone: 'east' }, {}, 'holdThresholds: 5\n'))).toEqual([
+    expect.stringContaining('must be a mapping of types'),
+  ])
+})

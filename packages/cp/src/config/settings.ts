@@ -1,5 +1,7 @@
 import { labelKeyProblems } from '@holdfast/model'
+import type { HoldThresholds } from '@holdfast/store'
 import { z } from 'zod'
+import { holdThresholds } from './hold-thresholds.js'
 import { type PolicyHookSettings, policyHooksSchema } from './policy-hooks.js'
 
 /** Which program a setting belongs to. */
@@ -24,6 +26,7 @@ export interface Settings {
   readonly serviceLabels: readonly string[]
   readonly ulaPrefix: string | undefined
   readonly policyHooks: readonly PolicyHookSettings[]
+  readonly holdThresholds: HoldThresholds
   readonly portsFile: string | undefined
   readonly logLevel: string
   readonly shutdownTimeoutMs: number
@@ -256,6 +259,17 @@ export const settingSpecs: readonly SettingSpec[] = [
     fallback: [],
     secret: true,
     describe: 'external services that judge resources before zones see them: a list, see docs/policy-hooks.md',
+  },
+  {
+    key: 'holdThresholds',
+    flag: '--hold-threshold',
+    env: 'HOLDFAST_HOLD_THRESHOLD',
+    commands: servers,
+    kind: 'list',
+    schema: holdThresholds,
+    fallback: {},
+    describe:
+      'how much of a type may vanish within 10 minutes without an operator, as TYPE=COUNT/SHARE% (whichever is more); default=10/20% unless said otherwise',
   },
   {
     key: 'portsFile',

@@ -283,7 +283,7 @@ export function receivedConformance(open: OpenStore): void {
 }
 
 /** A complete range of a log: what it brings, and a mark that agrees. */
-async function startedAt(
+export async function startedAt(
   channel: TestChannel,
   epoch: string,
   resources: readonly Parameters<typeof offerOf>[0][],

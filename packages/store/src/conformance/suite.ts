@@ -1,6 +1,7 @@
 import { describe } from 'vitest'
 import { computedConformance } from './computed.js'
 import type { OpenStore } from './fixtures.js'
+import { holdConformance } from './holds.js'
 import { hookConformance } from './hooks.js'
 import { localConformance } from './local.js'
 import { logConformance } from './log.js'
@@ -19,6 +20,7 @@ export function storeConformance(name: string, open: OpenStore): void {
   describe(`${name}: what is computed`, () => computedConformance(open))
   describe(`${name}: what is received`, () => receivedConformance(open))
   describe(`${name}: what cannot be read`, () => unreadableConformance(open))
+  describe(`${name}: holds`, () => holdConformance(open))
   describe(`${name}: VIPs`, () => vipConformance(open))
   describe(`${name}: the log`, () => logConformance(open))
   describe(`${name}: policy hooks`, () => hookConformance(open))

@@ -4,6 +4,7 @@ import type { LedgerRow, Row } from '../plan/index.js'
 import { byText, ledgerText } from '../plan/keys.js'
 import type { ControlPlaneStore, SessionRecord } from '../port.js'
 import { changesIn } from './changes.js'
+import { memoryGuards } from './guards.js'
 import { memoryHooks } from './hooks.js'
 import type { MemoryStore } from './memory-store.js'
 import { memoryRecovery } from './recovery.js'
@@ -58,16 +59,17 @@ export function asControlPlane(store: MemoryStore): ControlPlaneStore {
         return {
           resources: [...counts.values()].sort((a, b) => byText(a.type, b.type) || byText(a.origin, b.origin)),
           refused: store.image.refused.size,
-          held: rows().filter((row) => row.holdId !== undefined).length,
+          held: [...store.image.holds.values()].reduce((sum, h) => sum + (h.state === 'held' ? h.keyCount : 0), 0),
           pendingVips: rows().filter((row) => row.pendingReason !== undefined).length,
         }
       },
       refused: async () => [...store.image.refused.values()],
-      holds: async () => [...store.image.holds.values()],
+      holds: async () => [...store.image.holds.values()].filter((hold) => hold.state === 'held'),
       cursors: async () => [...store.image.cursors.values()],
       audit: async (limit) => store.image.audit.toReversed().slice(0, limit),
     },
     hooks: memoryHooks(store),
+    guards: memoryGuards(store),
     vip: {
       ledger: async (query) => {
         const found = [...store.image.ledger.values()]

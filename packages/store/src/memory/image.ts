@@ -1,5 +1,6 @@
 import type { Cursor, StoreState } from '@holdfast/kds'
 import type { Origin } from '@holdfast/model'
+import type { PeerReportRow } from '../guards.js'
 import type {
   AuditRow,
   BlockRow,
@@ -28,6 +29,7 @@ export interface Image {
   readonly blocks: Map<string, BlockRow>
   readonly refused: Map<string, RefusedRow>
   readonly holds: Map<string, HoldRow>
+  readonly reports: Map<string, PeerReportRow>
   readonly cursors: Map<string, CursorRow>
   readonly zones: Map<string, ZoneRow>
   readonly visibility: Map<Origin, { readonly hidden: boolean; readonly revision: number }>
@@ -54,6 +56,7 @@ export const emptyImage = (epoch: string): Image => ({
   blocks: new Map(),
   refused: new Map(),
   holds: new Map(),
+  reports: new Map(),
   cursors: new Map(),
   zones: new Map(),
   visibility: new Map(),
@@ -76,6 +79,7 @@ export const copyOf = (image: Image): Image => ({
   blocks: new Map(image.blocks),
   refused: new Map(image.refused),
   holds: new Map(image.holds),
+  reports: new Map(image.reports),
   cursors: new Map(image.cursors),
   zones: new Map(image.zones),
   visibility: new Map(image.visibility),

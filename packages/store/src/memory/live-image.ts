@@ -1,5 +1,6 @@
 import type { Cursor, StoreState } from '@holdfast/kds'
 import type { Origin } from '@holdfast/model'
+import type { PeerReportRow } from '../guards.js'
 import type {
   AuditRow,
   BlockRow,
@@ -42,6 +43,7 @@ export class LiveImage implements Image {
   readonly blocks: MemoryTable<BlockRow>
   readonly refused: MemoryTable<RefusedRow>
   readonly holds: MemoryTable<HoldRow>
+  readonly reports: MemoryTable<PeerReportRow>
   readonly cursors: MemoryTable<CursorRow>
   readonly zones: MemoryTable<ZoneRow>
   readonly visibility: MemoryTable<{ readonly hidden: boolean; readonly revision: number }>
@@ -80,6 +82,7 @@ export class LiveImage implements Image {
     this.blocks = filled(new MemoryTable<BlockRow>(this.#undo, this.#count), image.blocks)
     this.refused = table(image.refused)
     this.holds = table(image.holds)
+    this.reports = table(image.reports)
     this.cursors = table(image.cursors)
     this.zones = table(image.zones)
     this.visibility = table(image.visibility)

@@ -22,7 +22,10 @@ export function loadNeeds(needs: Needs, image: LiveImage, identity: RoleIdentity
         : [...image.refused.values()].filter((row) =>
             needs.refusedOf.some(({ peer, type }) => row.peer === peer && row.type === type),
           ),
-    holds: needs.holds.flatMap((id) => image.holds.get(id) ?? []),
+    holds: [
+      ...needs.holds.flatMap((id) => image.holds.get(id) ?? []),
+      ...(needs.openHolds ? [...image.holds.values()].filter((hold) => hold.keyCount > 0) : []),
+    ],
     cursors:
       needs.cursors.length === 0
         ? []
@@ -37,6 +40,10 @@ export function loadNeeds(needs: Needs, image: LiveImage, identity: RoleIdentity
         live: rows.filter((row) => !row.deleted).length,
         vanished: rows.filter(
           (row) => row.deleted && row.absentSinceMs !== undefined && (row.deletedAtMs ?? 0) > nowMs - vanishingWindowMs,
+        ).length,
+        kept: rows.filter((row) => !row.deleted && row.holdId !== undefined).length,
+        keptLately: rows.filter(
+          (row) => !row.deleted && row.holdId !== undefined && (row.absentSinceMs ?? 0) > nowMs - vanishingWindowMs,
         ).length,
       }
     }),
@@ -61,8 +68,8 @@ function rowsOf(needs: Needs, image: LiveImage, identity: RoleIdentity): readonl
   for (const name of needs.displayNames) for (const key of image.rowsByDisplay.keys(displayText(name))) add(key)
   for (const mesh of needs.rowsOfMeshes)
     for (const key of image.rowsByMesh.keys(mesh)) add(key, (row) => !row.deleted || row.offeredEntry !== undefined)
-  const { pendingOfKinds: kinds, lackingFamily, wholeTypes } = needs
-  if (kinds.length === 0 && lackingFamily.length === 0 && wholeTypes.length === 0) return [...found]
+  const { pendingOfKinds: kinds, lackingFamily, wholeTypes, heldBy } = needs
+  if ([kinds, lackingFamily, wholeTypes, heldBy].every((need) => need.length === 0)) return [...found]
   for (const row of image.rows.values()) {
     if (row.deleted) continue
     const isOwn = row.origin === identity.name
@@ -71,7 +78,8 @@ function rowsOf(needs: Needs, image: LiveImage, identity: RoleIdentity): readonl
       isOwn && type === row.type && row.vips !== undefined && !hasFamily(row.vips, family)
     const isOfWhole = (of: Needs['wholeTypes'][number]): boolean =>
       of.type === row.type && (of.origin === 'foreign' ? !isOwn : of.origin === row.origin)
-    if (isPending || lackingFamily.some(isLacking) || wholeTypes.some(isOfWhole)) found.add(row)
+    const isHeld = row.holdId !== undefined && heldBy.includes(row.holdId)
+    if (isPending || isHeld || lackingFamily.some(isLacking) || wholeTypes.some(isOfWhole)) found.add(row)
   }
   return [...found]
 }

@@ -2,11 +2,15 @@ import type { ChannelContext, Demand, StoreState } from '@holdfast/kds'
 import { invariant, isHeadless, type ResourceKey, type Violation } from '@holdfast/model'
 import {
   adoptUnit,
+  approveUnit,
   type BlockRow,
   demandOf,
   type Evidence,
   Fenced,
   freeUnit,
+  type HoldDecision,
+  type HoldRequest,
+  type HoldThresholds,
   type HookCover,
   isEmptyPlan,
   judgeHistory,
@@ -23,6 +27,7 @@ import {
   poolsUnit,
   type RoleIdentity,
   type Row,
+  rejectUnit,
   servingUnit,
   statusUnit,
   type Unit,
@@ -43,6 +48,7 @@ export interface MemoryStoreOptions {
   readonly nowMs: () => number
   /** Chance: so many hex digits. */
   readonly hexDigits: (length: number) => string
+  readonly thresholds?: HoldThresholds | undefined
   /** A mistake made on purpose, to see that somebody notices it. */
   readonly planted?: Planted | undefined
   /** Global: what is published only with a hook's consent. */
@@ -65,6 +71,7 @@ export class MemoryStore {
   readonly #hexDigits: (length: number) => string
   readonly #planted: Planted
   readonly #hooks: HookCover | undefined
+  readonly #thresholds: HoldThresholds | undefined
   readonly #listeners = new Set<() => void>()
   readonly #watchers = new Set<StoreListener>()
   readonly #strangers = new Set<(zone: string) => void>()
@@ -74,8 +81,9 @@ export class MemoryStore {
   /** Torn writes: throws in the middle of the next commits that it is asked about. */
   #failure: (() => Error | undefined) | undefined
 
-  constructor({ identity, nowMs, hexDigits, planted = {}, hooks }: MemoryStoreOptions) {
+  constructor({ identity, nowMs, hexDigits, thresholds, planted = {}, hooks }: MemoryStoreOptions) {
     this.#hooks = hooks
+    this.#thresholds = thresholds
     this.#planted = planted
     this.identity = identity
     this.nowMs = nowMs
@@ -168,11 +176,19 @@ export class MemoryStore {
   }
 
   options(nowMs: number): PlanOptions {
-    return { identity: this.identity, nowMs, hooks: this.#hooks }
+    return { identity: this.identity, nowMs, hooks: this.#hooks, thresholds: this.#thresholds }
   }
 
   apply(request: LocalRequest): readonly LocalOutcome[] {
     return this.run(localUnit(request, this.options(this.nowMs())))
+  }
+
+  approve(request: HoldRequest): HoldDecision {
+    return this.run(approveUnit(request, this.options(this.nowMs())))
+  }
+
+  reject(request: HoldRequest): HoldDecision {
+    return this.run(rejectUnit(request, this.options(this.nowMs())))
   }
 
   lease(request: LeaseRequest): Leased {

@@ -90,9 +90,9 @@ test('a migration that fails changes nothing, not even what came before it', asy
 })
 
 test('files without a place or a version are all named', async () => {
-  const folder = folderWith({ '0009_far.sql': '-- oldest program: 0.1.0\n', [next]: 'select 1;\n' })
+  const folder = folderWith({ '0999_far.sql': '-- oldest program: 0.1.0\n', [next]: 'select 1;\n' })
   await expect(migrate('postgres://nobody@127.0.0.1:1/x', { programVersion: '0.1.0', signal, folder })).rejects.toThrow(
-    new RegExp(`${next}: has no line.*0009_far\\.sql: expected the number`),
+    new RegExp(`${next}: has no line.*0999_far\\.sql: expected the number`),
   )
 })
 

@@ -14,6 +14,7 @@ import {
 import { wireKey } from '@holdfast/model'
 import { Fenced } from '../plan/fenced.js'
 import type { HookCover } from '../plan/forms.js'
+import type { HoldThresholds } from '../plan/holds.js'
 import { originWords } from '../plan/keys.js'
 import { nothingNeeded } from '../plan/loaded.js'
 import type { PlanOptions } from '../plan/local.js'
@@ -44,6 +45,7 @@ export interface ChannelParts {
   readonly identity: RoleIdentity
   readonly hooks?: HookCover | undefined
   readonly nowMs: () => number
+  readonly thresholds: HoldThresholds | undefined
   /** The newest position of the log that this process knows. */
   readonly seen: () => Cursor
   /** A peer remembers what our history does not have. */
@@ -279,8 +281,8 @@ export class PgChannel implements ChannelStore {
   }
 
   #options(nowMs: number): PlanOptions {
-    const { identity, hooks } = this.#parts
-    return { identity, nowMs, hooks }
+    const { identity, hooks, thresholds } = this.#parts
+    return { identity, nowMs, hooks, thresholds }
   }
 }
 

@@ -1,6 +1,7 @@
 import type { WritePlan } from '../plan/types.js'
 import type { Sql } from './sql.js'
 import { removeForms, writeForms } from './statements/forms.js'
+import { writeHolds } from './statements/holds.js'
 import {
   freeLedger,
   insertHistory,
@@ -21,14 +22,7 @@ import {
   writeOffered,
   writeStatuses,
 } from './statements/rows-write.js'
-import {
-  clearRefused,
-  insertAudit,
-  writeHolds,
-  writeRefused,
-  writeVisibility,
-  writeZones,
-} from './statements/sync-write.js'
+import { clearRefused, insertAudit, writeRefused, writeVisibility, writeZones } from './statements/sync-write.js'
 
 /** The rows are not as the plan found them, although nobody has committed: they were changed by hand. Plan again. */
 export class Stale extends Error {}

@@ -2,6 +2,7 @@ import { isNothing, type Loaded } from '../plan/loaded.js'
 import type { Needs } from '../plan/types.js'
 import type { Sql } from './sql.js'
 import type { Head } from './statements/head.js'
+import { heldRows, holdsById, keepingHolds } from './statements/holds.js'
 import {
   aliases,
   ledgerInBlocks,
@@ -20,7 +21,7 @@ import {
   rowsOfTypes,
   vanishingCounts,
 } from './statements/rows-read.js'
-import { cursorsOf, holdsById, refusedOfPeers, zoneFacts } from './statements/sync-read.js'
+import { cursorsOf, refusedOfPeers, zoneFacts } from './statements/sync-read.js'
 
 /** A session that has said nothing for so long does not count as connected: three heartbeats and a slow one. */
 const sessionAliveMs = 20_000
@@ -59,6 +60,7 @@ export async function load(sql: Sql, needs: Needs, head: Head, nowMs: number): P
       ...(await some(needs.exportNames, (n) => rowsByExportName(sql, n))),
       ...(await some(needs.displayNames, (n) => rowsByDisplayName(sql, n))),
       ...(await some(needs.rowsOfMeshes, (n) => rowsOfMeshes(sql, n))),
+      ...(await some(needs.heldBy, (n) => heldRows(sql, n))),
       ...(await some(needs.pendingOfKinds, (n) => pendingRows(sql, n, own))),
       ...(await some(needs.lackingFamily, (n) => rowsLackingFamily(sql, n, own))),
       ...(await some(needs.wholeTypes, (n) => rowsOfTypes(sql, n, own))),
@@ -72,7 +74,10 @@ export async function load(sql: Sql, needs: Needs, head: Head, nowMs: number): P
     pastGenerations: needs.owners.length === 0 ? [] : await pastGenerations(sql, needs.owners),
     blocks: needs.blocks ? await readBlocks(sql, 'us') : [],
     refused: await some(needs.refusedOf, (n) => refusedOfPeers(sql, n)),
-    holds: await some(needs.holds, (n) => holdsById(sql, n)),
+    holds: [
+      ...(await some(needs.holds, (n) => holdsById(sql, n))),
+      ...(needs.openHolds ? await keepingHolds(sql) : []),
+    ],
     cursors: await some(needs.cursors, (n) => cursorsOf(sql, n)),
     vanishing: await some(needs.vanishing, (n) => vanishingCounts(sql, n, nowMs)),
     zones: await some(needs.zones, (n) => zoneFacts(sql, n, nowMs - sessionAliveMs)),

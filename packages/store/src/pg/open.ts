@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { Problem } from '@holdfast/model'
 import { migrate } from '../migrate/migrate.js'
 import type { HookCover } from '../plan/forms.js'
+import type { HoldThresholds } from '../plan/holds.js'
 import { originOfLog } from '../plan/progress.js'
 import type { Evidence } from '../plan/recovery.js'
 import { type HighWater, HighWaterFile } from './high-water.js'
@@ -20,6 +21,8 @@ export interface OpenStoreOptions {
   /** Where the high-water mark is kept; undefined: nowhere, and a restored backup is found out by peers only. */
   readonly dataDir?: string | undefined
   readonly log: StoreLog
+  /** How much of a type may go by absence; the default of the product unless said otherwise. */
+  readonly thresholds?: HoldThresholds | undefined
   /** Milliseconds since 1970. */
   readonly clock?: (() => number) | undefined
   readonly signal?: AbortSignal | undefined
@@ -109,6 +112,7 @@ export async function openStore(options: OpenStoreOptions): Promise<PgStore> {
       log,
       hooks: options.hooks,
       closers,
+      thresholds: options.thresholds,
     })
   } catch (error) {
     await hints?.close()

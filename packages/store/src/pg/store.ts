@@ -3,6 +3,7 @@ import { allTypes, isHeadless, Problem, type ResourceKey, type Violation } from 
 import { differencesOf } from '../memory/verify.js'
 import { finishUnit } from '../plan/finish.js'
 import type { HookCover } from '../plan/forms.js'
+import type { HoldThresholds } from '../plan/holds.js'
 import {
   demandOf,
   type KindCounts,
@@ -22,6 +23,7 @@ import type { ControlPlaneStore, LocalOutcome, LocalRequest, StoreStatus, Upkeep
 import type { ZoneReturns } from '../port-returns.js'
 import { Acks } from './acks.js'
 import { PgChannel } from './channel.js'
+import { pgGuards } from './guards.js'
 import type { History } from './history.js'
 import { pgHooks } from './hooks.js'
 import { LogTail } from './log-tail.js'
@@ -30,11 +32,12 @@ import { pgReturns } from './returns.js'
 import { type Database, timestamp } from './sql.js'
 import { readChanges } from './statements/changes.js'
 import { type Head, readHead, setState } from './statements/head.js'
+import { openHolds } from './statements/holds.js'
 import { readBlocks } from './statements/ledger-read.js'
 import { listRows, namedRows, readCounts } from './statements/read.js'
 import { pendingRows, rowsByKey } from './statements/rows-read.js'
 import { closeSession, lastSessions, openSession, writeHeartbeats, zoneRecords } from './statements/sessions.js'
-import { allCursors, allRefused, lastAudit, openHolds } from './statements/sync-read.js'
+import { allCursors, allRefused, lastAudit } from './statements/sync-read.js'
 import {
   activeCounts,
   activeLedger,
@@ -61,6 +64,7 @@ export interface PgStoreParts {
   readonly nextTag: () => string
   readonly log: StoreLog
   readonly hooks?: HookCover | undefined
+  readonly thresholds?: HoldThresholds | undefined
   /** Closed after everything else, in this order. */
   readonly closers: readonly (() => Promise<void>)[]
 }
@@ -74,6 +78,7 @@ const vipKinds = allTypes.filter((type) => type.vipKind).map((type) => type.name
 export class PgStore implements ControlPlaneStore {
   readonly identity: RoleIdentity
   readonly database: Database
+  readonly guards: ControlPlaneStore['guards']
   readonly #parts: PgStoreParts
   readonly #writer: Writer
   readonly #tail: LogTail
@@ -107,6 +112,7 @@ export class PgStore implements ControlPlaneStore {
         return () => this.#waiting.delete(listener)
       },
     })
+    this.guards = pgGuards({ database, options: () => this.#options(), run: (unit) => this.#run(unit) })
     this.#tail = new LogTail(database, (head) => history.observed(head))
     this.#recovery = new PgRecovery({
       database,
@@ -206,7 +212,7 @@ export class PgStore implements ControlPlaneStore {
     },
     freeQuarantined: async (nowMs) => {
       await this.#acks.flush()
-      return this.#run(freeUnit({ identity: this.identity, nowMs }, await lowestAcked(this.database)))
+      return this.#run(freeUnit(this.#planOptions(nowMs), await lowestAcked(this.database)))
     },
   }
 
@@ -234,13 +240,14 @@ export class PgStore implements ControlPlaneStore {
   }
 
   channel(context: ChannelContext): ChannelStore {
-    const { database, history, identity, nowMs, hooks } = this.#parts
+    const { database, history, identity, nowMs, hooks, thresholds } = this.#parts
     return new PgChannel(
       {
         database,
         identity,
         hooks,
         nowMs,
+        thresholds,
         writer: this.#writer,
         tail: this.#tail,
         acks: this.#acks,
@@ -256,8 +263,7 @@ export class PgStore implements ControlPlaneStore {
   upkeep(): Promise<Upkeep> {
     return upkeep({
       database: this.database,
-      identity: this.identity,
-      nowMs: this.#parts.nowMs(),
+      options: this.#options(),
       submit: (work) => this.#writer.submit(work),
       freeQuarantined: (nowMs) => this.vip.freeQuarantined(nowMs),
     })
@@ -346,6 +352,11 @@ export class PgStore implements ControlPlaneStore {
   }
 
   #options(): PlanOptions {
-    return { identity: this.identity, nowMs: this.#parts.nowMs(), hooks: this.#parts.hooks }
+    return this.#planOptions(this.#parts.nowMs())
+  }
+
+  #planOptions(nowMs: number): PlanOptions {
+    const { hooks, thresholds } = this.#parts
+    return { identity: this.identity, nowMs, hooks, thresholds }
   }
 }

@@ -103,15 +103,16 @@ function settle(
   emptyList: boolean,
   hearing: Hearing,
   ws: WorkingSet,
-  { nowMs }: PlanOptions,
+  { nowMs, thresholds }: PlanOptions,
 ): Absent {
   const heldKeys: string[] = []
   let deleted = 0
   for (const rows of groups(going)) {
     const [{ type, origin }] = rows
     const counts = ws.vanishing(type, origin)
-    const wholeList = emptyList || rows.length >= counts.live
-    const reason = holdReason({ type, origin, going: rows.length, counts, sameEpoch, wholeList })
+    // What an earlier hold keeps is missing already: the last ten of eleven are all that there was.
+    const wholeList = emptyList || rows.length >= counts.live - counts.kept
+    const reason = holdReason({ type, origin, going: rows.length, counts, sameEpoch, wholeList, thresholds })
     if (reason === undefined) {
       for (const row of rows) removeRow(row, nowMs, 'absent at its origin', ws, row.absentSinceMs ?? nowMs)
       ws.noteVanished(type, origin, rows.length)
@@ -144,9 +145,12 @@ function holdAll(
     origin,
     reason,
     keyCount: (before?.keyCount ?? 0) + rows.length,
+    firstCount: (before?.firstCount ?? 0) + rows.length,
+    returnedCount: before?.returnedCount ?? 0,
     sinceMs: nowMs,
     state: 'held',
   })
+  ws.noteHeld(type, origin, rows.length)
 }
 
 /** By type and origin, never empty. */

@@ -4,8 +4,16 @@ import { originWords } from './keys.js'
 import type { Vanishing } from './loaded.js'
 
 /** More than this many (or this share, whichever is more) of a type and origin may not go by absence in one window. */
-export const vanishingMax = 10
-export const vanishingShare = 0.2
+export interface HoldThreshold {
+  readonly count: number
+  /** Between 0 and 1, of what there was. */
+  readonly share: number
+}
+
+/** By type; `default` for the types that are not named. A mesh and a whole list are held whatever stands here. */
+export type HoldThresholds = Readonly<Record<string, HoldThreshold>>
+
+export const holdThresholdDefault: HoldThreshold = { count: 10, share: 0.2 }
 export const vanishingWindowMs = 600_000
 /** A plain Kuma peer's whole list may be short for a moment; what is missing goes after this long on a healthy stream. */
 export const absentGraceMs = 60_000
@@ -20,6 +28,7 @@ export interface Absence {
   readonly sameEpoch: boolean
   /** A list of length zero, or all that there is. */
   readonly wholeList: boolean
+  readonly thresholds?: HoldThresholds | undefined
 }
 
 /**
@@ -32,10 +41,12 @@ export function holdReason(absence: Absence): string | undefined {
   if (!absence.sameEpoch) return `${going} ${of} absent after a change of the sender's log: it may have lost them`
   if (type === 'Mesh') return `${going} ${of} absent: a mesh is deleted only by an explicit removal`
   if (absence.wholeList) return `all ${going} ${of} absent: an empty list is no statement`
-  const max = Math.max(vanishingMax, Math.floor(vanishingShare * (counts.live + counts.vanished)))
-  const vanished = counts.vanished + going
+  const total = counts.live + counts.vanished
+  const { count, share } = absence.thresholds?.[type] ?? absence.thresholds?.default ?? holdThresholdDefault
+  const max = Math.max(count, Math.floor(share * total))
+  const vanished = counts.vanished + counts.keptLately + going
   return vanished > max
-    ? `${vanished} of ${counts.live + counts.vanished} ${of} absent within 10 minutes, at most ${max} go without an operator`
+    ? `${vanished} of ${total} ${of} absent within 10 minutes, at most ${max} go without an operator`
     : undefined
 }
 

@@ -14,6 +14,8 @@ export {
   isUnpublished,
   versionOf,
 } from './forms.js'
+export { approveUnit, type HoldDecision, type HoldRequest, holdFate, rejectUnit } from './hold-decisions.js'
+export { type HoldThreshold, type HoldThresholds, holdThresholdDefault } from './holds.js'
 export { changeProblem, type HookWork, type Judged, judgedUnit, sweptUnit, type Verdict, workOf } from './judged.js'
 export { demandOf, kindsOf, knownPools, type Leased, type LeaseRequest, leaseUnit } from './lease.js'
 export type { BlockUse } from './ledger-set.js'

@@ -28,9 +28,14 @@ export interface Loaded {
 export interface Vanishing {
   readonly type: string
   readonly origin: Origin
+  /** Those that are kept under a hold included. */
   readonly live: number
   /** Tombstones with `absent_since` set and `deleted_at` within the last 10 minutes. */
   readonly vanished: number
+  /** Live rows that are kept under a hold, whatever was decided about it. */
+  readonly kept: number
+  /** Of these, the ones that have been missing for less than 10 minutes: they vanished as well. */
+  readonly keptLately: number
 }
 
 export interface ZoneFacts extends ZoneRow {
@@ -57,6 +62,8 @@ export const nothingNeeded: Needs = {
   wholeTypes: [],
   refusedOf: [],
   holds: [],
+  heldBy: [],
+  openHolds: false,
   zones: [],
   cursors: [],
 }
@@ -110,6 +117,8 @@ export function mergedNeeds(all: readonly Needs[]): Needs {
       json,
     ),
     holds: texts(all.map((n) => n.holds)),
+    heldBy: texts(all.map((n) => n.heldBy)),
+    openHolds: all.some((n) => n.openHolds),
     zones: texts(all.map((n) => n.zones)),
     cursors: unique(
       all.map((n) => n.cursors),

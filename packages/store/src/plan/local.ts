@@ -2,6 +2,7 @@ import { audienceOf, exportName, keepComputed, type Origin, Problem, type Resour
 import type { LocalChange, LocalOutcome, LocalRequest } from '../port.js'
 import { isStale, planCompute, sameStatus } from './computing.js'
 import { authoredOf, awaitHooks, type HookCover, sameForm } from './forms.js'
+import type { HoldThresholds } from './holds.js'
 import { keyText, originWords, ownerOf, sameKey } from './keys.js'
 import { nothingNeeded } from './loaded.js'
 import { localProblem } from './local-checks.js'
@@ -17,6 +18,8 @@ export interface PlanOptions {
   readonly nowMs: number
   /** Global: what is published only with a hook's consent. */
   readonly hooks?: HookCover | undefined
+  /** How much of a type may go by absence; the default of the product for types that are not named. */
+  readonly thresholds?: HoldThresholds | undefined
 }
 
 type Put = Extract<LocalChange, { change: 'put' }>
@@ -48,6 +51,7 @@ export function needsOfLocal(request: LocalRequest, identity: RoleIdentity): Nee
     owners: services.map((put) => ownerOfPut(put, origin)),
     meshes: [...new Set(puts.map((put) => put.key.mesh).filter((mesh) => mesh !== ''))],
     rowsOfMeshes: goneMeshes,
+    openHolds: goneMeshes.length > 0,
     blocks: services.length > 0,
   }
 }

@@ -67,6 +67,8 @@ export function needsOfBatch(batch: Batch, hearing: Hearing, identity: RoleIdent
         : [],
     refusedOf: [{ peer: hearing.peer, type: batch.type }],
     cursors: absence ? [{ peer: hearing.peer, channel: hearing.channel }] : [],
+    // A mesh that goes takes rows along that only the second round reads.
+    openHolds: batch.type === 'Mesh' && (batch.removals.length > 0 || absence),
   }
 }
 

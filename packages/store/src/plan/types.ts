@@ -111,10 +111,20 @@ export interface HoldRow {
   readonly type: string
   readonly origin: Origin
   readonly reason: string
-  /** Rows that are held under it now; it ends with the last of them. */
+  /** Rows that it keeps now, waiting for an operator or kept by one; an undecided hold ends with the last of them. */
   readonly keyCount: number
+  /** Rows that it was raised for. */
+  readonly firstCount: number
+  /** Of these, how many the sender has offered again. The rest is kept, deleted by approval or removed explicitly. */
+  readonly returnedCount: number
   readonly sinceMs: number
+  /** `ended`: by itself, for nothing is missing any more. */
   readonly state: 'held' | 'approved' | 'rejected' | 'ended'
+  /** When it was decided, or ended by itself; what was rejected may still be approved later. */
+  readonly endedAtMs?: number | undefined
+  /** Who decided, and how many rows an approval deleted. */
+  readonly decidedBy?: string | undefined
+  readonly deletedCount?: number | undefined
 }
 
 export interface CursorRow {
@@ -270,6 +280,10 @@ export interface Needs {
   readonly refusedOf: readonly { readonly peer: string; readonly type: string }[]
   /** Holds by id. */
   readonly holds: readonly string[]
+  /** Every row that is kept under one of these holds (ids). */
+  readonly heldBy: readonly string[]
+  /** All holds that keep a row: for what may take any of their rows away. */
+  readonly openHolds: boolean
   readonly zones: readonly string[]
   readonly cursors: readonly { readonly peer: string; readonly channel: Channel }[]
 }

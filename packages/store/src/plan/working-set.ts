@@ -25,6 +25,7 @@ export class WorkingSet {
   readonly #journal = new Journal()
   readonly #byDisplay = new Index()
   readonly #byExport = new Index()
+  readonly #byHold = new Index()
   readonly #byMesh = new Index()
   readonly #byOrigin = new Index()
   readonly #byType = new Index()
@@ -32,6 +33,7 @@ export class WorkingSet {
     for (const [row, act] of [[before, 'remove'] as const, [after, 'add'] as const]) {
       if (row === undefined) continue
       this.#byExport[act](keyText({ type: row.type, mesh: row.mesh, name: row.exportName }), key)
+      if (row.holdId !== undefined) this.#byHold[act](row.holdId, key)
       this.#byMesh[act](row.mesh, key)
       this.#byOrigin[act](pairText(row.type, row.origin), key)
       this.#byType[act](row.type, key)
@@ -147,7 +149,7 @@ export class WorkingSet {
   put(draft: RowDraft, knownEntry?: string): Row {
     const row: Row = { ...draft, entry: draft.deleted ? undefined : (knownEntry ?? entryOfRow(draft)) }
     const before = this.row(row)
-    if (before !== undefined && before.holdId !== row.holdId) this.#endHoldOf(before)
+    if (before !== undefined && before.holdId !== row.holdId) this.#endHoldOf(before, !row.deleted)
     this.#rows.set(keyText(row), row)
     return row
   }
@@ -182,7 +184,7 @@ export class WorkingSet {
 
   /** Bookkeeping of what was offered; the row keeps its content and its place in the log. */
   setOffered(row: Row, now: Pick<Row, 'offeredEntry' | 'holdId' | 'absentSinceMs'>): void {
-    if (row.holdId !== now.holdId) this.#endHoldOf(row)
+    if (row.holdId !== now.holdId) this.#endHoldOf(row, true)
     this.#rows.set(keyText(row), {
       ...row,
       offeredEntry: now.offeredEntry,
@@ -215,12 +217,22 @@ export class WorkingSet {
     this.#holds.set(hold.id, hold)
   }
 
-  /** Ends its part in a hold: the last one ends the hold. */
-  #endHoldOf(row: Row): void {
+  /** Rows of a hold that were asked for with `heldBy`. */
+  heldBy(id: string): readonly Row[] {
+    return this.#rowsOf(this.#byHold, id)
+  }
+
+  /** Ends its part in a hold: the last one ends the hold, unless somebody has decided before. */
+  #endHoldOf(row: Row, isBack: boolean): void {
     const hold = row.holdId === undefined ? undefined : this.#holds.get(row.holdId)
     if (hold === undefined) return
     const keyCount = hold.keyCount - 1
-    this.#holds.set(hold.id, { ...hold, keyCount, state: keyCount === 0 ? 'ended' : hold.state })
+    this.#holds.set(hold.id, {
+      ...hold,
+      keyCount,
+      returnedCount: hold.returnedCount + (isBack ? 1 : 0),
+      state: keyCount === 0 && hold.state === 'held' ? 'ended' : hold.state,
+    })
   }
 
   zone(name: string): ZoneFacts | undefined {
@@ -250,13 +262,21 @@ export class WorkingSet {
   }
 
   vanishing(type: string, origin: Origin): Vanishing {
-    return this.#vanishing.get(pairText(type, origin)) ?? { type, origin, live: 0, vanished: 0 }
+    return this.#vanishing.get(pairText(type, origin)) ?? { type, origin, live: 0, vanished: 0, kept: 0, keptLately: 0 }
   }
 
   /** Counts what goes by absence, so that the next unit of the group knows of it. */
   noteVanished(type: string, origin: Origin, count: number): void {
-    const { live, vanished } = this.vanishing(type, origin)
-    this.#vanishing.set(pairText(type, origin), { type, origin, live: live - count, vanished: vanished + count })
+    const counts = this.vanishing(type, origin)
+    const { live, vanished } = counts
+    this.#vanishing.set(pairText(type, origin), { ...counts, live: live - count, vanished: vanished + count })
+  }
+
+  /** Counts what is held instead. */
+  noteHeld(type: string, origin: Origin, count: number): void {
+    const counts = this.vanishing(type, origin)
+    const { kept, keptLately } = counts
+    this.#vanishing.set(pairText(type, origin), { ...counts, kept: kept + count, keptLately: keptLately + count })
   }
 
   audit(row: AuditRow): void {

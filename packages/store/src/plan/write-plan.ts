@@ -59,7 +59,9 @@ export function writePlanOf(changed: Changed, nowMs: number): WritePlan {
   for (const { before, after } of changed.refused)
     if (after !== undefined) plan.refused.push(after)
     else if (before !== undefined) plan.refusedCleared.push(before)
-  for (const { after } of changed.holds) if (after !== undefined) plan.holds.push(after)
+  for (const { after } of changed.holds)
+    if (after !== undefined)
+      plan.holds.push(after.state === 'ended' && after.endedAtMs === undefined ? { ...after, endedAtMs: nowMs } : after)
   for (const { after } of changed.zones)
     if (after !== undefined) {
       const { hasSession: _, session: __, ...zone } = after

@@ -92,7 +92,7 @@ export async function readCounts(sql: Sql): Promise<StoreCounts> {
   const { rows } = await sql.run<{ refused: number; held: number; pending: number }>(
     'count exceptions',
     `select (select count(*) from refused) as refused,
-       (select count(*) from resources where hold_id is not null and not deleted) as held,
+       (select coalesce(sum(key_count), 0)::bigint from holds where state = 'held') as held,
        (select count(*) from resources where pending_reason is not null and not deleted) as pending`,
   )
   const [counts] = rows

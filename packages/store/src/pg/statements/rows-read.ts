@@ -109,7 +109,11 @@ export async function vanishingCounts(sql: Sql, of: Needs['vanishing'], nowMs: n
        (select coalesce(sum(d.count), 0)::bigint from digests d
           where d.part = 'held' and d.type = k.type and d.origin = k.origin) as live,
        (select count(*) from resources r where r.type = k.type and r.origin = k.origin
-          and r.deleted and r.absent_since is not null and r.deleted_at > $3) as vanished
+          and r.deleted and r.absent_since is not null and r.deleted_at > $3) as vanished,
+       (select count(*) from resources r where r.type = k.type and r.origin = k.origin
+          and not r.deleted and r.absent_since is not null and r.hold_id is not null) as kept,
+       (select count(*) from resources r where r.type = k.type and r.origin = k.origin
+          and not r.deleted and r.hold_id is not null and r.absent_since > $3) as "keptLately"
      from unnest($1::text[], $2::text[]) k (type, origin)`,
     [of.map((one) => one.type), of.map((one) => one.origin), timestamp(nowMs - vanishingWindowMs)],
   )

@@ -1,7 +1,7 @@
 import type { Channel } from '@holdfast/kds'
 import { type Digest, hex, type Origin } from '@holdfast/model'
 import type { ZoneFacts } from '../../plan/loaded.js'
-import type { AuditRow, CursorRow, HoldRow, Needs, RefusedRow, ZoneRow } from '../../plan/types.js'
+import type { AuditRow, CursorRow, Needs, RefusedRow, ZoneRow } from '../../plan/types.js'
 import { type Sql, timestamp } from '../sql.js'
 import { laneSums, sqlDamaged } from './damaged.js'
 
@@ -73,42 +73,6 @@ export async function dueRefusals(
     [of.peer, of.channel, timestamp(of.nowMs), of.limit],
   )
   return rows
-}
-
-interface HoldRecord {
-  readonly id: string
-  readonly peer: string
-  readonly type: string
-  readonly origin: Origin
-  readonly reason: string
-  readonly key_count: number
-  readonly since: number
-  readonly state: HoldRow['state']
-}
-
-const holdOf = ({ key_count, since, ...hold }: HoldRecord): HoldRow => ({
-  ...hold,
-  keyCount: key_count,
-  sinceMs: since,
-})
-
-const holdColumns = 'id, peer, type, origin, reason, key_count, since, state'
-
-export async function holdsById(sql: Sql, ids: readonly string[]): Promise<readonly HoldRow[]> {
-  const { rows } = await sql.run<HoldRecord>(
-    'holds by id',
-    `select ${holdColumns} from holds where id = any($1::text[])`,
-    [ids],
-  )
-  return rows.map(holdOf)
-}
-
-export async function openHolds(sql: Sql): Promise<readonly HoldRow[]> {
-  const { rows } = await sql.run<HoldRecord>(
-    'open holds',
-    `select ${holdColumns} from holds where state = 'held' order by since, id`,
-  )
-  return rows.map(holdOf)
 }
 
 interface CursorRecord {

@@ -52,27 +52,6 @@ export async function clearRefused(sql: Sql, keys: WritePlan['refusedCleared']):
   )
 }
 
-export async function writeHolds(sql: Sql, rows: WritePlan['holds']): Promise<void> {
-  await sql.run(
-    'write holds',
-    `insert into holds (id, peer, type, origin, reason, key_count, since, state)
-     select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::timestamptz[],
-       $8::text[]) n
-     order by 1
-     on conflict (id) do update set reason = excluded.reason, key_count = excluded.key_count, state = excluded.state`,
-    [
-      rows.map((row) => row.id),
-      rows.map((row) => row.peer),
-      rows.map((row) => row.type),
-      rows.map((row) => row.origin),
-      rows.map((row) => row.reason),
-      rows.map((row) => row.keyCount),
-      rows.map((row) => timestamp(row.sinceMs)),
-      rows.map((row) => row.state),
-    ],
-  )
-}
-
 /** A row only where something changes: hiding what is hidden is no entry of the log. */
 export async function writeVisibility(sql: Sql, rows: WritePlan['visibility'], at: Commit): Promise<void> {
   await sql.run(

@@ -1,0 +1,41 @@
+import type { AbsentCount, GuardStore } from '../guards.js'
+import { byText } from '../plan/keys.js'
+import type { MemoryStore } from './memory-store.js'
+
+/** Holds and reports of a store in memory, behind the port that the product uses. */
+export const memoryGuards = (store: MemoryStore): GuardStore => ({
+  holds: async (limit) =>
+    [...store.image.holds.values()]
+      .sort(
+        (a, b) =>
+          Number(b.state === 'held') - Number(a.state === 'held') || b.sinceMs - a.sinceMs || byText(a.id, b.id),
+      )
+      .slice(0, limit),
+  hold: async (id) => store.image.holds.get(id),
+  heldKeys: async (id, limit) =>
+    [...store.image.rows.values()]
+      .filter((row) => !row.deleted && row.holdId === id)
+      .sort((a, b) => byText(a.mesh, b.mesh) || byText(a.name, b.name))
+      .slice(0, limit)
+      .map(({ type, mesh, name, displayName }) => ({ type, mesh, name, displayName })),
+  approve: async (request) => store.approve(request),
+  reject: async (request) => store.reject(request),
+  absent: async () => absentOf(store),
+  noteReport: async (report, sessionId) => {
+    const isNewest = [...store.image.fences.values()].some((fence) => fence.sessionId === sessionId)
+    if (isNewest && store.image.reports.get(report.peer)?.hash !== report.hash)
+      store.image.reports.set(report.peer, report)
+  },
+  reports: async () => [...store.image.reports.values()].sort((a, b) => byText(a.peer, b.peer)),
+})
+
+function absentOf(store: MemoryStore): readonly AbsentCount[] {
+  const counts = new Map<string, AbsentCount>()
+  for (const { type, origin, deleted, holdId, absentSinceMs } of store.image.rows.values()) {
+    if (deleted || holdId !== undefined || absentSinceMs === undefined) continue
+    const before = counts.get(`${type} ${origin}`)
+    const sinceMs = Math.min(before?.sinceMs ?? absentSinceMs, absentSinceMs)
+    counts.set(`${type} ${origin}`, { type, origin, count: (before?.count ?? 0) + 1, sinceMs })
+  }
+  return [...counts.values()].sort((a, b) => byText(a.type, b.type) || byText(a.origin, b.origin))
+}
