@@ -68,6 +68,8 @@ function hold(type: string, rows: readonly Row[], ws: WorkingSet, nowMs: number)
     origin: ws.identity.name,
     reason: `${rows.length} ${type} of this zone stand in the backup that was put back, and global does not know them: deleted since, or never sent. They go on here and are told to nobody; delete what was deleted, apply again what is to stay`,
     keyCount: rows.length,
+    firstCount: rows.length,
+    returnedCount: 0,
     sinceMs: nowMs,
     state: 'held',
   })
