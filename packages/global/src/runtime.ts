@@ -4,6 +4,7 @@ import { onlyStream, runSession, type SessionHandle, type SessionMetrics, type S
 import type { ControlPlaneStore, RecoveryWait } from '@holdfast/store'
 import { type KdsServer, type Link, serveKds } from '@holdfast/transport'
 import type { Logger } from 'pino'
+import { DeletedZones } from './deleted-zones.js'
 import { answerRecall } from './recall.js'
 import { Recovery } from './recovery.js'
 import { Witnesses } from './witnesses.js'
@@ -34,6 +35,7 @@ export class GlobalRuntime {
   readonly #sessions = new Map<string, SessionHandle>()
   readonly #opening = new Set<Promise<void>>()
   readonly #stop = new AbortController()
+  readonly #deleted: DeletedZones
   #server: KdsServer | undefined
   #lease: NodeJS.Timeout | undefined
   #stopListening: (() => void) | undefined
@@ -45,6 +47,7 @@ export class GlobalRuntime {
     this.#options = options
     const { store, log } = options
     const sessions = (): Iterable<SessionHandle> => this.#sessions.values()
+    this.#deleted = new DeletedZones({ store, log, sessions })
     this.#witnesses = new Witnesses({ store, log, sessions })
     this.#recovery = new Recovery({
       ...{ store, log, sessions },
@@ -63,7 +66,10 @@ export class GlobalRuntime {
       onLink: (link) => this.#accept(link),
       signal: this.#stop.signal,
     })
-    this.#stopListening = store.onAdvanced(() => this.#leaseOwnSoon())
+    this.#stopListening = store.onAdvanced(() => {
+      this.#leaseOwnSoon()
+      this.#deleted.lookSoon()
+    })
     this.#beats = setInterval(() => this.#writeDown(), beatMs)
     this.#leaseOwnSoon()
     log.info({ port: this.#server.port, address }, 'zones can join')
@@ -101,6 +107,7 @@ export class GlobalRuntime {
     this.#stopListening?.()
     await Promise.allSettled(this.#opening)
     await Promise.all([...this.#sessions.values()].map((s) => s.close('the global control plane stops')))
+    await this.#deleted.close()
     await this.#recovery.close()
     await this.#witnesses.close()
     await this.#server?.close()
@@ -162,6 +169,8 @@ export class GlobalRuntime {
       void older.close('a newer session of this zone has opened')
     }
     this.#sessions.set(key, session)
+    // A plain zone says no hello that could be refused.
+    if (!session.view().extension) this.#deleted.lookSoon()
   }
 
   async #leaseTo(

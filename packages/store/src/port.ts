@@ -223,6 +223,8 @@ export interface ControlPlaneStore {
     /** The last ten per peer, newest first. */
     list(): Promise<readonly SessionRecord[]>
     zones(): Promise<readonly ZoneRecord[]>
+    /** Global: which of these were met and have no Zone object any more. */
+    deletedZones(names: readonly string[]): Promise<readonly string[]>
   }
   /** Work of the policy hooks: a queue that follows from the forms, so it survives whoever works on it. */
   readonly hooks: HookStore

@@ -136,7 +136,7 @@ async function deleteItem(item: Item): Promise<Answer> {
   if (row === undefined) throw notFound(titles.delete)
   const violations = [
     ...deleteProblems(type, context.mode, context.zoneName, row),
-    ...(await stillInUse(context, type, row.name)),
+    ...(request.query.get('force') === 'true' ? [] : await stillInUse(context, type, row.name)),
   ]
   if (violations.length > 0) throw notValid(titles.delete, violations)
   checkAccess(type, request.actor)
@@ -156,6 +156,9 @@ async function deleteItem(item: Item): Promise<Answer> {
   return ok({})
 }
 
+/** Kuma's words. `?force=true` deletes it all the same; its sessions end then. */
+const stillConnected = 'unable to delete Zone, Zone CP is still connected, please shut it down first'
+
 /** Deleting these would take something from under those who use it. */
 async function stillInUse({ store, sync, nowMs, mode, zoneName }: ApiContext, type: TypeDescriptor, name: string) {
   if (type.name === 'Mesh') {
@@ -167,8 +170,7 @@ async function stillInUse({ store, sync, nowMs, mode, zoneName }: ApiContext, ty
       mode === 'global'
         ? isZoneConnected(name, sync, await store.sessions.list(), nowMs())
         : name === zoneName && sync.peers().some((peer) => peer.connected)
-    if (connected)
-      return [{ path: 'zone', message: 'unable to delete Zone, Zone CP is still connected, please shut it down first' }]
+    if (connected) return [{ path: 'zone', message: stillConnected }]
   }
   return []
 }

@@ -169,6 +169,7 @@ export class FakeStore {
         close: unused,
         list: async () => this.sessionRecords,
         zones: async () => this.zoneRecords,
+        deletedZones: async () => [],
       },
       channel: unused,
       upkeep: unused,

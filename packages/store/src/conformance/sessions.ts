@@ -174,6 +174,49 @@ export function sessionConformance(open: OpenStore): void {
     expect(refused).toMatchObject({ reason: expect.stringContaining('holdfastctl zone adopt east') })
   })
 
+  test('OWN: a deleted zone takes what it has there along, does nothing any more, and comes back only when it is made again', async () => {
+    await using global = await Subject.ready(open, 'global')
+    const admit = () =>
+      global
+        .channel({ channel: 'down', peer: 'east' })
+        .perform({ op: 'admit', hello: hello(otherStoreId), nowMs: global.nowMs })
+    expect(await admit()).toMatchObject({ admitted: true })
+    const up = global.channel({ channel: 'up', peer: 'east' })
+    const vips = { addresses: ['241.200.0.7'], generation: 1 }
+    const web = service({ name: 'web', zone: 'east', vips })
+    await up.apply({ type: 'MeshService', offers: [offerOf(web)] })
+    expect(await global.store.sessions.deletedZones(['east', 'west'])).toEqual([])
+    const zone = { type: 'Zone', mesh: '', name: 'east' }
+    expect((await global.apply({ change: 'delete', key: zone })).map((o) => o.outcome)).toEqual(['deleted'])
+    expect(await global.store.read.get(web)).toBeUndefined()
+    // West is told by an explicit removal, and the address rests.
+    const changes = await global.channel({ channel: 'down', peer: 'west' }).perform({
+      op: 'changes',
+      from: { revision: 0, typeOrder: 0, mesh: '', name: '' },
+      limitBytes: 1_000_000,
+      withRemovals: true,
+    })
+    const removed = changes.items.flatMap((item) => ('removal' in item.change ? [item.change.removal.key] : []))
+    expect(removed).toContain(`${web.name}.default`)
+    const ledger = await global.store.vip.ledger({ includeTombstoned: true, limit: 10 })
+    expect(ledger.items.map(({ address, state }) => [address, state])).toEqual([['241.200.0.7', 'tombstoned']])
+    expect(await global.store.sessions.deletedZones(['east', 'west'])).toEqual(['east'])
+    // What was under way has no effect, neither a batch nor a lease.
+    await expect(up.apply({ type: 'MeshService', offers: [offerOf(web)] })).rejects.toThrow(/zone "east" was deleted/)
+    const asked = { owner: 'east', storeId: otherStoreId, demands: [], wantedCidrs: [] }
+    expect(await global.store.vip.lease(asked)).toMatchObject({ refused: [expect.stringMatching(/was deleted/)] })
+    expect(await admit()).toMatchObject({ admitted: false, reason: expect.stringMatching(/create it there again/) })
+    expect(await global.store.read.get(zone)).toBeUndefined()
+    const typeUrl = 'type.googleapis.com/kuma.system.v1alpha1.Zone'
+    const content = { labels: {}, typeUrl, spec: Uint8Array.of(0x0a, 0x02, 0x08, 0x01) }
+    await global.apply({ change: 'put', key: zone, content, namespace: '', displayName: 'east', wantsVip: false })
+    expect(await admit()).toMatchObject({ admitted: true })
+    const again = await up.apply({ type: 'MeshService', offers: [offerOf(web)] })
+    expect({ refused: again.refused, rows: again.writtenRows }).toEqual({ refused: [], rows: 1 })
+    const back = await global.store.vip.ledger({ includeTombstoned: true, limit: 10 })
+    expect(back.items.map(({ address, state }) => [address, state])).toEqual([['241.200.0.7', 'active']])
+  })
+
   test('a mesh of global replaces the provisional one; what is ours in a mesh that global has not is suspended', async () => {
     await using zone = await Subject.ready(open, 'zone')
     await zone.apply(putService('web'))

@@ -1,7 +1,7 @@
 import type { ChannelContext, ChannelStore, StoreOp, StoreResults } from '@holdfast/kds'
 import { Problem } from '@holdfast/model'
 import type { LedgerRow, Row } from '../plan/index.js'
-import { byText, ledgerText } from '../plan/keys.js'
+import { byText, keyText, ledgerText } from '../plan/keys.js'
 import type { ControlPlaneStore, SessionRecord } from '../port.js'
 import { changesIn } from './changes.js'
 import { memoryGuards } from './guards.js'
@@ -119,6 +119,11 @@ export function asControlPlane(store: MemoryStore): ControlPlaneStore {
         return [...peers.values()].flat()
       },
       zones: async () => [...store.image.zones.values()],
+      deletedZones: async (names) =>
+        names.filter((name) => {
+          const row = store.image.rows.get(keyText({ type: 'Zone', mesh: '', name }))
+          return row === undefined ? store.image.zones.get(name)?.storeId !== undefined : row.deleted
+        }),
     },
     recovery: memoryRecovery(store),
     returns: {

@@ -36,7 +36,14 @@ import { openHolds } from './statements/holds.js'
 import { readBlocks } from './statements/ledger-read.js'
 import { listRows, namedRows, readCounts } from './statements/read.js'
 import { pendingRows, rowsByKey } from './statements/rows-read.js'
-import { closeSession, lastSessions, openSession, writeHeartbeats, zoneRecords } from './statements/sessions.js'
+import {
+  closeSession,
+  deletedZones,
+  lastSessions,
+  openSession,
+  writeHeartbeats,
+  zoneRecords,
+} from './statements/sessions.js'
 import { allCursors, allRefused, lastAudit } from './statements/sync-read.js'
 import {
   activeCounts,
@@ -228,6 +235,7 @@ export class PgStore implements ControlPlaneStore {
     heartbeats: (beats) => writeHeartbeats(this.database, beats, this.#parts.nowMs()),
     close: (sessionId, reason) => closeSession(this.database, sessionId, reason, this.#parts.nowMs()),
     list: () => lastSessions(this.database),
+    deletedZones: (names) => deletedZones(this.database, names),
     zones: async () => {
       await this.#acks.flush()
       return zoneRecords(this.database)

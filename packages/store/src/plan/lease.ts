@@ -2,6 +2,7 @@ import type { Demand } from '@holdfast/kds'
 import { audienceOf, globalOrigin, jsonSpec, typeOf, type VipPoolSpec, vipPoolKind } from '@holdfast/model'
 import { confirmBlock, growLoad, planLease } from '@holdfast/vip'
 import { needsOfWaiting, serveKinds, waitingFor } from './blocks.js'
+import { deletedZoneWords, isZoneDeleted, zoneKey } from './deleted-zones.js'
 import { nothingNeeded } from './loaded.js'
 import type { PlanOptions } from './local.js'
 import type { BlockRow, Family, Needs, RoleIdentity } from './types.js'
@@ -40,6 +41,7 @@ export const needsOfLease = (request: LeaseRequest): Needs => ({
   blocks: true,
   aliases: true,
   wholeTypes: [{ type: 'VipPool', origin: globalOrigin }],
+  keys: request.owner === globalOrigin ? [] : [zoneKey(request.owner)],
   zones: request.owner === globalOrigin ? [] : [request.owner],
   ...needsOfWaiting(request.owner === globalOrigin ? request.demands.map((demand) => demand.kind) : []),
 })
@@ -89,6 +91,7 @@ function leaseProblem(request: LeaseRequest, ws: WorkingSet): string | undefined
     return 'global is not initialised, so it has no pools to lease from: run "holdfast init" there'
   if (ws.state === 'recovering')
     return 'global is recovering and leases nothing until its zones have told it what they hold'
+  if (request.owner !== globalOrigin && isZoneDeleted(request.owner, ws)) return deletedZoneWords(request.owner)
   const bound = request.owner === globalOrigin ? ws.identity.storeId : ws.zone(request.owner)?.storeId
   return bound === request.storeId
     ? undefined

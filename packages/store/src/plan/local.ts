@@ -1,6 +1,7 @@
 import { audienceOf, exportName, keepComputed, type Origin, Problem, type ResourceKey, typeOf } from '@holdfast/model'
 import type { LocalChange, LocalOutcome, LocalRequest } from '../port.js'
 import { isStale, planCompute, sameStatus } from './computing.js'
+import { needsOfZoneGoes, rowsOfZone, zoneGoes } from './deleted-zones.js'
 import { authoredOf, awaitHooks, type HookCover, sameForm } from './forms.js'
 import type { HoldThresholds } from './holds.js'
 import { keyText, originWords, ownerOf, sameKey } from './keys.js'
@@ -52,6 +53,7 @@ export function needsOfLocal(request: LocalRequest, identity: RoleIdentity): Nee
     meshes: [...new Set(puts.map((put) => put.key.mesh).filter((mesh) => mesh !== ''))],
     rowsOfMeshes: goneMeshes,
     openHolds: goneMeshes.length > 0,
+    wholeTypes: goneZones(request, identity).flatMap((zone) => needsOfZoneGoes(zone).wholeTypes),
     blocks: services.length > 0,
   }
 }
@@ -64,10 +66,13 @@ export function moreOfLocal(request: LocalRequest, ws: WorkingSet): Needs {
   })
   const meshes = request.changes.filter((change) => change.key.type === 'Mesh').map((change) => change.key.name)
   const ofMeshes = meshes.flatMap((mesh) => ws.ofMesh(mesh).filter((row) => typeIsVipKind(row.type)))
+  const ofZones = goneZones(request, ws.identity).flatMap((zone) =>
+    rowsOfZone(zone, ws).filter((row) => typeIsVipKind(row.type)),
+  )
   const wishes = request.changes.flatMap((change) => (change.change === 'put' ? (wishOf(change, ws) ?? []) : []))
   return {
     ...allocationNeeds(wishes, ws),
-    owners: [...owners, ...ofMeshes.map(ownerOf)],
+    owners: [...owners, ...[...ofMeshes, ...ofZones].map(ownerOf)],
     holds: request.changes.flatMap((change) => ws.liveRow(change.key)?.holdId ?? []),
   }
 }
@@ -235,7 +240,9 @@ function planDelete(
   ws.tombstone(row, { atMs: nowMs })
   if (typeOf(row.type).vipKind) releaseVips(ownerOf(row), ws, nowMs, 'the service was deleted')
   if (row.type === 'Mesh') meshGoes(row.name, ws, nowMs)
-  ws.audit({ atMs: nowMs, actor, action: 'deleted', subject: subjectOf(row), detail: {} })
+  const gone = row.type === 'Zone' && ws.identity.role === 'global' ? zoneGoes(row.name, ws, nowMs) : undefined
+  const detail = gone === undefined ? {} : { resources: gone }
+  ws.audit({ atMs: nowMs, actor, action: 'deleted', subject: subjectOf(row), detail })
   return { outcome: 'deleted' }
 }
 
@@ -250,6 +257,12 @@ const ownerOfPut = (put: Put, origin: Origin) =>
 
 const exportNameOf = (put: Put): string =>
   exportName(typeOf(put.key.type), put.key.mesh, put.key.name, put.content.labels)
+
+/** A Zone object at global stands for all that the zone has there. */
+const goneZones = (request: LocalRequest, identity: RoleIdentity): readonly string[] =>
+  identity.role !== 'global'
+    ? []
+    : request.changes.flatMap(({ change, key }) => (change === 'delete' && key.type === 'Zone' ? [key.name] : []))
 
 const typeIsVipKind = (type: string): boolean => typeOf(type).vipKind
 

@@ -3,6 +3,7 @@ import { findType, parseWireKey, type ResourceKey } from '@holdfast/model'
 import { planAbsent, planMissing } from './absence.js'
 import { type Hearing, keyOfOffer, maySpeakFor, originOf, ownerOfOffer, wireKeyOf } from './attribution.js'
 import { blockGoes, blockOfOffer, needsOfWaiting, servePending, waitingFor } from './blocks.js'
+import { checkNotDeleted, zoneKey } from './deleted-zones.js'
 import { ownerOf } from './keys.js'
 import { mergedNeeds, nothingNeeded } from './loaded.js'
 import type { PlanOptions } from './local.js'
@@ -48,7 +49,7 @@ export function needsOfBatch(batch: Batch, hearing: Hearing, identity: RoleIdent
   const absence = batch.absent.length > 0 || batch.wholeList === true
   return {
     ...nothingNeeded,
-    keys,
+    keys: identity.role === 'global' ? [...keys, zoneKey(hearing.peer)] : keys,
     exportNames: batch.offers.map(({ resource }) => keyOfOffer(resource)),
     displayNames: offered.map(({ resource, origin }) => {
       const { kind: type, mesh, namespace, displayName } = ownerOfOffer(resource, origin)
@@ -108,6 +109,7 @@ const changedMeshes = (batch: Batch, ws: WorkingSet): readonly string[] => [
 
 /** Plans a batch. What is refused keeps its last good version, and everything else goes on (LKG, ISO). */
 export function planReceived(batch: Batch, hearing: Hearing, ws: WorkingSet, options: PlanOptions): Received {
+  if (hearing.channel !== 'down') checkNotDeleted(hearing.peer, ws)
   if (hearing.channel === 'status') return planStatuses(batch, hearing, ws, options)
   const offers = [
     ...batch.offers.map((offer) => planOffer(offer, hearing, ws, options)),

@@ -1,5 +1,6 @@
 import type { Hello } from '@holdfast/kds'
 import { audienceOf, globalOrigin, isZoneEnabled, typeOf } from '@holdfast/model'
+import { deletedZoneWords, isZoneDeleted, zoneKey } from './deleted-zones.js'
 import { nothingNeeded } from './loaded.js'
 import type { PlanOptions } from './local.js'
 import type { Needs, Row } from './types.js'
@@ -26,10 +27,12 @@ export const needsOfAdmit = (peer: string): Needs => ({
 
 /**
  * A name is bound to a store. The same store is let in again, whatever is still open of it: the newest session wins.
- * Another one is let in only if nothing lives under the name any more: no session, no lease, and never in step.
+ * Another one is let in only if nothing lives under the name any more: no session, no lease, and never in step. A zone
+ * that was deleted does not come back by itself.
  */
 export function planAdmit(hello: Hello, peer: string, ws: WorkingSet, { nowMs }: PlanOptions): Admission {
   if (hello.storeId === '') return { admitted: false, reason: `zone "${peer}" does not say which store it has` }
+  if (isZoneDeleted(peer, ws)) return { admitted: false, reason: deletedZoneWords(peer) }
   const zone = ws.zone(peer)
   if (zone?.storeId !== undefined && zone.storeId !== hello.storeId) {
     const leases = ws.ledger.blocks().filter((block) => block.owner === peer).length
@@ -54,7 +57,7 @@ export function planAdmit(hello: Hello, peer: string, ws: WorkingSet, { nowMs }:
     })
   }
   const owesReturn = zone?.owesReturn === true
-  const key = { type: 'Zone', mesh: '', name: peer }
+  const key = zoneKey(peer)
   if (ws.liveRow(key) !== undefined) return { admitted: true, created: false, owesReturn }
   const before = ws.row(key)
   const type = typeOf('Zone')

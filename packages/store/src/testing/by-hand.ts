@@ -15,3 +15,21 @@ export async function byHand<R extends pg.QueryResultRow>(
     await client.end()
   }
 }
+
+/** Nobody reads or writes the table until it is let go. */
+export async function holdTable(url: string, table: string): Promise<{ close(): Promise<void> }> {
+  const client = new pg.Client({ connectionString: url })
+  client.on('error', () => {})
+  await client.connect()
+  await client.query(`begin; lock table ${table} in access exclusive mode`)
+  return { close: () => client.end() }
+}
+
+/** Whether somebody waits for a lock in this database. */
+export const isAnybodyWaiting = async (url: string): Promise<boolean> =>
+  (
+    await byHand(
+      url,
+      "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' limit 1",
+    )
+  ).length > 0

@@ -139,3 +139,15 @@ export async function zoneRecords(sql: Sql): Promise<readonly ZoneRecord[]> {
   const { rows } = await sql.run<ZoneRecordColumns>('zone records', `select ${zoneColumns} from zones z order by name`)
   return rows.map(zoneRowOf)
 }
+
+export async function deletedZones(sql: Sql, names: readonly string[]): Promise<readonly string[]> {
+  const { rows } = await sql.run<{ name: string }>(
+    'deleted zones',
+    `select n.name from unnest($1::text[]) n (name)
+     left join resources r on r.type = 'Zone' and r.mesh = '' and r.name = n.name
+     left join zones z on z.name = n.name
+     where coalesce(r.deleted, z.store_id is not null)`,
+    [names],
+  )
+  return rows.map((row) => row.name)
+}
