@@ -1,10 +1,9 @@
-import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createDatabase, databaseUrl, dropDatabase } from '@holdfast/store'
-import { freshDatabase, serverUrlVariable, type TestDatabase } from '@holdfast/store/testing'
+import { freshDatabase } from '@holdfast/store/testing'
 import { afterEach, expect, test } from 'vitest'
+import { copyOf } from '../testing/backup.js'
 import { allServices, bothInStep, converged, deletedOf, type Mesh, startMesh, vipsOf } from '../testing/faults.js'
 import { eager, type GlobalPlane, inStep, putService, startGlobal, startZone, until } from '../testing/mesh.js'
 
@@ -34,15 +33,6 @@ async function mesh(options: { readonly dataDir?: string } = {}): Promise<Mesh> 
 /** Global again on the port that the zones know. */
 const globalAgain = async (before: GlobalPlane, options: Parameters<typeof startGlobal>[0]): Promise<GlobalPlane> =>
   own(await startGlobal({ ...options, port: before.port }), (plane) => plane.close())
-
-/** A copy of a database, which nobody may be connected to. */
-async function copyOf(database: TestDatabase): Promise<TestDatabase> {
-  const server = process.env[serverUrlVariable] ?? ''
-  const name = `copy_${randomBytes(8).toString('hex')}`
-  await createDatabase(server, name, database.name)
-  const drop = (): Promise<void> => dropDatabase(server, name)
-  return { url: databaseUrl(server, name), name, drop, [Symbol.asyncDispose]: drop }
-}
 
 const of = (vips: Readonly<Record<string, readonly string[]>>, zone: string) =>
   Object.fromEntries(Object.entries(vips).filter(([key]) => key.startsWith(`${zone}/`)))
