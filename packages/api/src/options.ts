@@ -1,6 +1,7 @@
 import type { ControlPlaneStore } from '@holdfast/store'
 import type { Logger } from 'pino'
 import { localhostAdmin } from './http/localhost-admin.js'
+import type { ConfiguredHook } from './routes/hooks.js'
 import type { ServicesView } from './routes/services.js'
 import type { SyncView } from './sync/sync-view.js'
 
@@ -72,6 +73,8 @@ export interface ApiOptions {
   /** Absent: whoever is on this machine is the administrator, all others are anonymous. */
   readonly authenticate?: Authenticate | undefined
   readonly nowMs: () => number
+  /** Global: the policy hooks as they are configured. */
+  readonly hooks?: readonly ConfiguredHook[] | undefined
 }
 
 /** The options as routes see them: nothing is left open. */

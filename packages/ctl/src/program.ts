@@ -123,9 +123,17 @@ function programOf(io: Io, { version, env, fetch }: ProgramOptions, run: Run): C
         return deleteResource(io, await api(), { type, name, mesh: globals().mesh, zone: o.zone })
       }),
     )
-  program
-    .command('inspect')
-    .description('show how things stand')
+  const inspect = program.command('inspect').description('show how things stand')
+  inspect
+    .command('hooks')
+    .description('which policy hooks answer, and what is not published as it was written')
+    .action(() =>
+      run(async () => {
+        const { inspectHooks } = await import('./commands/inspect-hooks.js')
+        return inspectHooks(io, await api(), { output: globals().output })
+      }),
+    )
+  inspect
     .command('zones')
     .description('which zones are connected to this global')
     .action(() =>

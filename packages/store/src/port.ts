@@ -66,6 +66,8 @@ export type LocalOutcome =
       readonly outcome: 'created' | 'updated' | 'unchanged'
       readonly vips?: Vips | undefined
       readonly pendingReason?: string | undefined
+      /** Zones see it once this policy hook has let it through. */
+      readonly waitsForHook?: string | undefined
     }
   | { readonly outcome: 'deleted' }
   /** It was made for a row that is another one by now: nothing was done. */

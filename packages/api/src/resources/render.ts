@@ -8,7 +8,8 @@ import {
   type Viewer,
   wantsVip,
 } from '@holdfast/model'
-import type { Row } from '@holdfast/store'
+import { authoredOf, isStale, type Row } from '@holdfast/store'
+import { publicationJson } from '../hooks/publication.js'
 import type { Mode } from '../options.js'
 import type { ServiceNames } from './names.js'
 
@@ -19,12 +20,15 @@ export const viewerOf = (mode: Mode, zone: string): Viewer =>
 /** What a row is called by its own clocks and names; the same for lists and single resources. */
 export function renderRow(row: Row, viewer: Viewer, names: ServiceNames | undefined): JsonObject {
   const type = typeOf(row.type)
-  return toRest(row, {
+  // As its author wrote it, whatever policy hooks have let through of it.
+  const shown = toRest(authoredOf(row), {
     viewer,
     creationTime: timeText(row.createdAtMs),
     modificationTime: timeText(row.modifiedAtMs),
     ...(type.hasStatus ? { status: statusOf(type, row, names) } : {}),
   })
+  const publication = publicationJson(row)
+  return publication === undefined ? shown : { ...shown, publication }
 }
 
 export const timeText = (ms: number): string => new Date(ms).toISOString()
@@ -43,12 +47,27 @@ function statusOf(type: TypeDescriptor, row: Row, names: ServiceNames | undefine
     hostnameGenerators: named?.hostnameGenerators ?? [],
     conditions: [
       ...(row.audience === 'suspended' ? [suspendedCondition(row)] : []),
+      ...publishedCondition(row),
       ...(vips.length > 0 ? [] : [noVipCondition(type, row)]),
     ],
   })
 }
 
 const nothing = { vips: [], addresses: [], hostnameGenerators: [], conditions: [] }
+
+const publishedCondition = (row: Row): readonly JsonObject[] => {
+  const publication = isStale(row) ? publicationJson(row) : undefined
+  return publication === undefined
+    ? []
+    : [
+        {
+          type: 'Published',
+          status: 'False',
+          reason: publication.state === 'refused' ? 'HookRefused' : 'HookPending',
+          message: publication.reason ?? '',
+        },
+      ]
+}
 
 const suspendedCondition = ({ mesh }: Row): JsonObject => ({
   type: 'Served',
@@ -74,7 +93,7 @@ const noVipCondition = (type: TypeDescriptor, row: Row): JsonObject =>
 
 /** The labels that the API shows of a row, its origin included. */
 export const shownLabelsOf = (row: Row, viewer: Viewer): Readonly<Record<string, string>> =>
-  shownLabels(row, typeOf(row.type), viewer)
+  shownLabels(authoredOf(row), typeOf(row.type), viewer)
 
 /** The addresses in what the API shows of a service, read from that and from nowhere else. */
 export function shownAddresses(rendered: JsonObject): readonly string[] {

@@ -5,6 +5,7 @@ import { localClaims } from '../vips/local-claims.js'
 import { applyRoute } from './apply.js'
 import { findRoute } from './find.js'
 import { holdRoutes } from './holds.js'
+import { hookRoutes } from './hooks.js'
 import { hostnameRoutes } from './hostnames.js'
 import { resourceRoutes } from './resources.js'
 import { serverRoutes } from './server.js'
@@ -28,6 +29,7 @@ export function routesOf(context: ApiContext): readonly Route[] {
     findRoute(context, resources),
     ...vipRoutes(context, resources, claims),
     ...syncRoutes(context),
+    ...hookRoutes(context),
     ...serviceRoutes(context),
     ...holdRoutes(context),
   ]

@@ -172,5 +172,8 @@ const resultJson = ({ type, body, planned }: Wanted, outcome: LocalOutcome | und
   outcome.pendingReason !== undefined
     ? { pending: outcome.pendingReason }
     : {}),
+  ...(outcome !== undefined && 'waitsForHook' in outcome && outcome.waitsForHook !== undefined
+    ? { waitsForHook: outcome.waitsForHook }
+    : {}),
   ...(body.warnings.length === 0 ? {} : { warnings: body.warnings }),
 })

@@ -124,7 +124,12 @@ function writtenAnswer(
 ): Answer {
   if (outcome?.outcome === 'refused') throw refusal(outcome.problem, title)
   const pending = wantsVip && outcome !== undefined && 'pendingReason' in outcome ? outcome.pendingReason : undefined
-  const all = [...warnings, ...(pending === undefined ? [] : [`it has no virtual IP yet: ${pending}`])]
+  const hook = outcome !== undefined && 'waitsForHook' in outcome ? outcome.waitsForHook : undefined
+  const all = [
+    ...warnings,
+    ...(pending === undefined ? [] : [`it has no virtual IP yet: ${pending}`]),
+    ...(hook === undefined ? [] : [`zones see it once the policy hook "${hook}" has let it through`]),
+  ]
   return { status: outcome?.outcome === 'created' ? 201 : 200, body: all.length === 0 ? {} : { warnings: all } }
 }
 

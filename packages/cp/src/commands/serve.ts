@@ -8,7 +8,7 @@ import type { ControlPlaneStore } from '@holdfast/store'
 import type { Logger } from 'pino'
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import { createDefaults } from '../bootstrap.js'
-import { maskedSettings } from '../config/resolve.js'
+import { maskedSettings, maskUrl } from '../config/resolve.js'
 import type { Settings } from '../config/settings.js'
 import { type Readiness, serveDiagnostics } from '../diagnostics.js'
 import { Scope } from '../lifecycle/scope.js'
@@ -88,6 +88,7 @@ async function run(role: Role, settings: Settings, log: Logger, scope: Scope, si
     sync: runtime.sync,
     services,
     config: () => maskedSettings(settings),
+    hooks: settings.policyHooks.map((hook) => ({ ...hook, url: maskUrl(hook.url) })),
     log,
     nowMs: Date.now,
   })

@@ -107,9 +107,8 @@ export class HookCaller {
 
   /** Once for a change, whoever notices it first of all replicas. */
   async #note(answers: boolean, reason: string | undefined): Promise<void> {
-    const { store, log, nowMs, metrics } = this.#options
+    const { store, log, nowMs } = this.#options
     const hook = this.hook.name
-    metrics.up.set({ hook }, answers ? 1 : 0)
     if (this.#noted === answers) return
     try {
       const isNews = await store.noteHealth({ hook, answers, sinceMs: nowMs(), reason })

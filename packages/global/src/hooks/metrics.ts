@@ -6,7 +6,6 @@ export interface HookMetrics {
   readonly calls: Counter<'hook' | 'outcome'>
   readonly results: Counter<'hook' | 'outcome'>
   readonly seconds: Histogram<'hook'>
-  readonly up: Gauge<'hook'>
 }
 
 export function hookMetrics(registry: Registry, store: HookStore): HookMetrics {
@@ -22,7 +21,18 @@ export function hookMetrics(registry: Registry, store: HookStore): HookMetrics {
       for (const { type, hook, state, count } of counts) this.inc({ type, hook: hook ?? '', state }, count)
     },
   })
-  void forms
+  const up = new Gauge({
+    name: 'holdfast_hook_up',
+    help: '1 while the policy hook answers, as whichever process asked it last has found',
+    labelNames: ['hook'],
+    registers,
+    async collect() {
+      const health = await store.health()
+      this.reset()
+      for (const { hook, answers } of health) this.set({ hook }, answers ? 1 : 0)
+    },
+  })
+  void [forms, up]
   return {
     calls: new Counter({
       name: 'holdfast_hook_calls_total',
@@ -41,12 +51,6 @@ export function hookMetrics(registry: Registry, store: HookStore): HookMetrics {
       help: 'Duration of calls of policy hooks, failed ones included',
       labelNames: ['hook'],
       buckets: [0.005, 0.025, 0.1, 0.5, 1, 2.5, 5, 10, 30],
-      registers,
-    }),
-    up: new Gauge({
-      name: 'holdfast_hook_up',
-      help: '1 while the policy hook answers, as far as this process has asked it',
-      labelNames: ['hook'],
       registers,
     }),
   }

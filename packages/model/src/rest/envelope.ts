@@ -25,6 +25,8 @@ export const envelopeFields: ReadonlySet<string> = new Set([
   'kri',
   'snis',
   'status',
+  // Shown where policy hooks have not let through what stands there; nobody writes it.
+  'publication',
 ])
 
 const dateTime = /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/

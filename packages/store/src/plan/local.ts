@@ -212,7 +212,9 @@ function finish(
     if (type.name === 'Zone' && identity.role === 'global') hiddenByZone(before, after, ws)
     ws.audit({ atMs: nowMs, actor, action: outcome, subject: subjectOf(after), detail: {} })
   }
-  return { outcome, vips: after.vips, pendingReason: after.pendingReason }
+  const { vips: given, pendingReason, form } = after
+  const waitsForHook = form?.state === 'waiting' ? form.hook : undefined
+  return { outcome, vips: given, pendingReason, ...(waitsForHook === undefined ? {} : { waitsForHook }) }
 }
 
 export const headlessReason = 'headless service: its name resolves to its endpoints, so it gets no VIP'

@@ -1,5 +1,6 @@
 import type { Cursor, StoreState } from '@holdfast/kds'
 import type { Labels, Origin, Vips } from '@holdfast/model'
+import { authoredOf } from './forms.js'
 import type { LedgerRow, Row } from './types.js'
 
 /** Who remembers: a zone, as its session has authenticated it. */
@@ -43,7 +44,8 @@ export function rememberedOf(row: Row, own: Origin): RememberedRow | undefined {
     return undefined
   // What lives at another zone is that zone's to say; that it has deleted something, others may have heard before us.
   if (row.origin !== '' && !row.deleted) return undefined
-  const { type, mesh, exportName, origin, displayName, namespace, labels, typeUrl, spec, vips, modifiedAtMs } = row
+  const { type, mesh, exportName, origin, displayName, namespace, labels, typeUrl, spec, vips, modifiedAtMs } =
+    authoredOf(row)
   return {
     ...{ type, mesh, exportName, origin, displayName, namespace, labels, typeUrl, spec, vips, modifiedAtMs },
     ...(row.deleted ? { deletedAtMs: row.deletedAtMs } : {}),

@@ -75,6 +75,9 @@ export function grpcHook(endpoint: HookEndpoint): HookClient {
 
   function words({ code, details, message }: ServiceError): string {
     if (code === status.DEADLINE_EXCEEDED) return `does not answer within ${endpoint.timeoutMs} ms`
+    const refused =
+      /^No connection established(?:\. Last error: (?:Error: )?(.*?))?\.? ?(?:Resolution note:.*)?$/s.exec(details)
+    if (code === status.UNAVAILABLE && refused !== null) return `cannot be reached: ${refused[1] ?? 'no connection'}`
     const name = status[code] ?? String(code)
     const limit =
       code === status.RESOURCE_EXHAUSTED && /larger than max/i.test(details)
