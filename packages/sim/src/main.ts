@@ -1,10 +1,10 @@
-import { setImmediate } from 'node:timers/promises'
+import { keep } from './kept.js'
 import { parseOptions, type SimOptions, usage } from './options.js'
 import { catchBug, plantedBugs, tableOf } from './planted.js'
-import { failureText, runSeeds } from './run.js'
+import { startPool } from './pool.js'
+import { failureText, progressText, runSeeds } from './run.js'
+import { keptLine, shrink } from './shrink.js'
 import { simulate } from './simulate.js'
-
-process.exitCode = await main(process.argv.slice(2))
 
 async function main(args: readonly string[]): Promise<number> {
   const options = parseOptions(args)
@@ -18,6 +18,8 @@ async function main(args: readonly string[]): Promise<number> {
       return 0
     case 'story':
       return story(options)
+    case 'shrink':
+      return shrinkOne(options.seed, options.zones, false)
     case 'planted':
       return planted()
     case 'run':
@@ -25,11 +27,35 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-function story({ seed, zones }: Extract<SimOptions, { mode: 'story' }>): number {
-  const outcome = simulate({ seed, zones, story: (line) => process.stdout.write(`${line}\n`) })
-  process.stdout.write(`${failureText(outcome, zones)}\n`)
+function story({ seed, zones, cuts }: Extract<SimOptions, { mode: 'story' }>): number {
+  const outcome = simulate({ seed, zones, cuts, story: (line) => process.stdout.write(`${line}\n`) })
+  process.stdout.write(`${failureText(outcome, { zones, cuts })}\n`)
   return outcome.violation === undefined ? 0 : 1
 }
+
+/** The shortest story that is found of a failing seed. */
+function shrinkOne(seed: number, zones: number | undefined, kept: boolean): number {
+  const run = (options: Parameters<typeof simulate>[0]) => simulate({ zones, ...options })
+  const first = run({ seed })
+  if (first.violation === undefined) {
+    process.stdout.write(`${failureText(first, { zones })}\n`)
+    return 0
+  }
+  const shrunk = shrink(run, seed, first)
+  const { cuts, runs } = shrunk
+  process.stdout.write(`seed ${seed}, as short as it got in ${runs} runs:\n`)
+  const lines: string[] = []
+  simulate({ seed, zones, cuts, story: (line) => lines.push(line) })
+  process.stdout.write(`${told(lines).join('\n')}\n${failureText(shrunk.outcome, { zones, cuts })}\n`)
+  if (kept && keep(keptLine(shrunk))) process.stdout.write(`  kept: ${keptLine(shrunk)}\n`)
+  return 1
+}
+
+const linesMax = 120
+
+/** The end of a story is what matters. */
+const told = (lines: readonly string[]): readonly string[] =>
+  lines.length <= linesMax ? lines : [`… ${lines.length - linesMax} lines before`, ...lines.slice(-linesMax)]
 
 function planted(): number {
   const rows = plantedBugs.map((bug) => {
@@ -40,28 +66,45 @@ function planted(): number {
   return rows.every(({ bug, caught }) => caught !== undefined && bug.laws.includes(caught.law)) ? 0 : 1
 }
 
+const progressEveryMs = 10_000
+/** Each takes up to a few hundred runs. */
+const shrunkMax = 5
+
 async function run(options: Extract<SimOptions, { mode: 'run' }>): Promise<number> {
   const { seeds, zones } = options
   const stop = new AbortController()
   process.once('SIGINT', () => stop.abort())
   process.once('SIGTERM', () => stop.abort())
   const startedMs = performance.now()
-  const rate = (ran: number): string => (ran / Math.max(0.001, (performance.now() - startedMs) / 1000)).toFixed(1)
   const clear = process.stderr.isTTY ? '\r\u001b[K' : ''
-  const { ran, failed, stopped } = await runSeeds(options, {
-    pause: () => setImmediate(),
-    signal: stop.signal,
-    progress: (done, failures) => {
-      const line = `${done} of ${seeds} seeds, ${failures} failed, ${rate(done)} a second`
-      // One line that moves on a terminal; elsewhere now and then a new one.
-      if (process.stderr.isTTY) process.stderr.write(`${clear}${line}`)
-      else if (done % 1_000 === 0) process.stderr.write(`${line}\n`)
-    },
-    failed: (outcome) => process.stderr.write(`${clear}${failureText(outcome, zones)}\n`),
-  })
-  process.stderr.write(clear)
-  const tail = stopped ? `, stopped before ${seeds}` : ''
-  const numbers = failed.length === 0 ? '' : `: ${failed.map((one) => one.seed).join(' ')}`
-  process.stdout.write(`${ran} seeds ran, ${failed.length} failed${numbers} (${rate(ran)} a second${tail})\n`)
-  return failed.length === 0 && !stopped ? 0 : 1
+  const pool = startPool(options.workers, zones)
+  let toldMs = startedMs
+  try {
+    const { ran, failed, stopped } = await runSeeds(options, pool.workers, {
+      signal: stop.signal,
+      progress: (done, failures) => {
+        const nowMs = performance.now()
+        const line = progressText({ ran: done, seeds, failed: failures }, nowMs - startedMs)
+        // One line that moves on a terminal; elsewhere now and then a new one.
+        if (process.stderr.isTTY) process.stderr.write(`${clear}${line}`)
+        else if (nowMs - toldMs >= progressEveryMs) {
+          process.stderr.write(`${line}\n`)
+          toldMs = nowMs
+        }
+      },
+      failed: (outcome) => process.stderr.write(`${clear}${failureText(outcome, { zones })}\n`),
+    })
+    process.stderr.write(clear)
+    const seconds = (performance.now() - startedMs) / 1000
+    for (const { seed } of failed.slice(0, shrunkMax)) shrinkOne(seed, zones, options.keep)
+    const tail = stopped ? `, stopped before ${seeds}` : ''
+    const numbers = failed.length === 0 ? '' : `: ${failed.map((one) => one.seed).join(' ')}`
+    const rate = (ran / Math.max(0.001, seconds)).toFixed(1)
+    process.stdout.write(`${ran} seeds ran, ${failed.length} failed${numbers} (${rate} a second${tail})\n`)
+    return failed.length === 0 && !stopped ? 0 : 1
+  } finally {
+    pool.close()
+  }
 }
+
+process.exitCode = await main(process.argv.slice(2))

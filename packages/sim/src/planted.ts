@@ -94,7 +94,7 @@ export interface Caught {
 /** Runs seeds until a law is broken; undefined if none is within the bound. */
 export function catchBug({ planted, seedsMax }: PlantedBug): Caught | undefined {
   for (let seed = 1; seed <= seedsMax; seed++) {
-    const { violation } = simulate({ seed, zones: 3, planted })
+    const { violation } = simulate({ seed, planted })
     if (violation !== undefined) return { seeds: seed, law: violation.law, message: violation.message }
   }
   return undefined

@@ -1,13 +1,15 @@
-import { pageBytes, stepSession } from '@holdfast/kds'
+import { stepSession } from '@holdfast/kds'
 import { MemoryStore, type MemoryStoreOptions } from '@holdfast/store'
 import { type Law, LawBroken, type Violation } from './broken.js'
 import { idleReconnect, settled } from './calm.js'
 import { Clock, Scope } from './clock.js'
+import { type Cuts, noCuts } from './cuts.js'
 import { calm, LocalWeather, type Storm, stormOf, strike, tamper, type World } from './faults.js'
 import { Laws } from './laws.js'
 import { Link } from './network.js'
 import { ControlPlane } from './node.js'
 import { Random } from './random.js'
+import { type Setting, settingOf, settingText } from './setting.js'
 import { Workload } from './workload.js'
 
 /** A bug that is put in front of the real parts, to see whether a law notices. */
@@ -18,7 +20,9 @@ export interface Planted {
 
 export interface SimulationOptions {
   readonly seed: number
-  readonly zones: number
+  /** Instead of as many as the seed has. */
+  readonly zones?: number | undefined
+  readonly cuts?: Cuts | undefined
   readonly planted?: Planted
   /** Errors get their stack traces; otherwise only the one that ends the run. */
   readonly stacks?: boolean
@@ -31,13 +35,16 @@ export interface Outcome {
   readonly violation: Violation | undefined
   readonly steps: number
   readonly virtualMs: number
-  readonly counts: Laws['counts']
+  readonly setting: Setting
+  readonly counts: Laws['counts'] & { readonly acts: number; readonly faults: number }
 }
 
 const startMs = Date.UTC(2026, 0, 1)
-const zoneNames = 'abcdefghij'
+/** a, b, … z, aa, ab, … */
+const zoneName = (at: number): string =>
+  (at < 26 ? '' : String.fromCharCode(96 + Math.floor(at / 26))) + String.fromCharCode(97 + (at % 26))
 /** With these few addresses a zone's services want the same ones all the time, which in a /20 they hardly ever do. */
-const smallBlocks = (at: number): readonly string[] => [`241.64.${at}.0/27`]
+const smallBlocksOf = (at: number): readonly string[] => [`241.64.${at}.0/27`]
 /** More than this never happens in a seed that ends; a machine that talks to itself for ever does. */
 const stepsMax = 400_000
 
@@ -69,7 +76,8 @@ function simulated(options: SimulationOptions): Outcome {
     violation = { ...broken(error), step: run.steps, atMs: run.virtualMs }
     options.story?.(`${violation.law} is broken: ${violation.message}`)
   }
-  return { seed: options.seed, violation, steps: run.steps, virtualMs: run.virtualMs, counts: run.laws.counts }
+  const { steps, virtualMs, setting } = run
+  return { seed: options.seed, violation, steps, virtualMs, setting, counts: run.counts }
 }
 
 /** Everything else that is thrown is an assertion of the program. */
@@ -90,7 +98,9 @@ class Run {
   readonly #links = new Map<string, Link>()
   readonly #unreachable = new Set<string>()
   readonly #workload: Workload
-  readonly #pageBytes: number
+  readonly setting: Setting
+  #acts = 0
+  #faults = 0
   readonly #options: SimulationOptions
 
   constructor(options: SimulationOptions) {
@@ -98,12 +108,16 @@ class Run {
     this.#random = new Random(`holdfast/${options.seed}`)
     const { story } = options
     this.laws = new Laws(() => this.#nodes, story === undefined ? undefined : (line) => this.#tell(line))
-    this.#workload = new Workload(this.#random.fork('workload'), { liars: this.#random.fork('liars').chance(0.3) })
-    this.#pageBytes = this.#random.fork('pages').pick([pageBytes, 4_000, 1_000])
-    const small = this.#random.fork('blocks').chance(0.7)
-    const zones = [...zoneNames].slice(0, options.zones)
+    this.setting = settingOf(this.#random.fork('setting'), options.cuts ?? noCuts, options.zones)
+    const { zones, smallBlocks, has } = this.setting
+    this.#tell(() => settingText(this.setting))
+    this.#workload = new Workload(this.#random.fork('workload'), { liars: has.has('liars') })
     this.#nodes.push(this.#node('', []))
-    for (const [at, name] of zones.entries()) this.#nodes.push(this.#node(name, small ? smallBlocks(at) : []))
+    for (let at = 0; at < zones; at++) this.#nodes.push(this.#node(zoneName(at), smallBlocks ? smallBlocksOf(at) : []))
+  }
+
+  get counts(): Outcome['counts'] {
+    return { ...this.laws.counts, acts: this.#acts, faults: this.#faults }
   }
 
   get virtualMs(): number {
@@ -158,7 +172,7 @@ class Run {
       watch: this.laws,
       step: planted?.step?.(stepSession) ?? stepSession,
       wantedCidrs,
-      pageBytes: this.#pageBytes,
+      pageBytes: this.setting.pageBytes,
       dial: (zone, sessionId) => this.#dial(zone, sessionId),
     })
   }
@@ -179,37 +193,51 @@ class Run {
 
   #storm(): void {
     const random = this.#random.fork('storm')
-    const endMs = this.#clock.nowMs + random.between(8_000, 60_000)
+    const { stormMs, paceMs, spreadMs, has } = this.setting
+    const endMs = this.#clock.nowMs + stormMs
     const storm: Storm = stormOf(random)
     for (const weather of this.#weathers) weather.storm = storm
     const scope = new Scope(this.#world)
-    const pace = random.pick([200, 500, 1_500])
+    const [pace, spread] = [random.fork('pace'), random.fork('spread')]
+    // Each act and each fault has a chance of its own: without one of them the others are what they were.
     const work = (): void => {
-      const node = random.pick(this.#nodes)
-      if (node !== undefined) {
-        const deed = this.#attempt(() => this.#workload.act(node))
-        this.#tell(() => `${node.name || 'global'}: ${deed}`)
-      }
-      this.#clock.after(random.between(10, pace), scope, work)
+      this.#act(this.#acts++)
+      this.#clock.after(pace.between(10, paceMs), scope, work)
     }
-    const world: World = {
+    const fault = (): void => {
+      this.#fault(this.#faults++)
+      this.#clock.after(spread.between(100, spreadMs), scope, fault)
+    }
+    this.#clock.after(pace.between(0, 200), scope, work)
+    this.#clock.after(spread.between(0, spreadMs), scope, fault)
+    this.#until(endMs)
+    scope.close()
+    if (has.has('tamper')) this.#tamper(random.fork('tamper'))
+  }
+
+  #act(at: number): void {
+    if (this.#options.cuts?.acts?.includes(at) === false) return
+    const random = this.#random.fork(`act ${at}`)
+    const node = random.pick(this.#nodes)
+    if (node === undefined) return
+    const deed = this.#attempt(() => this.#workload.act(node, random))
+    this.#tell(() => `act ${at}: ${node.name || 'global'}: ${deed}`)
+  }
+
+  #fault(at: number): void {
+    if (this.#options.cuts?.faults?.includes(at) === false) return
+    const what = strike(this.#faultWorld, this.#random.fork(`fault ${at}`))
+    this.#tell(() => `fault ${at}: ${what}`)
+  }
+
+  get #faultWorld(): World {
+    return {
       global: this.global,
       zones: this.#nodes.filter((node) => node.role === 'zone'),
       links: this.#links,
       unreachable: this.#unreachable,
       after: (delayMs, run) => this.#clock.after(delayMs, this.#world, run),
     }
-    const spread = random.pick([2_000, 6_000, 20_000])
-    const fault = (): void => {
-      const what = strike(world, random)
-      this.#tell(() => `fault: ${what}`)
-      this.#clock.after(random.between(100, spread), scope, fault)
-    }
-    this.#clock.after(random.between(0, 200), scope, work)
-    this.#clock.after(random.between(0, spread), scope, fault)
-    this.#until(endMs)
-    scope.close()
-    if (random.chance(0.35)) this.#tamper(random)
   }
 
   /** A change that its database refused has not happened; whoever made it saw an error. */

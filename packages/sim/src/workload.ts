@@ -49,7 +49,7 @@ const globalDeeds = {
 
 /** What people do to a mesh: services come, change, go and come back, most of it in the wrong moment. */
 export class Workload {
-  readonly #random: Random
+  #random: Random
   readonly #liars: boolean
   /** Numbers every spec, so that no two are equal by chance, and travels as a field that no schema knows. */
   #serial = 0
@@ -64,8 +64,9 @@ export class Workload {
     this.#apply(global, [this.#mesh('default'), this.#mesh('shop')], true)
   }
 
-  /** One deed of one control plane. Returns what it was, for the story. */
-  act(node: ControlPlane): string {
+  /** One deed of one control plane, with a chance of its own. Returns what it was, for the story. */
+  act(node: ControlPlane, random: Random): string {
+    this.#random = random
     const deed: Deed = node.role === 'zone' ? this.#random.weighted(zoneDeeds) : this.#random.weighted(globalDeeds)
     const changes = this.#changes(deed, node)
     if (changes.length === 0) return `${deed}: nothing to do`

@@ -1,0 +1,49 @@
+import { pageBytes } from '@holdfast/kds'
+import type { Cuts } from './cuts.js'
+import type { Random } from './random.js'
+
+/** What a world may have beyond the ordinary. Each seed has some of it, and a shrunk one goes without what it can. */
+export const features = ['liars', 'tamper'] as const
+export type Feature = (typeof features)[number]
+
+/** How often a seed has each. */
+const chances: Readonly<Record<Feature, number>> = { liars: 0.3, tamper: 0.35 }
+
+/** What a seed is about, before anything happens. */
+export interface Setting {
+  readonly zones: number
+  readonly stormMs: number
+  /** At most so long between two changes by people, and between two faults. */
+  readonly paceMs: number
+  readonly spreadMs: number
+  readonly pageBytes: number
+  /** Blocks so small that everybody wants the same addresses all the time. */
+  readonly smallBlocks: boolean
+  readonly has: ReadonlySet<Feature>
+}
+
+/** Most worlds are small and their storms short, so that there are many of them; a few are neither. */
+const sizes = { 2: 30, 3: 38, 4: 18, 5: 11, 8: 2.5, 20: 0.3, 50: 0.2 } as const
+const lengths = { short: 55, middle: 35, long: 10 } as const
+const lengthsMs = { short: [3_000, 10_000], middle: [10_000, 25_000], long: [25_000, 60_000] } as const
+
+export function settingOf(random: Random, cuts: Cuts, zones?: number): Setting {
+  const [least, most] = lengthsMs[random.fork('length').weighted(lengths)]
+  const drawn = Number(random.fork('zones').weighted(sizes))
+  return {
+    zones: cuts.zones ?? zones ?? drawn,
+    stormMs: cuts.stormMs ?? random.fork('storm').between(least, most),
+    paceMs: random.fork('pace').pick([200, 500, 1_500]),
+    spreadMs: random.fork('spread').pick([1_000, 3_000, 8_000]),
+    pageBytes: random.fork('pages').pick([pageBytes, 4_000, 1_000]),
+    smallBlocks: random.fork('blocks').chance(0.7),
+    has: new Set(
+      features.filter(
+        (feature) => random.fork(feature).chance(chances[feature]) && cuts.without?.includes(feature) !== true,
+      ),
+    ),
+  }
+}
+
+export const settingText = ({ zones, stormMs, has }: Setting): string =>
+  `${zones} zones, a storm of ${(stormMs / 1000).toFixed(1)} s${has.size === 0 ? '' : `, with ${[...has].join(', ')}`}`
