@@ -58,7 +58,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug('vip-overwritten', 'an update of a copy takes its VIP', ['VIP-4', 'VIP-5'], 20, { store: vipOverwritten }),
   bug('vip-afterwards', 'a service first, its VIP later', ['VIP-5'], 5, { store: vipAfterwards }),
   bug('unknown-dropped', 'unknown fields are not kept', ['UNKNOWN'], 5, { store: unknownFieldsDropped }),
-  bug('tombstones-forgotten', "a deleted owner's address is free at once", ['VIP-2', 'VIP-3'], 60, {
+  bug('tombstones-forgotten', "a deleted owner's address is free at once", ['VIP-2', 'VIP-3', 'VIP-5'], 60, {
     store: tombstonesForgotten,
   }),
   bug('next-free', 'the next free address instead of hash and ledger', ['VIP-2', 'VIP-3'], 20, { store: nextFree }),
@@ -69,7 +69,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug('delete-by-absence', 'what an answer does not name is gone', ['EMPTY', 'EQ'], 5, { store: deleteByAbsence }),
   bug('cursor-before-data', 'the cursor first, the data after it', ['DUR'], 20, { store: cursorBeforeData }),
   bug('lagging-cursor', 'a cursor from a replica that lags', ['MONO'], 20, { store: laggingCursor }),
-  bug('no-fence', 'every session may write', ['ONE', 'OWN'], 60, { store: noFence }),
+  bug('no-fence', 'every session may write', ['ONE', 'OWN'], 150, { store: noFence }),
   bug('attribution-from-payload', 'a zone is who its labels say', ['ATTR', 'EQ'], 60, {
     store: attributionFromPayload,
   }),
@@ -77,7 +77,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug('stale-encoding', 'an encoded resource outlives its change', ['MONO', 'UNKNOWN', 'EQ'], 20, {
     store: staleEncoding,
   }),
-  bug('proof-unread', 'what does not add up is taken as if it did', ['HEAL'], 60, { store: proofUnread }),
+  bug('proof-unread', 'what does not add up is taken as if it did', ['HEAL'], 150, { store: proofUnread }),
   bug('proof-ignored', 'a reconnect compares positions, not digests', ['RO', 'EQ'], 5, { store: proofIgnored }),
   bug('touched-on-connect', 'a new session touches every row', ['RO', 'MONO', 'EQ'], 5, { store: touchedOnConnect }),
   bug('visibility-outside-the-log', 'a hidden zone takes no place in the log', ['EQ', 'MONO'], 60, {

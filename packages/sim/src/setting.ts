@@ -34,7 +34,7 @@ export function settingOf(random: Random, cuts: Cuts, zones?: number): Setting {
     zones: cuts.zones ?? zones ?? drawn,
     stormMs: cuts.stormMs ?? random.fork('storm').between(least, most),
     paceMs: random.fork('pace').pick([200, 500, 1_500]),
-    spreadMs: random.fork('spread').pick([1_000, 3_000, 8_000]),
+    spreadMs: random.fork('spread').pick([600, 1_500, 5_000]),
     pageBytes: random.fork('pages').pick([pageBytes, 4_000, 1_000]),
     smallBlocks: random.fork('blocks').chance(0.7),
     has: new Set(
