@@ -123,18 +123,19 @@ function crash(node: ControlPlane, world: World, random: Random): string {
 /** One copy changed or lost behind the store's back: what a bad disk or a hand at the database does. Returns its key. */
 export function tamper(store: MemoryStore, random: Random): string | undefined {
   const image = store.snapshot()
-  const copies = [...image.rows].filter(([, row]) => row.origin !== store.identity.name && !row.deleted && isPlain(row))
-  const picked = random.pick(copies)
+  const copies = [...image.rows].filter(([, row]) => row.origin !== store.identity.name && !row.deleted)
+  const loses = random.chance(0.5)
+  const picked = random.pick(loses ? copies.filter(([, row]) => isPlain(row)) : copies)
   if (picked === undefined) return undefined
   const [key, row] = picked
-  if (random.chance(0.5)) loseRow(image, key)
+  if (loses) loseRow(image, key)
   else image.rows.set(key, { ...row, offeredEntry: random.hex(32) })
   store.restore(image)
   return entryKey(row)
 }
 
 /** Services hang together with the ledger, blocks and meshes with what lives in them: their loss is another story. */
-const isPlain = (row: Row): boolean => row.type === 'MeshTimeout' || row.type === 'Dataplane'
+const isPlain = (row: Row): boolean => !['MeshService', 'MeshMultiZoneService', 'Mesh', 'VipBlock'].includes(row.type)
 
 function loseRow(image: Image, key: string): void {
   image.rows.delete(key)

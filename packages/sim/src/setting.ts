@@ -3,11 +3,17 @@ import type { Cuts } from './cuts.js'
 import type { Random } from './random.js'
 
 /** What a world may have beyond the ordinary. Each seed has some of it, and a shrunk one goes without what it can. */
-export const features = ['liars', 'tamper'] as const
+export const features = ['liars', 'tamper', 'lostHints'] as const
 export type Feature = (typeof features)[number]
 
 /** How often a seed has each. */
-const chances: Readonly<Record<Feature, number>> = { liars: 0.3, tamper: 0.35 }
+const chances: Readonly<Record<Feature, number>> = {
+  liars: 0.3,
+  /** Rows are changed by hand, when the storm ends and once more when all is calm. */
+  tamper: 0.25,
+  /** In calm weather, something changes and nobody is told of it. */
+  lostHints: 0.25,
+}
 
 /** What a seed is about, before anything happens. */
 export interface Setting {

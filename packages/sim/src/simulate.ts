@@ -131,14 +131,25 @@ class Run {
     for (const node of this.#nodes) node.start()
     this.#storm()
     this.#calm()
-    settled(this.#nodes, this.laws, {
-      advance: (ms) => this.#until(this.#clock.nowMs + ms),
-      nowMs: () => this.#clock.nowMs,
-    })
-    idleReconnect(this.#nodes, this.#links, this.laws, {
-      advance: (ms) => this.#until(this.#clock.nowMs + ms),
-      nowMs: () => this.#clock.nowMs,
-    })
+    const time = { advance: (ms: number) => this.#until(this.#clock.nowMs + ms), nowMs: () => this.#clock.nowMs }
+    settled(this.#nodes, this.laws, time)
+    if (this.#aftermath()) settled(this.#nodes, this.laws, time)
+    idleReconnect(this.#nodes, this.#links, this.laws, time)
+  }
+
+  /** What nobody is told of is found all the same. Whether there was anything. */
+  #aftermath(): boolean {
+    const { has } = this.setting
+    const random = this.#random.fork('aftermath')
+    if (has.has('lostHints')) {
+      for (const weather of this.#weathers) weather.storm = { ...calm, losesHint: 1 }
+      for (const [at, node] of this.#nodes.entries()) {
+        const deed = this.#attempt(() => this.#workload.act(node, random.fork(`act ${at}`)))
+        this.#tell(() => `nobody is told: ${node.name || 'global'}: ${deed}`)
+      }
+    }
+    if (has.has('tamper')) this.#tamper(random)
+    return has.has('lostHints') || has.has('tamper')
   }
 
   get global(): ControlPlane {
