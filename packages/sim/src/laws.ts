@@ -1,15 +1,17 @@
-import type {
-  Channel,
-  ChannelContext,
-  ChannelReport,
-  SessionEffect,
-  SessionEvent,
-  SessionMessage,
-  StoreOp,
+import {
+  type Channel,
+  type ChannelContext,
+  type ChannelReport,
+  repairEveryMs,
+  type SessionEffect,
+  type SessionEvent,
+  type SessionMessage,
+  type StoreOp,
 } from '@holdfast/kds'
 import { type CursorRow, Fenced, type Row } from '@holdfast/store'
 import { holds, LawBroken } from './broken.js'
 import { AddressBook, LocalAddresses } from './ledger-laws.js'
+import { messageText, short as shortened } from './message-text.js'
 import type { ControlPlane } from './node.js'
 import { Published } from './published.js'
 import { Receiver, receivedChanges } from './receiver-laws.js'
@@ -56,6 +58,8 @@ export class Laws implements Watch {
   readonly #addresses = new AddressBook()
   readonly #published = new Published()
   readonly #trace: ((line: () => string) => void) | undefined
+  /** When a repair of a channel began last. */
+  readonly #repairedMs = new Map<string, number>()
   /** Somebody has changed rows by hand: from then on a repair needs no other reason. */
   tampered = false
   readonly counts = { written: 0, refused: 0, sessions: 0, repairs: 0, fenced: 0 }
@@ -150,7 +154,7 @@ export class Laws implements Watch {
   reported(session: Session, channel: Channel, report: ChannelReport): void {
     const where = `${nameOf(session.node)}, ${channel} from ${nameOf(session)}`
     if (report.type !== 'kept' || report.writtenRows > 0 || report.refused.length > 0)
-      this.#trace?.(() => `${where}: ${JSON.stringify(report)}`)
+      this.#trace?.(() => `${where}: ${shortened(report)}`)
     switch (report.type) {
       case 'kept':
         this.counts.written += report.writtenRows
@@ -158,10 +162,16 @@ export class Laws implements Watch {
         return
       case 'repairing':
         this.counts.repairs++
+        this.#repairedMs.set(where, session.node.clock.nowMs)
         return
       case 'mismatch':
       case 'diverged':
-        holds(this.tampered, 'EQ', () => `${where}: ${report.type}, and nobody had changed anything by hand`)
+        // One that was interrupted, or that was followed by more changes, has to wait for its next turn, and says so.
+        holds(
+          this.tampered || this.#repairsLately({ where, node: session.node }),
+          'EQ',
+          () => `${where}: ${report.type}, and nobody had changed anything by hand`,
+        )
         return
       case 'older':
         holds(this.tampered, 'MONO', () => `${where}: it was shown revision ${report.revision} after ${report.reached}`)
@@ -169,6 +179,11 @@ export class Laws implements Watch {
       default:
         return
     }
+  }
+
+  /** Until the next turn a receiver that is not repaired goes on from where it is not quite: changes have to flow. */
+  #repairsLately({ where, node }: Pick<Receiver, 'where' | 'node'>): boolean {
+    return node.clock.nowMs - (this.#repairedMs.get(where) ?? Number.NEGATIVE_INFINITY) < repairEveryMs
   }
 
   isExpected(error: unknown): boolean {
@@ -275,7 +290,7 @@ export class Laws implements Watch {
   #checkAcked(node: ControlPlane, { channel, peer }: ChannelContext): void {
     const receiver = this.#known.get(peer)?.receivers.get(channelKey(channel, node.name))
     const acked = cursorOf(node, peer, channel, 'acked')?.cursor
-    if (receiver === undefined || acked === undefined || this.tampered) return
+    if (receiver === undefined || acked === undefined || this.tampered || this.#repairsLately(receiver)) return
     receiver.compare(this.#viewLog(receiver), acked.epoch)
     const reached = receiver.hasReached(acked.epoch)
     holds(
@@ -292,18 +307,3 @@ const cursorOf = (node: ControlPlane, peer: string, channel: Channel, side: Curs
 const short = (session: Session): string => session.sessionId.slice(0, 8)
 export const nameOf = (one: { readonly name: string } | { readonly peer: string }): string =>
   ('name' in one ? one.name : one.peer) || 'global'
-
-/** A message in one line. */
-export function messageText(message: SessionMessage): string {
-  if (message.type !== 'to-receiver' && message.type !== 'to-sender') return JSON.stringify(message)
-  const { channel, message: inner } = message
-  if (inner.type !== 'delta') return `${channel} ${JSON.stringify(inner)}`
-  const { type, nonce, offers, removals, absent, purpose } = inner.delta
-  const keys = offers
-    .map((o) => `+${o.resource.name}`)
-    .concat(
-      removals.map((r) => `-${r.key}`),
-      absent.map((a) => `?${a}`),
-    )
-  return `${channel} delta ${nonce} ${type || '(mark)'} [${keys.join(' ')}] ${JSON.stringify(purpose)}`
-}
