@@ -22,7 +22,11 @@ function commandFor(name: CommandName, run: (settings: Settings, flags: Flags) =
       spec.fallback === undefined || spec.kind === 'list' || spec.kind === 'switch'
         ? ''
         : ` (default ${JSON.stringify(spec.fallback)})`
-    command.option(`${spec.flag}${value}`, `${spec.describe}; ${spec.env}${fallback}`)
+    const words = [`${spec.flag}${value}`, `${spec.describe}; ${spec.env}${fallback}`] as const
+    // A list may be given in one go or a flag at a time.
+    if (spec.kind === 'list')
+      command.option(...words, (next: string, before?: string) => [before, next].filter(Boolean).join(','))
+    else command.option(...words)
   }
   if (name === 'init') command.option('--finish-recovery', 'a restored store is what you want it to be: serve it')
   return command.action(async (flags: Flags) => {

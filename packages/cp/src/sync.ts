@@ -36,6 +36,7 @@ export const zoneSync = (zone: ZoneRuntime | undefined): SyncView => ({
       },
     ]
   },
+  endpoints: () => zone?.endpoints(),
   askZone: (name) => Promise.reject(new Problem('unavailable', `zone ${name} can be asked through global only`)),
 })
 

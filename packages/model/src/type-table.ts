@@ -1,6 +1,6 @@
 /**
  * Every resource type that Holdfast knows, in one place: those of Kuma 2.13, 2.14 and later, those that never travel,
- * and two of our own. Scopes, directions and encodings as Kuma KDS has them; paths and words as Kuma's HTTP API and
+ * and three of our own. Scopes, directions and encodings as Kuma KDS has them; paths and words as Kuma's HTTP API and
  * kumactl. The rows stand in dependency order: what is referred to comes before what refers to it (ORDER).
  */
 export interface TypeDescriptor {
@@ -208,6 +208,20 @@ const rows: readonly Row[] = [
     internal: true,
     singular: ['vip-block', 'vipblock'],
     displayName: 'VIP Block',
+  },
+  {
+    name: 'GlobalEndpoints',
+    order: 30,
+    path: 'global-endpoints',
+    scope: 'global',
+    encoding: json,
+    ...down,
+    hashed: false,
+    readOnly: true,
+    internal: true,
+    singular: ['global-endpoints', 'globalendpoints'],
+    displayName: 'Global Endpoints',
+    displayNamePlural: 'Global Endpoints',
   },
 
   {

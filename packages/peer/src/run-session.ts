@@ -24,6 +24,8 @@ export interface SessionOptions {
   readonly onMet?: ((session: SessionHandle) => void) | undefined
   /** Zone: every channel is proven, for the first time in this session. */
   readonly onInStep?: (() => void) | undefined
+  /** Rows of this type were written, of whatever was received. */
+  readonly onStored?: ((resourceType: string) => void) | undefined
   /** Global. */
   readonly onLeaseRequest?:
     | ((session: SessionHandle, storeId: string, demands: readonly Demand[], wantedCidrs: readonly string[]) => void)

@@ -226,6 +226,8 @@ export class SessionDriver implements SessionHandle {
         return
       case 'report':
         this.#reports.report(effect.channel, effect.report)
+        if (effect.report.type === 'kept' && effect.report.writtenRows > 0)
+          this.#options.onStored?.(effect.report.resourceType)
         if (effect.report.type === 'contradiction') this.#track(this.#lookAtOwnState())
         return
       case 'met':

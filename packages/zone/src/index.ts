@@ -1,2 +1,3 @@
+export * from './endpoints/index.js'
 export * from './runtime.js'
 export * from './services/index.js'

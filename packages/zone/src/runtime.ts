@@ -11,14 +11,17 @@ import {
 import type { ControlPlaneStore } from '@holdfast/store'
 import { type DialOptions, dialKds, type Link, type ZoneNodeConfig } from '@holdfast/transport'
 import type { Logger } from 'pino'
+import { type EndpointFile, EndpointKeeper, type EndpointView, globalEndpointsKey } from './endpoints/index.js'
 import { Recall } from './recall.js'
 import { Rivals } from './rivals.js'
 
 export interface ZoneOptions {
   readonly store: ControlPlaneStore
   readonly zone: string
-  /** grpc://HOST:PORT of global. */
-  readonly globalAddress: string
+  /** What the operator has configured, each grpc://HOST:PORT of one global; at least one. */
+  readonly globalAddresses: readonly string[]
+  /** Where the endpoints that global tells are remembered; undefined: in the store alone. */
+  readonly endpointFile?: EndpointFile | undefined
   readonly version: string
   readonly instanceId: string
   /** What the node of this zone shows of its configuration, secrets masked. */
@@ -50,6 +53,10 @@ const returnedWords: Readonly<Record<string, string>> = {
 }
 /** Several changes in one moment ask for blocks once. */
 const leaseDelayMs = 20
+/** Who has a choice does not wait for one of them as long as for the only one. */
+const connectTimeoutMs = 3_000
+/** Between two addresses of one round: enough that a global that is gone is not hit by all zones at once. */
+const nextAddressMs = 250
 /** How often the record of the session is brought up to date. */
 const beatMs = 5_000
 
@@ -69,6 +76,7 @@ export class ZoneRuntime {
   #lease: NodeJS.Timeout | undefined
   #fatal: ((reason: string) => void) | undefined
   readonly #rivals: Rivals
+  readonly #endpoints: EndpointKeeper
   #recall: Recall | undefined
   #recalling: Promise<void> | undefined
   /** Blocks given by the operator are looked at once per session, and a refusal is told once per session. */
@@ -78,6 +86,8 @@ export class ZoneRuntime {
     this.#options = options
     this.#backoff = new Backoff(options.backoff)
     this.#rivals = new Rivals(options.store.sessions)
+    const { globalAddresses: configured, store, endpointFile: file, log } = options
+    this.#endpoints = new EndpointKeeper({ configured, store, file, log })
   }
 
   /** @param onFatal told when this zone may not join at all and never was in step: the process should end */
@@ -95,6 +105,15 @@ export class ZoneRuntime {
     return this.#session?.view()
   }
 
+  /** Which endpoints of global are known, which one is in use, which failed and why. */
+  endpoints(): {
+    readonly known: readonly EndpointView[]
+    readonly problems: readonly string[]
+    readonly counts: ReturnType<EndpointKeeper['counts']>
+  } {
+    return { known: this.#endpoints.view(), problems: this.#endpoints.problems(), counts: this.#endpoints.counts() }
+  }
+
   get lastEnd(): SessionEnd | undefined {
     return this.#lastEnd
   }
@@ -104,6 +123,7 @@ export class ZoneRuntime {
     clearTimeout(this.#lease)
     await this.#session?.close('the zone control plane stops')
     await this.#running
+    await this.#endpoints.close()
   }
 
   #writeDown(): void {
@@ -119,6 +139,7 @@ export class ZoneRuntime {
     await this.#rivals.begin().catch((error: unknown) => {
       this.#options.log.warn({ err: error }, 'the sessions of before could not be read')
     })
+    await this.#endpoints.open()
     while (!signal.aborted) {
       const startedMs = performance.now()
       const end = await this.#oneSession().catch(
@@ -126,16 +147,24 @@ export class ZoneRuntime {
       )
       this.#session = undefined
       this.#lastEnd = end
+      this.#endpoints.ended(end.reason)
       if (signal.aborted) return
       if (end.end === 'refused') await this.#refused(end.reason)
       else {
-        this.#backoff.ended(performance.now() - startedMs)
-        const waitMs = this.#backoff.nextMs(randomInt(1_000_000) / 1_000_000)
+        const waitMs = this.#waitMs(performance.now() - startedMs)
         this.#options.log.warn({ reason: end.reason, waitMs }, `session with global ${end.end}; trying again`)
         await this.#pause(waitMs)
         await this.#yieldToRival()
       }
     }
+  }
+
+  /** A round of all addresses is one attempt: only when it has found nobody does the zone wait longer. */
+  #waitMs(lastedMs: number): number {
+    const chance = randomInt(1_000_000) / 1_000_000
+    if (this.#endpoints.roundGoesOn) return Math.round(chance * nextAddressMs)
+    this.#backoff.ended(lastedMs)
+    return this.#backoff.nextMs(chance)
   }
 
   /** Of two processes on one store the newest session wins, and the other one waits for it to end. */
@@ -167,12 +196,13 @@ export class ZoneRuntime {
   }
 
   async #oneSession(): Promise<SessionEnd> {
-    const { store, zone, globalAddress, version, instanceId, nodeConfig, log, metrics, dial = dialKds } = this.#options
+    const { store, zone, version, instanceId, nodeConfig, log, metrics, dial = dialKds } = this.#options
     const sessionId = randomUUID()
     this.#rivals.own(sessionId)
     let isOwed = false
     const link = dial({
-      address: globalAddress,
+      address: this.#endpoints.next(),
+      ...(this.#endpoints.hasChoice ? { limits: { connectTimeoutMs } } : {}),
       zone,
       sessionId,
       version,
@@ -201,7 +231,13 @@ export class ZoneRuntime {
       onOwedReturn: () => {
         isOwed = true
       },
-      onInStep: () => this.#askForBlocksSoon(),
+      onInStep: () => {
+        this.#endpoints.proven()
+        this.#askForBlocksSoon()
+      },
+      onStored: (resourceType) => {
+        if (resourceType === globalEndpointsKey.type) void this.#endpoints.learn()
+      },
       onLeaseAnswer: (refused) => {
         for (const reason of refused) log.error({ reason }, 'global did not grant a VIP block')
       },

@@ -1,6 +1,6 @@
 import type { Cursor } from '@holdfast/kds'
 import type { ControlPlaneStore, CursorRow, RefusedRow, SessionRecord } from '@holdfast/store'
-import type { ChannelSync, PeerSync, SyncView } from './sync-view.js'
+import type { ChannelSync, EndpointsSync, PeerSync, SyncView } from './sync-view.js'
 
 const time = (ms: number | undefined): string | null => (ms === undefined ? null : new Date(ms).toISOString())
 const cursorJson = (cursor: Cursor | undefined): Cursor | null => cursor ?? null
@@ -43,6 +43,7 @@ export async function syncJson(store: ControlPlaneStore, sync: SyncView, nowMs: 
     controlPlane: peerName(status.identity.name),
     state: status.state,
     head: status.head,
+    ...endpointsJson(sync.endpoints?.()),
     peers: [...names].sort().map((name) => {
       const peer = live.get(name)
       const last = sessions.find((session) => session.peer === name)
@@ -65,6 +66,23 @@ export async function syncJson(store: ControlPlaneStore, sync: SyncView, nowMs: 
     }),
   }
 }
+
+/** A zone's ways to global. */
+const endpointsJson = (endpoints: EndpointsSync | undefined) =>
+  endpoints === undefined
+    ? {}
+    : {
+        globalEndpoints: endpoints.known.map((one) => ({
+          address: one.address,
+          source: one.source,
+          state: one.state,
+          failures: one.failures,
+          lastError: one.lastError ?? null,
+          lastErrorAt: time(one.lastErrorAtMs),
+          lastInStepAt: time(one.lastInStepAtMs),
+        })),
+        globalEndpointProblems: endpoints.problems,
+      }
 
 function channelsOf(name: string, peer: PeerSync | undefined, cursors: readonly CursorRow[], nowMs: number) {
   const stored = cursors.filter((row) => row.peer === name)

@@ -36,12 +36,29 @@ export interface PeerSync {
   readonly channels: readonly ChannelSync[]
 }
 
+/** Where a zone may dial global, and what became of it. */
+export interface EndpointsSync {
+  readonly known: readonly {
+    readonly address: string
+    readonly source: 'good' | 'learned' | 'configured'
+    readonly state: 'in use' | 'good' | 'failed' | 'untried'
+    readonly failures: number
+    readonly lastError?: string | undefined
+    readonly lastErrorAtMs?: number | undefined
+    readonly lastInStepAtMs?: number | undefined
+  }[]
+  /** What keeps the list from being learned or remembered, in words. */
+  readonly problems: readonly string[]
+}
+
 /**
  * What the API asks of the part that runs the sessions. Global cannot dial a zone: a question travels inside the
  * zone's session and is answered there by what `createAnswerer` returns.
  */
 export interface SyncView {
   peers(): readonly PeerSync[]
+  /** Zone: the endpoints of global that it may dial; undefined where there are none to dial. */
+  endpoints?(): EndpointsSync | undefined
   /**
    * @param body any JSON value; so is the answer
    * @throws Problem `unavailable` if the zone is not connected, answers no questions, or did not answer in time

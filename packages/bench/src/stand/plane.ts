@@ -131,7 +131,7 @@ export async function openZone(name: string, options: PlaneOptions): Promise<Zon
       runtime = new ZoneRuntime({
         store: plane.store,
         zone: name,
-        globalAddress: `grpc://127.0.0.1:${port}`,
+        globalAddresses: [`grpc://127.0.0.1:${port}`],
         version,
         instanceId: `${name}-bench`,
         nodeConfig: { storeType: 'postgres', environment: 'universal', full: '{}' },

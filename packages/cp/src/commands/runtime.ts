@@ -2,12 +2,13 @@ import { createAnswerer, type Mode, type SyncView } from '@holdfast/api'
 import { GlobalRuntime, HookRunner, hookMetrics } from '@holdfast/global'
 import type { sessionMetrics } from '@holdfast/peer'
 import type { ControlPlaneStore } from '@holdfast/store'
-import { ZoneRuntime } from '@holdfast/zone'
+import { EndpointFile, ZoneRuntime } from '@holdfast/zone'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
 import { loadPolicyHooks } from '../config/policy-hooks.js'
 import { maskedSettings } from '../config/resolve.js'
 import type { Settings } from '../config/settings.js'
+import { endpointMetrics } from '../endpoint-metrics.js'
 import type { Scope } from '../lifecycle/scope.js'
 import { globalSync, zoneSync } from '../sync.js'
 import { programVersion } from '../version.js'
@@ -65,14 +66,15 @@ export function globalParts({ store, settings, log, scope, metrics, instanceId, 
 
 /** A zone dials global, if it was told where that is. `fatal` is told when the zone may not join at all. */
 export function zoneParts(parts: Parts, mode: Mode, fatal: (reason: string) => void): Runtime {
-  const { store, settings, log, scope, metrics, instanceId } = parts
-  if (settings.globalAddress === undefined)
+  const { store, settings, log, scope, metrics, registry, instanceId } = parts
+  if (settings.globalAddresses.length === 0)
     return { sync: zoneSync(undefined), start: () => Promise.resolve(), kdsPort: () => undefined }
   const answer = createAnswerer({ store, mode, zoneName: settings.zone })
   const zone = new ZoneRuntime({
     store,
     zone: settings.zone,
-    globalAddress: settings.globalAddress,
+    globalAddresses: settings.globalAddresses,
+    endpointFile: new EndpointFile(settings.dataDir),
     version: programVersion,
     instanceId,
     nodeConfig: { storeType: 'postgres', environment: 'universal', full: nodeConfigText(settings) },
@@ -81,6 +83,7 @@ export function zoneParts(parts: Parts, mode: Mode, fatal: (reason: string) => v
     log,
     metrics,
   })
+  endpointMetrics(registry, zone)
   return {
     sync: zoneSync(zone),
     start: () => {

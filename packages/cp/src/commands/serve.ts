@@ -16,6 +16,7 @@ import { stopOnSignals } from '../lifecycle/signals.js'
 import { createLog } from '../logging.js'
 import { storeMetrics } from '../store-metrics.js'
 import { programVersion } from '../version.js'
+import { advertise } from './advertise.js'
 import { openConfiguredStore } from './database.js'
 import { initialise } from './init.js'
 import { checkPorts } from './ports.js'
@@ -74,7 +75,7 @@ async function run(role: Role, settings: Settings, log: Logger, scope: Scope, si
   const metrics = sessionMetrics(registry)
   const instanceId = `${hostname()}-${randomBytes(2).toString('hex')}`
   const parts = { store, settings, log, scope, metrics, instanceId, registry }
-  const mode: Mode = role === 'global' ? 'global' : settings.globalAddress === undefined ? 'standalone' : 'federated'
+  const mode: Mode = role === 'global' ? 'global' : settings.globalAddresses.length === 0 ? 'standalone' : 'federated'
 
   const runtime = role === 'global' ? globalParts(parts) : zoneParts(parts, mode, fatal.resolve)
   const services = zoneServices(role, parts)
@@ -130,6 +131,7 @@ async function run(role: Role, settings: Settings, log: Logger, scope: Scope, si
     const { state } = await store.status()
     // Of a store that recovers it is not known what it lacks.
     if (role === 'global' && state === 'ready') await createDefaultsOnce(store, role, settings, log, signal)
+    if (role === 'global') await advertise(store, settings.advertisedAddresses, log, signal)
     await runtime.start()
     if (services !== undefined) {
       scope.own('generated services', () => services.close())

@@ -112,3 +112,19 @@ test('HOLD: everything that is wrong with thresholds is told at once', () => {
     expect.stringContaining('must be a mapping of types'),
   ])
 })
+
+test('addresses of global: a list in the file, commas in the environment; every one that is none is named', () => {
+  const zone = { command: 'zone', flags: { zone: 'east' } } as const
+  const listed = resolveSettings({
+    ...zone,
+    env: {},
+    file: { path: 'east.yaml', text: 'globalAddresses: [grpc://a:5685, "grpcs://[::1]:5685"]' },
+  })
+  expect('settings' in listed && listed.settings.globalAddresses).toEqual(['grpc://a:5685', 'grpcs://[::1]:5685'])
+  const joined = resolveSettings({ ...zone, env: { HOLDFAST_GLOBAL_ADDRESS: 'grpc://a:1, grpc://b:2' } })
+  expect('settings' in joined && joined.settings.globalAddresses).toEqual(['grpc://a:1', 'grpc://b:2'])
+  const wrong = resolveSettings({ ...zone, env: { HOLDFAST_GLOBAL_ADDRESS: 'a:1,grpc://b,http://c:1,grpc://d:1' } })
+  expect('settings' in wrong ? [] : wrong.map(({ key, message }) => [key, message.replace(/, got .*/, '')])).toEqual(
+    Array(3).fill(['HOLDFAST_GLOBAL_ADDRESS', 'must be grpc://HOST:PORT or grpcs://HOST:PORT (several: a list)']),
+  )
+})

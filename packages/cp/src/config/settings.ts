@@ -1,4 +1,4 @@
-import { labelKeyProblems } from '@holdfast/model'
+import { globalEndpointsMax, labelKeyProblems } from '@holdfast/model'
 import type { HoldThresholds } from '@holdfast/store'
 import { z } from 'zod'
 import { holdThresholds } from './hold-thresholds.js'
@@ -10,7 +10,8 @@ export type Command = 'global' | 'zone' | 'migrate' | 'init'
 /** Everything a control plane can be told. Ports of 0 mean "any free one" (see `portsFile`). */
 export interface Settings {
   readonly zone: string
-  readonly globalAddress: string | undefined
+  readonly globalAddresses: readonly string[]
+  readonly advertisedAddresses: readonly string[]
   readonly databaseUrl: string | undefined
   readonly dataDir: string
   readonly apiAddress: string
@@ -56,12 +57,17 @@ const zoneName = z
 const databaseUrl = z
   .string()
   .regex(/^postgres(ql)?:\/\//, 'must be a PostgreSQL URL such as postgres://user:password@host:5432/holdfast')
-const globalAddress = z
-  .string()
-  .regex(
-    /^grpcs?:\/\/[^/\s:]+(:\d+)?$|^grpcs?:\/\/\[[0-9a-fA-F:]+\](:\d+)?$/,
-    'must be grpc://HOST:PORT or grpcs://HOST:PORT',
+/** Each problem of a list names its entry, and no address of it is looked at twice. */
+const globalAddresses = z
+  .array(
+    z
+      .string()
+      .regex(
+        /^grpcs?:\/\/([^/\s:]+|\[[0-9a-fA-F:.]+\]):\d+$/,
+        'must be grpc://HOST:PORT or grpcs://HOST:PORT (several: a list)',
+      ),
   )
+  .max(globalEndpointsMax, `must be at most ${globalEndpointsMax} addresses`)
 const host = z.string().min(1, 'must not be empty')
 const cidrs = z.array(z.string().regex(/^[0-9a-fA-F.:]+\/\d{1,3}$/, 'must be a list of CIDRs such as 241.16.0.0/20'))
 const pools = z.array(
@@ -95,14 +101,26 @@ export const settingSpecs: readonly SettingSpec[] = [
     describe: 'name of this zone',
   },
   {
-    key: 'globalAddress',
+    key: 'globalAddresses',
     flag: '--global-address',
     env: 'HOLDFAST_GLOBAL_ADDRESS',
     commands: ['zone'],
-    kind: 'text',
-    schema: globalAddress,
-    fallback: undefined,
-    describe: 'where global listens for zones; without it the zone stands alone',
+    kind: 'list',
+    schema: globalAddresses,
+    fallback: [],
+    describe:
+      'where global listens for zones, each of its replicas; what global advertises is tried beside it. Without it the zone stands alone',
+  },
+  {
+    key: 'advertisedAddresses',
+    flag: '--advertised-address',
+    env: 'HOLDFAST_ADVERTISED_ADDRESS',
+    commands: ['global'],
+    kind: 'list',
+    schema: globalAddresses,
+    fallback: [],
+    describe:
+      'where zones can dial this global, all replicas together: they learn it and find global after it has moved. Without it they are told nothing',
   },
   {
     key: 'databaseUrl',

@@ -4,7 +4,7 @@ import { type BackoffOptions, sessionMetrics } from '@holdfast/peer'
 import { type ControlPlaneStore, openStore } from '@holdfast/store'
 import { countWrites, rowsWritten } from '@holdfast/store/testing'
 import { freshDatabase, startTcpProxy, type TcpProxy, type TestDatabase } from '@holdfast/testkit'
-import { ServiceRuntime, type ZoneOptions, ZoneRuntime } from '@holdfast/zone'
+import { EndpointFile, ServiceRuntime, type ZoneOptions, ZoneRuntime } from '@holdfast/zone'
 import type { FastifyInstance } from 'fastify'
 import pino, { type Logger } from 'pino'
 import { Registry } from 'prom-client'
@@ -130,7 +130,8 @@ export async function startZone(
   const runtime = new ZoneRuntime({
     store,
     zone: name,
-    globalAddress: `grpc://127.0.0.1:${proxy.port}`,
+    globalAddresses: [`grpc://127.0.0.1:${proxy.port}`],
+    endpointFile: options.dataDir === undefined ? undefined : new EndpointFile(options.dataDir),
     version: programVersion,
     instanceId: `${name}-test`,
     nodeConfig: { storeType: 'postgres', environment: 'universal', full: '{}' },

@@ -1,6 +1,12 @@
 export { type ComputedFields, keepComputed, sameAuthored, withComputed } from './computed.js'
 export { dataplaneKind, dataplaneLabels } from './dataplane.js'
 export type { Finding } from './finding.js'
+export {
+  endpointProblems,
+  type GlobalEndpointsSpec,
+  globalEndpointsKind,
+  globalEndpointsMax,
+} from './global-endpoints.js'
 export { generatorProblems, type HostnameGeneratorSpec, hostnameGeneratorKind } from './hostname-generator.js'
 export type { Json, JsonObject } from './json.js'
 export { parseJson } from './json.js'

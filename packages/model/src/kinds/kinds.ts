@@ -1,5 +1,6 @@
 import type { TypeDescriptor } from '../type-table.js'
 import { dataplaneKind } from './dataplane.js'
+import { globalEndpointsKind } from './global-endpoints.js'
 import { hostnameGeneratorKind } from './hostname-generator.js'
 import type { JsonKind } from './json-kind.js'
 import { meshKind } from './mesh.js'
@@ -19,6 +20,7 @@ const jsonKinds: ReadonlyMap<string, JsonKind<unknown>> = new Map<string, JsonKi
     hostnameGeneratorKind,
     vipPoolKind,
     vipBlockKind,
+    globalEndpointsKind,
   ].map((kind) => [kind.type, kind]),
 )
 
