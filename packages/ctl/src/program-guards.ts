@@ -12,6 +12,17 @@ export interface GuardCommands {
 
 /** What was not obeyed or not believed: holds and refusals. */
 export function addGuardCommands(program: Command, { io, api, run, output }: GuardCommands): void {
+  program
+    .command('refused')
+    .description('what somebody does not take, and keeps its last good version of')
+    .command('list')
+    .description('all of it, here and at the peers')
+    .action(() =>
+      run(async () => {
+        const { refusedList } = await import('./commands/refused.js')
+        return refusedList(io, await api(), { output: output() })
+      }),
+    )
   const hold = program.command('hold').description('what vanished without having been deleted, and what to do about it')
   hold
     .command('list')

@@ -1,6 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { Problem } from '@holdfast/model'
-import { onlyStream, runSession, type SessionHandle, type SessionMetrics, type SessionView } from '@holdfast/peer'
+import {
+  GuardWatch,
+  onlyStream,
+  runSession,
+  type SessionHandle,
+  type SessionMetrics,
+  type SessionView,
+} from '@holdfast/peer'
 import type { ControlPlaneStore, RecoveryWait } from '@holdfast/store'
 import { type KdsServer, type Link, serveKds } from '@holdfast/transport'
 import type { Logger } from 'pino'
@@ -36,6 +43,7 @@ export class GlobalRuntime {
   readonly #opening = new Set<Promise<void>>()
   readonly #stop = new AbortController()
   readonly #deleted: DeletedZones
+  readonly #guards: GuardWatch
   #server: KdsServer | undefined
   #lease: NodeJS.Timeout | undefined
   #stopListening: (() => void) | undefined
@@ -45,7 +53,8 @@ export class GlobalRuntime {
 
   constructor(options: GlobalOptions) {
     this.#options = options
-    const { store, log } = options
+    const { store, log, metrics } = options
+    this.#guards = new GuardWatch({ store, log, metrics })
     const sessions = (): Iterable<SessionHandle> => this.#sessions.values()
     this.#deleted = new DeletedZones({ store, log, sessions })
     this.#witnesses = new Witnesses({ store, log, sessions })
@@ -59,6 +68,7 @@ export class GlobalRuntime {
   /** @returns the port zones can dial */
   async start(): Promise<number> {
     const { address, port, version, instanceId, store, log } = this.#options
+    await this.#guards.start()
     this.#server = await serveKds({
       address,
       port,
@@ -111,6 +121,7 @@ export class GlobalRuntime {
     await this.#recovery.close()
     await this.#witnesses.close()
     await this.#server?.close()
+    await this.#guards.close()
   }
 
   #writeDown(): void {
@@ -143,6 +154,7 @@ export class GlobalRuntime {
       instanceId,
       log,
       metrics,
+      guards: this.#guards,
       // Only a zone that was let in takes the place of an older session: a stranger with the same name must not.
       onMet: (handle) => this.#admit(zone, link, handle),
       onLeaseRequest: (handle, storeId, demands, wantedCidrs) => {

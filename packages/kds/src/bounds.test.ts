@@ -199,8 +199,8 @@ test('a key that keeps changing and failing delays no other: the back-off is its
   const again = stepPlainSender(flying(once, '2', [['b.m', 'v2']]), nack('2', 50_000))[0]
   const same = stepPlainSender(flying(again, '3', [['b.m', 'v2']]), nack('3', 110_000))[0]
   expect(Object.fromEntries(same.doubts.get('T') ?? [])).toEqual({
-    'a.m': { version: 'v1', tries: 1, retryAtMs: 60_000 },
-    'b.m': { version: 'v2', tries: 2, retryAtMs: 230_000 },
+    'a.m': { version: 'v1', tries: 1, sinceMs: 0, reason: 'no', retryAtMs: 60_000 },
+    'b.m': { version: 'v2', tries: 2, sinceMs: 50_000, reason: 'no', retryAtMs: 230_000 },
   })
 })
 

@@ -161,6 +161,17 @@ export interface Heartbeat {
   /** Revision through which the speaker has stored what it receives. */
   readonly ackedRevision: number
   readonly faults: readonly string[]
+  /** Hash of the peer's report that the speaker has kept; absent or '': none, or an empty one. */
+  readonly reportKept?: string | undefined
+  /** What the speaker refuses and holds of what it is sent, while the peer has not kept this one. */
+  readonly report?: GuardReport | undefined
+}
+
+/** What a receiver refuses and holds, for its sender's operators. The body is theirs; here only its hash counts. */
+export interface GuardReport {
+  /** 16 hex digits; '' for an empty one. */
+  readonly hash: string
+  readonly body: string
 }
 
 export interface Demand {

@@ -13,15 +13,17 @@ export function doubted(
   s: PlainSenderState,
   resourceType: string,
   sent: ReadonlyMap<string, string>,
+  reason: string,
   nowMs: number,
 ): PlainSenderState {
   const doubts = new Map(s.doubts.get(resourceType) ?? none)
   for (const [key, version] of sent) {
     const before = doubts.get(key)
-    const tries = before?.version === version ? before.tries + 1 : 1
+    const again = before?.version === version ? before : undefined
+    const tries = (again?.tries ?? 0) + 1
     const retryAtMs = nowMs + Math.min(plainBackoffMs * 2 ** (tries - 1), plainBackoffMaxMs)
     doubts.delete(key)
-    doubts.set(key, { version, tries, retryAtMs })
+    doubts.set(key, { version, tries, sinceMs: again?.sinceMs ?? nowMs, reason, retryAtMs })
   }
   return withDoubts(s, resourceType, new Map([...doubts].slice(-plainRefusedMax)))
 }

@@ -48,6 +48,9 @@ export interface Doubt {
   readonly version: string
   /** How often this very version was refused. */
   readonly tries: number
+  /** When this very version was refused first, and what the peer said last about the response that it was in. */
+  readonly sinceMs: number
+  readonly reason: string
   readonly retryAtMs: number
 }
 

@@ -69,7 +69,7 @@ function answered(
   if (e.type === 'ack') return work(reached(cleared(landed, resourceType, flight.versions)))
   const keys = [...flight.versions.keys()]
   const report = { type: 'refusedByPlainPeer', resourceType, keys, reason: e.message } as const
-  return andThen([reached(doubted(landed, resourceType, flight.versions, nowMs)), [report]], work)
+  return andThen([reached(doubted(landed, resourceType, flight.versions, e.message, nowMs)), [report]], work)
 }
 
 function stored(s: PlainSenderState, answer: StoreAnswer): PlainSenderStep {

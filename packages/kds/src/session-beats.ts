@@ -1,5 +1,5 @@
 import { heartbeatMs, missedMax, unansweredMs } from './constants.js'
-import { type Channel, channels, type Heartbeat, type Mark, type SessionMessage } from './messages.js'
+import { type Channel, channels, type GuardReport, type Heartbeat, type Mark, type SessionMessage } from './messages.js'
 import { ackedRevision } from './receiver-state.js'
 import { spokenMark } from './sender-state.js'
 import { toReceiver, toSender } from './session-channels.js'
@@ -71,6 +71,7 @@ function tickChannel(s: SessionState, channel: Channel, nowMs: number): SessionS
 
 function heartbeatOf(s: SessionState): Heartbeat {
   const { down, up, status } = s.machines
+  const { report, reportKept, peerKept } = s.beats
   const main = s.config.role === 'acceptor' ? down : up
   const received = s.config.role === 'acceptor' ? up : down
   return {
@@ -79,7 +80,16 @@ function heartbeatOf(s: SessionState): Heartbeat {
     statusMark: markOf(status),
     ackedRevision: received.role === 'receiver' ? ackedRevision(received.state) : 0,
     faults: s.faults,
+    ...(reportKept === '' ? {} : { reportKept }),
+    ...(peerKept === undefined || peerKept === report.hash ? {} : { report }),
   }
+}
+
+/** What is new is said with the next tick; while the peer is a heartbeat behind, it is not said again before that. */
+export function reportsChanged(s: SessionState, report: GuardReport, kept: string): SessionState {
+  const isNew = report.hash !== s.beats.report.hash && s.beats.peerKept !== undefined
+  const nextAtMs = isNew ? 0 : s.beats.nextAtMs
+  return { ...s, beats: { ...s.beats, report, reportKept: kept, nextAtMs } }
 }
 
 const markOf = (machine: SessionState['machines'][Channel]): Mark | undefined =>
@@ -87,10 +97,12 @@ const markOf = (machine: SessionState['machines'][Channel]): Mark | undefined =>
 
 /** What the peer sends is proven by its marks while nothing happens. */
 export function heardBeat(s: SessionState, heartbeat: Heartbeat, nowMs: number): SessionStep {
-  const { mark, statusMark, ackedRevision, faults } = heartbeat
+  const { mark, statusMark, ackedRevision, faults, report, reportKept = '' } = heartbeat
   const heard: SessionEffect = { type: 'heard', ackedRevision, faults }
   const main: Channel = s.config.role === 'acceptor' ? 'up' : 'down'
-  let step: SessionStep = [s, [heard]]
+  const told: readonly SessionEffect[] =
+    report === undefined || report.hash === s.beats.reportKept ? [heard] : [heard, { type: 'reported', report }]
+  let step: SessionStep = [{ ...s, beats: { ...s.beats, peerKept: reportKept } }, told]
   if (mark !== undefined) step = andThen(step, (now) => marked(now, main, mark, nowMs))
   if (statusMark !== undefined && s.config.role === 'acceptor')
     step = andThen(step, (now) => marked(now, 'status', statusMark, nowMs))

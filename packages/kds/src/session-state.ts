@@ -1,4 +1,15 @@
-import type { Begin, Channel, Cursor, Demand, Hello, Mark, SessionMessage, Standing, StoreState } from './messages.js'
+import type {
+  Begin,
+  Channel,
+  Cursor,
+  Demand,
+  GuardReport,
+  Hello,
+  Mark,
+  SessionMessage,
+  Standing,
+  StoreState,
+} from './messages.js'
 import type { PlainMessage } from './plain.js'
 import type { PlainReceiverEffect, PlainReceiverState } from './plain-receiver.js'
 import type { PlainSenderEffect, PlainSenderState } from './plain-sender-state.js'
@@ -41,6 +52,8 @@ export type SessionEvent =
   | { readonly type: 'say'; readonly message: PassedOn; readonly nowMs: number }
   /** What we serve differs from what we keep: said in every heartbeat until it is replaced. */
   | { readonly type: 'faults'; readonly faults: readonly string[]; readonly nowMs: number }
+  /** What we refuse and hold of what the peer sends, or which report of the peer's is kept now. */
+  | { readonly type: 'reports'; readonly report: GuardReport; readonly kept: string; readonly nowMs: number }
   /** Often enough for the heartbeat: once a second does. */
   | { readonly type: 'tick'; readonly nowMs: number }
   | { readonly type: 'streamClosed'; readonly stream: string; readonly reason: string; readonly nowMs: number }
@@ -75,6 +88,8 @@ export type SessionEffect =
   | { readonly type: 'wentPlain'; readonly reason: 'no-extension' | 'no-headers' | 'peer-speaks-plain' }
   | { readonly type: 'lateHeaders' }
   | { readonly type: 'heard'; readonly ackedRevision: number; readonly faults: readonly string[] }
+  /** What the peer refuses and holds of what we send: to be kept, and then named as kept. */
+  | { readonly type: 'reported'; readonly report: GuardReport }
   | { readonly type: 'leaseRequested'; readonly demands: readonly Demand[]; readonly wantedCidrs: readonly string[] }
   | { readonly type: 'leaseAnswered'; readonly refused: readonly string[] }
   | { readonly type: 'recallAsked'; readonly after: string; readonly done: boolean }
@@ -114,6 +129,12 @@ export interface SessionCore {
     readonly silentMs: number
     /** How long something is owed to us on a channel of the stream that has no heartbeat, without a word on it. */
     readonly owedMs: Readonly<Record<Exclude<Channel, 'down'>, number>>
+    /** What we refuse and hold, said until the peer has kept it. */
+    readonly report: GuardReport
+    /** Hash of the peer's report that we have kept. */
+    readonly reportKept: string
+    /** The peer's word on which of ours it has kept; undefined before its first heartbeat. */
+    readonly peerKept: string | undefined
   }
   readonly faults: readonly string[]
 }
@@ -156,6 +177,8 @@ export type SessionStep = Step<SessionState, SessionEffect>
 export type SessionPhase = SessionState['phase']
 export type InPhase<P extends SessionPhase> = Extract<SessionState, { phase: P }>
 
+const noReports = { report: { hash: '', body: '' }, reportKept: '', peerKept: undefined }
+
 const sender: Machine = { role: 'sender', state: newSender }
 const receiver: Machine = { role: 'receiver', state: newReceiver }
 
@@ -168,7 +191,7 @@ export const newSession = (config: SessionConfig): SessionState => ({
       ? { down: receiver, up: sender, status: sender }
       : { down: sender, up: receiver, status: receiver },
   held: {},
-  beats: { nextAtMs: 0, sequence: 0, tickedAtMs: 0, silentMs: 0, owedMs: { up: 0, status: 0 } },
+  beats: { nextAtMs: 0, sequence: 0, tickedAtMs: 0, silentMs: 0, owedMs: { up: 0, status: 0 }, ...noReports },
   faults: [],
 })
 

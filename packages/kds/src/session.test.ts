@@ -158,3 +158,47 @@ test('an acceptor whose peer has another type set goes on and says so', () => {
   const [state, effects] = stepSession(acceptor, receivedOf({ type: 'hello', hello }))
   expect([state.phase, effects[0]]).toEqual(['admitting', { type: 'typeSetDiffers', ours: 'other', theirs: 'types' }])
 })
+
+/** What a session says in its heartbeats from one to another moment, by its own ticks. */
+function beatsOf(from: SessionState, fromMs: number, throughMs: number) {
+  const said: (readonly [atMs: number, report: string | undefined, kept: string | undefined])[] = []
+  let now = from
+  for (let nowMs = fromMs; nowMs <= throughMs; nowMs += 1_000) {
+    const [next, effects] = stepSession(now, { type: 'tick', nowMs })
+    now = next
+    for (const e of effects)
+      if (e.type === 'send' && e.message.type === 'heartbeat')
+        said.push([nowMs, e.message.heartbeat.report?.hash, e.message.heartbeat.reportKept])
+  }
+  return [now, said] as const
+}
+
+const heardBeat = (reportKept?: string): SessionEvent =>
+  receivedOf({
+    type: 'heartbeat',
+    heartbeat: { sequence: 1, ackedRevision: 0, faults: [], ...(reportKept === undefined ? {} : { reportKept }) },
+  })
+
+test('LKG: what is refused is said until the peer has kept it, at once when it changes, and an end of it is said too', () => {
+  const report = { hash: 'ab'.repeat(8), body: '{}' }
+  const told = feedSession(sessionIn.open, { type: 'reports', report, kept: 'cd'.repeat(8), nowMs: 0 })
+  // Nobody knows yet what the peer has kept: an idle reconnect says nothing of it.
+  const [before, first] = beatsOf(told, 1_000, 5_000)
+  expect(first.map(([, hash, kept]) => [hash, kept])).toEqual(first.map(() => [undefined, 'cd'.repeat(8)]))
+  const [asked, again] = beatsOf(feedSession(before, heardBeat()), 6_000, 16_000)
+  expect(again.map(([, hash]) => hash)).toEqual(again.map(() => report.hash))
+  expect(again.length).toBeGreaterThan(1)
+  const [quiet, none] = beatsOf(feedSession(asked, heardBeat(report.hash)), 17_000, 27_000)
+  expect(none.map(([, hash]) => hash)).toEqual(none.map(() => undefined))
+  const ended = feedSession(quiet, { type: 'reports', report: { hash: '', body: '' }, kept: '', nowMs: 27_500 })
+  expect(beatsOf(ended, 28_000, 28_000)[1]).toEqual([[28_000, '', undefined]])
+})
+
+test('LKG: a report of the peer that is kept already is not told again', () => {
+  const report = { hash: 'ab'.repeat(8), body: '{}' }
+  const heard = receivedOf({ type: 'heartbeat', heartbeat: { sequence: 1, ackedRevision: 0, faults: [], report } })
+  const reported = (s: SessionState) => stepSession(s, heard)[1].filter((e) => e.type === 'reported')
+  expect(reported(sessionIn.open)).toEqual([{ type: 'reported', report }])
+  const kept: SessionEvent = { type: 'reports', report: { hash: '', body: '' }, kept: report.hash, nowMs: 0 }
+  expect(reported(feedSession(sessionIn.open, kept))).toEqual([])
+})

@@ -1,7 +1,7 @@
 import { handshakeTimeoutMs, headersTimeoutMs, heartbeatMs } from './constants.js'
 import { type Channel, channels, type SessionMessage, type StoreState } from './messages.js'
 import { admitted, answeredIfComplete, answeringRead, helloArrived } from './session-acceptor.js'
-import { beat, heardBeat, sawLife } from './session-beats.js'
+import { beat, heardBeat, reportsChanged, sawLife } from './session-beats.js'
 import { answeredBy, routed, startSender, toReceiver, toSender } from './session-channels.js'
 import { answerArrived, entryRefused, readAnswer, readForHello } from './session-dialer.js'
 import { goPlain, plainMessage, plainSend, plainStored, storeMayBeShown } from './session-plain.js'
@@ -62,6 +62,8 @@ export function stepSession(s: SessionState, e: SessionEvent): SessionStep {
       return said(s, e.message)
     case 'faults':
       return [{ ...s, faults: e.faults }, []]
+    case 'reports':
+      return [reportsChanged(s, e.report, e.kept), []]
     case 'tick':
       return ticked(s, e.nowMs)
     case 'streamClosed':

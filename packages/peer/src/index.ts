@@ -1,4 +1,5 @@
 export * from './backoff.js'
+export { GuardWatch } from './guard-watch.js'
 export * from './handle.js'
 export * from './metrics.js'
 export { runSession, type SessionOptions } from './run-session.js'

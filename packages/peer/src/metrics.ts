@@ -10,6 +10,10 @@ export interface SessionMetrics {
   readonly inStep: Gauge<'peer' | 'channel'>
   readonly divergences: Counter<'peer' | 'channel'>
   readonly alarms: Counter<'peer' | 'alarm'>
+  readonly refused: Gauge<'peer' | 'type'>
+  readonly refusedByPeer: Gauge<'peer' | 'type'>
+  readonly holds: Gauge<'peer' | 'type'>
+  readonly heldResources: Gauge<'peer' | 'type'>
 }
 
 export function sessionMetrics(registry: Registry): SessionMetrics {
@@ -55,6 +59,30 @@ export function sessionMetrics(registry: Registry): SessionMetrics {
       name: 'holdfast_kds_alarms_total',
       help: 'What an operator would want to know of, by kind',
       labelNames: ['peer', 'alarm'],
+      registers,
+    }),
+    refused: new Gauge({
+      name: 'holdfast_refused',
+      help: 'Resources of a peer that are refused here: their last good version stays; see holdfastctl refused list',
+      labelNames: ['peer', 'type'],
+      registers,
+    }),
+    refusedByPeer: new Gauge({
+      name: 'holdfast_refused_by_peer',
+      help: 'Resources that a peer refuses of what it is sent, as it says itself; at most 100 of a peer are named',
+      labelNames: ['peer', 'type'],
+      registers,
+    }),
+    holds: new Gauge({
+      name: 'holdfast_holds',
+      help: 'Suspicious absences that wait for an operator; see holdfastctl hold list',
+      labelNames: ['peer', 'type'],
+      registers,
+    }),
+    heldResources: new Gauge({
+      name: 'holdfast_held_resources',
+      help: 'Resources that are kept by a hold which waits for an operator',
+      labelNames: ['peer', 'type'],
       registers,
     }),
   }

@@ -79,7 +79,8 @@ export class Reports {
         this.#count(channel, 'refused', refused.length)
         this.#count(channel, 'held', heldKeys.length)
         if (writtenRows > 0) this.#log.debug({ channel, type, writtenRows }, 'stored')
-        for (const r of refused) this.#log.warn({ channel, type, ...r }, 'refused; what was there stays')
+        // Said once, when it begins, by whoever watches what is refused; here it is each time.
+        for (const r of refused) this.#log.debug({ channel, type, ...r }, 'refused; what was there stays')
         if (heldKeys.length > 0)
           this.alarm(
             channel,

@@ -3,6 +3,7 @@ import { hashAlgorithm, typeSetHash, typesSentDownToKuma, typesSentUp } from '@h
 import type { ControlPlaneStore } from '@holdfast/store'
 import type { Link } from '@holdfast/transport'
 import type { Logger } from 'pino'
+import type { GuardWatch } from './guard-watch.js'
 import type { SessionHandle } from './handle.js'
 import type { SessionMetrics } from './metrics.js'
 import { SessionDriver } from './session-driver.js'
@@ -20,6 +21,8 @@ export interface SessionOptions {
   readonly peerIsHoldfast?: boolean | undefined
   readonly log: Logger
   readonly metrics: SessionMetrics
+  /** What both ends refuse and hold; without it the peer is told nothing. */
+  readonly guards?: GuardWatch | undefined
   /** Both ends have met and speak; a session takes part in nothing before that. */
   readonly onMet?: ((session: SessionHandle) => void) | undefined
   /** Zone: every channel is proven, for the first time in this session. */

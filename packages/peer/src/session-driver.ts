@@ -3,6 +3,7 @@ import {
   type Cursor,
   channels,
   type Demand,
+  type GuardReport,
   type SessionEffect,
   type SessionEvent,
   type SessionState,
@@ -16,11 +17,12 @@ import { Fenced } from '@holdfast/store'
 import type { Link, LinkEvent } from '@holdfast/transport'
 import type { Logger } from 'pino'
 import type { SessionBeat, SessionEnd, SessionHandle, SessionView } from './handle.js'
+import { plainReport } from './plain-report.js'
 import { Proof } from './proof.js'
 import { partsOf, Questions } from './questions.js'
 import { Reports } from './reports.js'
 import type { SessionOptions } from './run-session.js'
-import { SessionStores } from './session-stores.js'
+import { onlyStream, SessionStores } from './session-stores.js'
 import { Traffic } from './traffic.js'
 import { sessionView } from './view.js'
 
@@ -48,11 +50,14 @@ export class SessionDriver implements SessionHandle {
   readonly #openedAtMs = Date.now()
   readonly #timer: NodeJS.Timeout
   readonly #stopListening: () => void
+  readonly #stopWatching: (() => void) | undefined
   #state: SessionState
   #pumping = false
   #end: SessionEnd | undefined
   #settle: (end: SessionEnd) => void = () => undefined
   #met: { readonly storeId: string; readonly state: StoreState; readonly version: string } | undefined
+  /** What a plain peer doubts, as it was told last. */
+  #doubts: unknown
   #heard = { ackedRevision: 0, faults: [] as readonly string[] }
 
   constructor(options: SessionOptions, state: SessionState) {
@@ -80,6 +85,8 @@ export class SessionDriver implements SessionHandle {
       if (this.#state.storeState !== 'ready' && !this.#abort.signal.aborted) this.#track(this.#lookAtOwnState())
     }, tickMs)
     this.#stopListening = options.store.onAdvanced(() => this.#advanced())
+    this.#stopWatching = options.guards?.onChange(() => this.#tellReports())
+    this.#tellReports()
     options.link.start((event) => this.#heardFromLink(event))
     if (options.role === 'dialer') this.#push({ type: 'opened', extension: false, nowMs: Date.now() })
   }
@@ -201,6 +208,7 @@ export class SessionDriver implements SessionHandle {
         for (const effect of effects) this.#perform(effect)
       }
       this.#noticeProof()
+      this.#noticeDoubts()
     } catch (error) {
       // Ours: a broken invariant ends this session and no other.
       this.#log.fatal({ err: error }, 'a session machine broke')
@@ -228,6 +236,8 @@ export class SessionDriver implements SessionHandle {
         this.#reports.report(effect.channel, effect.report)
         if (effect.report.type === 'kept' && effect.report.writtenRows > 0)
           this.#options.onStored?.(effect.report.resourceType)
+        if (effect.report.type === 'kept')
+          this.#options.guards?.stored(effect.report.refused.length + effect.report.heldKeys.length)
         if (effect.report.type === 'contradiction') this.#track(this.#lookAtOwnState())
         return
       case 'met':
@@ -255,6 +265,9 @@ export class SessionDriver implements SessionHandle {
         return
       case 'heard':
         this.#heard = { ackedRevision: effect.ackedRevision, faults: effect.faults }
+        return
+      case 'reported':
+        this.#keepReport(effect.report)
         return
       case 'leaseRequested':
         if (this.#met !== undefined) onLeaseRequest?.(this, this.#met.storeId, effect.demands, effect.wantedCidrs)
@@ -338,6 +351,33 @@ export class SessionDriver implements SessionHandle {
     }
   }
 
+  /** What we refuse and hold of the peer's, and what we have kept of its own word on ours. */
+  #tellReports(): void {
+    const { guards } = this.#options
+    if (guards === undefined || this.#abort.signal.aborted) return
+    this.#push({ type: 'reports', ...guards.towards(this.peer), nowMs: Date.now() })
+  }
+
+  #keepReport(report: GuardReport): void {
+    const { guards } = this.#options
+    if (guards === undefined) return
+    const kept = guards.heard(this.peer, this.sessionId, report).catch((error: unknown) => {
+      this.#log.warn({ err: error }, 'what the peer refuses could not be kept; it will say it again')
+    })
+    this.#track(kept)
+  }
+
+  /** A plain peer does not report: what it has refused is what our sender doubts. */
+  #noticeDoubts(): void {
+    const { link } = this.#options
+    const sends = this.#options.role === 'acceptor' ? 'down' : 'up'
+    if (this.#state.phase !== 'plain' || this.#state.sender.doubts === this.#doubts) return
+    if ((onlyStream(link) ?? sends) !== sends) return
+    this.#doubts = this.#state.sender.doubts
+    const report = plainReport(this.#state)
+    if (report !== undefined) this.#keepReport(report)
+  }
+
   #track(work: Promise<void>): void {
     this.#underWay.add(work)
     void work.finally(() => this.#underWay.delete(work))
@@ -359,6 +399,7 @@ export class SessionDriver implements SessionHandle {
     this.#abort.abort(new Error(reason))
     clearInterval(this.#timer)
     this.#stopListening()
+    this.#stopWatching?.()
     this.#questions.end(reason)
     this.#traffic.count()
     const end = this.#end ?? { end: 'lost', reason }

@@ -1,6 +1,6 @@
 import type { Origin, ResourceKey } from '@holdfast/model'
 import type { HoldDecision, HoldRequest } from './plan/hold-decisions.js'
-import type { HoldRow } from './plan/types.js'
+import type { HoldRow, RefusedRow } from './plan/types.js'
 
 /** What a hold keeps, by the name under which it is stored here. */
 export interface KeptKey extends ResourceKey {
@@ -25,6 +25,15 @@ export interface PeerReportRow {
   readonly atMs: number
 }
 
+export interface Exceptions {
+  /** The oldest ones first. */
+  readonly refused: readonly RefusedRow[]
+  readonly refusedCounts: readonly { readonly peer: string; readonly type: string; readonly count: number }[]
+  /** Those that wait for an operator. */
+  readonly holds: readonly HoldRow[]
+  readonly reports: readonly PeerReportRow[]
+}
+
 /** What was not obeyed or not believed, and what an operator decides about it. */
 export interface GuardStore {
   /** Open ones first, then the newest; what became of them included. */
@@ -42,5 +51,7 @@ export interface GuardStore {
   absent(): Promise<readonly AbsentCount[]>
   /** Writes nothing if it says what was known, or if the session is not the newest of its peer any more. */
   noteReport(report: PeerReportRow, sessionId: string): Promise<void>
+  /** What is refused and held now, for metrics, alarms and reports: at most so many rows, and all counts. */
+  exceptions(limit: number): Promise<Exceptions>
   reports(): Promise<readonly PeerReportRow[]>
 }

@@ -2,6 +2,7 @@ import { randomInt, randomUUID } from 'node:crypto'
 import {
   Backoff,
   type BackoffOptions,
+  GuardWatch,
   runSession,
   type SessionEnd,
   type SessionHandle,
@@ -77,6 +78,7 @@ export class ZoneRuntime {
   #fatal: ((reason: string) => void) | undefined
   readonly #rivals: Rivals
   readonly #endpoints: EndpointKeeper
+  readonly #guards: GuardWatch
   #recall: Recall | undefined
   #recalling: Promise<void> | undefined
   /** Blocks given by the operator are looked at once per session, and a refusal is told once per session. */
@@ -88,6 +90,7 @@ export class ZoneRuntime {
     this.#rivals = new Rivals(options.store.sessions)
     const { globalAddresses: configured, store, endpointFile: file, log } = options
     this.#endpoints = new EndpointKeeper({ configured, store, file, log })
+    this.#guards = new GuardWatch(options)
   }
 
   /** @param onFatal told when this zone may not join at all and never was in step: the process should end */
@@ -95,10 +98,13 @@ export class ZoneRuntime {
     this.#fatal = onFatal
     const stopListening = this.#options.store.onAdvanced(() => this.#askForBlocksSoon())
     const beats = setInterval(() => this.#writeDown(), beatMs)
-    this.#running = this.#keepSession().finally(() => {
-      stopListening()
-      clearInterval(beats)
-    })
+    this.#running = this.#guards
+      .start()
+      .then(() => this.#keepSession())
+      .finally(() => {
+        stopListening()
+        clearInterval(beats)
+      })
   }
 
   view(): SessionView | undefined {
@@ -124,6 +130,7 @@ export class ZoneRuntime {
     await this.#session?.close('the zone control plane stops')
     await this.#running
     await this.#endpoints.close()
+    await this.#guards.close()
   }
 
   #writeDown(): void {
@@ -221,6 +228,7 @@ export class ZoneRuntime {
       peerIsHoldfast: this.#globalIsHoldfast,
       log,
       metrics,
+      guards: this.#guards,
       onQuestion: this.#options.answer,
       onMet: (handle) => {
         this.#recalling = this.#takeBack(handle).finally(() => {

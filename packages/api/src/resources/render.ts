@@ -9,6 +9,7 @@ import {
   wantsVip,
 } from '@holdfast/model'
 import { authoredOf, isStale, type Row } from '@holdfast/store'
+import { type Guard, guardCondition } from '../guards/standing.js'
 import { publicationJson } from '../hooks/publication.js'
 import type { Mode } from '../options.js'
 import type { ServiceNames } from './names.js'
@@ -18,14 +19,19 @@ export const viewerOf = (mode: Mode, zone: string): Viewer =>
   mode === 'global' ? { role: 'global' } : { role: 'zone', zone }
 
 /** What a row is called by its own clocks and names; the same for lists and single resources. */
-export function renderRow(row: Row, viewer: Viewer, names: ServiceNames | undefined): JsonObject {
+export function renderRow(
+  row: Row,
+  viewer: Viewer,
+  names: ServiceNames | undefined,
+  guards: readonly Guard[] = [],
+): JsonObject {
   const type = typeOf(row.type)
   // As its author wrote it, whatever policy hooks have let through of it.
   const shown = toRest(authoredOf(row), {
     viewer,
     creationTime: timeText(row.createdAtMs),
     modificationTime: timeText(row.modifiedAtMs),
-    ...(type.hasStatus ? { status: statusOf(type, row, names) } : {}),
+    ...(type.hasStatus ? { status: statusOf(type, row, names, guards.map(guardCondition)) } : {}),
   })
   const publication = publicationJson(row)
   return publication === undefined ? shown : { ...shown, publication }
@@ -37,8 +43,13 @@ export const timeText = (ms: number): string => new Date(ms).toISOString()
  * What the origin says, with the addresses and names that this control plane knows over it. A service without a VIP is
  * visible, never named, and says why.
  */
-function statusOf(type: TypeDescriptor, row: Row, names: ServiceNames | undefined): JsonObject {
-  if (!type.vipKind) return serviceStatus(type, row.status, nothing)
+function statusOf(
+  type: TypeDescriptor,
+  row: Row,
+  names: ServiceNames | undefined,
+  guarded: readonly JsonObject[],
+): JsonObject {
+  if (!type.vipKind) return serviceStatus(type, row.status, { ...nothing, conditions: guarded })
   const vips = row.vips?.addresses ?? []
   const named = vips.length > 0 || !wantsVip(type, row.labels) ? names : undefined
   return serviceStatus(type, row.status, {
@@ -49,6 +60,7 @@ function statusOf(type: TypeDescriptor, row: Row, names: ServiceNames | undefine
       ...(row.audience === 'suspended' ? [suspendedCondition(row)] : []),
       ...publishedCondition(row),
       ...(vips.length > 0 ? [] : [noVipCondition(type, row)]),
+      ...guarded,
     ],
   })
 }

@@ -1,5 +1,6 @@
 import { isZoneEnabled, type JsonObject, originLabel, type TypeDescriptor } from '@holdfast/model'
 import type { ListQuery, Row } from '@holdfast/store'
+import { GuardReader } from '../guards/standing.js'
 import type { ListRequest } from '../http/list-query.js'
 import type { ApiContext } from '../options.js'
 import { allRows, Names } from './names.js'
@@ -15,17 +16,19 @@ export class Resources {
   readonly #context: ApiContext
   readonly #viewer: ReturnType<typeof viewerOf>
   readonly names: Names
+  readonly guards: GuardReader
 
   constructor(context: ApiContext) {
     this.#context = context
     this.#viewer = viewerOf(context.mode, context.zoneName)
+    this.guards = new GuardReader(context.store)
     this.names = new Names(context.store, this.#viewer)
   }
 
   /** Rows as the API shows them, in their order. */
   async render(rows: readonly Row[]): Promise<readonly JsonObject[]> {
-    const named = await this.names.of(rows)
-    return rows.map((row) => renderRow(row, this.#viewer, named(row)))
+    const [named, guarded] = [await this.names.of(rows), await this.guards.of(rows)]
+    return rows.map((row) => renderRow(row, this.#viewer, named(row), guarded(row)))
   }
 
   async renderOne(row: Row): Promise<JsonObject> {

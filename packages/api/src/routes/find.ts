@@ -9,7 +9,8 @@ import { originOf } from '../vips/explain.js'
 
 /**
  * `/_holdfast/resources?type=&mesh=&name=&zone=`: resources by display name, which every control plane shares; Kuma's
- * own paths take the stored name, which differs. Several answers mean that the name alone is ambiguous.
+ * own paths take the stored name, which differs. Several answers mean that the name alone is ambiguous. `guards` tells
+ * what is refused or held of them, here or at a peer.
  */
 export const findRoute = ({ store }: ApiContext, resources: Resources): Route => ({
   method: 'GET',
@@ -35,6 +36,8 @@ export const findRoute = ({ store }: ApiContext, resources: Resources): Route =>
     const mesh = type.scope === 'mesh' ? query.get('mesh') || 'default' : ''
     const rows = await rowsNamed(store, type.name, mesh, name, originOf(query.get('zone')))
     const items = await resources.render(rows)
-    return ok({ total: items.length, items, next: null })
+    const guarded = await resources.guards.of(rows)
+    const guards = rows.flatMap((row) => guarded(row).map((guard) => ({ mesh: row.mesh, name: row.name, ...guard })))
+    return ok({ total: items.length, items, next: null, ...(guards.length === 0 ? {} : { guards }) })
   },
 })

@@ -1,3 +1,4 @@
+import { encodeReport } from '@holdfast/store'
 import { expect, test } from 'vitest'
 import type { PeerSync } from '../sync/sync-view.js'
 import { startMs } from '../testing/fake-store.js'
@@ -50,6 +51,13 @@ test('sync: every peer, connected or not, with what its channels have come to', 
   store.refusedRows = [
     { ...refused, entry: '', reason: 'its VIP is taken', sinceMs: startMs, nextTryMs: startMs + 1_000, tries: 2 },
   ]
+  const theirs = { type: 'MeshTimeout', origin: '', reason: 'no', sinceMs: startMs }
+  const report = encodeReport({
+    refused: [{ ...theirs, mesh: 'default', name: 't', tries: 3, newcomer: false }],
+    refusedTotal: 2,
+    holds: [{ ...theirs, id: 'h9', resources: 7 }],
+  })
+  store.reportRows = [{ peer: 'west', ...report, atMs: startMs + 5_000 }]
   store.holdRows = [
     {
       id: 'h1',
@@ -91,6 +99,9 @@ test('sync: every peer, connected or not, with what its channels have come to', 
           lastError: null,
           refused: 0,
           held: 0,
+          absent: 0,
+          refusedByPeer: 0,
+          heldByPeer: 0,
           payloadBytesSent: 10,
           payloadBytesReceived: 20,
           bytesToProven: 30,
@@ -130,6 +141,9 @@ test('sync: every peer, connected or not, with what its channels have come to', 
           lastError: null,
           refused: 1,
           held: 40,
+          absent: 0,
+          refusedByPeer: 2,
+          heldByPeer: 7,
           payloadBytesSent: null,
           payloadBytesReceived: null,
           channels: [
@@ -163,6 +177,28 @@ test('sync: every peer, connected or not, with what its channels have come to', 
         tries: 2,
         since: at(0),
         nextTry: at(1_000),
+      },
+    ],
+    byPeers: [
+      {
+        by: 'west',
+        at: at(5_000),
+        refusedTotal: 2,
+        refused: [
+          {
+            type: 'MeshTimeout',
+            mesh: 'default',
+            name: 't',
+            zone: null,
+            reason: 'no',
+            remembered: null,
+            tries: 3,
+            since: at(0),
+            nextTry: null,
+            keeps: 'its last good version',
+          },
+        ],
+        holds: [{ id: 'h9', type: 'MeshTimeout', zone: null, resources: 7, reason: 'no', since: at(0) }],
       },
     ],
   })

@@ -1,3 +1,4 @@
+import { reportJson } from '../guards/report-json.js'
 import { titles } from '../http/errors.js'
 import { type Answer, type ApiRequest, ok, type Route } from '../http/route.js'
 import type { ApiContext } from '../options.js'
@@ -31,7 +32,12 @@ export function syncRoutes({ store, sync, mode, zoneName, server, nowMs }: ApiCo
       })
     }),
     get('/_holdfast/sync', async () => ok(await syncJson(store, sync, nowMs()))),
-    get('/_holdfast/refused', async () => ok({ items: (await store.read.refused()).map(refusedJson) })),
+    get('/_holdfast/refused', async () =>
+      ok({
+        items: (await store.read.refused()).map(refusedJson),
+        byPeers: (await store.guards.reports()).filter(({ body }) => body !== '').map(reportJson),
+      }),
+    ),
     get('/_holdfast/audit', async ({ query }) =>
       ok({
         items: (await store.read.audit(limitOf(query))).map(({ atMs, ...row }) => ({

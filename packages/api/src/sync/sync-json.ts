@@ -1,5 +1,11 @@
 import type { Cursor } from '@holdfast/kds'
-import type { ControlPlaneStore, CursorRow, RefusedRow, SessionRecord } from '@holdfast/store'
+import {
+  type ControlPlaneStore,
+  type CursorRow,
+  decodeReport,
+  type RefusedRow,
+  type SessionRecord,
+} from '@holdfast/store'
 import type { ChannelSync, EndpointsSync, PeerSync, SyncView } from './sync-view.js'
 
 const time = (ms: number | undefined): string | null => (ms === undefined ? null : new Date(ms).toISOString())
@@ -23,13 +29,15 @@ export const peerName = (peer: string): string => (peer === '' ? 'global' : peer
 
 /** How every peer stands, from the sessions of this process and from what the store keeps of peers that are away. */
 export async function syncJson(store: ControlPlaneStore, sync: SyncView, nowMs: number) {
-  const [status, cursors, refused, holds, sessions, zones] = await Promise.all([
+  const [status, cursors, refused, holds, sessions, zones, absent, reports] = await Promise.all([
     store.status(),
     store.read.cursors(),
     store.read.refused(),
     store.read.holds(),
     store.sessions.list(),
     store.sessions.zones(),
+    store.guards.absent(),
+    store.guards.reports(),
   ])
   const live = new Map(sync.peers().map((peer) => [peer.peer, peer]))
   const names = new Set([
@@ -58,6 +66,11 @@ export async function syncJson(store: ControlPlaneStore, sync: SyncView, nowMs: 
         held: holds
           .filter((row) => row.peer === name && row.state === 'held')
           .reduce((sum, row) => sum + row.keyCount, 0),
+        // A peer's list without removals: what is missing from it goes after a while, or is held.
+        absent: absent
+          .filter(({ origin }) => status.identity.role === 'zone' || origin === name)
+          .reduce((sum, row) => sum + row.count, 0),
+        ...theirs(reports.find((row) => row.peer === name)?.body ?? ''),
         payloadBytesSent: peer?.payloadBytesSent ?? null,
         payloadBytesReceived: peer?.payloadBytesReceived ?? null,
         ...(peer?.bytesToProven === undefined ? {} : { bytesToProven: peer.bytesToProven }),
@@ -83,6 +96,15 @@ const endpointsJson = (endpoints: EndpointsSync | undefined) =>
         })),
         globalEndpointProblems: endpoints.problems,
       }
+
+/** What the peer refuses and holds of ours, as it has told last. */
+function theirs(body: string) {
+  const { refusedTotal, holds } = decodeReport(body)
+  return {
+    refusedByPeer: refusedTotal,
+    heldByPeer: holds.reduce((sum, hold) => sum + hold.resources, 0),
+  }
+}
 
 function channelsOf(name: string, peer: PeerSync | undefined, cursors: readonly CursorRow[], nowMs: number) {
   const stored = cursors.filter((row) => row.peer === name)

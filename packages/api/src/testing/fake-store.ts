@@ -142,6 +142,7 @@ export class FakeStore {
         reject: unused,
         absent: async () => [],
         noteReport: unused,
+        exceptions: unused,
         reports: async () => this.reportRows,
       },
       vip: {

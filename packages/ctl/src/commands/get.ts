@@ -2,9 +2,10 @@ import { type Api, type JsonObject, type List, textOf } from '../api.js'
 import { exitStatus, type Io } from '../io.js'
 import { ageText } from '../output/age.js'
 import { formatted, type Output } from '../output/format.js'
+import { guardLines } from '../output/guards.js'
 import { displayNameOf, serviceHeaders, serviceRow, zoneOf } from '../output/services.js'
 import { tableText } from '../output/table.js'
-import { resolve } from './resolve.js'
+import { resolveWithGuards } from './resolve.js'
 import { listPath, typeOfArgument } from './types.js'
 
 export interface GetOptions {
@@ -21,8 +22,13 @@ export async function get(io: Io, api: Api, options: GetOptions): Promise<number
   const type = typeOfArgument(options.type)
   const { name, mesh, zone, output } = options
   if (name !== undefined) {
-    const item = await resolve(api, { type, name, mesh, zone })
-    io.out.write(formatted(output, item, () => itemsTable(type, [item], io.nowMs())))
+    const { item, guards } = await resolveWithGuards(api, { type, name, mesh, zone })
+    const lines = guardLines(guards)
+    io.out.write(
+      formatted(output, item, () => [itemsTable(type, [item], io.nowMs()), ...lines.map((l) => `${l}\n`)].join('')),
+    )
+    // Comments: what is printed can be applied again.
+    if (output === 'yaml') for (const line of lines) io.out.write(`# ${line}\n`)
     return exitStatus.fine
   }
   const path = listPath(type, options.allMeshes ? undefined : mesh)

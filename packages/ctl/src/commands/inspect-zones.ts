@@ -13,17 +13,24 @@ const headers = [
   'TOTAL ERRORS',
   'ZONE-CP VERSION',
   'BACKEND',
+  'REFUSES',
+  'REFUSED',
+  'HELD',
 ]
 
-/** `inspect zones`: who is connected to this global, in kumactl's columns. */
+/**
+ * `inspect zones`: who is connected to this global, in kumactl's columns, and what each refuses of ours, what we refuse of
+ * it, and what is held at either end.
+ */
 export async function inspectZones(io: Io, api: Api, options: { readonly output: Output }): Promise<number> {
   const { items } = await api.list('/zones/_overview')
+  const peers = objectsOf((await api.find('/_holdfast/sync'))?.peers)
   const body = { total: items.length, items, next: null }
   io.out.write(
     formatted(options.output, body, () =>
       tableText(
         headers,
-        items.map((zone) => zoneRow(zone, io.nowMs())),
+        items.map((zone) => [...zoneRow(zone, io.nowMs()), ...guardsOf(peers.find(({ peer }) => peer === zone.name))]),
       ),
     ),
   )
@@ -48,6 +55,12 @@ function zoneRow(overview: JsonObject, nowMs: number): readonly string[] {
     backendOf(textOf(last.config)),
   ]
 }
+
+const guardsOf = (peer: JsonObject = {}): readonly string[] => [
+  String(peer.refusedByPeer ?? 0),
+  String(peer.refused ?? 0),
+  String(Number(peer.held ?? 0) + Number(peer.heldByPeer ?? 0)),
+]
 
 const objectOf = (value: unknown): JsonObject => (isObject(value) ? value : {})
 

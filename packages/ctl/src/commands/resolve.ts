@@ -15,7 +15,16 @@ export interface Wanted {
  * The one resource that a person means: by display name, and by the exact stored name where nothing is displayed so.
  * Several control planes may own one of the same name; then the zones are told and nothing is guessed.
  */
-export async function resolve(api: Api, wanted: Wanted): Promise<JsonObject> {
+export const resolve = async (api: Api, wanted: Wanted): Promise<JsonObject> =>
+  (await resolveWithGuards(api, wanted)).item
+
+export interface Resolved {
+  readonly item: JsonObject
+  /** What is refused or held of it, here or at a peer. */
+  readonly guards: readonly JsonObject[]
+}
+
+export async function resolveWithGuards(api: Api, wanted: Wanted): Promise<Resolved> {
   const { type, name, mesh, zone } = wanted
   const query = new URLSearchParams({
     type: type.name,
@@ -23,14 +32,18 @@ export async function resolve(api: Api, wanted: Wanted): Promise<JsonObject> {
     ...(type.scope === 'mesh' ? { mesh } : {}),
     ...(zone === undefined ? {} : { zone }),
   })
-  const found = objectsOf((await api.get(`/_holdfast/resources?${query}`)).items)
+  const answer = await api.get(`/_holdfast/resources?${query}`)
+  const found = objectsOf(answer.items)
   // Within one zone only namespaces tell them apart, and the stored name tells the namespace.
   const sameZone = new Set(found.map(zoneOf)).size === 1
   const meant = found.length === 1 ? found[0] : found.find((item) => sameZone && item.name === name)
-  if (meant !== undefined) return meant
+  if (meant !== undefined) {
+    const guards = objectsOf(answer.guards).filter((guard) => guard.name === meant.name)
+    return { item: meant, guards }
+  }
   if (found.length > 0) throw ambiguous(wanted, found, sameZone)
   const exact = zone === undefined ? await api.find(itemPath(wanted, name)) : undefined
-  if (exact !== undefined) return exact
+  if (exact !== undefined) return { item: exact, guards: [] }
   throw new CliError(
     `there is no ${type.name} ${JSON.stringify(name)}${zone === undefined ? '' : ` of zone ${zone}`}${
       type.scope === 'mesh' ? ` in mesh ${JSON.stringify(mesh)}` : ''

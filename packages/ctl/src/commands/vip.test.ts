@@ -189,7 +189,10 @@ describe('inspect zones', () => {
   ]
 
   test('in the columns of kumactl', async () => {
-    const answers = { 'GET /zones/_overview?size=1000': { total: 4, items: zones, next: null } }
+    const answers = {
+      'GET /zones/_overview?size=1000': { total: 4, items: zones, next: null },
+      'GET /_holdfast/sync': { peers: [{ peer: 'east', refused: 1, refusedByPeer: 2, held: 40, heldByPeer: 3 }] },
+    }
     const ran = await run(['inspect', 'zones'], { answers })
     expect(ran.status).toBe(0)
     expectGolden('inspect-zones.txt', ran.out)

@@ -19,11 +19,13 @@ export function vipsOf(item: JsonObject): readonly string[] {
 export const hostnamesOf = (item: JsonObject): readonly string[] =>
   objectsOf(statusOf(item).addresses).map(({ hostname }) => textOf(hostname))
 
-/** `Suspended` where its mesh is gone, `Pending` while it waits for a VIP; else what its origin says of its proxies. */
+/** `Suspended` where its mesh is gone, `Pending` while it waits for a VIP, `Held` and `Refused` as they say; else what its origin says of its proxies. */
 export function stateOf(item: JsonObject): string {
   const reasons = objectsOf(statusOf(item).conditions).map(({ reason }) => reason)
   if (reasons.includes('MeshMissing')) return 'Suspended'
   if (reasons.includes('Pending')) return 'Pending'
+  if (reasons.includes('Held')) return 'Held'
+  if (reasons.includes('Refused')) return 'Refused'
   return isObject(item.spec) ? textOf(item.spec.state) : ''
 }
 

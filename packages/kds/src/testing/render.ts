@@ -33,6 +33,7 @@ export function renderEffect(e: SessionEffect): string {
     case 'wentPlain':
     case 'lateHeaders':
     case 'heard':
+    case 'reported':
     case 'leaseRequested':
     case 'leaseAnswered':
     case 'recallAsked':

@@ -26,6 +26,18 @@ export const memoryGuards = (store: MemoryStore): GuardStore => ({
     if (isNewest && store.image.reports.get(report.peer)?.hash !== report.hash)
       store.image.reports.set(report.peer, report)
   },
+  exceptions: async (limit) => {
+    const refused = [...store.image.refused.values()].sort((a, b) => a.sinceMs - b.sinceMs)
+    const counts = new Map<string, { peer: string; type: string; count: number }>()
+    for (const { peer, type } of refused)
+      counts.set(`${peer} ${type}`, { peer, type, count: (counts.get(`${peer} ${type}`)?.count ?? 0) + 1 })
+    return {
+      refused: refused.slice(0, limit),
+      refusedCounts: [...counts.values()],
+      holds: [...store.image.holds.values()].filter((hold) => hold.state === 'held'),
+      reports: [...store.image.reports.values()],
+    }
+  },
   reports: async () => [...store.image.reports.values()].sort((a, b) => byText(a.peer, b.peer)),
 })
 

@@ -3,8 +3,9 @@ import { approveUnit, rejectUnit } from '../plan/hold-decisions.js'
 import type { PlanOptions } from '../plan/local.js'
 import type { Unit } from '../plan/unit.js'
 import type { Database } from './sql.js'
-import { absentCounts, heldKeys, holdsById, lastHolds } from './statements/holds.js'
+import { absentCounts, heldKeys, holdsById, lastHolds, openHolds } from './statements/holds.js'
 import { allReports, writeReport } from './statements/reports.js'
+import { oldestRefused, refusedCounts } from './statements/sync-read.js'
 
 export interface GuardParts {
   readonly database: Database
@@ -21,5 +22,12 @@ export const pgGuards = ({ database, options, run }: GuardParts): GuardStore => 
   reject: (request) => run(rejectUnit(request, options())),
   absent: () => absentCounts(database),
   noteReport: (report, sessionId) => writeReport(database, report, sessionId),
+  exceptions: (limit) =>
+    database.transaction('read', async (sql) => ({
+      refused: await oldestRefused(sql, limit),
+      refusedCounts: await refusedCounts(sql),
+      holds: await openHolds(sql),
+      reports: await allReports(sql),
+    })),
   reports: () => allReports(database),
 })

@@ -2,6 +2,7 @@ import { findType, Problem } from '@holdfast/model'
 import { originWords, ownerOf } from './keys.js'
 import { mergedNeeds, nothingNeeded } from './loaded.js'
 import type { PlanOptions } from './local.js'
+import { awake } from './meshes.js'
 import { removeRow } from './received.js'
 import type { HoldRow } from './types.js'
 import type { Unit } from './unit.js'
@@ -46,7 +47,7 @@ export const approveUnit = (request: HoldRequest, options: PlanOptions): Unit<Ho
  * sums still agree: nothing of theirs counts as offered. What comes back and vanishes again is another hold.
  */
 export const rejectUnit = (request: HoldRequest, options: PlanOptions): Unit<HoldDecision> => ({
-  needs: { ...nothingNeeded, holds: [request.id] },
+  needs: { ...nothingNeeded, holds: [request.id], heldBy: [request.id] },
   more: () => nothingNeeded,
   plan: (ws) => ws.wholly(() => reject(request, ws, options)),
 })
@@ -60,6 +61,9 @@ function approve(request: HoldRequest, ws: WorkingSet, { nowMs }: PlanOptions): 
 
 function reject(request: HoldRequest, ws: WorkingSet, { nowMs }: PlanOptions): HoldDecision {
   const hold = undecided(request, ws, ['held'])
+  // What is ours, and stood in a backup that nobody else remembers, is told again to everybody.
+  for (const row of ws.heldBy(hold.id))
+    if (row.origin === ws.identity.name) ws.put({ ...awake(row), holdId: undefined, modifiedAtMs: nowMs })
   return decided(hold, ws, request, nowMs, 'rejected', hold.keyCount)
 }
 
@@ -72,8 +76,17 @@ function decided(
   resources: number,
 ): HoldDecision {
   const left = ws.hold(hold.id)?.keyCount ?? 0
+  const returnedCount = state === 'rejected' ? (ws.hold(hold.id)?.returnedCount ?? 0) : hold.returnedCount
   const deleted = state === 'approved' ? { deletedCount: resources } : {}
-  const after: HoldRow = { ...hold, ...deleted, keyCount: left, state, endedAtMs: nowMs, decidedBy: actor }
+  const after: HoldRow = {
+    ...hold,
+    ...deleted,
+    returnedCount,
+    keyCount: left,
+    state,
+    endedAtMs: nowMs,
+    decidedBy: actor,
+  }
   ws.putHold(after)
   ws.audit({
     atMs: nowMs,

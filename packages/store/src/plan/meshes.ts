@@ -38,7 +38,8 @@ export function meshReturns(mesh: string, ws: WorkingSet, nowMs: number): void {
   }
 }
 
-function awake(row: Row): Row {
+/** As it is seen by everybody who may. */
+export function awake(row: Row): Row {
   const type = findType(row.type)
   const audience =
     row.form?.published === false

@@ -182,8 +182,10 @@ const heartbeat = fc
     fc.record({ sequence: count, ackedRevision: count, faults: fc.array(text, { maxLength: 2 }) }),
     optional('mark', mark),
     optional('statusMark', mark),
+    optional('reportKept', hexDigits(8)),
+    optional('report', fc.record({ hash: fc.oneof(fc.constant(''), hexDigits(8)), body: text })),
   )
-  .map(([a, b, c]) => ({ type: 'heartbeat' as const, heartbeat: { ...a, ...b, ...c } }))
+  .map(([a, b, c, d, e]) => ({ type: 'heartbeat' as const, heartbeat: { ...a, ...b, ...c, ...d, ...e } }))
 
 const messages: Readonly<Record<LinkRole, fc.Arbitrary<SessionMessage>>> = {
   zone: fc.oneof(

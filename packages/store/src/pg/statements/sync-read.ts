@@ -61,6 +61,25 @@ export async function allRefused(sql: Sql): Promise<readonly RefusedRow[]> {
   return rows.map(refusedOf)
 }
 
+export async function oldestRefused(sql: Sql, limit: number): Promise<readonly RefusedRow[]> {
+  const { rows } = await sql.run<RefusedRecord>(
+    'oldest refused',
+    `select ${refusedColumns} from refused f order by f.since, f.peer, f.channel, f.type, f.mesh, f.name limit $1`,
+    [limit],
+  )
+  return rows.map(refusedOf)
+}
+
+export async function refusedCounts(
+  sql: Sql,
+): Promise<readonly { readonly peer: string; readonly type: string; readonly count: number }[]> {
+  const { rows } = await sql.run<{ peer: string; type: string; count: number }>(
+    'refused counts',
+    'select peer, type, count(*) as count from refused group by peer, type order by peer, type',
+  )
+  return rows
+}
+
 /** Refusals whose back-off has passed, oldest first. */
 export async function dueRefusals(
   sql: Sql,
