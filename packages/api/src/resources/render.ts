@@ -1,5 +1,6 @@
 import {
   type JsonObject,
+  type MultiZoneStatus,
   serviceStatus,
   shownLabels,
   type TypeDescriptor,
@@ -24,6 +25,7 @@ export function renderRow(
   viewer: Viewer,
   names: ServiceNames | undefined,
   guards: readonly Guard[] = [],
+  matches?: MultiZoneStatus | undefined,
 ): JsonObject {
   const type = typeOf(row.type)
   // As its author wrote it, whatever policy hooks have let through of it.
@@ -31,7 +33,7 @@ export function renderRow(
     viewer,
     creationTime: timeText(row.createdAtMs),
     modificationTime: timeText(row.modifiedAtMs),
-    ...(type.hasStatus ? { status: statusOf(type, row, names, guards.map(guardCondition)) } : {}),
+    ...(type.hasStatus ? { status: statusOf(type, row, names, guards.map(guardCondition), matches) } : {}),
   })
   const publication = publicationJson(row)
   return publication === undefined ? shown : { ...shown, publication }
@@ -48,6 +50,7 @@ function statusOf(
   row: Row,
   names: ServiceNames | undefined,
   guarded: readonly JsonObject[],
+  matches: MultiZoneStatus | undefined,
 ): JsonObject {
   if (!type.vipKind) return serviceStatus(type, row.status, { ...nothing, conditions: guarded })
   const vips = row.vips?.addresses ?? []
@@ -56,7 +59,9 @@ function statusOf(
     vips,
     addresses: named?.addresses ?? [],
     hostnameGenerators: named?.hostnameGenerators ?? [],
+    meshServices: matches?.meshServices,
     conditions: [
+      ...(matches === undefined ? [] : [matches.condition]),
       ...(row.audience === 'suspended' ? [suspendedCondition(row)] : []),
       ...publishedCondition(row),
       ...(vips.length > 0 ? [] : [noVipCondition(type, row)]),

@@ -3,6 +3,7 @@ import type { ListQuery, Row } from '@holdfast/store'
 import { GuardReader } from '../guards/standing.js'
 import type { ListRequest } from '../http/list-query.js'
 import type { ApiContext } from '../options.js'
+import { Matches } from './matches.js'
 import { allRows, Names } from './names.js'
 import { renderRow, shownAddresses, shownLabelsOf, viewerOf } from './render.js'
 
@@ -17,18 +18,21 @@ export class Resources {
   readonly #viewer: ReturnType<typeof viewerOf>
   readonly names: Names
   readonly guards: GuardReader
+  readonly #matches: Matches
 
   constructor(context: ApiContext) {
     this.#context = context
     this.#viewer = viewerOf(context.mode, context.zoneName)
     this.guards = new GuardReader(context.store)
     this.names = new Names(context.store, this.#viewer)
+    this.#matches = new Matches(context.store, this.#viewer)
   }
 
   /** Rows as the API shows them, in their order. */
   async render(rows: readonly Row[]): Promise<readonly JsonObject[]> {
     const [named, guarded] = [await this.names.of(rows), await this.guards.of(rows)]
-    return rows.map((row) => renderRow(row, this.#viewer, named(row), guarded(row)))
+    const matched = await this.#matches.of(rows)
+    return rows.map((row) => renderRow(row, this.#viewer, named(row), guarded(row), matched(row)))
   }
 
   async renderOne(row: Row): Promise<JsonObject> {

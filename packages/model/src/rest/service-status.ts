@@ -9,6 +9,8 @@ export interface ServiceStatus {
   readonly addresses: readonly Json[]
   readonly hostnameGenerators: readonly Json[]
   readonly conditions: readonly Json[]
+  /** Of a MeshMultiZoneService: the services that it matches. */
+  readonly meshServices?: readonly Json[] | undefined
 }
 
 const keyOrder = [
@@ -37,6 +39,7 @@ export function serviceStatus(type: TypeDescriptor, stored: Uint8Array | undefin
     addresses: own.addresses,
     vips: isExternal && list.length < 2 ? [] : list,
     hostnameGenerators: own.hostnameGenerators,
+    ...(own.meshServices === undefined ? {} : { meshServices: own.meshServices }),
     ...(own.conditions.length === 0 ? {} : { conditions: own.conditions }),
   }
   const keys = [...keyOrder, ...Object.keys(merged).filter((key) => !keyOrder.includes(key))]

@@ -17,7 +17,7 @@ export {
   propagatedLabels,
   type WantedService,
 } from './generated.js'
-export { type Candidate, multiZoneStatus } from './multi-zone.js'
+export { type Candidate, MultiZoneIndex, type MultiZoneStatus } from './multi-zone.js'
 export {
   type Inbound,
   type MeshRules,

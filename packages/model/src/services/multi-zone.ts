@@ -11,29 +11,48 @@ export interface Candidate {
   readonly labels: Labels
 }
 
-/**
- * Status of a MeshMultiZoneService as one control plane sees it: services of every zone, its own included. It is told
- * to nobody. Of one mesh, for traffic does not leave its mesh; Kuma does not look at that.
- */
-export function multiZoneStatus(
-  { mesh, spec }: Pick<Resource, 'mesh' | 'spec'>,
-  candidates: readonly Candidate[],
-): { readonly meshServices: readonly JsonObject[]; readonly condition: JsonObject } {
-  const wanted = Object.entries(meshMultiZoneServiceKind.read(spec)?.selector.meshService.matchLabels ?? {})
-  const matched = candidates.filter(
-    (service) =>
-      service.mesh === mesh && wanted.length > 0 && wanted.every(([key, value]) => service.labels[key] === value),
-  )
-  const found = matched
-    .map(({ name, labels }) => ({
-      name: displayNameOf(name, labels),
-      namespace: labels[namespaceLabel] ?? '',
-      zone: labels[zoneLabel] ?? '',
-      mesh,
-    }))
-    .sort((a, b) => compare(identity(a), identity(b)))
-  return { meshServices: found, condition: conditionOf(found.length) }
+export interface MultiZoneStatus {
+  readonly meshServices: readonly JsonObject[]
+  readonly condition: JsonObject
 }
+
+/**
+ * Which services MeshMultiZoneServices match, as one control plane sees it: services of every zone, its own included.
+ * Of one mesh, for traffic does not leave its mesh; Kuma does not look at that.
+ */
+export class MultiZoneIndex {
+  readonly #byLabel = new Map<string, Candidate[]>()
+
+  constructor(candidates: readonly Candidate[]) {
+    for (const candidate of candidates)
+      for (const [label, value] of Object.entries(candidate.labels)) {
+        const key = textOf(candidate.mesh, label, value)
+        const same = this.#byLabel.get(key)
+        if (same === undefined) this.#byLabel.set(key, [candidate])
+        else same.push(candidate)
+      }
+  }
+
+  statusOf({ mesh, spec }: Pick<Resource, 'mesh' | 'spec'>): MultiZoneStatus {
+    const wanted = Object.entries(meshMultiZoneServiceKind.read(spec)?.selector.meshService.matchLabels ?? {})
+    // The rarest label leaves the fewest to look at; a selector without labels matches nothing.
+    const [fewest = []] = wanted
+      .map(([label, value]) => this.#byLabel.get(textOf(mesh, label, value)) ?? [])
+      .sort((a, b) => a.length - b.length)
+    const matched = fewest
+      .filter(({ labels }) => wanted.every(([label, value]) => labels[label] === value))
+      .map(({ name, labels }) => ({
+        name: displayNameOf(name, labels),
+        namespace: labels[namespaceLabel] ?? '',
+        zone: labels[zoneLabel] ?? '',
+        mesh,
+      }))
+      .sort((a, b) => compare(identity(a), identity(b)))
+    return { meshServices: matched, condition: conditionOf(matched.length) }
+  }
+}
+
+const textOf = (mesh: string, label: string, value: string): string => `${mesh}\u0000${label}\u0000${value}`
 
 const identity = (of: { readonly name: string; readonly namespace: string; readonly zone: string }): string =>
   [of.name, of.namespace, of.zone].join('/')
