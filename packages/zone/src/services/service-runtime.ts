@@ -80,10 +80,13 @@ export class ServiceRuntime {
       .catch((error: unknown) => {
         if (this.#stop.signal.aborted) return
         this.#options.log.warn({ err: error }, 'services could not be generated; trying again')
+        this.#isCalled = false
         this.#callIn(retryMs)
       })
       .finally(() => {
         this.#running = undefined
+        // Who called after the last look and before this moment was told that somebody is running.
+        if (this.#isCalled) this.#call()
       })
   }
 
