@@ -1,5 +1,6 @@
+import type { HookCover } from '../plan/forms.js'
 import type { Row } from '../plan/index.js'
-import { judgedUnit, sweptUnit, workOf } from '../plan/judged.js'
+import { type HookWork, type Judged, judgedUnit, sweptUnit, type Verdict, workOf } from '../plan/judged.js'
 import { byText, keyText } from '../plan/keys.js'
 import type { HookClaim, HookCount, HookStore } from '../port.js'
 import { typeOrder } from './load.js'
@@ -12,30 +13,22 @@ const withForms = (store: MemoryStore): readonly Row[] =>
 
 /** The same queue as PostgreSQL's, on the same units. */
 export const memoryHooks = (store: MemoryStore): HookStore => ({
-  claim: async (claim) => claimed(store, claim).map(workOf),
-  settle: async (verdicts) => store.run(judgedUnit(verdicts, store.options(store.nowMs()))),
-  noteHealth: async (health) => {
-    const before = store.image.hookHealth.get(health.hook)
-    if (before?.answers === health.answers) return false
-    store.image.hookHealth.set(health.hook, health)
-    const nowMs = store.nowMs()
-    if (health.answers)
-      for (const row of withForms(store))
-        if (row.form?.hook === health.hook && row.form.state !== 'refused' && row.form.state !== 'changed')
-          store.image.rows.set(keyText(row), { ...row, form: { ...row.form, nextTryMs: nowMs } })
-    return true
-  },
+  claim: async (claim) => claimWork(store, claim),
+  settle: async (verdicts) => settleVerdicts(store, verdicts),
+  noteHealth: async (health) =>
+    store.transaction(undefined, () => {
+      const before = store.image.hookHealth.get(health.hook)
+      if (before?.answers === health.answers) return false
+      store.image.hookHealth.set(health.hook, health)
+      const nowMs = store.nowMs()
+      if (health.answers)
+        for (const row of withForms(store))
+          if (row.form?.hook === health.hook && (row.form.state === 'waiting' || row.form.state === 'bypassed'))
+            setNextTry(store, row, nowMs)
+      return true
+    }),
   health: async () => [...store.image.hookHealth.values()].sort((a, b) => byText(a.hook, b.hook)),
-  sweep: async (cover, types) => {
-    const { hookSweep } = store.image
-    const rows = [...store.image.rows.values()].filter((row) => !row.deleted)
-    const keys = rows.filter((row) => types.includes(row.type) || row.form !== undefined)
-    if (types.length === 0 ? withForms(store).length === 0 : hookSweep === cover.fingerprint)
-      return { more: false, marked: 0 }
-    const marked = store.run(sweptUnit(keys, { ...store.options(store.nowMs()), hooks: cover }))
-    store.image.hookSweep = cover.fingerprint
-    return { more: false, marked }
-  },
+  sweep: async (cover, types) => ({ more: false, marked: sweepAll(store, cover, types) }),
   // Nobody waits for work in a store in memory: whoever runs the hooks there asks when its time has come.
   onWaiting: () => () => {},
   counts: async () => {
@@ -56,7 +49,21 @@ export const memoryHooks = (store: MemoryStore): HookStore => ({
       .slice(0, limit),
 })
 
-function claimed(store: MemoryStore, claim: HookClaim): readonly Row[] {
+/** Everything that is covered is given to be judged, if that was not done for these hooks yet. */
+export function sweepAll(store: MemoryStore, cover: HookCover, types: readonly string[]): number {
+  const { hookSweep } = store.image
+  const rows = [...store.image.rows.values()].filter((row) => !row.deleted)
+  const keys = rows.filter((row) => types.includes(row.type) || row.form !== undefined)
+  if (types.length === 0 ? withForms(store).length === 0 : hookSweep === cover.fingerprint) return 0
+  return store.transaction(undefined, () => {
+    const marked = store.run(sweptUnit(keys, { ...store.options(store.nowMs()), hooks: cover }))
+    store.image.hookSweep = cover.fingerprint
+    return marked
+  })
+}
+
+/** What is due, which nobody else gets before the claim has run out. */
+export function claimWork(store: MemoryStore, claim: HookClaim): readonly HookWork[] {
   if (store.image.hookSweep !== claim.fingerprint) return []
   const nowMs = store.nowMs()
   const due = withForms(store)
@@ -67,10 +74,18 @@ function claimed(store: MemoryStore, claim: HookClaim): readonly Row[] {
         form.nextTryMs <= nowMs &&
         claim.states.includes(form.state),
     )
-    .toSorted((a, b) => (a.form?.tries ?? 0) - (b.form?.tries ?? 0))
+    .sort((a, b) => (a.form?.tries ?? 0) - (b.form?.tries ?? 0))
     .slice(0, claim.limit)
-  for (const row of due)
-    if (row.form !== undefined)
-      store.image.rows.set(keyText(row), { ...row, form: { ...row.form, nextTryMs: nowMs + claim.claimMs } })
-  return due
+  store.transaction(undefined, () => {
+    for (const row of due) setNextTry(store, row, nowMs + claim.claimMs)
+  })
+  return due.map(workOf)
+}
+
+/** What the hooks have said, through the same plan as on PostgreSQL. */
+export const settleVerdicts = (store: MemoryStore, verdicts: readonly Verdict[]): readonly Judged[] =>
+  store.run(judgedUnit(verdicts, store.options(store.nowMs())))
+
+function setNextTry(store: MemoryStore, row: Row, nextTryMs: number): void {
+  if (row.form !== undefined) store.image.rows.set(keyText(row), { ...row, form: { ...row.form, nextTryMs } })
 }

@@ -1,4 +1,5 @@
 export { asControlPlane } from './control-plane.js'
+export { claimWork, settleVerdicts, sweepAll } from './hooks.js'
 export { copyOf, type Image } from './image.js'
 export { LiveImage, type StoreListener, type WatchedTable } from './live-image.js'
 export { MemoryStore, type MemoryStoreOptions, type Planted } from './memory-store.js'

@@ -11,7 +11,7 @@ import {
 } from '@holdfast/kds'
 import { computedLabels, meshServiceKind, typeOf, utf8 } from '@holdfast/model'
 import { block, deleteOf, offerOf, putMesh, service, serviceKey } from '../conformance/fixtures.js'
-import { entryOfOffer } from '../plan/index.js'
+import { entryOfOffer, type HookCover } from '../plan/index.js'
 import type { MemoryStore, Planted } from './memory-store.js'
 import { memoryStore } from './testing.js'
 
@@ -35,6 +35,8 @@ export interface Bugs {
   readonly zone?: Planted
   /** What a channel of a receiver does instead. */
   readonly receiver?: (channel: SyncChannelStore, context: ChannelContext, store: MemoryStore) => SyncChannelStore
+  /** What global publishes only with a hook's consent; no mistake. */
+  readonly hooks?: HookCover
   /** Whether a session's fence is looked at. */
   readonly withoutFence?: boolean
 }
@@ -64,7 +66,7 @@ export class World {
   constructor(bugs: Bugs = {}) {
     this.#bugs = bugs
     const nowMs = () => this.#nowMs
-    this.global = memoryStore({ role: 'global', name: '', nowMs }, bugs.global)
+    this.global = memoryStore({ role: 'global', name: '', nowMs, hooks: bugs.hooks }, bugs.global)
     const zone = (name: Zone) => memoryStore({ role: 'zone', name, nowMs }, bugs.zone)
     this.zones = { east: zone('east'), west: zone('west') }
     for (const store of this.stores()) store.initialise({ actor: 'world', random: Uint8Array.of(1, 2, 3, 4, 5) })
