@@ -8,4 +8,4 @@ export {
   type ServiceHostnames,
 } from './assign.js'
 export { type DefaultGenerator, defaultHostnameGenerators } from './defaults.js'
-export { type HostnameGenerator, hostnameGeneratorOf, type NameableService } from './generator.js'
+export { generateHostname, type HostnameGenerator, hostnameGeneratorOf, type NameableService } from './generator.js'
