@@ -32,6 +32,7 @@ async function start(log: FakeLog, { isWhole = async () => true, keeps = true } 
       onHealth: (each) => health.push(each),
       onJournalFailure: (error) => failures.push(error),
       isWhole,
+      onServices: () => undefined,
     },
     picture,
     standing,

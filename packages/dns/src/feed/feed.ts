@@ -24,6 +24,8 @@ export interface FeedOptions {
    * its global yet. Asked only where a whole picture is replaced; an explicit removal needs no second witness.
    */
   readonly isWhole: () => Promise<boolean>
+  /** Keys of services that were told of, whatever of them is new. */
+  readonly onServices: (keys: readonly string[]) => void
 }
 
 /** Where a picture stands in a log. */
@@ -62,6 +64,7 @@ export class Feed {
   /** Served although the store says nothing of them, neither that they are there nor that they are gone. */
   readonly #kept = new Set<string>()
   #isKeeping = false
+  #hasRead = false
 
   /**
    * @param recalled what is served until the store has been read: last good answers, or an empty picture
@@ -111,9 +114,15 @@ export class Feed {
     await this.#options.journal?.close()
   }
 
+  /** The store has been read once. */
+  get hasRead(): boolean {
+    return this.#hasRead
+  }
+
   async #follow(): Promise<void> {
     try {
       await this.#catchUp()
+      this.#hasRead = true
       this.#tell({ following: true })
     } catch (error) {
       this.#tell({ following: false, reason: (error as Error).message })
@@ -171,6 +180,7 @@ export class Feed {
       const changes = page.rows.map(changeOf)
       if (changes.length > 0) await picture.apply(changes, page.through.revision, setImmediate)
       all.push(...changes)
+      this.#options.onServices(changes.flatMap(keyOfService))
       const place: Place = { epoch: page.epoch, position: page.through }
       if (page.complete) {
         this.#after = place
