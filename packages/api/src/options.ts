@@ -1,6 +1,7 @@
 import type { ControlPlaneStore } from '@holdfast/store'
 import type { Logger } from 'pino'
 import { localhostAdmin } from './http/localhost-admin.js'
+import type { DnsView } from './routes/dns.js'
 import type { ConfiguredHook } from './routes/hooks.js'
 import type { ServicesView } from './routes/services.js'
 import type { SyncView } from './sync/sync-view.js'
@@ -66,6 +67,8 @@ export interface ApiOptions {
   readonly sync: SyncView
   /** Zones: what is made of Dataplanes. Absent: nothing is. */
   readonly services?: ServicesView | undefined
+  /** Zones: what answers names. Absent: nothing does. */
+  readonly dns?: DnsView | undefined
   /** The effective configuration; what looks like a secret is masked before it is shown. */
   readonly config: () => Readonly<Record<string, unknown>>
   readonly limits?: Partial<ApiLimits> | undefined

@@ -2,6 +2,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import type { Api } from './api.js'
 import { CliError, exitStatus, type Io, usageError } from './io.js'
 import type { Output } from './output/format.js'
+import { addDnsCommands } from './program-dns.js'
 import { addGuardCommands } from './program-guards.js'
 import { addZoneCommands } from './zone-program.js'
 
@@ -155,6 +156,7 @@ function programOf(io: Io, { version, env, fetch }: ProgramOptions, run: Run): C
       }),
     )
   addZoneCommands(program, { io, api, run, globals })
+  addDnsCommands(program, { io, api, run, output: () => globals().output })
   addGuardCommands(program, { io, api, run, output: () => globals().output })
   addVipCommands(program, io, api, run, { globals, meshIfSaid, zoneOption })
   return program

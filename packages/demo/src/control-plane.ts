@@ -7,6 +7,7 @@ import { until } from './until.js'
 export interface Ports {
   readonly api: number
   readonly kds?: number | undefined
+  readonly dns?: number | undefined
   readonly diagnostics: number
 }
 
@@ -60,7 +61,9 @@ export class ControlPlane {
     const args = [
       program,
       role,
-      ...(role === 'zone' ? ['--zone', this.name] : ['--kds-port', String(ports?.kds ?? 0)]),
+      ...(role === 'zone'
+        ? ['--zone', this.name, '--dns-port', String(ports?.dns ?? 0)]
+        : ['--kds-port', String(ports?.kds ?? 0)]),
       ...['--database-url', databaseUrl, '--data-dir', join(folder, this.name), '--init'],
       ...['--api-port', String(ports?.api ?? 0), '--diagnostics-port', String(ports?.diagnostics ?? 0)],
       ...['--ports-file', portsFile, ...flags],

@@ -60,6 +60,9 @@ export interface DnsStanding {
   readonly verdicts: Readonly<Partial<Record<Verdict | 'limited' | 'looped', number>>>
 }
 
+/** A store that went away says nothing: it is asked so often whether it is there. Changes do not wait for this. */
+const pollEveryMs = 5_000
+
 /**
  * DNS of one zone. Answers from the moment on in which it listens: at first what an earlier process has kept, then what
  * the store says; whoever else is away changes nothing in it.
@@ -75,6 +78,7 @@ export class ZoneDns {
   #feed: Feed | undefined
   #faults: FaultWatch | undefined
   #turns: NodeJS.Timeout | undefined
+  #polls: NodeJS.Timeout | undefined
   #turning: Promise<void> | undefined
   #health: FeedHealth = { following: false, reason: 'the store has not been read yet' }
   #sinceMs: number
@@ -124,6 +128,7 @@ export class ZoneDns {
     const faults = new FaultWatch(store, () => this.#picture.served.table)
     this.#faults = faults
     this.#turns = setInterval(() => this.#turn(faults), turnMs)
+    this.#polls = setInterval(() => this.#feed?.look(), pollEveryMs)
     let isJournalFailing = false
     this.#feed = new Feed(
       {
@@ -199,12 +204,18 @@ export class ZoneDns {
     return this.#faults?.faults ?? []
   }
 
-  async close(): Promise<void> {
-    this.#stop.abort(new Error('DNS stops'))
+  /** The store closes. What is answered stays. */
+  async unfollow(): Promise<void> {
     clearInterval(this.#turns)
-    await this.#server?.close()
+    clearInterval(this.#polls)
     await this.#turning
     await this.#feed?.close()
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort(new Error('DNS stops'))
+    await this.unfollow()
+    await this.#server?.close()
   }
 
   #turn(faults: FaultWatch): void {

@@ -69,6 +69,8 @@ export interface SessionHandle {
   answerRecall(answer: { readonly body: string; readonly error: string }): void
   /** Global: asks the zone something that only it knows. Rejects after `timeoutMs`, or when the session ends. */
   ask(what: string, body: string, options: { readonly timeoutMs: number }): Promise<string>
+  /** Zone: where what it serves differs from what it keeps; goes with every heartbeat from here on. */
+  tellFaults(faults: readonly string[]): void
   view(): SessionView
   /** What is written down of it every few seconds, in one statement for all sessions. */
   beat(): SessionBeat

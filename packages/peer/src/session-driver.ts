@@ -115,6 +115,10 @@ export class SessionDriver implements SessionHandle {
     return this.#questions.ask(what, timeoutMs, (id) => this.#say({ type: 'question', id, what, body }))
   }
 
+  tellFaults(faults: readonly string[]): void {
+    this.#push({ type: 'faults', faults, nowMs: Date.now() })
+  }
+
   beat(): SessionBeat {
     return {
       sessionId: this.sessionId,

@@ -19,7 +19,7 @@ const rooms: Record<string, { readonly uses: readonly string[]; readonly pure?: 
   zone: { uses: ['model', 'kds', 'vip', 'store', 'transport', 'peer'] },
   api: { uses: ['model', 'vip', 'kds', 'store'] },
   dns: { uses: ['model', 'kds', 'store'] },
-  cp: { uses: ['model', 'kds', 'vip', 'store', 'transport', 'peer', 'global', 'zone', 'api'] },
+  cp: { uses: ['model', 'kds', 'vip', 'store', 'transport', 'peer', 'global', 'zone', 'api', 'dns'] },
   ctl: { uses: ['model'] },
   testkit: { uses: ['proto', 'model', 'kds', 'vip', 'store', 'transport'] },
   sim: { uses: ['model', 'vip', 'kds', 'store'] },

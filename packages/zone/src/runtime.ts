@@ -31,6 +31,8 @@ export interface ZoneOptions {
   readonly wantedCidrs: readonly string[]
   /** What this zone answers when global asks: JSON in, JSON out. */
   readonly answer: (question: string, body: string) => Promise<string>
+  /** Where what this zone serves differs from what it keeps, in words. */
+  readonly faults?: (() => readonly string[]) | undefined
   readonly log: Logger
   readonly metrics: SessionMetrics
   /** Waits between attempts to reach global; those of the product unless said otherwise. */
@@ -136,6 +138,7 @@ export class ZoneRuntime {
   #writeDown(): void {
     const session = this.#session
     if (session === undefined) return
+    session.tellFaults(this.#options.faults?.() ?? [])
     void this.#options.store.sessions.heartbeats([session.beat()]).catch((error: unknown) => {
       this.#options.log.warn({ err: error }, 'the state of the session could not be written down')
     })

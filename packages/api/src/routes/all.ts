@@ -3,6 +3,7 @@ import type { ApiContext } from '../options.js'
 import { Resources } from '../resources/service.js'
 import { localClaims } from '../vips/local-claims.js'
 import { applyRoute } from './apply.js'
+import { dnsRoutes } from './dns.js'
 import { findRoute } from './find.js'
 import { holdRoutes } from './holds.js'
 import { hookRoutes } from './hooks.js'
@@ -18,7 +19,7 @@ import { zoneRoutes } from './zones.js'
 /** The one route table of both roles. */
 export function routesOf(context: ApiContext): readonly Route[] {
   const resources = new Resources(context)
-  const claims = localClaims(context.store, resources.shownAddresses)
+  const claims = localClaims(context.store, resources.shownAddresses, context.dns)
   return [
     ...serverRoutes(context),
     ...resourceRoutes(context, resources),
@@ -31,6 +32,7 @@ export function routesOf(context: ApiContext): readonly Route[] {
     ...syncRoutes(context),
     ...hookRoutes(context),
     ...serviceRoutes(context),
+    ...dnsRoutes(context),
     ...holdRoutes(context),
   ]
 }

@@ -5,8 +5,13 @@ import { type ClaimReader, claimsPerPage, type LedgerClaim, type ShownClaim } fr
 /**
  * What this control plane itself claims.
  * @param shownAddresses the addresses that the API shows for a row, read from what it renders
+ * @param dns what names are answered with, where any are
  */
-export function localClaims(store: ControlPlaneStore, shownAddresses: (row: Row) => readonly string[]): ClaimReader {
+export function localClaims(
+  store: ControlPlaneStore,
+  shownAddresses: (row: Row) => readonly string[],
+  dns?: { readonly faults: readonly string[] } | undefined,
+): ClaimReader {
   return {
     async ledgerPage(after) {
       const page = await store.vip.ledger({
@@ -24,7 +29,10 @@ export function localClaims(store: ControlPlaneStore, shownAddresses: (row: Row)
       const { items, total } = await store.read.list({ type: kind, offset, limit: claimsPerPage })
       return { items: items.map((row) => shownClaim(row, shownAddresses(row))), total }
     },
-    findings: () => store.vip.verifyLocal(),
+    findings: async () => [
+      ...(await store.vip.verifyLocal()),
+      ...(dns?.faults ?? []).map((problem) => ({ subject: 'DNS', problem })),
+    ],
   }
 }
 

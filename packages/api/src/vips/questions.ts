@@ -2,11 +2,18 @@ import { Problem } from '@holdfast/model'
 import { answerTestimony, type ControlPlaneStore, testimonyQuestions } from '@holdfast/store'
 import type { Mode } from '../options.js'
 import { renderRow, shownAddresses, viewerOf } from '../resources/render.js'
+import { type DnsView, lookedUp, standingOf } from '../routes/dns.js'
 import type { ClaimReader } from './claims.js'
 import { localClaims } from './local-claims.js'
 
 /** What global may ask a zone inside its session. The names travel; a zone that does not know one says so. */
-export const questions = { ledger: 'vip-ledger', shown: 'vip-shown', findings: 'vip-findings' } as const
+export const questions = {
+  ledger: 'vip-ledger',
+  shown: 'vip-shown',
+  findings: 'vip-findings',
+  dnsStanding: 'dns-standing',
+  dnsLookup: 'dns-lookup',
+} as const
 
 type Ask = (question: string, body: unknown) => Promise<unknown>
 
@@ -37,10 +44,11 @@ export function createAnswerer(options: {
   readonly store: ControlPlaneStore
   readonly mode: Mode
   readonly zoneName: string
+  readonly dns?: DnsView | undefined
 }): (question: string, body: unknown) => Promise<unknown> {
-  const { store, mode, zoneName } = options
+  const { store, mode, zoneName, dns } = options
   const viewer = viewerOf(mode, zoneName)
-  const reader = localClaims(store, (row) => shownAddresses(renderRow(row, viewer, undefined)))
+  const reader = localClaims(store, (row) => shownAddresses(renderRow(row, viewer, undefined)), dns)
   return async (question, body) => {
     const field = (name: string): unknown => (body as Readonly<Record<string, unknown>> | null)?.[name]
     switch (question) {
@@ -54,6 +62,10 @@ export function createAnswerer(options: {
       }
       case questions.findings:
         return { items: await reader.findings() }
+      case questions.dnsStanding:
+        return standingOf(dns)
+      case questions.dnsLookup:
+        return lookedUp(dns, String(field('name') ?? ''), String(field('type') ?? 'A'))
       default: {
         const testimony = await answerTestimony(store, question, body)
         if (testimony !== undefined) return testimony

@@ -1,3 +1,4 @@
+import { createSocket } from 'node:dgram'
 import { createServer } from 'node:net'
 import { Problem } from '@holdfast/model'
 import type { Settings } from '../config/settings.js'
@@ -8,12 +9,17 @@ interface Listener {
   readonly flag: string
   readonly address: string
   readonly port: number
+  /** As well as TCP. */
+  readonly udp?: boolean
 }
 
 /** Everything that a control plane of this role listens on. */
 const listenersOf = (role: 'global' | 'zone', s: Settings): readonly Listener[] => [
   { what: 'HTTP API', flag: '--api-port', address: s.apiAddress, port: s.apiPort },
   ...(role === 'global' ? [{ what: 'zones (KDS)', flag: '--kds-port', address: s.kdsAddress, port: s.kdsPort }] : []),
+  ...(role === 'zone' && s.dnsPort !== 'off'
+    ? [{ what: 'DNS', flag: '--dns-port', address: s.dnsAddress, port: s.dnsPort, udp: true }]
+    : []),
   { what: 'diagnostics', flag: '--diagnostics-port', address: s.diagnosticsAddress, port: s.diagnosticsPort },
 ]
 
@@ -25,9 +31,10 @@ const listenersOf = (role: 'global' | 'zone', s: Settings): readonly Listener[] 
 export async function checkPorts(role: 'global' | 'zone', settings: Settings): Promise<void> {
   const problems: Error[] = []
   const servers = []
-  for (const { what, flag, address, port } of listenersOf(role, settings)) {
+  for (const { what, flag, address, port, udp = false } of listenersOf(role, settings)) {
     const server = createServer()
     try {
+      if (udp) await tryUdp(address, port)
       await new Promise<void>((resolve, reject) => {
         server.once('error', reject).listen({ host: address, port, exclusive: true }, resolve)
       })
@@ -38,4 +45,15 @@ export async function checkPorts(role: 'global' | 'zone', settings: Settings): P
   }
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
   if (problems.length > 0) throw new Problem('conflict', problems.map((problem) => problem.message).join('\n  '))
+}
+
+function tryUdp(address: string, port: number): Promise<void> {
+  const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4')
+  return new Promise((resolve, reject) => {
+    socket.once('error', (error) => {
+      socket.close()
+      reject(error)
+    })
+    socket.bind({ port, address, exclusive: true }, () => socket.close(() => resolve()))
+  })
 }

@@ -1,4 +1,5 @@
 import { createAnswerer, type Mode, type SyncView } from '@holdfast/api'
+import type { ZoneDns } from '@holdfast/dns'
 import { GlobalRuntime, HookRunner, hookMetrics } from '@holdfast/global'
 import type { sessionMetrics } from '@holdfast/peer'
 import type { ControlPlaneStore } from '@holdfast/store'
@@ -21,6 +22,7 @@ export interface Parts {
   readonly scope: Scope
   readonly metrics: ReturnType<typeof sessionMetrics>
   readonly instanceId: string
+  readonly dns: ZoneDns | undefined
   readonly registry: Registry
 }
 
@@ -66,10 +68,10 @@ export function globalParts({ store, settings, log, scope, metrics, instanceId, 
 
 /** A zone dials global, if it was told where that is. `fatal` is told when the zone may not join at all. */
 export function zoneParts(parts: Parts, mode: Mode, fatal: (reason: string) => void): Runtime {
-  const { store, settings, log, scope, metrics, registry, instanceId } = parts
+  const { store, settings, log, scope, metrics, registry, instanceId, dns } = parts
   if (settings.globalAddresses.length === 0)
     return { sync: zoneSync(undefined), start: () => Promise.resolve(), kdsPort: () => undefined }
-  const answer = createAnswerer({ store, mode, zoneName: settings.zone })
+  const answer = createAnswerer({ store, mode, zoneName: settings.zone, dns })
   const zone = new ZoneRuntime({
     store,
     zone: settings.zone,
@@ -80,6 +82,7 @@ export function zoneParts(parts: Parts, mode: Mode, fatal: (reason: string) => v
     nodeConfig: { storeType: 'postgres', environment: 'universal', full: nodeConfigText(settings) },
     wantedCidrs: settings.vipBlocks,
     answer: async (question, body) => JSON.stringify(await answer(question, body === '' ? {} : JSON.parse(body))),
+    faults: () => dns?.faults ?? [],
     log,
     metrics,
   })

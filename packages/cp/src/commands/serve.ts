@@ -18,6 +18,7 @@ import { storeMetrics } from '../store-metrics.js'
 import { programVersion } from '../version.js'
 import { advertise } from './advertise.js'
 import { openConfiguredStore } from './database.js'
+import { dnsMetrics, followStore, openedInTime, startDns } from './dns.js'
 import { initialise } from './init.js'
 import { checkPorts } from './ports.js'
 import { listenProblem } from './problems.js'
@@ -64,7 +65,13 @@ async function run(role: Role, settings: Settings, log: Logger, scope: Scope, si
   log.info({ version: programVersion, settings: maskedSettings(settings) }, `holdfast ${role} starts`)
   await checkPorts(role, settings)
   const fatal = withResolvers<string>()
-  const store = await openConfiguredStore(role, settings, { log, scope, signal, onLost: fatal.resolve })
+  const dns = await startDns(role, settings, log, scope)
+  const store = await openedInTime(
+    () => openConfiguredStore(role, settings, { log, scope, signal, onLost: fatal.resolve }),
+    settings.databaseUrl === undefined ? undefined : dns,
+    log,
+    signal,
+  )
   // A zone is initialised by its first start; a global only when somebody says so, for it would tell zones "there is nothing".
   if (role === 'zone' || settings.init) await initialise(store, role, settings, log, signal)
   await adoptBlocks(store, settings)
@@ -74,9 +81,13 @@ async function run(role: Role, settings: Settings, log: Logger, scope: Scope, si
   storeMetrics(registry, store)
   const metrics = sessionMetrics(registry)
   const instanceId = `${hostname()}-${randomBytes(2).toString('hex')}`
-  const parts = { store, settings, log, scope, metrics, instanceId, registry }
+  const parts = { store, settings, log, scope, metrics, instanceId, registry, dns }
   const mode: Mode = role === 'global' ? 'global' : settings.globalAddresses.length === 0 ? 'standalone' : 'federated'
 
+  if (dns !== undefined) {
+    followStore(dns, store, mode === 'federated', scope)
+    dnsMetrics(registry, dns)
+  }
   const runtime = role === 'global' ? globalParts(parts) : zoneParts(parts, mode, fatal.resolve)
   const services = zoneServices(role, parts)
   if (services !== undefined) serviceMetrics(registry, services)
@@ -88,6 +99,7 @@ async function run(role: Role, settings: Settings, log: Logger, scope: Scope, si
     server: { product: 'Kuma', version: `2.14.3-preview.holdfast-${programVersion}`, hostname: hostname(), instanceId },
     sync: runtime.sync,
     services,
+    dns,
     config: () => maskedSettings(settings),
     hooks: settings.policyHooks.map((hook) => ({ ...hook, url: maskUrl(hook.url) })),
     log,
@@ -122,6 +134,7 @@ async function run(role: Role, settings: Settings, log: Logger, scope: Scope, si
     const ports = {
       api: typeof bound === 'object' && bound !== null ? bound.port : settings.apiPort,
       ...(kds === undefined ? {} : { kds }),
+      ...(dns === undefined ? {} : { dns: dns.port }),
       diagnostics: diagnostics.port,
     }
     log.info({ ports }, what)

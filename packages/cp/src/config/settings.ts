@@ -1,6 +1,7 @@
 import { globalEndpointsMax, labelKeyProblems } from '@holdfast/model'
 import type { HoldThresholds } from '@holdfast/store'
 import { z } from 'zod'
+import { dnsPortSchema, dnsUpstreamsSchema } from './dns-settings.js'
 import { holdThresholds } from './hold-thresholds.js'
 import { type PolicyHookSettings, policyHooksSchema } from './policy-hooks.js'
 
@@ -28,6 +29,10 @@ export interface Settings {
   readonly ulaPrefix: string | undefined
   readonly policyHooks: readonly PolicyHookSettings[]
   readonly holdThresholds: HoldThresholds
+  /** `off`: this zone answers no names. */
+  readonly dnsPort: number | 'off'
+  readonly dnsAddress: string
+  readonly dnsUpstreams: readonly string[]
   readonly portsFile: string | undefined
   readonly logLevel: string
   readonly shutdownTimeoutMs: number
@@ -288,6 +293,36 @@ export const settingSpecs: readonly SettingSpec[] = [
     fallback: {},
     describe:
       'how much of a type may vanish within 10 minutes without an operator, as TYPE=COUNT/SHARE% (whichever is more); default=10/20% unless said otherwise',
+  },
+  {
+    key: 'dnsPort',
+    flag: '--dns-port',
+    env: 'HOLDFAST_DNS_PORT',
+    commands: ['zone'],
+    kind: 'number',
+    schema: dnsPortSchema,
+    fallback: 5653,
+    describe: 'port of DNS (UDP and TCP), or off',
+  },
+  {
+    key: 'dnsAddress',
+    flag: '--dns-address',
+    env: 'HOLDFAST_DNS_ADDRESS',
+    commands: ['zone'],
+    kind: 'text',
+    schema: host,
+    fallback: '127.0.0.1',
+    describe: 'address DNS listens on; it needs no TLS and gives nobody anything but names',
+  },
+  {
+    key: 'dnsUpstreams',
+    flag: '--dns-upstream',
+    env: 'HOLDFAST_DNS_UPSTREAM',
+    commands: ['zone'],
+    kind: 'list',
+    schema: dnsUpstreamsSchema,
+    fallback: [],
+    describe: 'resolver(s) to ask for every other name, as ADDRESS[:PORT]; without, such queries are refused',
   },
   {
     key: 'portsFile',

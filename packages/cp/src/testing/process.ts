@@ -19,6 +19,7 @@ export interface Ended {
 export interface Ports {
   readonly api: number
   readonly kds?: number
+  readonly dns?: number
   readonly diagnostics: number
 }
 
@@ -143,7 +144,13 @@ export class Processes {
     const portsFile = join(this.folder, `${name}.ports.json`)
     const process = this.holdfast([
       role,
-      ...['--api-port', '0', '--diagnostics-port', '0', ...(role === 'global' ? ['--kds-port', '0'] : [])],
+      ...[
+        '--api-port',
+        '0',
+        '--diagnostics-port',
+        '0',
+        ...(role === 'global' ? ['--kds-port', '0'] : ['--dns-port', '0']),
+      ],
       ...['--data-dir', join(this.folder, name), '--ports-file', portsFile, ...flags],
     ])
     return { process, portsFile }

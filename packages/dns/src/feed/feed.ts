@@ -5,7 +5,7 @@ import { serviceKey } from '../table/served.js'
 import type { JournalFile } from './journal-file.js'
 import { type Change, changeOf, Picture, pictureTypes } from './picture.js'
 
-/** What the feed asks of a store: the log, and to be told when it may have grown (every second at the latest). */
+/** What the feed asks of a store: the log, and to be told when it may have grown. */
 export interface FeedStore {
   readonly read: Pick<ControlPlaneStore['read'], 'changes'>
   readonly onAdvanced: ControlPlaneStore['onAdvanced']
@@ -108,6 +108,7 @@ export class Feed {
   }
 
   async close(): Promise<void> {
+    if (this.#closed) return
     this.#closed = true
     this.#stopListening()
     await this.#running
