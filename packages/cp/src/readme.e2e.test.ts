@@ -35,7 +35,7 @@ const ofZone = (): Pick<Running, 'apiUrl'> => ({ apiUrl: apiUrl('5781') })
 const ofGlobal = (): Pick<Running, 'apiUrl'> => ({ apiUrl: apiUrl('5681') })
 
 beforeAll(async () => {
-  for (const port of ['5681', '5685', '5680', '5781', '5780']) own.set(port, String(await freePort()))
+  for (const port of ['5681', '5685', '5680', '5781', '5780', '5653']) own.set(port, String(await freePort()))
   const made = await freshDatabase()
   databases.push(made)
   own.set('postgres://holdfast@db/holdfast', made.url).set('/var/lib/holdfast', join(processes.folder, 'var'))
@@ -69,6 +69,7 @@ const shellOf = (command: string): Readonly<Record<string, string>> => {
       ['--api-port', 'HOLDFAST_API_PORT', '5681'],
       ['--kds-port', 'HOLDFAST_KDS_PORT', '5685'],
       ['--diagnostics-port', 'HOLDFAST_DIAGNOSTICS_PORT', '5680'],
+      ['--dns-port', 'HOLDFAST_DNS_PORT', '5653'],
     ].flatMap(([flag = '', name = '', port = '']) => (command.includes(flag) ? [] : [[name, own.get(port) ?? '']])),
   )
   return { ...given, PATH: `${join(processes.folder, 'bin')}:${process.env.PATH ?? ''}` }
@@ -144,14 +145,14 @@ test('the commands of the README do what they are there for, one after the other
 
 test('the ports and folders that the README names are the defaults', () => {
   const fallback = (flag: string): unknown => settingSpecs.find((spec) => spec.flag === flag)?.fallback
-  const rows = [...readme.matchAll(/^\| (\d+) \| .*\(`(--[a-z-]+)`\)\s*\|$/gm)].map(([, port, flag]) => [
-    flag,
-    Number(port),
-  ])
+  const rows = [...readme.matchAll(/^\| (\d+) \| .*\(`(--[a-z-]+)`(?:\)|, on loopback).*\|$/gm)].map(
+    ([, port, flag]) => [flag, Number(port)],
+  )
   expect(rows).toEqual([
     ['--api-port', fallback('--api-port')],
     ['--kds-port', fallback('--kds-port')],
     ['--diagnostics-port', fallback('--diagnostics-port')],
+    ['--dns-port', fallback('--dns-port')],
   ])
   expect(readme).toContain(`under \`--data-dir\` (\`${fallback('--data-dir')}\`)`)
 })
