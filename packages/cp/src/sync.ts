@@ -16,6 +16,7 @@ export const globalSync = (global: GlobalRuntime): SyncView => ({
     }
     return [...byZone.values()]
   },
+  recoveryWaits: () => global.recoveryWaits(),
   askZone: async (zone, question, body) => JSON.parse(await global.askZone(zone, question, JSON.stringify(body))),
 })
 

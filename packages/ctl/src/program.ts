@@ -4,6 +4,7 @@ import { CliError, exitStatus, type Io, usageError } from './io.js'
 import type { Output } from './output/format.js'
 import { addDnsCommands } from './program-dns.js'
 import { addGuardCommands } from './program-guards.js'
+import { addLedgerCommands, addRecoveryCommands } from './program-recovery.js'
 import { addZoneCommands } from './zone-program.js'
 
 export interface ProgramOptions {
@@ -158,6 +159,7 @@ function programOf(io: Io, { version, env, fetch }: ProgramOptions, run: Run): C
   addZoneCommands(program, { io, api, run, globals })
   addDnsCommands(program, { io, api, run, output: () => globals().output })
   addGuardCommands(program, { io, api, run, output: () => globals().output })
+  addRecoveryCommands(program, io, { output: () => globals().output, api, run })
   addVipCommands(program, io, api, run, { globals, meshIfSaid, zoneOption })
   return program
 }
@@ -176,6 +178,8 @@ function addVipCommands(program: Command, io: Io, api: () => Promise<Api>, run: 
     readonly kind?: string
     readonly zone?: string
   }
+  const options = () => [kindOption(), zoneOption()]
+  addLedgerCommands(vip, io, { output: () => globals().output, api, run, mesh: meshIfSaid, options })
   vip
     .command('list')
     .description('the ledger')

@@ -1,4 +1,12 @@
-import type { RecoveryItem, Remembered, RememberedRow, Testimony } from './plan/index.js'
+import type {
+  Owner,
+  RebuildPlan,
+  RecoveryItem,
+  ReleaseOutcome,
+  Remembered,
+  RememberedRow,
+  Testimony,
+} from './plan/index.js'
 
 /** What a store offers when it, or its global, has lost something. */
 export interface RecoveryStore {
@@ -20,6 +28,13 @@ export interface RecoveryStore {
     readonly apply: boolean
     readonly actor: string
   }): Promise<readonly RecoveryItem[]>
+  /**
+   * What the ledger has lost against the services that stand here and its own history; with `apply` it is put back.
+   * Rows that stand are never changed.
+   */
+  rebuild(request: { readonly apply: boolean; readonly actor: string }): Promise<RebuildPlan>
+  /** Ends the quarantine of an owner that is gone. */
+  release(owner: Owner, actor: string): Promise<ReleaseOutcome>
   /**
    * Global: told of zones that were in step with a log that is not ours, while ours goes on: they may hold blocks that
    * we know nothing of. Returns the way to stop listening.

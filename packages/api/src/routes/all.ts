@@ -8,6 +8,7 @@ import { findRoute } from './find.js'
 import { holdRoutes } from './holds.js'
 import { hookRoutes } from './hooks.js'
 import { hostnameRoutes } from './hostnames.js'
+import { recoveryRoutes } from './recovery.js'
 import { resourceRoutes } from './resources.js'
 import { serverRoutes } from './server.js'
 import { serviceRoutes } from './services.js'
@@ -34,5 +35,6 @@ export function routesOf(context: ApiContext): readonly Route[] {
     ...serviceRoutes(context),
     ...dnsRoutes(context),
     ...holdRoutes(context),
+    ...recoveryRoutes(context),
   ]
 }

@@ -59,6 +59,8 @@ export interface SyncView {
   peers(): readonly PeerSync[]
   /** Zone: the endpoints of global that it may dial; undefined where there are none to dial. */
   endpoints?(): EndpointsSync | undefined
+  /** Global: what a recovery waits for, and what an operator can do about it; empty while there is none. */
+  recoveryWaits?(): readonly { readonly what: string; readonly next: string }[]
   /**
    * @param body any JSON value; so is the answer
    * @throws Problem `unavailable` if the zone is not connected, answers no questions, or did not answer in time

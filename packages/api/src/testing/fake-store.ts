@@ -133,7 +133,14 @@ export class FakeStore {
         onWaiting: unused,
         open: async () => [],
       },
-      recovery: { remembered: unused, remember: unused, recover: unused, onStranger: unused },
+      recovery: {
+        remembered: unused,
+        remember: unused,
+        recover: unused,
+        rebuild: unused,
+        release: unused,
+        onStranger: unused,
+      },
       guards: {
         holds: async (limit) => this.holdRows.slice(0, limit),
         hold: async (id) => this.holdRows.find((hold) => hold.id === id),

@@ -196,4 +196,27 @@ export function recoveryConformance(open: OpenStore): void {
       conflicts: [expect.stringMatching(/zone east has another version; zone west has followed global to revision/)],
     })
   })
+
+  test('VIP-2: a ledger that lacks nothing needs no rebuilding; one in use releases nothing', async () => {
+    await using global = await used(open)
+    await global.apply(putMultiZone('gone'))
+    const gone = (await global.store.read.get(multiZone('gone')))?.vips?.addresses
+    await global.apply(deleteOf(multiZone('gone')))
+    const revision = await global.revision()
+    expect(await global.store.recovery.rebuild({ apply: true, actor: 'conformance' })).toEqual({
+      restore: [],
+      conflicts: [],
+    })
+    expect(await global.revision()).toBe(revision)
+    const owner = (displayName: string) => ({
+      ...{ kind: 'MeshMultiZoneService', mesh: 'default', origin: '', namespace: '', displayName },
+    })
+    const release = (name: string) => global.store.recovery.release(owner(name), 'conformance')
+    expect(await release('web')).toMatchObject({ outcome: 'in use', holder: expect.stringContaining('"web"') })
+    expect(await release('gone')).toEqual({ outcome: 'released', addresses: gone })
+    expect(await release('gone')).toEqual({ outcome: 'nothing' })
+    // Back, but not to the same generation: whoever remembers the first one hears that this is another life.
+    await global.apply(putMultiZone('gone'))
+    expect((await global.store.read.get(multiZone('gone')))?.vips?.generation).toBe(1)
+  })
 }

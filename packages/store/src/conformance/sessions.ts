@@ -99,10 +99,23 @@ export function sessionConformance(open: OpenStore): void {
     expect(after.state).toBe('recovering')
     expect(after.head.epoch).not.toBe(before.head.epoch)
     expect(after.reasons.join(' ')).toContain('west')
+    // Whoever was about to be compared when it was found out is told nothing either.
+    for (const cursor of [undefined, before.head])
+      expect(await global.channel(toWest).perform({ op: 'compare', standing: { offered, cursor } })).toMatchObject({
+        cursor: 'contradiction',
+      })
     const lease = await global.store.vip.lease({ owner: '', storeId: '', demands: [], wantedCidrs: [] })
     expect(lease).toMatchObject({ granted: [], refused: [expect.stringContaining('recovering')] })
     await global.store.finishRecovery('the operator says so')
     expect((await global.store.status()).state).toBe('ready')
+    // Another zone comes late with the same news: that is over, and it is heard as a witness.
+    const strangers: string[] = []
+    global.store.recovery.onStranger((zone) => strangers.push(zone))
+    const late = { ...before.head, revision: before.head.revision + 3, tag: someTag }
+    const { cursor } = await global
+      .channel({ channel: 'down', peer: 'east' })
+      .perform({ op: 'compare', standing: { offered, cursor: late } })
+    expect([cursor, strangers, (await global.store.status()).state]).toEqual(['foreign-epoch', ['east'], 'ready'])
   })
 
   test('EMPTY: a zone that was in step with another log meets a database that nobody was in step with: it recovers first', async () => {

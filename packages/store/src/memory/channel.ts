@@ -93,21 +93,30 @@ export class MemoryChannel implements SyncChannelStore {
   }
 
   #compare(standing: Extract<StoreOp, { op: 'compare' }>['standing']): StoreResults['compare'] {
-    const reachesFrom = standing.partial?.revision ?? standing.cursor?.revision ?? 0
+    const said: Cursor | undefined = standing.cursor
+    const reachesFrom = standing.partial?.revision ?? said?.revision ?? 0
     if (this.#isLostLog(standing.cursor)) return this.#lost(standing.cursor)
-    const stands = standingOf(standing.cursor, this.#store.logHistory(), { reachesFrom, logFrom: 0 })
-    const { epoch } = this.#image.head
+    const stands = standingOf(said, this.#store.logHistory(), { reachesFrom, logFrom: 0 })
+    const { head, epochs } = this.#image
+    const isStranger = this.#isStranger(stands)
+    const isUnknown = isStranger && said !== undefined && !epochs.has(said.epoch)
     // A receiver remembers what we do not: it is we who were restored, or who stand in the place of what was lost.
-    if (standing.cursor !== undefined && (stands === 'contradiction' || this.#isStranger(stands)))
-      this.#store.judge([{ from: 'peer', witness: originWords(this.#context.peer), cursor: standing.cursor }])
-    const isOurLoss = this.#image.head.epoch !== epoch
-    if (!isOurLoss && this.#isStranger(stands)) this.#store.metStranger(this.#context.peer)
+    if (said !== undefined && (stands === 'contradiction' || isUnknown))
+      this.#store.judge([{ from: 'peer', witness: originWords(this.#context.peer), cursor: said }])
+    // Another session may have found out meanwhile: nothing is said from here, whatever this one says.
+    const isRecovering = this.#isGlobalSending() && this.#image.state !== 'ready'
+    const isOurLoss = isRecovering || this.#image.head.epoch !== head.epoch
+    if (!isOurLoss && isStranger) this.#store.metStranger(this.#context.peer)
     const view = new View(this.#image, this.#store.identity, this.#context)
     return { head: view.mark(), cursor: isOurLoss ? 'contradiction' : stands, typeDigests: view.typeDigests() }
   }
 
   #isStranger(stands: StoreResults['compare']['cursor']): boolean {
-    return stands === 'foreign-epoch' && this.#store.identity.role === 'global' && this.#context.channel === 'down'
+    return stands === 'foreign-epoch' && this.#isGlobalSending()
+  }
+
+  #isGlobalSending(): boolean {
+    return this.#store.identity.role === 'global' && this.#context.channel === 'down'
   }
 
   /** What a zone sends was heard from nobody but its own store: a log of it that we never had was lost here. */

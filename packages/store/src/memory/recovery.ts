@@ -1,5 +1,16 @@
-import { recoverUnit, recoveryPlanUnit, rememberedOf, rememberUnit } from '../plan/index.js'
-import { byText } from '../plan/keys.js'
+import { findType } from '@holdfast/model'
+import {
+  type HistoryRow,
+  rebuildPlan,
+  rebuildUnit,
+  recoverUnit,
+  recoveryPlanUnit,
+  releaseUnit,
+  rememberedOf,
+  rememberUnit,
+  servingUnit,
+} from '../plan/index.js'
+import { byText, ledgerText } from '../plan/keys.js'
 import type { RecoveryStore } from '../recovery-port.js'
 import type { MemoryStore } from './memory-store.js'
 
@@ -21,6 +32,21 @@ export function memoryRecovery(store: MemoryStore): RecoveryStore {
       const asked = { ...request, epochs: store.logHistory().epochs }
       return store.run(request.apply ? recoverUnit(asked, store.options(store.nowMs())) : recoveryPlanUnit(asked))
     },
+    rebuild: async ({ apply, actor }) => {
+      const { image } = store
+      const last = new Map<string, HistoryRow>()
+      for (const row of image.history)
+        if (row.scope === 'canonical' && row.event !== 'refused') last.set(ledgerText(row, row.scope, row.family), row)
+      const services = [...image.rows.values()].filter((row) => !row.deleted && findType(row.type)?.vipKind === true)
+      const ledger = [...image.ledger.values()].filter((row) => row.scope === 'canonical')
+      const plan = rebuildPlan({ services, ledger, history: [...last.values()] })
+      if (!apply) return plan
+      const options = store.options(store.nowMs())
+      store.run(rebuildUnit(plan.restore, services, { ...options, actor }))
+      store.run(servingUnit(options))
+      return plan
+    },
+    release: async (owner, actor) => store.run(releaseUnit(owner, { ...store.options(store.nowMs()), actor })),
     onStranger: (listener) => store.onStranger(listener),
   }
 }

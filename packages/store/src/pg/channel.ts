@@ -163,6 +163,8 @@ export class PgChannel implements ChannelStore {
     }
     const reachesFrom = partial?.revision ?? cursor?.revision ?? 0
     const known = standingOf(cursor, history, { reachesFrom, logFrom: head.logFrom })
+    // Another session has found out meanwhile that we were restored: nothing is said from here, whatever this one says.
+    if (this.#isGlobalSending() && head.state !== 'ready') return factsFor(snapshot, this.#view, 'contradiction')
     if (known === 'foreign-epoch' && cursor !== undefined && (await this.#isOurLoss(cursor, head.epoch)))
       return factsFor(await tail.fresh(), this.#view, 'contradiction')
     if (known !== 'contradiction' || cursor === undefined) return factsFor(snapshot, this.#view, known)
@@ -171,17 +173,26 @@ export class PgChannel implements ChannelStore {
     return factsFor(await tail.fresh(), this.#view, known)
   }
 
-  /** A zone that was in step with another log: with that of a database in whose place ours stands, or it has moved. */
+  /**
+   * A zone that was in step with another log: with that of a database in whose place ours stands, or it has moved, or it
+   * comes late from before a recovery that is over: then it may know of what we had lost and have not heard of.
+   */
   async #isOurLoss(cursor: Cursor, epoch: string): Promise<boolean> {
-    const { identity, tail, acks, onEvidence, onStranger } = this.#parts
-    const { peer, channel } = this.#context
-    if (identity.role !== 'global' || channel !== 'down') return false
-    // That others are in step is learned from what they have acked.
-    await acks.flush()
-    await onEvidence({ from: 'peer', witness: originWords(peer), cursor })
+    const { database, tail, acks, onEvidence, onStranger } = this.#parts
+    const { peer } = this.#context
+    if (!this.#isGlobalSending()) return false
+    if (!(await readEpochs(database)).has(cursor.epoch)) {
+      // That others are in step is learned from what they have acked.
+      await acks.flush()
+      await onEvidence({ from: 'peer', witness: originWords(peer), cursor })
+    }
     const isLoss = (await tail.fresh()).head.epoch !== epoch
     if (!isLoss) onStranger(peer)
     return isLoss
+  }
+
+  #isGlobalSending(): boolean {
+    return this.#parts.identity.role === 'global' && this.#context.channel === 'down'
   }
 
   async #changes(op: Extract<StoreOp, { op: 'changes' }>): Promise<LogPage> {

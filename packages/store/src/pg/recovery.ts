@@ -1,13 +1,26 @@
+import { allTypes } from '@holdfast/model'
 import type { PlanOptions } from '../plan/local.js'
+import {
+  type RebuildPlan,
+  type ReleaseOutcome,
+  rebuildChunkMax,
+  rebuildPlan,
+  rebuildUnit,
+  releaseUnit,
+} from '../plan/rebuild.js'
 import { type RecoveryItem, recoverUnit, recoveryPlanUnit } from '../plan/recover.js'
 import { type Remembered, rememberUnit } from '../plan/remember.js'
 import { type RememberedRow, rememberedOf, type Testimony } from '../plan/testimony.js'
-import type { RoleIdentity } from '../plan/types.js'
+import type { Owner, RoleIdentity } from '../plan/types.js'
 import type { Unit } from '../plan/unit.js'
+import { servingUnit } from '../plan/upkeep.js'
 import type { RecoveryStore } from '../recovery-port.js'
 import type { Database } from './sql.js'
 import { readEpochs } from './statements/head.js'
-import { foreignPage } from './statements/recovery.js'
+import { foreignPage, lastEvents, wholeLedger } from './statements/recovery.js'
+import { serviceRows } from './statements/vip-read.js'
+
+const vipKinds = allTypes.filter((type) => type.vipKind).map((type) => type.name)
 
 export interface RecoveryParts {
   readonly database: Database
@@ -42,6 +55,27 @@ export class PgRecovery implements RecoveryStore {
     const { database, options, run } = this.#parts
     const asked = { ...request, epochs: await readEpochs(database) }
     return run(request.apply ? recoverUnit(asked, options()) : recoveryPlanUnit(asked))
+  }
+
+  async rebuild({ apply, actor }: Parameters<RecoveryStore['rebuild']>[0]): Promise<RebuildPlan> {
+    const { database, options, run } = this.#parts
+    const facts = await database.transaction('read', async (sql) => ({
+      services: await serviceRows(sql, vipKinds),
+      ledger: await wholeLedger(sql),
+      history: await lastEvents(sql),
+    }))
+    const plan = rebuildPlan(facts)
+    if (!apply) return plan
+    for (let from = 0; from < plan.restore.length; from += rebuildChunkMax)
+      await run(rebuildUnit(plan.restore.slice(from, from + rebuildChunkMax), facts.services, { ...options(), actor }))
+    // Hash only for those that nobody remembers.
+    await run(servingUnit(options()))
+    return plan
+  }
+
+  release(owner: Owner, actor: string): Promise<ReleaseOutcome> {
+    const { options, run } = this.#parts
+    return run(releaseUnit(owner, { ...options(), actor }))
   }
 
   onStranger(listener: (zone: string) => void): () => void {

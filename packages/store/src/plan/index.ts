@@ -17,11 +17,22 @@ export {
 export { approveUnit, type HoldDecision, type HoldRequest, holdFate, rejectUnit } from './hold-decisions.js'
 export { type HoldThreshold, type HoldThresholds, holdThresholdDefault } from './holds.js'
 export { changeProblem, type HookWork, type Judged, judgedUnit, sweptUnit, type Verdict, workOf } from './judged.js'
+export { ownerText } from './keys.js'
 export { demandOf, kindsOf, knownPools, type Leased, type LeaseRequest, leaseUnit } from './lease.js'
 export type { BlockUse } from './ledger-set.js'
 export { isNothing, type Loaded, mergedNeeds, nothingNeeded, type Vanishing, type ZoneFacts } from './loaded.js'
 export { localUnit, type PlanOptions } from './local.js'
 export { afterMark, afterProgress, originOfLog } from './progress.js'
+export {
+  type RebuildFacts,
+  type RebuildItem,
+  type RebuildPlan,
+  type ReleaseOutcome,
+  rebuildChunkMax,
+  rebuildPlan,
+  rebuildUnit,
+  releaseUnit,
+} from './rebuild.js'
 export { batchUnit, type Received } from './received.js'
 export { type RecoverRequest, type RecoveryItem, recoverUnit, recoveryPlanUnit } from './recover.js'
 export { type Evidence, type Judgement, judgeHistory, type LogHistory, standingOf } from './recovery.js'

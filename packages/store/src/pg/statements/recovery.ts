@@ -1,7 +1,8 @@
 import type { Origin } from '@holdfast/model'
-import type { Row } from '../../plan/types.js'
+import type { HistoryRow, LedgerRow, Row } from '../../plan/types.js'
 import type { Sql } from '../sql.js'
 import { type ResourceRecord, resourceColumns, rowOf } from './columns.js'
+import { type LedgerRecord, ledgerColumns, ledgerRowOf } from './ledger-read.js'
 import { Conditions } from './read.js'
 
 /** What global owns, live or deleted, and what other zones have deleted: everything that a zone can testify to. */
@@ -34,4 +35,26 @@ function placeOf(text: string): readonly string[] | undefined {
   } catch {
     return undefined
   }
+}
+
+/** The ledger in the canonical scope, tombstones included. */
+export async function wholeLedger(sql: Sql): Promise<readonly LedgerRow[]> {
+  const { rows } = await sql.run<LedgerRecord>(
+    'whole ledger',
+    `select ${ledgerColumns} from vip_ledger l where l.scope = 'canonical'`,
+  )
+  return rows.map(ledgerRowOf)
+}
+
+/** The last thing that happened to each owner's address of a family. */
+export async function lastEvents(sql: Sql): Promise<readonly HistoryRow[]> {
+  const { rows } = await sql.run<Omit<HistoryRow, 'displayName' | 'atMs'> & { display_name: string; at: number }>(
+    'last events',
+    `select distinct on (h.kind, h.mesh, h.origin, h.namespace, h.display_name, h.family)
+       h.kind, h.mesh, h.origin, h.namespace, h.display_name, h.scope, h.family, host(h.address) as address,
+       h.generation, h.event, h.at, h.revision, h.why
+     from vip_history h where h.scope = 'canonical' and h.event <> 'refused'
+     order by h.kind, h.mesh, h.origin, h.namespace, h.display_name, h.family, h.id desc`,
+  )
+  return rows.map(({ display_name, at, ...row }) => ({ ...row, displayName: display_name, atMs: at }))
 }

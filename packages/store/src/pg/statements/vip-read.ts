@@ -116,7 +116,10 @@ export async function lowestAcked(sql: Sql): Promise<number> {
 }
 
 /** Services with what they serve, without their specs: for the comparison with the ledger. */
-export async function serviceRows(sql: Sql, kinds: readonly string[]): Promise<readonly ServiceRow[]> {
+export async function serviceRows(
+  sql: Sql,
+  kinds: readonly string[],
+): Promise<readonly (ServiceRow & { readonly name: string })[]> {
   const { rows } = await sql.run<{
     readonly type: string
     readonly mesh: string

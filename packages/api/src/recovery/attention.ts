@@ -1,0 +1,90 @@
+import type { ControlPlaneStore } from '@holdfast/store'
+import { peerName } from '../sync/sync-json.js'
+import type { SyncView } from '../sync/sync-view.js'
+import { blockLoad, crowdedAt } from '../vips/load.js'
+
+/** Something that waits for a person, with the next act. */
+export interface Attention {
+  readonly what: string
+  readonly since: string | null
+  readonly next: string
+}
+
+/** Everything that does not mend itself, the most dangerous first. Empty on a quiet day. */
+export async function attentionOf(store: ControlPlaneStore, sync: SyncView): Promise<readonly Attention[]> {
+  const [status, holds, refused, counts, blocks, sessions] = await Promise.all([
+    store.status(),
+    store.read.holds(),
+    store.read.refused(),
+    store.read.counts(),
+    store.vip.blocks(),
+    store.sessions.list(),
+  ])
+  const role = status.identity.role
+  const time = (ms: number | undefined): string | null => (ms === undefined ? null : new Date(ms).toISOString())
+  const found: Attention[] = []
+  if (status.state === 'uninitialised')
+    found.push({
+      what: 'the store was never initialised, so nobody is told anything',
+      since: null,
+      next: 'holdfast init',
+    })
+  if (status.state === 'recovering') {
+    const waits = sync.recoveryWaits?.() ?? []
+    for (const { what, next } of waits) found.push({ what, since: null, next })
+    if (waits.length === 0)
+      found.push({
+        what: `the store recovers: ${status.reasons.join('; ')}`,
+        since: null,
+        next: role === 'global' ? 'holdfastctl recover status' : 'wait for global to return what it remembers',
+      })
+  }
+  for (const hold of holds.filter(({ state }) => state === 'held'))
+    found.push({
+      what: `held: ${hold.keyCount} ${hold.type} from ${peerName(hold.peer)}: ${hold.reason}`,
+      since: time(hold.sinceMs),
+      next: `holdfastctl hold show ${hold.id}`,
+    })
+  for (const peer of sync.peers())
+    for (const channel of peer.channels)
+      if (channel.phase === 'diverged')
+        found.push({
+          what: `${peerName(peer.peer)} and this control plane do not agree on ${channel.channel}, and a repair did not help`,
+          since: time(channel.provenAtMs),
+          next: role === 'global' ? `holdfastctl sync diff ${peer.peer}` : 'holdfastctl sync diff at global',
+        })
+  const refusing = new Map<string, typeof refused>()
+  for (const row of refused) refusing.set(row.peer, [...(refusing.get(row.peer) ?? []), row])
+  for (const [peer, rows] of refusing) {
+    const [first] = rows
+    if (first !== undefined)
+      found.push({
+        what: `${rows.length} resource${rows.length === 1 ? '' : 's'} of ${peerName(peer)} refused, last good version kept: ${first.type} "${first.exportName}": ${first.reason}`,
+        since: time(Math.min(...rows.map(({ sinceMs }) => sinceMs))),
+        next: 'see /_holdfast/refused; mend it at its origin',
+      })
+  }
+  const live = new Set(sync.peers().flatMap(({ peer, connected }) => (connected ? [peer] : [])))
+  const last = new Map([...sessions].reverse().map((session) => [session.peer, session]))
+  for (const [peer, session] of last)
+    if (!live.has(peer))
+      found.push({
+        what: `${peer === '' ? 'global' : `zone ${peer}`} is not connected${session.closeReason === undefined ? '' : `: ${session.closeReason}`}`,
+        since: time(session.closedAtMs ?? session.lastHeartbeatMs),
+        next:
+          peer === '' ? 'look at global and at the network between' : `look at zone ${peer} and at the network between`,
+      })
+  for (const block of blocks.filter((each) => each.family === 4 && blockLoad(each) >= crowdedAt))
+    found.push({
+      what: `block ${block.cidr} of ${peerName(block.owner)} (${block.kind}) is ${Math.round(blockLoad(block) * 100)} % full`,
+      since: null,
+      next: 'holdfastctl vip list; add a pool if no further block is granted',
+    })
+  if (counts.pendingVips > 0 && status.state === 'ready')
+    found.push({
+      what: `${counts.pendingVips} service${counts.pendingVips === 1 ? '' : 's'} without a virtual IP`,
+      since: null,
+      next: 'holdfastctl vip explain NAME tells why',
+    })
+  return found
+}

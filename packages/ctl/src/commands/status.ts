@@ -1,0 +1,94 @@
+import { type Api, isObject, type JsonObject, objectsOf, textOf } from '../api.js'
+import { exitStatus, type Io } from '../io.js'
+import { ageText } from '../output/age.js'
+import { paint } from '../output/colour.js'
+import { formatted, type Output } from '../output/format.js'
+import { tableText } from '../output/table.js'
+
+/** `status`: one page of either role. Exit status 1 while something waits for a person. */
+export async function status(io: Io, api: Api, options: { readonly output: Output }): Promise<number> {
+  const body = await api.get('/_holdfast/overview')
+  io.out.write(formatted(options.output, body, () => statusText(io, body)))
+  return objectsOf(body.attention).length === 0 ? exitStatus.fine : exitStatus.failed
+}
+
+function statusText(io: Io, body: JsonObject): string {
+  const attention = objectsOf(body.attention)
+  return [
+    `${titleOf(body)}: ${stateText(io, body)}`,
+    ...(body.state === 'ready' ? [] : linesOf(body.reasons).map((reason) => `  ${reason}`)),
+    headText(body),
+    '',
+    peersText(io, body),
+    blocksText(body),
+    attention.length === 0
+      ? `${paint(io, 'good', 'nothing waits for a decision')}\n`
+      : [
+          paint(io, 'bad', `${attention.length} thing${attention.length === 1 ? ' waits' : 's wait'} for somebody`),
+          ...attention.map((each) => attentionText(io, each)),
+          '',
+        ].join('\n'),
+  ].join('\n')
+}
+
+const titleOf = (body: JsonObject): string =>
+  body.mode === 'global' ? 'global' : `zone ${textOf(body.zone)} (${textOf(body.mode)})`
+
+const stateText = (io: Io, { state }: JsonObject): string =>
+  paint(io, state === 'ready' ? 'good' : 'bad', textOf(state))
+
+const linesOf = (value: unknown): readonly string[] => (Array.isArray(value) ? value.map(String) : [])
+
+function headText(body: JsonObject): string {
+  const head = isObject(body.head) ? body.head : {}
+  return [
+    `  store ${textOf(body.storeId)}, log ${textOf(head.epoch).slice(0, 8)}, revision ${String(head.revision)}`,
+    `  ${String(body.resources)} resources, ${String(body.refused)} refused, ${String(body.held)} held, ${String(body.pendingVips)} without a virtual IP`,
+  ].join('\n')
+}
+
+function peersText(io: Io, body: JsonObject): string {
+  const peers = objectsOf(body.peers)
+  if (peers.length === 0) return body.mode === 'standalone' ? '' : 'no peers\n'
+  return tableText(
+    ['PEER', 'CONNECTED', 'IN STEP', 'LAG', 'PROVEN', 'REFUSED', 'HELD', 'LAST ERROR'],
+    peers.map((peer) => {
+      const channels = objectsOf(peer.channels)
+      const diverged = channels.some(({ phase }) => phase === 'diverged')
+      const inStep = channels.length > 0 && channels.every((channel) => channel.inStep === true)
+      const lags = channels.flatMap(({ lagSeconds }) => (typeof lagSeconds === 'number' ? [lagSeconds] : []))
+      const proven = channels.map(({ provenEqualAt }) => textOf(provenEqualAt)).sort()[0]
+      return [
+        `${textOf(peer.peer)}${peer.kuma === true ? ' (Kuma)' : ''}`,
+        peer.connected === true ? ageText(peer.since, io.nowMs()) : 'no',
+        diverged ? 'diverged' : inStep ? 'yes' : 'no',
+        lags.length === 0 ? '' : `${Math.max(...lags)}s`,
+        peer.kuma === true ? '' : ageText(proven, io.nowMs()),
+        String(peer.refused),
+        String(peer.held),
+        peer.connected === true ? '' : textOf(peer.lastError),
+      ]
+    }),
+  )
+}
+
+function blocksText(body: JsonObject): string {
+  const blocks = objectsOf(body.blocks).filter(({ cidr }) => !textOf(cidr).includes(':'))
+  if (blocks.length === 0) return 'no VIP blocks\n'
+  return tableText(
+    ['BLOCK', 'KIND', 'OWNER', 'USED', 'LOAD'],
+    blocks.map((block) => [
+      textOf(block.cidr),
+      textOf(block.kind),
+      textOf(block.zone) || 'global',
+      String(block.used),
+      `${(Number(block.load) * 100).toFixed(1)} %`,
+    ]),
+  )
+}
+
+const attentionText = (io: Io, { what, since, next }: JsonObject): string =>
+  [
+    `  ${textOf(what)}${typeof since === 'string' ? ` (for ${ageText(since, io.nowMs())})` : ''}`,
+    `    next: ${textOf(next)}`,
+  ].join('\n')
