@@ -27,6 +27,8 @@ describe('whether a store is still the one that its witnesses remember', () => {
     ['the head is remembered', [seen(present, 12, 'twelve')], undefined],
     ['a position in the middle', [seen(present, 10, 'ten', 'peer')], undefined],
     ['a position of an epoch before', [seen(past, 5, 'five', 'peer')], undefined],
+    ['what a peer had from a log before, whatever became of it', [seen(past, 5, 'other', 'peer')], undefined],
+    ['what we wrote down ourselves of a log before', [seen(past, 5, 'other')], /wrote on/],
     ['one older than the history proves nothing', [seen(present, 3, 'three', 'peer')], undefined],
     ['a log that never began', [seen(present, 0, '0'.repeat(16), 'peer')], undefined],
     ['another installation proves nothing', [seen(foreign, 99, 'other', 'peer')], undefined],

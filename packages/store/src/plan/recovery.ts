@@ -55,6 +55,8 @@ function contradiction({ from, isOurs, witness, cursor }: Evidence, history: Log
       : undefined
   }
   if (cursor.revision === 0) return undefined
+  // Since then our log has begun anew: whatever was lost before was found out then, and is compared with everybody.
+  if (from === 'peer' && isOurs !== true && cursor.epoch !== history.epoch) return undefined
   if (cursor.epoch === history.epoch && cursor.revision > history.head)
     return `${witness} remembers revision ${cursor.revision}, the database ends at ${history.head}: it was restored from a backup`
   if (cursor.revision < history.oldest) return undefined

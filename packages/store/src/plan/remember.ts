@@ -8,6 +8,7 @@ import {
   vipPoolKind,
 } from '@holdfast/model'
 import { contains, overlap, rangeOf } from '@holdfast/vip'
+import { zoneKey } from './deleted-zones.js'
 import { ownerText, ownerWords } from './keys.js'
 import { nothingNeeded } from './loaded.js'
 import type { PlanOptions } from './local.js'
@@ -15,6 +16,7 @@ import type { RememberedRow, Testimony } from './testimony.js'
 import type { BlockRow, LedgerRow, Needs } from './types.js'
 import type { Unit } from './unit.js'
 import type { WorkingSet } from './working-set.js'
+import { makeZone } from './zones.js'
 
 export interface Remembered {
   readonly pools: number
@@ -46,12 +48,13 @@ function needsOfRemember({ rows, ledger, witness }: Testimony): Needs {
   const leased = rows.filter((row) => isLive(row, 'VipBlock') || isLive(row, 'VipPool'))
   const blocks = leased.flatMap((row) => blockFacts(row) ?? [])
   const canonical = canonicalOf(ledger)
+  const owners = [...new Set(blocks.map((block) => block.owner))].filter((owner) => owner !== globalOrigin)
   return {
     ...nothingNeeded,
-    keys: leased.map(keyOf),
+    keys: [...leased.map(keyOf), ...owners.map(zoneKey)],
     blocks: true,
     wholeTypes: leased.length > 0 ? [{ type: 'VipPool', origin: globalOrigin }] : [],
-    zones: [...new Set([witness.zone, ...blocks.map((block) => block.owner)])].filter((zone) => zone !== globalOrigin),
+    zones: [...new Set([witness.zone, ...owners])],
     owners: canonical,
     addresses: [...new Set(canonical.map((row) => row.address))],
   }
@@ -142,8 +145,12 @@ function rememberBlock(
     said.owner === globalOrigin ? { ...said, storeId: identity.storeId, generation: said.generation + 1 } : said
   putCopy(said.owner === globalOrigin ? { ...row, ...jsonSpec(typeOf('VipBlock'), spec) } : row, ws, options)
   ws.ledger.putBlock({ id, ...spec, createdAtMs: nowMs })
-  if (said.owner !== globalOrigin && ws.zone(said.owner)?.storeId === undefined)
-    ws.putZone({ name: said.owner, storeId: said.storeId, everInStep: true })
+  // Who holds a lease is a zone of ours, whether it is here or away, unless it was deleted here.
+  if (said.owner !== globalOrigin && ws.row(zoneKey(said.owner))?.deleted !== true) {
+    const zone = ws.zone(said.owner)
+    if (zone?.storeId === undefined) ws.putZone({ ...zone, name: said.owner, storeId: said.storeId, everInStep: true })
+    makeZone(said.owner, ws, nowMs)
+  }
   return true
 }
 

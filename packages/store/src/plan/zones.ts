@@ -57,8 +57,13 @@ export function planAdmit(hello: Hello, peer: string, ws: WorkingSet, { nowMs }:
     })
   }
   const owesReturn = zone?.owesReturn === true
-  const key = zoneKey(peer)
-  if (ws.liveRow(key) !== undefined) return { admitted: true, created: false, owesReturn }
+  return { admitted: true, created: makeZone(peer, ws, nowMs), owesReturn }
+}
+
+/** The Zone resource of a name that is met, or remembered, for the first time; whether there was none. */
+export function makeZone(name: string, ws: WorkingSet, nowMs: number): boolean {
+  const key = zoneKey(name)
+  if (ws.liveRow(key) !== undefined) return false
   const before = ws.row(key)
   const type = typeOf('Zone')
   const made = ws.put({
@@ -67,10 +72,10 @@ export function planAdmit(hello: Hello, peer: string, ws: WorkingSet, { nowMs }:
     typeUrl: type.encoding.kind === 'protobuf' ? type.encoding.typeUrl : '',
     spec: enabledZone,
     origin: globalOrigin,
-    exportName: peer,
-    displayName: peer,
+    exportName: name,
+    displayName: name,
     namespace: '',
-    audience: audienceOf(type, {}, peer, globalOrigin),
+    audience: audienceOf(type, {}, name, globalOrigin),
     revision: before?.revision ?? 0,
     deleted: false,
     createdAtMs: nowMs,
@@ -79,7 +84,7 @@ export function planAdmit(hello: Hello, peer: string, ws: WorkingSet, { nowMs }:
     exposed: before?.exposed ?? false,
   })
   hiddenByZone(before, made, ws)
-  return { admitted: true, created: true, owesReturn }
+  return true
 }
 
 /** `kuma.system.v1alpha1.Zone{enabled: true}`: field 1 is a BoolValue, whose field 1 is true. */
