@@ -128,7 +128,8 @@ export type StoreWrite =
   | { readonly op: 'apply'; readonly batch: Batch; readonly nowMs: number }
   | { readonly op: 'verify'; readonly mark: Mark }
   | { readonly op: 'acked'; readonly cursor: Cursor }
-  | { readonly op: 'admit'; readonly hello: Hello; readonly nowMs: number }
+  /** `instanceId`: the process that dials, as its connection says; added by the shell. */
+  | { readonly op: 'admit'; readonly hello: Hello; readonly instanceId?: string | undefined; readonly nowMs: number }
   /** Before a repair of these types begins: whether a minute has passed since the last one in this log of the sender, whoever did it. */
   | { readonly op: 'repair-turns'; readonly epoch: string; readonly types: readonly string[]; readonly nowMs: number }
   /** These were repaired whole. One that was interrupted has not had its turn. */

@@ -27,8 +27,8 @@ export class SessionStores {
   async perform<O extends StoreOp>(channel: Channel, op: O, signal: AbortSignal): Promise<StoreResults[O['op']]> {
     if (op.op === 'admit') {
       // Reads and binds the name; the database decides between two strangers.
-      const { store, peer } = this.#options
-      return store.channel({ channel, peer }).perform(op, { signal })
+      const { store, peer, link } = this.#options
+      return store.channel({ channel, peer }).perform({ ...op, instanceId: link.peer.instanceId }, { signal })
     }
     return (await this.#store(channel)).perform(op, { signal })
   }

@@ -300,6 +300,46 @@ export function returnsConformance(open: OpenStore): void {
     expect(await admit(global, await storeIdOf(zone))).toMatchObject({ admitted: false })
   })
 
+  test('ONE: of two processes with one store the newest keeps the session; who lost it is not let in before that one is gone', async () => {
+    await using global = await Subject.ready(open, 'global')
+    await using zone = await zoneOf(open, global)
+    const storeId = await storeIdOf(zone)
+    const opened = async (n: number, peerInstanceId: string) => {
+      global.pass(1_000)
+      const sessionId = `aaaaaaaa-0000-4000-8000-00000000000${n}`
+      await global.store.sessions.open({
+        sessionId,
+        peer: 'east',
+        instanceId: 'g',
+        peerInstanceId,
+        peerVersion: '0',
+        extension: true,
+      })
+      return sessionId
+    }
+    const dial = (instanceId: string) =>
+      global
+        .channel({ channel: 'up', peer: 'east' })
+        .perform({ op: 'admit', hello: hello(storeId), instanceId, nowMs: global.nowMs })
+    expect(await dial('host-a')).toMatchObject({ admitted: true })
+    await opened(1, 'host-a')
+    // Its own next session is no rival of it.
+    expect(await dial('host-a')).toMatchObject({ admitted: true })
+    await opened(2, 'host-a')
+    expect(await dial('host-b')).toMatchObject({ admitted: true })
+    const winner = await opened(3, 'host-b')
+    const revision = await global.revision()
+    for (let i = 0; i < 3; i++)
+      expect(await dial('host-a')).toMatchObject({
+        admitted: false,
+        reason: expect.stringMatching(/^process host-b has a newer session .*is a copy of the other one's, stop one/),
+      })
+    expect(await dial('host-b')).toMatchObject({ admitted: true })
+    expect(await global.revision()).toBe(revision)
+    await global.store.sessions.close(winner, 'UNAVAILABLE reset')
+    expect(await dial('host-a')).toMatchObject({ admitted: true })
+  })
+
   test('OWN: only the newest session of a zone may say that it has everything back', async () => {
     await using global = await Subject.ready(open, 'global')
     const session = { peer: 'east', instanceId: 'g', peerInstanceId: 'e', peerVersion: '0', extension: true }

@@ -64,7 +64,7 @@ export class MemoryChannel implements SyncChannelStore {
         return this.#acked(op.cursor)
       case 'admit':
         return this.#write(() =>
-          this.#store.run(admitUnit(op.hello, this.#context.peer, this.#store.options(op.nowMs))),
+          this.#store.run(admitUnit(op.hello, this.#context.peer, this.#store.options(op.nowMs), op.instanceId)),
         )
       case 'repair-turns':
         return repairTurns(op, (type) => this.#image.repairs.get(this.#repairKey(type)))

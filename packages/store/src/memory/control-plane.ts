@@ -97,12 +97,14 @@ export function asControlPlane(store: MemoryStore): ControlPlaneStore {
       freeQuarantined: async (nowMs) => store.freeQuarantined(nowMs, lowestAcked(store)),
     },
     sessions: {
-      open: async (session) =>
-        store.openSession(session.peer, session.sessionId, {
+      open: async (session) => {
+        if (session.stream === undefined) supersede(store, session.peer, session.sessionId)
+        return store.openSession(session.peer, session.sessionId, {
           ...session,
           openedAtMs: store.nowMs(),
           counters: {},
-        }),
+        })
+      },
       heartbeats: async (beats) => {
         for (const { sessionId, counters } of beats)
           changeSession(store, sessionId, (session) => ({ ...session, counters, lastHeartbeatMs: store.nowMs() }))
@@ -157,6 +159,16 @@ function matches(
   return Object.entries({ kind, mesh, origin, namespace, displayName, address }).every(
     ([field, value]) => value === undefined || Object.entries(row).some(([f, v]) => f === field && v === value),
   )
+}
+
+function supersede(store: MemoryStore, peer: string, sessionId: string): void {
+  for (const session of [...store.image.sessions.values()])
+    if (session.peer === peer && session.closedAtMs === undefined && session.sessionId !== sessionId)
+      changeSession(store, session.sessionId, (older) => ({
+        ...older,
+        closedAtMs: store.nowMs(),
+        closeReason: 'a newer session has opened',
+      }))
 }
 
 function changeSession(store: MemoryStore, sessionId: string, change: (session: SessionRecord) => SessionRecord): void {

@@ -51,7 +51,8 @@ export function loadNeeds(needs: Needs, image: LiveImage, identity: RoleIdentity
       const zone = image.zones.get(name)
       const open = openSession(image, name)
       const session = open === undefined ? {} : { session: { id: open.sessionId, instanceId: open.peerInstanceId } }
-      return zone === undefined ? [] : [{ ...zone, hasSession: open !== undefined, ...session }]
+      const superseded = supersededIn(image, name)
+      return zone === undefined ? [] : [{ ...zone, hasSession: open !== undefined, superseded, ...session }]
     }),
   }
 }
@@ -104,6 +105,16 @@ function ledgerOf(needs: Needs, image: LiveImage): readonly LedgerRow[] {
 
 const blocksOf = (image: LiveImage): Loaded['blocks'] =>
   [...image.blocks.values()].map((block) => ({ ...block, used: image.ledgerByBlock.keys(block.id).size }))
+
+/** Processes whose last session was ended by a newer one. */
+function supersededIn(image: LiveImage, peer: string): readonly string[] {
+  const last = new Map<string, string | undefined>()
+  for (const session of image.sessions.values())
+    if (session.peer === peer) last.set(session.peerInstanceId, session.closeReason)
+  return [...last].flatMap(([instanceId, reason]) =>
+    reason?.startsWith('a newer session') === true ? [instanceId] : [],
+  )
+}
 
 const openSession = (image: LiveImage, peer: string) =>
   [...image.sessions.values()].findLast((session) => session.peer === peer && session.closedAtMs === undefined)

@@ -124,7 +124,7 @@ export class PgChannel implements ChannelStore {
       case 'admit': {
         // That a zone was ever in step is learned from what it has acked.
         await acks.flush()
-        const unit = admitUnit(op.hello, peer, this.#options(op.nowMs))
+        const unit = admitUnit(op.hello, peer, this.#options(op.nowMs), op.instanceId)
         return (await this.#submit(unit, 1, undefined, signal)).value
       }
       case 'repair-turns':

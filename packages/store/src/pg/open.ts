@@ -137,10 +137,16 @@ async function ownHead(database: Database, { role, name }: OpenStoreOptions, now
     throw new Problem(
       'conflict',
       `the database belongs to ${words(identity)}, this is ${words({ role, name })}. ` +
-        'Give every control plane a database of its own (--database-url or --data-dir).',
+        'Give every control plane a database of its own (--database-url or --data-dir).' +
+        (identity.role === 'zone' && role === 'zone' ? renameText(identity.name, name) : ''),
     )
   return head
 }
+
+/** The name of a zone is part of what every address belongs to: under another name all of them would be others. */
+const renameText = (from: string, to: string): string =>
+  ` A zone cannot be renamed: its name is part of the key of each of its VIPs, so every service would get another address. ` +
+  `Go on with --zone ${from}; or start ${to} with an empty database, apply the services there, and when nothing uses the old addresses any more take ${from} out of service (holdfastctl zone decommission ${from}).`
 
 const words = ({ role, name }: { readonly role: 'global' | 'zone'; readonly name: string }): string =>
   role === 'global' ? 'the global control plane' : `zone ${name}`

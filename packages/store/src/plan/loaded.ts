@@ -43,6 +43,8 @@ export interface ZoneFacts extends ZoneRow {
   readonly hasSession: boolean
   /** That session, as this store knows it. */
   readonly session?: { readonly id: string; readonly instanceId: string } | undefined
+  /** Processes whose last session was ended by a newer one of another process. */
+  readonly superseded?: readonly string[] | undefined
 }
 
 export const nothingNeeded: Needs = {

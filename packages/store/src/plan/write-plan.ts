@@ -64,7 +64,7 @@ export function writePlanOf(changed: Changed, nowMs: number): WritePlan {
       plan.holds.push(after.state === 'ended' && after.endedAtMs === undefined ? { ...after, endedAtMs: nowMs } : after)
   for (const { after } of changed.zones)
     if (after !== undefined) {
-      const { hasSession: _, session: __, ...zone } = after
+      const { hasSession: _, session: __, superseded: ___, ...zone } = after
       plan.zones.push(zone)
     }
   for (const { key, after } of changed.visibility)

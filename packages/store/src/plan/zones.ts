@@ -1,7 +1,7 @@
 import type { Hello } from '@holdfast/kds'
 import { audienceOf, globalOrigin, isZoneEnabled, typeOf } from '@holdfast/model'
 import { deletedZoneWords, isZoneDeleted, zoneKey } from './deleted-zones.js'
-import { nothingNeeded } from './loaded.js'
+import { nothingNeeded, type ZoneFacts } from './loaded.js'
 import type { PlanOptions } from './local.js'
 import type { Needs, Row } from './types.js'
 import type { Unit } from './unit.js'
@@ -12,10 +12,15 @@ export type Admission =
   | { readonly admitted: false; readonly reason: string }
 
 /** Lets a zone in, or says who has its name. First contact binds the name and makes the Zone resource, as one unit. */
-export const admitUnit = (hello: Hello, peer: string, options: PlanOptions): Unit<Admission> => ({
+export const admitUnit = (
+  hello: Hello,
+  peer: string,
+  options: PlanOptions,
+  instanceId?: string | undefined,
+): Unit<Admission> => ({
   needs: needsOfAdmit(peer),
   more: () => nothingNeeded,
-  plan: (ws) => ws.wholly(() => planAdmit(hello, peer, ws, options)),
+  plan: (ws) => ws.wholly(() => planAdmit(hello, peer, ws, options, instanceId)),
 })
 
 export const needsOfAdmit = (peer: string): Needs => ({
@@ -30,10 +35,18 @@ export const needsOfAdmit = (peer: string): Needs => ({
  * Another one is let in only if nothing lives under the name any more: no session, no lease, and never in step. A zone
  * that was deleted does not come back by itself.
  */
-export function planAdmit(hello: Hello, peer: string, ws: WorkingSet, { nowMs }: PlanOptions): Admission {
+export function planAdmit(
+  hello: Hello,
+  peer: string,
+  ws: WorkingSet,
+  { nowMs }: PlanOptions,
+  instanceId?: string | undefined,
+): Admission {
   if (hello.storeId === '') return { admitted: false, reason: `zone "${peer}" does not say which store it has` }
   if (isZoneDeleted(peer, ws)) return { admitted: false, reason: deletedZoneWords(peer) }
   const zone = ws.zone(peer)
+  const loses = duplicateProblem(peer, zone, hello.storeId, instanceId)
+  if (loses !== undefined) return { admitted: false, reason: loses }
   if (zone?.storeId !== undefined && zone.storeId !== hello.storeId) {
     const leases = ws.ledger.blocks().filter((block) => block.owner === peer).length
     if (zone.everInStep || zone.hasSession || leases > 0) {
@@ -85,6 +98,22 @@ export function makeZone(name: string, ws: WorkingSet, nowMs: number): boolean {
   })
   hiddenByZone(before, made, ws)
   return true
+}
+
+/**
+ * Two processes that both say that they are this zone's store would take the session from each other for ever, and each
+ * time the other one's log would look restored. The newest keeps it; who has lost it waits until that one is gone.
+ */
+function duplicateProblem(
+  peer: string,
+  zone: ZoneFacts | undefined,
+  storeId: string,
+  instanceId: string | undefined,
+): string | undefined {
+  const { session } = zone ?? {}
+  if (zone?.storeId !== storeId || session === undefined || instanceId === undefined) return undefined
+  if (session.instanceId === instanceId || zone.superseded?.includes(instanceId) !== true) return undefined
+  return `process ${session.instanceId} has a newer session of zone "${peer}" (${session.id}), with the same store ${storeId}. On one database this process waits, as it should, and takes over when that one ends. If its database is a copy of the other one's, stop one of the two: services that are changed here are told to nobody, and a second zone needs a name and an empty database of its own`
 }
 
 /** `kuma.system.v1alpha1.Zone{enabled: true}`: field 1 is a BoolValue, whose field 1 is true. */

@@ -186,10 +186,18 @@ export const zoneRowOf = (record: ZoneRecordColumns): ZoneRow => ({
 /** @param aliveSince a session without a sign of life since then is not there any more, whatever it says */
 export async function zoneFacts(sql: Sql, names: readonly string[], aliveSince: number): Promise<readonly ZoneFacts[]> {
   const { rows } = await sql.run<
-    ZoneRecordColumns & { readonly session_id: string | null; readonly peer_instance_id: string | null }
+    ZoneRecordColumns & {
+      readonly session_id: string | null
+      readonly peer_instance_id: string | null
+      readonly superseded: readonly string[]
+    }
   >(
     'zone facts',
-    `select ${zoneColumns}, s.session_id, s.peer_instance_id
+    `select ${zoneColumns}, s.session_id, s.peer_instance_id, array(
+       select l.peer_instance_id from (
+         select distinct on (o.peer_instance_id) o.peer_instance_id, o.close_reason
+         from sessions o where o.peer = z.name order by o.peer_instance_id, o.opened_at desc) l
+       where l.close_reason like 'a newer session%') as superseded
      from zones z left join lateral (
        select s.session_id, s.peer_instance_id from sessions s left join heartbeats b using (session_id)
        where s.peer = z.name and s.closed_at is null and coalesce(b.at, s.opened_at) > $2
@@ -197,8 +205,9 @@ export async function zoneFacts(sql: Sql, names: readonly string[], aliveSince: 
      where z.name = any($1::text[])`,
     [names, timestamp(aliveSince)],
   )
-  return rows.map(({ session_id: id, peer_instance_id: instanceId, ...zone }) => ({
+  return rows.map(({ session_id: id, peer_instance_id: instanceId, superseded, ...zone }) => ({
     ...zoneRowOf(zone),
+    superseded,
     hasSession: id !== null,
     ...(id === null || instanceId === null ? {} : { session: { id, instanceId } }),
   }))
