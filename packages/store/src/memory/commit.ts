@@ -26,11 +26,12 @@ export function commit(plan: WritePlan, image: LiveImage, nextTag: () => string)
 }
 
 function writeRows(plan: WritePlan, image: LiveImage, revision: number): void {
-  for (const { expectedRevision, deletedAtMs, offeredEntry, absentSinceMs, ...key } of plan.tombstones) {
+  for (const { expectedRevision, deletedAtMs, offeredEntry, absentSinceMs, suspended, ...key } of plan.tombstones) {
     const { entry, ...before } = present(expect(image, key, expectedRevision))
     image.rows.set(keyText(key), {
       ...before,
       revision,
+      audience: suspended === true ? 'suspended' : before.audience === 'suspended' ? 'all' : before.audience,
       deleted: true,
       deletedAtMs,
       modifiedAtMs: plan.atMs,

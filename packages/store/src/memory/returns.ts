@@ -1,4 +1,5 @@
 import { Fenced } from '../plan/fenced.js'
+import { authoredOf } from '../plan/forms.js'
 import type { Returned, ReturnedRow, ReturnPage, ReturnSeen } from '../plan/index.js'
 import {
   type Adoption,
@@ -35,6 +36,7 @@ export function pageOf(store: MemoryStore, zone: string): ReturnPage {
       .map(({ type, mesh, exportName }) => ({ type, mesh, name: exportName })),
     rows: [...image.rows.values()]
       .filter((row) => row.origin === zone)
+      .map(authoredOf)
       .map(
         (row): ReturnedRow => ({
           type: row.type,
@@ -44,7 +46,7 @@ export function pageOf(store: MemoryStore, zone: string): ReturnPage {
           typeUrl: row.typeUrl,
           spec: row.spec,
           status: row.status,
-          deleted: row.deleted && row.offeredEntry === undefined,
+          deleted: row.deleted && row.audience !== 'suspended',
           deletedAtMs: row.deletedAtMs,
         }),
       ),

@@ -18,7 +18,9 @@ export function meshGoes(mesh: string, ws: WorkingSet, nowMs: number): void {
       if (row.origin === ws.identity.name && row.audience !== 'suspended')
         ws.put({ ...row, audience: 'suspended', modifiedAtMs: nowMs })
     } else {
-      ws.tombstone(row, { atMs: nowMs, offeredEntry: row.offeredEntry })
+      // Not deleted by its zone: should that lose its store, it gets it back.
+      const gone: Row = row.origin === globalOrigin ? row : { ...row, audience: 'suspended' }
+      ws.tombstone(gone, { atMs: nowMs, offeredEntry: row.offeredEntry })
       releaseVips(ownerOf(row), ws, nowMs, `mesh ${mesh} was deleted`)
     }
   }

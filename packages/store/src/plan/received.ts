@@ -152,13 +152,16 @@ function planRemoval(
   ws.clearRefusal({ ...key, peer: hearing.peer, channel: hearing.channel })
   const row = ws.row(key)
   if (row === undefined || !maySpeakFor(row.origin, hearing, ws.identity)) return false
+  // A removal without a time takes back what is only not shown any more: it was suspended, not deleted.
+  const gone: Row = row.audience === 'suspended' && removal.deletedAtMs > 0 ? { ...row, audience: 'all' } : row
   if (row.deleted) {
-    if (row.offeredEntry !== undefined) ws.setOffered(row, withdrawn)
-    return false
+    if (gone !== row) ws.tombstone(gone, { atMs: row.deletedAtMs ?? nowMs })
+    else if (row.offeredEntry !== undefined) ws.setOffered(row, withdrawn)
+    return gone !== row
   }
   // The sender's clock may run ahead of ours; a quarantine that ends in the future only lasts longer.
   const atMs = removal.deletedAtMs > 0 ? Math.min(removal.deletedAtMs, nowMs) : nowMs
-  removeRow(row, atMs, 'removed at its origin', ws)
+  removeRow(gone, atMs, 'removed at its origin', ws)
   return true
 }
 

@@ -221,6 +221,8 @@ export interface TombstoneWrite extends ResourceKey {
   readonly offeredEntry?: string | undefined
   /** Set if it was learned by absence, not by an explicit removal. */
   readonly absentSinceMs?: number | undefined
+  /** Only its mesh is gone: at its origin it is alive, and it comes back with the mesh. */
+  readonly suspended?: boolean | undefined
 }
 
 /**

@@ -96,13 +96,14 @@ function writeRow(plan: Mutable<WritePlan>, loaded: Row | undefined, after: Row)
   }
   // Made and deleted in one group: nobody has seen it.
   if (before === undefined && after.deleted) return
-  if (after.deleted && before !== undefined && !before.deleted)
+  if (after.deleted && before !== undefined && (!before.deleted || before.audience !== after.audience))
     plan.tombstones.push({
       ...key,
       expectedRevision: before.revision,
       deletedAtMs: after.deletedAtMs ?? plan.atMs,
       offeredEntry: after.offeredEntry,
       absentSinceMs: after.absentSinceMs,
+      ...(after.audience === 'suspended' ? { suspended: true } : {}),
     })
   else if (!after.deleted && (before === undefined || before.deleted || !sameKept(before, after))) {
     plan.upserts.push({

@@ -28,8 +28,8 @@ const fiveOf = (after: readonly string[]): readonly (string | null)[] =>
   Array.from({ length: 5 }, (_, i) => after[i] ?? null)
 
 /**
- * A zone's resources by the names that everybody but it gives them. What was removed here with its mesh, while the zone
- * still offers it, is alive there. @param after type, mesh and stored name of the last one
+ * A zone's resources by the names that everybody but it gives them. What was removed here with its mesh is alive there; what a hook has changed or holds back goes back as its zone wrote it.
+ * @param after type, mesh and stored name of the last one
  */
 export async function rowsOfZone(
   sql: Sql,
@@ -50,9 +50,10 @@ export async function rowsOfZone(
     readonly deleted_at: number | null
   }>(
     'rows of zone',
-    `select r.type, r.mesh, r.name, r.export_name, r.labels, r.type_url, r.spec, r.status,
-       r.deleted and r.offered_entry is null as deleted, r.deleted_at
-     from resources r
+    `select r.type, r.mesh, r.name, r.export_name, coalesce(f.labels, r.labels) as labels,
+       coalesce(f.type_url, r.type_url) as type_url, coalesce(f.spec, r.spec) as spec, r.status,
+       r.deleted and r.audience <> 'suspended' as deleted, r.deleted_at
+     from resources r left join hook_forms f on f.type = r.type and f.mesh = r.mesh and f.name = r.name
      where r.origin = $1
        and ($3::text is null
          or (r.type, r.mesh, r.name) > ($3::text collate "C", $4::text collate "C", $5::text collate "C"))

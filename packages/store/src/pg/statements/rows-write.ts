@@ -89,10 +89,11 @@ export async function tombstoneRows(sql: Sql, writes: readonly TombstoneWrite[],
     `update resources r set
        deleted = true, deleted_at = n.deleted_at, modified_at = $8::timestamptz, revision = $7::bigint,
        status_revision = case when r.status is not null then $7::bigint else r.status_revision end,
-       offered_entry = n.offered_entry, absent_since = n.absent_since, hold_id = null, pending_reason = null
-     from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::timestamptz[], $6::bytea[], $9::timestamptz[])
-       n (type, mesh, name, expected, deleted_at, offered_entry, absent_since)
-     where r.type = n.type and r.mesh = n.mesh and r.name = n.name and r.revision = n.expected and not r.deleted`,
+       offered_entry = n.offered_entry, absent_since = n.absent_since, hold_id = null, pending_reason = null,
+       audience = case when n.suspended then 'suspended' when r.audience = 'suspended' then 'all' else r.audience end
+     from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::timestamptz[], $6::bytea[], $9::timestamptz[],
+       $10::boolean[]) n (type, mesh, name, expected, deleted_at, offered_entry, absent_since, suspended)
+     where r.type = n.type and r.mesh = n.mesh and r.name = n.name and r.revision = n.expected`,
     [
       writes.map((write) => write.type),
       writes.map((write) => write.mesh),
@@ -103,6 +104,7 @@ export async function tombstoneRows(sql: Sql, writes: readonly TombstoneWrite[],
       at.revision,
       timestamp(at.atMs),
       writes.map((write) => timestamp(write.absentSinceMs)),
+      writes.map((write) => write.suspended === true),
     ],
   )
   return count
