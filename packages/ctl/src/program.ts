@@ -136,6 +136,17 @@ function programOf(io: Io, { version, env, fetch }: ProgramOptions, run: Run): C
       }),
     )
   inspect
+    .command('services')
+    .description('what serves each MeshService, who has made it, and which could not be made of Dataplanes')
+    .option('-A, --all-meshes', 'of every mesh', false)
+    .action((o: { readonly allMeshes: boolean }) =>
+      run(async () => {
+        const { inspectServices } = await import('./commands/inspect-services.js')
+        const { mesh, output } = globals()
+        return inspectServices(io, await api(), { mesh, allMeshes: o.allMeshes, output })
+      }),
+    )
+  inspect
     .command('zones')
     .description('which zones are connected to this global')
     .action(() =>

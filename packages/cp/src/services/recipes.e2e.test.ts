@@ -234,15 +234,18 @@ test('V16 VIP-2: a service is kept at home for a while', async () => {
   await settledAs(planes(), before)
 })
 
-test('V17 VIP-2: generating is switched off and on in the mesh', async () => {
-  // Of what is in its grace nothing comes back; it goes at once, as in Kuma.
-  const { 'east/v3-two': orphan, ...before } = await settled(planes())
-  expect(orphan).toHaveLength(2)
+test('V17 VIP-2: generating is switched off and on in the mesh: for less than the grace, and for longer', async () => {
+  const before = await settled(planes())
+  const inGrace = async () => (await serviceIn(east, 'neighbour-1'))?.labels[grace] !== undefined
   await putMesh(global, 'Disabled')
-  await untilShown('no generated service', west, async () => (await serviceIn(west, 'neighbour-1')) === undefined)
-  expect(await serviceIn(west, 'made-1')).toBeDefined()
+  await untilShown('the grace of generated services', east, inGrace)
+  await untilShown('none of west, whose grace is short', east, async () => {
+    return (await serviceIn(east, 'v5', 'west')) === undefined
+  })
+  expect(await serviceIn(west, 'neighbour-1')).toMatchObject({ spec: { state: 'Available' } })
   await putMesh(global, 'Exclusive')
   await settledAs(planes(), before)
+  await untilShown('no grace', east, async () => !(await inGrace()))
 })
 
 test('V18 VIP-3: after a restart the address of a deleted service is not given to a new one', async () => {

@@ -87,19 +87,16 @@ export function planService(key: ServiceKey, index: ServiceIndex, rules: Service
       ],
       change: wantedChange(key, own, agreed.wanted, propagatedLabels(makers, rules.propagated), index, rules),
     }
-  return own === undefined ? nothing : orphaned(key, own, mesh.generatesServices, index, rules)
+  return own === undefined ? nothing : orphaned(key, own, index, rules)
 }
 
-/** Nobody serves it any more. Kuma's grace, after which its address stays reserved for it all the same. */
-function orphaned(
-  key: ServiceKey,
-  own: OwnService,
-  generates: boolean,
-  index: ServiceIndex,
-  rules: ServiceRules,
-): ServicePlan {
+/**
+ * Nobody makes it any more: its Dataplanes are gone, or the mesh does not want generated services. Kuma's grace, after
+ * which its address stays reserved for it all the same. In the second case Kuma deletes at once; but a mesh that a
+ * global has lost and makes anew does not want them either, and they are still served.
+ */
+function orphaned(key: ServiceKey, own: OwnService, index: ServiceIndex, rules: ServiceRules): ServicePlan {
   const remove = { change: 'delete', key: { type: type.name, ...key }, ifRevision: own.revision } as const
-  if (!generates) return { ...nothing, change: remove }
   const startedAtMs = Date.parse(own.labels[graceLabel] ?? '')
   if (Number.isNaN(startedAtMs)) {
     const labels = { ...own.labels, [graceLabel]: graceText(rules.nowMs) }

@@ -173,6 +173,12 @@ test('nothing is generated in a mesh that does not want it, and a selector count
   await zone.putTagged('dp-1', 'web')
   await until('web', async () => (await zone.service('web')) !== undefined)
   await zone.putMesh('Disabled')
+  const grace = 'kuma.io/deletion-grace-period-started-at'
+  await until('its grace', async () => (await zone.service('web'))?.labels[grace] !== undefined)
+  // It is served until then: a mesh that was made anew by mistake takes nothing with it.
+  expect((await zone.specOf('web'))?.state).toBe('Available')
+  zone.nowMs += 60_000
+  await zone.putDataplane('dp-other', [])
   await until('web to go', async () => (await zone.service('web')) === undefined)
   await zone.put('MeshService', 'manual', {
     spec: { selector: { dataplaneTags: { 'kuma.io/service': 'web' } }, ports: [{ port: 80, targetPort: 8080 }] },
