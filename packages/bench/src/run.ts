@@ -1,6 +1,7 @@
 import type { Section } from './report.js'
 import { applyFigures, applySection } from './scenarios/apply.js'
 import { type ChangedFigures, changedFigures, changedSection } from './scenarios/changed-reconnect.js'
+import { dnsFigures, dnsSection } from './scenarios/dns.js'
 import { fanOutFigures, fanOutSection } from './scenarios/fan-out.js'
 import { type FullSyncFigures, fullSyncFigures, fullSyncSection } from './scenarios/full-sync.js'
 import {
@@ -22,10 +23,26 @@ export interface Sizes {
   readonly repeats: number
   readonly changed: number
   readonly zones: readonly number[]
+  /** Services whose names are asked for, and how often. */
+  readonly dns: { readonly services: number; readonly queries: number }
 }
 
-export const fullSizes: Sizes = { apply: [1, 100, 10_000], mesh: [100, 10_000], repeats: 3, changed: 10, zones: [1, 3] }
-export const quickSizes: Sizes = { apply: [1, 100, 2_500], mesh: [100, 1_000], repeats: 2, changed: 10, zones: [1, 3] }
+export const fullSizes: Sizes = {
+  apply: [1, 100, 10_000],
+  mesh: [100, 10_000],
+  repeats: 3,
+  changed: 10,
+  zones: [1, 3],
+  dns: { services: 67_760, queries: 300_000 },
+}
+export const quickSizes: Sizes = {
+  apply: [1, 100, 2_500],
+  mesh: [100, 1_000],
+  repeats: 2,
+  changed: 10,
+  zones: [1, 3],
+  dns: { services: 1_000, queries: 50_000 },
+}
 
 /** Runs every scenario, one after the other. @param progress told what begins */
 export async function run(
@@ -59,11 +76,14 @@ export async function run(
   }
   progress(`one change to ${sizes.zones.join(', ')} zones`)
   const fanOut = await fanOutFigures(fresh, sizes.zones)
+  progress(`names of ${sizes.dns.services} services, asked for ${sizes.dns.queries} times`)
+  const dns = await dnsFigures(sizes.dns.services, sizes.dns.queries)
   return [
     applySection(apply),
     idleSection(idle, elsewhere),
     changedSection(changed),
     fullSyncSection(fullSync),
     fanOutSection(fanOut),
+    dnsSection([dns]),
   ]
 }

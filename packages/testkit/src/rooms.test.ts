@@ -24,7 +24,7 @@ const rooms: Record<string, { readonly uses: readonly string[]; readonly pure?: 
   testkit: { uses: ['proto', 'model', 'kds', 'vip', 'store', 'transport'] },
   sim: { uses: ['model', 'vip', 'kds', 'store'] },
   demo: { uses: ['model', 'store', 'testkit'] },
-  bench: { uses: ['model', 'store', 'transport', 'peer', 'global', 'zone', 'testkit'] },
+  bench: { uses: ['model', 'store', 'transport', 'peer', 'global', 'zone', 'dns', 'testkit'] },
 }
 
 /** What a pure room may take from Node: hashing and bytes, nothing that waits, reads or guesses. */

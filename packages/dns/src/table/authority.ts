@@ -1,6 +1,8 @@
 import type { HostnameGenerator } from '@holdfast/model'
 import ipaddr from 'ipaddr.js'
+import type { Served } from '../answer.js'
 import { ancestorsOf, folded } from './names.js'
+import type { NameTable } from './table.js'
 
 /**
  * For which names this zone has the last word. What is below an apex and not in the table does not exist; everything else
@@ -26,6 +28,13 @@ export class Authority {
     return undefined
   }
 }
+
+/** What is answered from a table, with the reverse zones of these pools. */
+export const servedBy = (table: NameTable, pools: readonly string[], revision: number): Served => ({
+  table,
+  authority: new Authority([...apexesOf(table.generators), ...pools.flatMap(reverseApexesOf)]),
+  revision,
+})
 
 /**
  * What the generators' templates end with, as far as it is fixed and has two labels at least: `svc.mesh.local` of

@@ -8,7 +8,7 @@ import {
   typeOf,
   zoneLabel,
 } from '@holdfast/model'
-import { Authority, apexesOf, reverseApexesOf } from '../table/authority.js'
+import { servedBy } from '../table/authority.js'
 import type { ServedService } from '../table/served.js'
 import { NameTable } from '../table/table.js'
 
@@ -64,5 +64,5 @@ export const pools = ['241.0.0.0/8', '242.0.0.0/8', '243.0.0.0/8', 'fd00:1:2::/5
 export function served(services: readonly ServedService[], generators = defaultGenerators()) {
   const table = new NameTable('east', generators)
   for (const each of services) table.put(each)
-  return { table, authority: new Authority([...apexesOf(generators), ...pools.flatMap(reverseApexesOf)]), revision: 7 }
+  return servedBy(table, pools, 7)
 }
