@@ -156,3 +156,65 @@ test('DNS can be switched off, and a port in use, a bad upstream and a circle ar
     expect.stringContaining("is this zone's own DNS"),
   ])
 })
+
+test('of two services that want one name the older is answered, and the other one says so wherever it is shown', {
+  timeout: 60_000,
+}, async () => {
+  const zone = await processes.start('zone', [
+    '--zone',
+    'east',
+    '--vip-block',
+    '241.16.0.0/20',
+    '--vip-block',
+    '242.16.0.0/20',
+  ])
+  const generator = (name: string, selector: string, template: string) => ({
+    type: 'HostnameGenerator',
+    name,
+    labels: { 'kuma.io/origin': 'zone' },
+    spec: { selector: { [selector]: { matchLabels: {} } }, template },
+  })
+  const all = [
+    generator('short', 'meshService', '{{ .DisplayName }}.short.local'),
+    generator('short-external', 'meshExternalService', '{{ .DisplayName }}.short.local'),
+  ]
+  for (const each of all)
+    expect(await ask('PUT', `${zone.apiUrl}/hostnamegenerators/${each.name}`, each)).toMatchObject({ status: 201 })
+  await put(zone, 'pay')
+  const external = {
+    type: 'MeshExternalService',
+    mesh: 'default',
+    name: 'pay',
+    labels: { 'kuma.io/origin': 'zone' },
+    spec: {
+      match: { type: 'HostnameGenerator', port: 443, protocol: 'tcp' },
+      endpoints: [{ address: '192.0.2.1', port: 443 }],
+    },
+  }
+  const externalUrl = `${zone.apiUrl}/meshes/default/meshexternalservices/pay`
+  expect(await ask('PUT', externalUrl, external)).toMatchObject({ status: 201 })
+  const resolver = resolverOf(zone)
+  await until(
+    'both to be named',
+    async () => (await found(resolver, 'pay.extsvc.mesh.local'))[0]?.startsWith('242.') === true,
+  )
+  const older = await found(resolver, 'pay.svc.mesh.local')
+  expect(await found(resolver, 'pay.short.local')).toEqual(older)
+  const status = async () => JSON.stringify(((await ask('GET', externalUrl)).body as { status: unknown }).status)
+  const said = await status()
+  expect(said).toContain('MeshService pay of zone east in mesh default is older and has the name')
+  expect(said).toContain('Collision')
+  expect(said).not.toContain('"hostname":"pay.short.local"')
+  const unserved = await processes.holdfastctl(['--url', zone.apiUrl, 'dns', 'unserved'])
+  expect([unserved.status, unserved.out]).toEqual([
+    0,
+    expect.stringMatching(/pay\.short\.local\s.*MeshExternalService pay/),
+  ])
+  // It goes, and the other one has the name with its own address.
+  expect((await ask('DELETE', `${zone.apiUrl}/meshes/default/meshservices/pay`)).status).toBe(200)
+  await until(
+    'the name to pass on',
+    async () => (await found(resolver, 'pay.short.local'))[0]?.startsWith('242.') === true,
+  )
+  expect(await status()).not.toContain('Collision')
+})

@@ -8,6 +8,7 @@ import { Responder, type Verdict } from './responder.js'
 import { Forwarder, type Upstream } from './server/forward.js'
 import { type DnsServer, serveDns } from './server/serve.js'
 import { folded } from './table/names.js'
+import { serviceKey } from './table/served.js'
 import type { Unserved } from './table/table.js'
 
 export interface ZoneDnsOptions {
@@ -197,6 +198,10 @@ export class ZoneDns {
 
   unserved(): readonly Unserved[] {
     return this.#picture.served.table.unserved()
+  }
+
+  unservedOf(service: Parameters<typeof serviceKey>[0]): readonly Unserved[] {
+    return this.#picture.served.table.unserved(serviceKey(service))
   }
 
   /** Where what is answered differs from ledger and rows of the store (VIP-4), in words. */

@@ -11,6 +11,7 @@ import {
   wantsVip,
 } from '@holdfast/model'
 import type { ControlPlaneStore, Row } from '@holdfast/store'
+import type { DnsView } from '../routes/dns.js'
 
 export type ServiceNames = ServiceHostnames
 
@@ -30,18 +31,24 @@ interface Snapshot {
 export class Names {
   readonly #store: ControlPlaneStore
   readonly #viewer: Viewer
+  readonly #served: Pick<DnsView, 'unservedOf'> | undefined
   #kept: { readonly revision: string; readonly snapshot: Promise<Snapshot> } | undefined
 
-  constructor(store: ControlPlaneStore, viewer: Viewer) {
+  /** @param served what names a zone really answers: there one name has one service, whatever its kind and mesh */
+  constructor(store: ControlPlaneStore, viewer: Viewer, served?: Pick<DnsView, 'unservedOf'> | undefined) {
     this.#store = store
     this.#viewer = viewer
+    this.#served = served
   }
 
   /** What each of some rows is called; undefined for what is no service or has no VIP to be reached at. */
   async of(rows: readonly Row[]): Promise<(row: Row) => ServiceNames | undefined> {
     if (!rows.some((row) => typeOf(row.type).vipKind)) return () => undefined
     const { names } = await this.#snapshot()
-    return (row) => names.get(keyText(row))
+    return (row) => {
+      const given = names.get(keyText(row))
+      return given === undefined ? undefined : withoutTaken(given, this.#served?.unservedOf(row) ?? [])
+    }
   }
 
   /** Every name under which a service can be known, its own zone's included. */
@@ -79,6 +86,23 @@ export class Names {
       generators,
       names: new Map([...assigned].map(([service, names]) => [keyText(service), names])),
     }
+  }
+}
+
+/** What a service of another kind or mesh has, or DNS cannot carry, is no address of this one, and its status says why. */
+function withoutTaken(given: ServiceNames, unserved: ReturnType<DnsView['unservedOf']>): ServiceNames {
+  const taken = new Map(unserved.map(({ hostname, reason }) => [hostname, reason]))
+  const lost = given.addresses.filter(({ hostname }) => taken.has(hostname))
+  if (lost.length === 0) return given
+  const reasons = new Map(lost.map((each) => [each.hostnameGeneratorRef.coreName, taken.get(each.hostname) ?? '']))
+  return {
+    addresses: given.addresses.filter(({ hostname }) => !taken.has(hostname)),
+    hostnameGenerators: given.hostnameGenerators.map((each) => {
+      const message = reasons.get(each.hostnameGeneratorRef.coreName)
+      return message === undefined
+        ? each
+        : { ...each, conditions: [{ type: 'Generated', status: 'False', reason: 'Collision', message }] }
+    }),
   }
 }
 

@@ -24,7 +24,7 @@ export class Resources {
     this.#context = context
     this.#viewer = viewerOf(context.mode, context.zoneName)
     this.guards = new GuardReader(context.store)
-    this.names = new Names(context.store, this.#viewer)
+    this.names = new Names(context.store, this.#viewer, context.dns)
     this.#matches = new Matches(context.store, this.#viewer)
   }
 

@@ -56,6 +56,11 @@ export class FakeLog implements FeedStore {
     this.#write({ ...rest, ...jsonSpec(typeOf(rest.type), spec), vips: { addresses, generation } }, change)
   }
 
+  get({ type, mesh, name }: Pick<Row, 'type' | 'mesh' | 'name'>): Row | undefined {
+    const row = this.#rows.get(`${type} ${mesh} ${name}`)
+    return row?.deleted === true ? undefined : row
+  }
+
   remove(facts: ServiceFacts): void {
     this.put(facts, { deleted: true, deletedAtMs: 1 })
   }
