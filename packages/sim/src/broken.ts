@@ -11,6 +11,7 @@ export const laws = [
   'VIP-5',
   'EQ',
   'EMPTY',
+  'HOLD',
   'LKG',
   'OWN',
   'ONE',

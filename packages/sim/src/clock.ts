@@ -27,11 +27,29 @@ export class Scope {
   }
 }
 
+/**
+ * What one control plane's clock says: not what its neighbours' say, and now and then it is set. Only ever asked for the
+ * time; how long something takes is the world's business.
+ */
+export class WallClock {
+  skewMs = 0
+  readonly #clock: Clock
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  get nowMs(): number {
+    return this.#clock.wallMs + this.skewMs
+  }
+}
+
 /** Virtual time. Things due at one moment happen in the order in which they were asked for. */
 export class Clock {
   readonly #queue: Due[] = []
   #order = 0
   #nowMs: number
+  #passedMs = 0
 
   constructor(startMs: number) {
     this.#nowMs = startMs
@@ -39,6 +57,15 @@ export class Clock {
 
   get nowMs(): number {
     return this.#nowMs
+  }
+
+  /** The time of day. Days may pass between two moments of the world: everything that waits goes on waiting. */
+  get wallMs(): number {
+    return this.#nowMs + this.#passedMs
+  }
+
+  pass(ms: number): void {
+    this.#passedMs += ms
   }
 
   /** Runs later, unless the scope is closed by then. Never at once: the caller finishes first. */

@@ -1,8 +1,10 @@
 import type { Image, MemoryStore, Row } from '@holdfast/store'
 import { DatabaseDown } from './laws.js'
 import { type End, type Link, streams } from './network.js'
+import { skewMaxMs } from './ledger-laws.js'
 import type { ControlPlane, Weather } from './node.js'
 import type { Random } from './random.js'
+import type { Feature } from './setting.js'
 import { entryKey } from './truth.js'
 
 /** How bad it gets. Every number is a chance or a weight; all 0 is calm. */
@@ -60,7 +62,11 @@ const faults = {
   crashGlobal: 1,
   disconnect: 2,
   away: 2,
+  /** Only where the seed has it: see `Feature`. */
+  dayPasses: 0,
+  clockSet: 0,
 } as const
+type Fault = keyof typeof faults
 
 export interface World {
   readonly global: ControlPlane
@@ -69,14 +75,24 @@ export interface World {
   /** Zones that cannot reach global now. */
   readonly unreachable: Set<string>
   readonly after: (delayMs: number, run: () => void) => void
+  readonly pass: (ms: number) => void
+  readonly has: ReadonlySet<Feature>
 }
+
+const hourMs = 3_600_000
+
+const weightsOf = (has: ReadonlySet<Feature>): Readonly<Record<Fault, number>> => ({
+  ...faults,
+  dayPasses: has.has('days') ? 4 : 0,
+  clockSet: has.has('clocks') ? 4 : 0,
+})
 
 /** One fault somewhere. Returns what it was, for the story. */
 export function strike(world: World, random: Random): string {
   const zone = random.pick(world.zones)
   if (zone === undefined) return 'nothing: there are no zones'
   const link = world.links.get(zone.name)
-  const fault = random.weighted(faults)
+  const fault = random.weighted(weightsOf(world.has))
   switch (fault) {
     case 'cut':
       link?.cut()
@@ -103,6 +119,13 @@ export function strike(world: World, random: Random): string {
     case 'disconnect':
       zone.disconnect()
       return `${zone.name} disconnects`
+    case 'dayPasses':
+      return dayPasses(world, random)
+    case 'clockSet': {
+      const node = random.pick([world.global, ...world.zones]) ?? world.global
+      node.wall.skewMs = random.between(-skewMaxMs, skewMaxMs)
+      return `the clock of ${node.name || 'global'} is set: ${(node.wall.skewMs / 60_000).toFixed(0)} minutes from the true time`
+    }
     case 'away': {
       const forMs = random.between(2_000, 40_000)
       world.unreachable.add(zone.name)
@@ -111,6 +134,17 @@ export function strike(world: World, random: Random): string {
       return `${zone.name} is away for ${forMs} ms`
     }
   }
+}
+
+/** Mostly somebody is away while it does: whoever comes back finds logs that do not reach back to where he stood. */
+function dayPasses(world: World, random: Random): string {
+  const forMs = random.pick([25, 25, 70, 8 * 24]) * hourMs
+  world.pass(forMs)
+  for (const node of [world.global, ...world.zones]) {
+    if (random.chance(0.2)) continue
+    world.after(random.between(0, 5_000), () => node.upkeep())
+  }
+  return `${forMs / hourMs} hours pass`
 }
 
 function crash(node: ControlPlane, world: World, random: Random): string {

@@ -9,6 +9,7 @@ import {
   type StoreOp,
 } from '@holdfast/kds'
 import { type CursorRow, Fenced, type Row } from '@holdfast/store'
+import { Absences } from './absence-laws.js'
 import { holds, LawBroken } from './broken.js'
 import { AddressBook, LocalAddresses } from './ledger-laws.js'
 import { messageText, short as shortened } from './message-text.js'
@@ -40,6 +41,7 @@ const changes: ReadonlySet<StoreOp['op']> = new Set([
 interface Known {
   readonly shadow: Shadow
   readonly addresses: LocalAddresses
+  readonly absences: Absences
   readonly views: Map<string, ViewLog>
   readonly receivers: Map<string, Receiver>
   /** The newest session of each peer: the only one with effects (ONE). */
@@ -80,6 +82,7 @@ export class Laws implements Watch {
       this.#known.set(node.name, {
         shadow: new Shadow(node.store),
         addresses: new LocalAddresses(nameOf(node)),
+        absences: new Absences(nameOf(node), node.name),
         views: each(sent, () => new ViewLog()),
         receivers: each(received, (channel, peer) => new Receiver(this.#published, node, channel, peer)),
         newest: new Map(),
@@ -246,7 +249,8 @@ export class Laws implements Watch {
       holds(problem === undefined, 'EQ', () => `${nameOf(node)}, ${channel} to ${nameOf({ peer })}: ${problem}`)
     }
     for (const receiver of known.receivers.values()) receiver.follow(changes)
-    this.#addresses.follow(nameOf(node), changes.ledger, node.clock.nowMs)
+    this.#addresses.follow(nameOf(node), changes.ledger, node.clock.wallMs)
+    known.absences.follow(changes.rows, node.nowMs)
     known.addresses.follow(changes)
     known.addresses.check()
   }

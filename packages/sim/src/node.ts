@@ -1,7 +1,7 @@
 import type { Demand, SessionConfig, SessionRole, stepSession } from '@holdfast/kds'
 import { hashAlgorithm, typeSetHash } from '@holdfast/model'
-import type { LocalOutcome, LocalRequest, MemoryStore } from '@holdfast/store'
-import { type Clock, Scope } from './clock.js'
+import { type LocalOutcome, type LocalRequest, type MemoryStore, type Upkeep, upkeepOf } from '@holdfast/store'
+import { type Clock, Scope, type WallClock } from './clock.js'
 import type { Link } from './network.js'
 import type { Random } from './random.js'
 import { Session } from './session.js'
@@ -21,6 +21,7 @@ export interface NodeOptions {
   readonly name: string
   readonly store: MemoryStore
   readonly clock: Clock
+  readonly wall: WallClock
   readonly random: Random
   readonly world: Scope
   readonly weather: Weather
@@ -44,6 +45,7 @@ export class ControlPlane {
   readonly role: 'global' | 'zone'
   readonly store: MemoryStore
   readonly clock: Clock
+  readonly wall: WallClock
   readonly random: Random
   readonly world: Scope
   readonly weather: Weather
@@ -64,6 +66,7 @@ export class ControlPlane {
     this.role = options.name === '' ? 'global' : 'zone'
     this.store = options.store
     this.clock = options.clock
+    this.wall = options.wall
     this.random = options.random
     this.world = options.world
     this.weather = options.weather
@@ -75,6 +78,11 @@ export class ControlPlane {
     this.#process = new Scope(options.world)
     this.#process.close()
     this.store.onAdvanced(() => this.#advanced())
+  }
+
+  /** What its own clock says. */
+  get nowMs(): number {
+    return this.wall.nowMs
   }
 
   get process(): Scope {
@@ -110,7 +118,7 @@ export class ControlPlane {
   /** Ends every session, as a restart of the network would. */
   disconnect(): void {
     for (const session of [...this.#sessions.values(), ...this.#waiting])
-      session.handle({ type: 'stop', reason: 'asked to', nowMs: this.clock.nowMs })
+      session.handle({ type: 'stop', reason: 'asked to', nowMs: this.nowMs })
   }
 
   /** A change by an operator of this control plane. Undefined while nobody answers. */
@@ -126,7 +134,7 @@ export class ControlPlane {
     if (!this.running) return undefined
     const session = new Session({ node: this, link, peer: zone, sessionId, config: this.#config('acceptor') })
     this.#waiting.add(session)
-    session.handle({ type: 'opened', extension: true, nowMs: this.clock.nowMs })
+    session.handle({ type: 'opened', extension: true, nowMs: this.nowMs })
     return session
   }
 
@@ -134,7 +142,7 @@ export class ControlPlane {
     this.#waiting.delete(session)
     const older = this.#sessions.get(session.peer)
     this.#sessions.set(session.peer, session)
-    older?.handle({ type: 'stop', reason: 'a newer session of this zone has opened', nowMs: this.clock.nowMs })
+    older?.handle({ type: 'stop', reason: 'a newer session of this zone has opened', nowMs: this.nowMs })
   }
 
   ended(session: Session, reason: string): void {
@@ -142,6 +150,19 @@ export class ControlPlane {
     if (this.#sessions.get(session.peer) === session) this.#sessions.delete(session.peer)
     this.watch.closed(session, reason)
     if (this.role === 'zone') this.#dialSoon()
+  }
+
+  /** What a process does now and then. Undefined while it does not run. */
+  upkeep(): Upkeep | undefined {
+    if (!this.running) return undefined
+    try {
+      return upkeepOf(this.store)
+    } catch (error) {
+      if (!this.watch.isExpected(error)) throw error
+      return undefined
+    } finally {
+      this.watch.changed(this)
+    }
   }
 
   leaseTo(owner: string, demands: readonly Demand[], wantedCidrs: readonly string[]): readonly string[] {
@@ -170,7 +191,7 @@ export class ControlPlane {
       if (link === undefined) return this.#dialSoon()
       const session = new Session({ node: this, link, peer: '', sessionId, config: this.#config('dialer') })
       this.#sessions.set('', session)
-      session.handle({ type: 'opened', extension: true, nowMs: this.clock.nowMs })
+      session.handle({ type: 'opened', extension: true, nowMs: this.nowMs })
     })
   }
 
@@ -179,7 +200,7 @@ export class ControlPlane {
     const session = this.#sessions.get('')
     if (session?.link !== link) return
     this.#attempts = 0
-    session.handle({ type: 'headers', extension: true, nowMs: this.clock.nowMs })
+    session.handle({ type: 'headers', extension: true, nowMs: this.nowMs })
   }
 
   #config(role: SessionRole): SessionConfig {
@@ -206,7 +227,7 @@ export class ControlPlane {
       for (const session of this.#sessions.values()) {
         if (this.weather.losesHint()) continue
         const channels = this.role === 'zone' ? (['up', 'status'] as const) : (['down'] as const)
-        for (const channel of channels) session.handle({ type: 'advanced', channel, nowMs: this.clock.nowMs })
+        for (const channel of channels) session.handle({ type: 'advanced', channel, nowMs: this.nowMs })
         if (this.role === 'zone') session.requestLease()
       }
     })

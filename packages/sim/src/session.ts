@@ -54,8 +54,8 @@ export class Session {
     this.#end = node.role
     this.#state = newSession(config)
     link.attach(this.#end, {
-      received: (message) => this.handle({ type: 'received', message, nowMs: node.clock.nowMs }),
-      ended: (stream, reason) => this.handle({ type: 'streamClosed', stream, reason, nowMs: node.clock.nowMs }),
+      received: (message) => this.handle({ type: 'received', message, nowMs: node.nowMs }),
+      ended: (stream, reason) => this.handle({ type: 'streamClosed', stream, reason, nowMs: node.nowMs }),
     })
     this.#tick()
   }
@@ -89,7 +89,7 @@ export class Session {
     const demands = store.demand()
     if (demands.length === 0) return
     this.#leaseUnderWay = true
-    this.handle({ type: 'say', message: { type: 'lease', demands, wantedCidrs }, nowMs: clock.nowMs })
+    this.handle({ type: 'say', message: { type: 'lease', demands, wantedCidrs }, nowMs: this.node.nowMs })
     clock.after(leaseAgainMs, this.#scope, () => {
       this.#leaseUnderWay = false
       this.requestLease()
@@ -99,7 +99,7 @@ export class Session {
   #tick(): void {
     const { clock, weather } = this.node
     clock.after(tickMs + weather.stallMs(), this.#scope, () => {
-      this.handle({ type: 'tick', nowMs: clock.nowMs })
+      this.handle({ type: 'tick', nowMs: this.node.nowMs })
       this.#tick()
     })
   }
@@ -152,8 +152,8 @@ export class Session {
       const outcome = this.#outcomeOf(channel, op)
       if (!heard) return
       clock.after(random.between(...backMs), this.#scope, () => {
-        if ('answer' in outcome) this.handle({ type: 'stored', channel, answer: outcome.answer, nowMs: clock.nowMs })
-        else this.handle({ type: 'storeFailed', channel, reason: outcome.failed, nowMs: clock.nowMs })
+        if ('answer' in outcome) this.handle({ type: 'stored', channel, answer: outcome.answer, nowMs: this.node.nowMs })
+        else this.handle({ type: 'storeFailed', channel, reason: outcome.failed, nowMs: this.node.nowMs })
       })
     })
   }
@@ -185,7 +185,7 @@ export class Session {
     const { clock, random } = this.node
     clock.after(random.between(...thereMs), this.#scope, () => {
       const refused = this.node.leaseTo(this.peer, demands, wantedCidrs)
-      this.handle({ type: 'say', message: { type: 'lease-answer', refused }, nowMs: clock.nowMs })
+      this.handle({ type: 'say', message: { type: 'lease-answer', refused }, nowMs: this.node.nowMs })
     })
   }
 

@@ -3,7 +3,7 @@ import type { Cuts } from './cuts.js'
 import type { Random } from './random.js'
 
 /** What a world may have beyond the ordinary. Each seed has some of it, and a shrunk one goes without what it can. */
-export const features = ['liars', 'tamper', 'lostHints'] as const
+export const features = ['liars', 'tamper', 'lostHints', 'days', 'clocks'] as const
 export type Feature = (typeof features)[number]
 
 /** How often a seed has each. */
@@ -13,6 +13,10 @@ const chances: Readonly<Record<Feature, number>> = {
   tamper: 0.25,
   /** In calm weather, something changes and nobody is told of it. */
   lostHints: 0.25,
+  /** Days pass between two moments: logs are compacted, quarantines end, masses go by absence. */
+  days: 0.25,
+  /** No two clocks agree, and they are set while everything runs. */
+  clocks: 0.2,
 }
 
 /** What a seed is about, before anything happens. */

@@ -2,10 +2,11 @@ import { stepSession } from '@holdfast/kds'
 import { MemoryStore, type MemoryStoreOptions } from '@holdfast/store'
 import { type Law, LawBroken, type Violation } from './broken.js'
 import { idleReconnect, settled } from './calm.js'
-import { Clock, Scope } from './clock.js'
+import { Clock, Scope, WallClock } from './clock.js'
 import { type Cuts, noCuts } from './cuts.js'
 import { calm, LocalWeather, type Storm, stormOf, strike, tamper, type World } from './faults.js'
 import { Laws } from './laws.js'
+import { skewMaxMs } from './ledger-laws.js'
 import { Link } from './network.js'
 import { ControlPlane } from './node.js'
 import { Random } from './random.js'
@@ -165,9 +166,11 @@ class Run {
     const weather = new LocalWeather(random.fork('weather'))
     this.#weathers.push(weather)
     const role = name === '' ? 'global' : 'zone'
+    const wall = new WallClock(this.#clock)
+    if (this.setting.has.has('clocks')) wall.skewMs = random.fork('clock').between(-skewMaxMs, skewMaxMs)
     const store = make({
       identity: { role, name, storeId: random.uuid() },
-      nowMs: () => this.#clock.nowMs,
+      nowMs: () => wall.nowMs,
       hexDigits: (length) => random.hex(length),
     })
     store.initialise({ actor: 'simulation', random: random.bytes(5) })
@@ -177,6 +180,7 @@ class Run {
       name,
       store,
       clock: this.#clock,
+      wall,
       random,
       world: this.#world,
       weather,
@@ -248,6 +252,8 @@ class Run {
       links: this.#links,
       unreachable: this.#unreachable,
       after: (delayMs, run) => this.#clock.after(delayMs, this.#world, run),
+      pass: (ms) => this.#clock.pass(ms),
+      has: this.setting.has,
     }
   }
 

@@ -34,6 +34,8 @@ const zoneDeeds = {
   status: 6,
   /** A zone that says it is another one. */
   lie: 2,
+  /** An operator decides what becomes of a mass that is missing. */
+  decideHold: 1,
 } as const
 
 const globalDeeds = {
@@ -45,6 +47,7 @@ const globalDeeds = {
   createMesh: 3,
   disableZone: 1,
   enableZone: 2,
+  decideHold: 1,
 } as const
 
 /** What people do to a mesh: services come, change, go and come back, most of it in the wrong moment. */
@@ -68,6 +71,7 @@ export class Workload {
   act(node: ControlPlane, random: Random): string {
     this.#random = random
     const deed: Deed = node.role === 'zone' ? this.#random.weighted(zoneDeeds) : this.#random.weighted(globalDeeds)
+    if (deed === 'decideHold') return this.#decideHold(node)
     const changes = this.#changes(deed, node)
     if (changes.length === 0) return `${deed}: nothing to do`
     const outcomes = this.#apply(node, changes, deed !== 'many' || this.#random.chance(0.5))
@@ -80,7 +84,7 @@ export class Workload {
     return node.apply(request)
   }
 
-  #changes(deed: Deed, node: ControlPlane): readonly LocalChange[] {
+  #changes(deed: Exclude<Deed, 'decideHold'>, node: ControlPlane): readonly LocalChange[] {
     const random = this.#random
     const own = this.#own(node, 'MeshService')
     const some = random.pick(own)
@@ -133,6 +137,16 @@ export class Workload {
       case 'enableZone':
         return this.#switchZone(node, true)
     }
+  }
+
+  #decideHold(node: ControlPlane): string {
+    const hold = this.#random.pick([...node.store.image.holds.values()].filter(({ state }) => state === 'held'))
+    if (hold === undefined || !node.running) return 'decideHold: nothing to do'
+    const approves = this.#random.chance(0.5)
+    const request = { id: hold.id, actor: 'workload' }
+    const { resources } = approves ? node.store.approve(request) : node.store.reject(request)
+    node.watch.changed(node)
+    return `${approves ? 'approves' : 'rejects'} a hold of ${resources} ${hold.type} of ${hold.origin || 'global'}`
   }
 
   #meshName(): string {

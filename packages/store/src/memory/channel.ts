@@ -96,7 +96,7 @@ export class MemoryChannel implements SyncChannelStore {
     const said: Cursor | undefined = standing.cursor
     const reachesFrom = standing.partial?.revision ?? said?.revision ?? 0
     if (this.#isLostLog(standing.cursor)) return this.#lost(standing.cursor)
-    const stands = standingOf(said, this.#store.logHistory(), { reachesFrom, logFrom: 0 })
+    const stands = standingOf(said, this.#store.logHistory(), { reachesFrom, logFrom: this.#image.logFrom })
     const { head, epochs } = this.#image
     const isStranger = this.#isStranger(stands)
     const isUnknown = isStranger && said !== undefined && !epochs.has(said.epoch)

@@ -9,6 +9,7 @@ import { memoryHooks } from './hooks.js'
 import type { MemoryStore } from './memory-store.js'
 import { memoryRecovery } from './recovery.js'
 import * as returns from './returns.js'
+import { lowestAcked, upkeepOf } from './upkeep.js'
 import { differencesOf } from './verify.js'
 
 const sessionsPerPeerMax = 10
@@ -137,11 +138,7 @@ export function asControlPlane(store: MemoryStore): ControlPlaneStore {
       adopt: async (request) => returns.adopt(store, request),
     },
     channel: (context) => asyncChannel(store, context),
-    upkeep: async () => ({
-      tombstonesForgotten: 0,
-      absentDeleted: 0,
-      addressesFreed: store.freeQuarantined(store.nowMs(), lowestAcked(store)),
-    }),
+    upkeep: async () => upkeepOf(store),
     onAdvanced: (listener) => store.onAdvanced(listener),
     close: async () => {},
   }
@@ -174,12 +171,6 @@ function supersede(store: MemoryStore, peer: string, sessionId: string): void {
 function changeSession(store: MemoryStore, sessionId: string, change: (session: SessionRecord) => SessionRecord): void {
   const session = store.image.sessions.get(sessionId)
   if (session !== undefined) store.image.sessions.set(sessionId, change(session))
-}
-
-/** Through which every zone that was ever in step has acked our log; without any there is nobody to wait for. */
-function lowestAcked(store: MemoryStore): number {
-  const acked = [...store.image.cursors.values()].filter((row) => row.side === 'acked' && row.channel !== 'status')
-  return Math.min(store.image.head.revision, ...acked.map((row) => row.cursor?.revision ?? 0))
 }
 
 function asyncChannel(store: MemoryStore, context: ChannelContext): ChannelStore {

@@ -20,6 +20,8 @@ export interface Image {
   state: StoreState
   reasons: readonly string[]
   head: Cursor
+  /** Tombstones at or below this revision are gone. */
+  logFrom: number
   initialised: boolean
   /** Every revision that was taken, with its tag: the history that cursors are checked against. */
   readonly tags: Map<string, string>
@@ -48,6 +50,7 @@ export const emptyImage = (epoch: string): Image => ({
   state: 'uninitialised',
   reasons: ['it was never initialised'],
   head: { epoch, revision: 0, tag: '0'.repeat(16) },
+  logFrom: 0,
   initialised: false,
   tags: new Map(),
   epochs: new Set([epoch]),

@@ -5,3 +5,4 @@ export { LiveImage, type StoreListener, type WatchedTable } from './live-image.j
 export { MemoryStore, type MemoryStoreOptions, type Planted } from './memory-store.js'
 export * as memoryReturns from './returns.js'
 export { type Difference, differencesOf } from './verify.js'
+export { lowestAcked, upkeepOf } from './upkeep.js'

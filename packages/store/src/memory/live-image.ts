@@ -35,6 +35,7 @@ export class LiveImage implements Image {
   state: StoreState
   reasons: readonly string[]
   head: Cursor
+  logFrom: number
   initialised: boolean
   epochs: ReadonlySet<string>
   readonly tags: MemoryTable<string>
@@ -74,6 +75,7 @@ export class LiveImage implements Image {
     this.state = image.state
     this.reasons = image.reasons
     this.head = image.head
+    this.logFrom = image.logFrom
     this.initialised = image.initialised
     this.epochs = new Set(image.epochs)
     this.tags = table(image.tags)
@@ -99,7 +101,7 @@ export class LiveImage implements Image {
 
   /** Runs `act`; what it throws leaves everything as it was. */
   wholly<T>(act: () => T): T {
-    const { state, reasons, head, initialised, epochs, hookSweep } = this
+    const { state, reasons, head, logFrom, initialised, epochs, hookSweep } = this
     const [historyLength, auditLength] = [this.history.length, this.audit.length]
     this.#undo.begin()
     try {
@@ -108,7 +110,7 @@ export class LiveImage implements Image {
       return value
     } catch (error) {
       this.#undo.takeBack()
-      Object.assign(this, { state, reasons, head, initialised, epochs, hookSweep })
+      Object.assign(this, { state, reasons, head, logFrom, initialised, epochs, hookSweep })
       for (const row of this.history.splice(historyLength)) this.#historyByOwner.get(ownerText(row))?.pop()
       this.audit.length = auditLength
       throw error

@@ -1,4 +1,5 @@
 import { absenceUnit } from '../plan/absence.js'
+import { tombstoneKeptMaxMs, tombstoneKeptMs } from '../plan/compaction.js'
 import { absentGraceMs } from '../plan/holds.js'
 import { nothingNeeded } from '../plan/loaded.js'
 import type { PlanOptions } from '../plan/local.js'
@@ -17,10 +18,6 @@ export interface UpkeepParts {
   readonly freeQuarantined: (nowMs: number) => Promise<number>
 }
 
-/** A zone that is away for less finds every removal in the log. */
-const tombstoneKeptMs = 24 * 60 * 60 * 1000
-/** The slowest zone makes the log grow no longer than this. */
-const tombstoneKeptMaxMs = 7 * tombstoneKeptMs
 /** Sessions write down that they live every few seconds. */
 const heardMs = 30_000
 
