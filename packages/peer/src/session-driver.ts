@@ -23,6 +23,8 @@ import { partsOf, Questions } from './questions.js'
 import { Reports } from './reports.js'
 import type { SessionOptions } from './run-session.js'
 import { onlyStream, SessionStores } from './session-stores.js'
+import { sessionClock } from './session-clock.js'
+import { SessionStores } from './session-stores.js'
 import { Traffic } from './traffic.js'
 import { sessionView } from './view.js'
 
@@ -47,7 +49,8 @@ export class SessionDriver implements SessionHandle {
   readonly #abort = new AbortController()
   readonly #underWay = new Set<Promise<void>>()
   readonly #queue: SessionEvent[] = []
-  readonly #openedAtMs = Date.now()
+  readonly #nowMs = sessionClock()
+  readonly #openedAtMs = this.#nowMs()
   readonly #timer: NodeJS.Timeout
   readonly #stopListening: () => void
   readonly #stopWatching: (() => void) | undefined
@@ -80,7 +83,7 @@ export class SessionDriver implements SessionHandle {
     })
     this.#timer = setInterval(() => {
       this.#traffic.count()
-      this.#push({ type: 'tick', nowMs: Date.now() })
+      this.#push({ type: 'tick', nowMs: this.#nowMs() })
       // An operator makes a store ready from another process, and nobody tells us.
       if (this.#state.storeState !== 'ready' && !this.#abort.signal.aborted) this.#track(this.#lookAtOwnState())
     }, tickMs)
@@ -88,7 +91,7 @@ export class SessionDriver implements SessionHandle {
     this.#stopWatching = options.guards?.onChange(() => this.#tellReports())
     this.#tellReports()
     options.link.start((event) => this.#heardFromLink(event))
-    if (options.role === 'dialer') this.#push({ type: 'opened', extension: false, nowMs: Date.now() })
+    if (options.role === 'dialer') this.#push({ type: 'opened', extension: false, nowMs: this.#nowMs() })
   }
 
   requestLease(demands: readonly Demand[], wantedCidrs: readonly string[]): void {
@@ -144,7 +147,7 @@ export class SessionDriver implements SessionHandle {
 
   async close(reason: string): Promise<SessionEnd> {
     this.#end ??= { end: 'closed', reason }
-    this.#push({ type: 'stop', reason, nowMs: Date.now() })
+    this.#push({ type: 'stop', reason, nowMs: this.#nowMs() })
     return this.ended
   }
 
@@ -153,16 +156,17 @@ export class SessionDriver implements SessionHandle {
   }
 
   #say(message: Extract<SessionEvent, { type: 'say' }>['message']): void {
-    this.#push({ type: 'say', message, nowMs: Date.now() })
+    this.#push({ type: 'say', message, nowMs: this.#nowMs() })
   }
 
   #advanced(): void {
     for (const channel of channels)
-      if (this.#state.machines[channel].role === 'sender') this.#push({ type: 'advanced', channel, nowMs: Date.now() })
+      if (this.#state.machines[channel].role === 'sender')
+        this.#push({ type: 'advanced', channel, nowMs: this.#nowMs() })
   }
 
   #heardFromLink(event: LinkEvent): void {
-    const nowMs = Date.now()
+    const nowMs = this.#nowMs()
     switch (event.type) {
       case 'headers':
         if (this.#options.role === 'acceptor') this.#push({ type: 'opened', extension: event.extension, nowMs })
@@ -312,12 +316,12 @@ export class SessionDriver implements SessionHandle {
       const result = await this.#stores.perform(channel, op, this.#abort.signal)
       // The pairing of operation and result is the port's promise; a union cannot be built from its halves.
       const answer = { op: op.op, result } as StoreAnswer
-      if (!this.#abort.signal.aborted) this.#push({ type: 'stored', channel, answer, nowMs: Date.now() })
+      if (!this.#abort.signal.aborted) this.#push({ type: 'stored', channel, answer, nowMs: this.#nowMs() })
     } catch (error) {
       if (this.#abort.signal.aborted) return
       if (error instanceof Fenced) this.#end ??= { end: 'superseded', reason: error.message }
       this.#log.warn({ err: error, channel, op: op.op }, 'the store failed')
-      this.#push({ type: 'storeFailed', channel, reason: (error as Error).message, nowMs: Date.now() })
+      this.#push({ type: 'storeFailed', channel, reason: (error as Error).message, nowMs: this.#nowMs() })
     }
   }
 
@@ -338,7 +342,7 @@ export class SessionDriver implements SessionHandle {
   async #lookAtOwnState(): Promise<void> {
     try {
       const { state } = await this.#options.store.status()
-      if (!this.#abort.signal.aborted) this.#push({ type: 'storeState', state, nowMs: Date.now() })
+      if (!this.#abort.signal.aborted) this.#push({ type: 'storeState', state, nowMs: this.#nowMs() })
     } catch (error) {
       this.#log.warn({ err: error }, 'the state of our own store could not be read')
     }
@@ -388,7 +392,7 @@ export class SessionDriver implements SessionHandle {
   }
 
   #noticeProof(): void {
-    const nowMs = Date.now()
+    const nowMs = this.#nowMs()
     if (!this.#proof.notice(this.#state, nowMs, () => this.#traffic.bytes())) return
     const said = channels.map((channel) => {
       const { sent, received } = this.#reports.channel(channel)

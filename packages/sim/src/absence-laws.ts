@@ -46,7 +46,8 @@ export class Absences {
     holds(
       gone.length <= bound && live > 0,
       'HOLD',
-      () => `${this.#where}: ${gone.length} of ${live + gone.length} ${group} went by absence within 10 minutes; ${bound} may`,
+      () =>
+        `${this.#where}: ${gone.length} of ${live + gone.length} ${group} went by absence within 10 minutes; ${bound} may`,
     )
   }
 }

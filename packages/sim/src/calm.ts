@@ -52,8 +52,9 @@ const allProven = (nodes: readonly ControlPlane[]): boolean => unproven(nodes) =
 function unproven(nodes: readonly ControlPlane[]): string | undefined {
   for (const node of nodes) {
     const wanted = node.role === 'zone' ? 1 : zonesOf(nodes).length
-    if (node.sessions.size !== wanted) return `${nameOf(node)} has ${node.sessions.size} sessions of ${wanted}`
-    for (const session of node.sessions.values()) {
+    const sessions = node.siblings.flatMap((process) => [...process.sessions.values()])
+    if (sessions.length !== wanted) return `${nameOf(node)} has ${sessions.length} sessions of ${wanted}`
+    for (const session of sessions) {
       const { state } = session
       if (state.phase !== 'open') return `${nameOf(node)}: the session with ${nameOf(session)} is ${state.phase}`
       for (const channel of channels) {
@@ -98,10 +99,12 @@ function checkCopies(nodes: readonly ControlPlane[]): void {
       const original = originals.get(`${copy.origin} ${entryKey(copy)}`)
       if (original === undefined) continue
       const where = (): string => `${nameOf(node)}: ${entryKey(copy)} of ${nameOf({ peer: copy.origin })}`
-      // An older version may stand, because a newer one was refused; if it had no VIP yet, it has none here.
+      // An older version may stand, because a newer one was refused; if it had no VIP yet, or one family, so it is here.
       if (findType(copy.type)?.vipKind !== true || copy.vips === undefined || original.vips === undefined) continue
+      const isOlder = copy.offeredEntry !== copy.entry
+      const { addresses } = original.vips
       holds(
-        text(copy.vips) === text(original.vips),
+        text(copy.vips) === text(original.vips) || (isOlder && copy.vips.addresses.every((a) => addresses.includes(a))),
         'VIP-4',
         () => `${where()} has ${text(copy.vips)}, its origin says ${text(original.vips)}`,
       )

@@ -7,6 +7,7 @@ import { features } from './setting.js'
  */
 export interface Cuts {
   readonly zones?: number | undefined
+  readonly replicas?: number | undefined
   readonly stormMs?: number | undefined
   readonly faults?: readonly number[] | undefined
   readonly acts?: readonly number[] | undefined
@@ -16,9 +17,10 @@ export interface Cuts {
 export const noCuts: Cuts = {}
 
 /** `zones=2 storm=3500 faults=3,7 acts=1-4,9 without=restore`; '' for none. */
-export const cutsText = ({ zones, stormMs, faults, acts, without }: Cuts): string =>
+export const cutsText = ({ zones, replicas, stormMs, faults, acts, without }: Cuts): string =>
   [
     zones === undefined ? '' : `zones=${zones}`,
+    replicas === undefined ? '' : `replicas=${replicas}`,
     stormMs === undefined ? '' : `storm=${stormMs}`,
     faults === undefined ? '' : `faults=${rangesText(faults)}`,
     acts === undefined ? '' : `acts=${rangesText(acts)}`,
@@ -48,6 +50,9 @@ export function cutsFrom(text: string): Cuts {
       case 'zones':
         cuts.zones = numberFrom(value, part)
         break
+      case 'replicas':
+        cuts.replicas = numberFrom(value, part)
+        break
       case 'storm':
         cuts.stormMs = numberFrom(value, part)
         break
@@ -61,7 +66,7 @@ export function cutsFrom(text: string): Cuts {
         cuts.without = value.split(',').map((word) => featureFrom(word))
         break
       default:
-        throw new Error(`"${part}" is no cut: zones=, storm=, faults=, acts= and without= are`)
+        throw new Error(`"${part}" is no cut: zones=, replicas=, storm=, faults=, acts= and without= are`)
     }
   }
   return cuts

@@ -1,7 +1,7 @@
 import type { Image, MemoryStore, Row } from '@holdfast/store'
 import { DatabaseDown } from './laws.js'
-import { type End, type Link, streams } from './network.js'
 import { skewMaxMs } from './ledger-laws.js'
+import { type End, type Link, streams } from './network.js'
 import type { ControlPlane, Weather } from './node.js'
 import type { Random } from './random.js'
 import type { Feature } from './setting.js'
@@ -69,7 +69,8 @@ const faults = {
 type Fault = keyof typeof faults
 
 export interface World {
-  readonly global: ControlPlane
+  /** Every process of global. */
+  readonly globals: readonly ControlPlane[]
   readonly zones: readonly ControlPlane[]
   readonly links: ReadonlyMap<string, Link>
   /** Zones that cannot reach global now. */
@@ -80,6 +81,7 @@ export interface World {
 }
 
 const hourMs = 3_600_000
+const longestLinkMs = 48 * hourMs
 
 const weightsOf = (has: ReadonlySet<Feature>): Readonly<Record<Fault, number>> => ({
   ...faults,
@@ -115,16 +117,16 @@ export function strike(world: World, random: Random): string {
     case 'crashZone':
       return crash(zone, world, random)
     case 'crashGlobal':
-      return crash(world.global, world, random)
+      return crash(random.pick(world.globals) ?? zone, world, random)
     case 'disconnect':
       zone.disconnect()
       return `${zone.name} disconnects`
     case 'dayPasses':
       return dayPasses(world, random)
     case 'clockSet': {
-      const node = random.pick([world.global, ...world.zones]) ?? world.global
+      const node = random.pick([...world.globals, ...world.zones]) ?? zone
       node.wall.skewMs = random.between(-skewMaxMs, skewMaxMs)
-      return `the clock of ${node.name || 'global'} is set: ${(node.wall.skewMs / 60_000).toFixed(0)} minutes from the true time`
+      return `the clock of ${processName(node)} is set: ${(node.wall.skewMs / 60_000).toFixed(0)} minutes from the true time`
     }
     case 'away': {
       const forMs = random.between(2_000, 40_000)
@@ -139,19 +141,23 @@ export function strike(world: World, random: Random): string {
 /** Mostly somebody is away while it does: whoever comes back finds logs that do not reach back to where he stood. */
 function dayPasses(world: World, random: Random): string {
   const forMs = random.pick([25, 25, 70, 8 * 24]) * hourMs
+  // Nothing is kept for a session that says nothing for a week: no link lives so long, and hardly a process.
+  if (forMs > longestLinkMs) for (const node of [...world.globals, ...world.zones]) crash(node, world, random)
   world.pass(forMs)
-  for (const node of [world.global, ...world.zones]) {
+  for (const node of [...world.globals, ...world.zones]) {
     if (random.chance(0.2)) continue
     world.after(random.between(0, 5_000), () => node.upkeep())
   }
   return `${forMs / hourMs} hours pass`
 }
 
+const processName = ({ name, replica }: ControlPlane): string => name || `global ${replica}`
+
 function crash(node: ControlPlane, world: World, random: Random): string {
   const forMs = random.between(10, 15_000)
   node.crash()
   world.after(forMs, () => node.start())
-  return `${node.name || 'global'} is killed, back in ${forMs} ms`
+  return `${processName(node)} is killed, back in ${forMs} ms`
 }
 
 /** One copy changed or lost behind the store's back: what a bad disk or a hand at the database does. Returns its key. */

@@ -62,6 +62,8 @@ export class Laws implements Watch {
   readonly #trace: ((line: () => string) => void) | undefined
   /** When a repair of a channel began last. */
   readonly #repairedMs = new Map<string, number>()
+  /** Channels whose receiver has found that it was not shown what it was promised, until it is in step again. */
+  readonly #mismatched = new Set<string>()
   /** Somebody has changed rows by hand: from then on a repair needs no other reason. */
   tampered = false
   readonly counts = { written: 0, refused: 0, sessions: 0, repairs: 0, fenced: 0 }
@@ -81,7 +83,7 @@ export class Laws implements Watch {
         new Map(channels.flatMap((c) => peers.map((p): [string, T] => [channelKey(c, p), make(c, p)])))
       this.#known.set(node.name, {
         shadow: new Shadow(node.store),
-        addresses: new LocalAddresses(nameOf(node)),
+        addresses: new LocalAddresses(nameOf(node), node.name),
         absences: new Absences(nameOf(node), node.name),
         views: each(sent, () => new ViewLog()),
         receivers: each(received, (channel, peer) => new Receiver(this.#published, node, channel, peer)),
@@ -167,11 +169,15 @@ export class Laws implements Watch {
         this.counts.repairs++
         this.#repairedMs.set(where, session.node.clock.nowMs)
         return
+      case 'inStep':
+        this.#mismatched.delete(where)
+        return
       case 'mismatch':
       case 'diverged':
+        this.#mismatched.add(where)
         // One that was interrupted, or that was followed by more changes, has to wait for its next turn, and says so.
         holds(
-          this.tampered || this.#repairsLately({ where, node: session.node }),
+          this.tampered || this.#repairsLately({ where, node: session.node }) || this.#isCompacted(session, channel),
           'EQ',
           () => `${where}: ${report.type}, and nobody had changed anything by hand`,
         )
@@ -184,7 +190,16 @@ export class Laws implements Watch {
     }
   }
 
+  /** The sender's log was compacted past where its receiver stood, in the middle of a range: what was removed is found absent. */
+  #isCompacted({ node, peer }: Session, channel: Channel): boolean {
+    return this.#node(peer).store.image.logFrom > (cursorOf(node, peer, channel, 'received')?.cursor?.revision ?? 0)
+  }
+
   /** Until the next turn a receiver that is not repaired goes on from where it is not quite: changes have to flow. */
+  #isAmiss(receiver: Receiver): boolean {
+    return this.#mismatched.has(receiver.where) || this.#repairsLately(receiver)
+  }
+
   #repairsLately({ where, node }: Pick<Receiver, 'where' | 'node'>): boolean {
     return node.clock.nowMs - (this.#repairedMs.get(where) ?? Number.NEGATIVE_INFINITY) < repairEveryMs
   }
@@ -294,7 +309,7 @@ export class Laws implements Watch {
   #checkAcked(node: ControlPlane, { channel, peer }: ChannelContext): void {
     const receiver = this.#known.get(peer)?.receivers.get(channelKey(channel, node.name))
     const acked = cursorOf(node, peer, channel, 'acked')?.cursor
-    if (receiver === undefined || acked === undefined || this.tampered || this.#repairsLately(receiver)) return
+    if (receiver === undefined || acked === undefined || this.tampered || this.#isAmiss(receiver)) return
     receiver.compare(this.#viewLog(receiver), acked.epoch)
     const reached = receiver.hasReached(acked.epoch)
     holds(

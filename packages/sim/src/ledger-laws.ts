@@ -1,4 +1,4 @@
-import { findType, wantsVip } from '@holdfast/model'
+import { findType, type Origin, wantsVip } from '@holdfast/model'
 import type { LedgerRow, Owner, Row } from '@holdfast/store'
 import { holds } from './broken.js'
 import type { Changes } from './shadow.js'
@@ -74,13 +74,15 @@ export class AddressBook {
 /** VIP-1 and VIP-5 within one control plane, at every revision. */
 export class LocalAddresses {
   readonly #where: string
+  readonly #own: Origin
   readonly #rowsAt = new Map<string, Map<string, LedgerRow>>()
   readonly #booked = new Map<string, Map<string, string>>()
   readonly #services = new Map<string, Map<string, Row>>()
   readonly #toCheck = new Set<string>()
 
-  constructor(where: string) {
+  constructor(where: string, own: Origin) {
     this.#where = where
+    this.#own = own
   }
 
   follow({ rows, ledger }: Pick<Changes, 'rows' | 'ledger'>): void {
@@ -134,7 +136,7 @@ export class LocalAddresses {
         () => `${this.#where}: ${owner} is shown with ${list(served)}, the ledger has ${list(booked)}`,
       )
       const type = findType(row.type)
-      const mayBeSilent = row.offeredEntry !== undefined || type === undefined || !wantsVip(type, row.labels)
+      const mayBeSilent = row.origin !== this.#own || type === undefined || !wantsVip(type, row.labels)
       holds(
         served.length > 0 || mayBeSilent || row.pendingReason !== undefined,
         'VIP-5',

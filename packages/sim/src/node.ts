@@ -14,11 +14,15 @@ export interface Weather {
   storeLagMs(): number
   /** A hint that the log has grown got lost. */
   losesHint(): boolean
+  /** What the next commit of its store runs into. */
+  commitFailure(): Error | undefined
 }
 
 export interface NodeOptions {
   /** Zone name; '' is global. */
   readonly name: string
+  /** Which of the processes on its store: 0 where there is one. */
+  readonly replica: number
   readonly store: MemoryStore
   readonly clock: Clock
   readonly wall: WallClock
@@ -42,6 +46,7 @@ const version = '0.1.0-sim'
 /** One control plane: a store that lives on, and a process that may die at any moment with all that it knows. */
 export class ControlPlane {
   readonly name: string
+  readonly replica: number
   readonly role: 'global' | 'zone'
   readonly store: MemoryStore
   readonly clock: Clock
@@ -53,6 +58,8 @@ export class ControlPlane {
   readonly step: typeof stepSession
   readonly wantedCidrs: readonly string[]
   readonly pageBytes: number
+  /** All processes on its store, itself included. */
+  siblings: readonly ControlPlane[] = [this]
   readonly #dial: NodeOptions['dial']
   readonly #sessions = new Map<string, Session>()
   /** Open, but not let in yet: a stranger must not take the place of a session that works. */
@@ -63,6 +70,7 @@ export class ControlPlane {
 
   constructor(options: NodeOptions) {
     this.name = options.name
+    this.replica = options.replica
     this.role = options.name === '' ? 'global' : 'zone'
     this.store = options.store
     this.clock = options.clock
@@ -118,7 +126,7 @@ export class ControlPlane {
   /** Ends every session, as a restart of the network would. */
   disconnect(): void {
     for (const session of [...this.#sessions.values(), ...this.#waiting])
-      session.handle({ type: 'stop', reason: 'asked to', nowMs: this.nowMs })
+      session.handle({ type: 'stop', reason: 'asked to', nowMs: session.nowMs })
   }
 
   /** A change by an operator of this control plane. Undefined while nobody answers. */
@@ -134,7 +142,7 @@ export class ControlPlane {
     if (!this.running) return undefined
     const session = new Session({ node: this, link, peer: zone, sessionId, config: this.#config('acceptor') })
     this.#waiting.add(session)
-    session.handle({ type: 'opened', extension: true, nowMs: this.nowMs })
+    session.handle({ type: 'opened', extension: true, nowMs: session.nowMs })
     return session
   }
 
@@ -142,7 +150,7 @@ export class ControlPlane {
     this.#waiting.delete(session)
     const older = this.#sessions.get(session.peer)
     this.#sessions.set(session.peer, session)
-    older?.handle({ type: 'stop', reason: 'a newer session of this zone has opened', nowMs: this.nowMs })
+    older?.handle({ type: 'stop', reason: 'a newer session of this zone has opened', nowMs: older.nowMs })
   }
 
   ended(session: Session, reason: string): void {
@@ -191,7 +199,7 @@ export class ControlPlane {
       if (link === undefined) return this.#dialSoon()
       const session = new Session({ node: this, link, peer: '', sessionId, config: this.#config('dialer') })
       this.#sessions.set('', session)
-      session.handle({ type: 'opened', extension: true, nowMs: this.nowMs })
+      session.handle({ type: 'opened', extension: true, nowMs: session.nowMs })
     })
   }
 
@@ -200,7 +208,7 @@ export class ControlPlane {
     const session = this.#sessions.get('')
     if (session?.link !== link) return
     this.#attempts = 0
-    session.handle({ type: 'headers', extension: true, nowMs: this.nowMs })
+    session.handle({ type: 'headers', extension: true, nowMs: session.nowMs })
   }
 
   #config(role: SessionRole): SessionConfig {
@@ -227,7 +235,7 @@ export class ControlPlane {
       for (const session of this.#sessions.values()) {
         if (this.weather.losesHint()) continue
         const channels = this.role === 'zone' ? (['up', 'status'] as const) : (['down'] as const)
-        for (const channel of channels) session.handle({ type: 'advanced', channel, nowMs: this.nowMs })
+        for (const channel of channels) session.handle({ type: 'advanced', channel, nowMs: session.nowMs })
         if (this.role === 'zone') session.requestLease()
       }
     })

@@ -43,6 +43,8 @@ export class Session {
   readonly #end: End
   #state: SessionState
   #fence: ChannelContext['fence']
+  readonly #beganWallMs: number
+  readonly #beganMs: number
   #leaseUnderWay = false
 
   constructor({ node, link, peer, sessionId, config }: SessionOptions) {
@@ -52,12 +54,19 @@ export class Session {
     this.node = node
     this.#scope = new Scope(node.process)
     this.#end = node.role
+    this.#beganWallMs = node.nowMs
+    this.#beganMs = node.clock.nowMs
     this.#state = newSession(config)
     link.attach(this.#end, {
-      received: (message) => this.handle({ type: 'received', message, nowMs: node.nowMs }),
-      ended: (stream, reason) => this.handle({ type: 'streamClosed', stream, reason, nowMs: node.nowMs }),
+      received: (message) => this.handle({ type: 'received', message, nowMs: this.nowMs }),
+      ended: (stream, reason) => this.handle({ type: 'streamClosed', stream, reason, nowMs: this.nowMs }),
     })
     this.#tick()
+  }
+
+  /** As `sessionClock` of the product has it: the clock that is set meanwhile is not looked at. */
+  get nowMs(): number {
+    return this.#beganWallMs + this.node.clock.nowMs - this.#beganMs
   }
 
   get state(): SessionState {
@@ -89,7 +98,7 @@ export class Session {
     const demands = store.demand()
     if (demands.length === 0) return
     this.#leaseUnderWay = true
-    this.handle({ type: 'say', message: { type: 'lease', demands, wantedCidrs }, nowMs: this.node.nowMs })
+    this.handle({ type: 'say', message: { type: 'lease', demands, wantedCidrs }, nowMs: this.nowMs })
     clock.after(leaseAgainMs, this.#scope, () => {
       this.#leaseUnderWay = false
       this.requestLease()
@@ -99,7 +108,7 @@ export class Session {
   #tick(): void {
     const { clock, weather } = this.node
     clock.after(tickMs + weather.stallMs(), this.#scope, () => {
-      this.handle({ type: 'tick', nowMs: this.node.nowMs })
+      this.handle({ type: 'tick', nowMs: this.nowMs })
       this.#tick()
     })
   }
@@ -152,8 +161,8 @@ export class Session {
       const outcome = this.#outcomeOf(channel, op)
       if (!heard) return
       clock.after(random.between(...backMs), this.#scope, () => {
-        if ('answer' in outcome) this.handle({ type: 'stored', channel, answer: outcome.answer, nowMs: this.node.nowMs })
-        else this.handle({ type: 'storeFailed', channel, reason: outcome.failed, nowMs: this.node.nowMs })
+        if ('answer' in outcome) this.handle({ type: 'stored', channel, answer: outcome.answer, nowMs: this.nowMs })
+        else this.handle({ type: 'storeFailed', channel, reason: outcome.failed, nowMs: this.nowMs })
       })
     })
   }
@@ -185,7 +194,7 @@ export class Session {
     const { clock, random } = this.node
     clock.after(random.between(...thereMs), this.#scope, () => {
       const refused = this.node.leaseTo(this.peer, demands, wantedCidrs)
-      this.handle({ type: 'say', message: { type: 'lease-answer', refused }, nowMs: this.node.nowMs })
+      this.handle({ type: 'say', message: { type: 'lease-answer', refused }, nowMs: this.nowMs })
     })
   }
 

@@ -22,6 +22,8 @@ const chances: Readonly<Record<Feature, number>> = {
 /** What a seed is about, before anything happens. */
 export interface Setting {
   readonly zones: number
+  /** Processes of global on one store. */
+  readonly replicas: number
   readonly stormMs: number
   /** At most so long between two changes by people, and between two faults. */
   readonly paceMs: number
@@ -34,6 +36,7 @@ export interface Setting {
 
 /** Most worlds are small and their storms short, so that there are many of them; a few are neither. */
 const sizes = { 2: 30, 3: 38, 4: 18, 5: 11, 8: 2.5, 20: 0.3, 50: 0.2 } as const
+const replicas = { 1: 60, 2: 20, 3: 13, 5: 7 } as const
 const lengths = { short: 55, middle: 35, long: 10 } as const
 const lengthsMs = { short: [3_000, 10_000], middle: [10_000, 25_000], long: [25_000, 60_000] } as const
 
@@ -42,6 +45,7 @@ export function settingOf(random: Random, cuts: Cuts, zones?: number): Setting {
   const drawn = Number(random.fork('zones').weighted(sizes))
   return {
     zones: cuts.zones ?? zones ?? drawn,
+    replicas: cuts.replicas ?? Number(random.fork('replicas').weighted(replicas)),
     stormMs: cuts.stormMs ?? random.fork('storm').between(least, most),
     paceMs: random.fork('pace').pick([200, 500, 1_500]),
     spreadMs: random.fork('spread').pick([600, 1_500, 5_000]),
@@ -55,5 +59,5 @@ export function settingOf(random: Random, cuts: Cuts, zones?: number): Setting {
   }
 }
 
-export const settingText = ({ zones, stormMs, has }: Setting): string =>
-  `${zones} zones, a storm of ${(stormMs / 1000).toFixed(1)} s${has.size === 0 ? '' : `, with ${[...has].join(', ')}`}`
+export const settingText = ({ zones, replicas, stormMs, has }: Setting): string =>
+  `${zones} zones, ${replicas} of global, a storm of ${(stormMs / 1000).toFixed(1)} s${has.size === 0 ? '' : `, with ${[...has].join(', ')}`}`

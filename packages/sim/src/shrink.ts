@@ -34,6 +34,10 @@ export function shrink(
   }
   for (const feature of features)
     if (first.setting.has.has(feature)) attempt({ ...best.cuts, without: [...(best.cuts.without ?? []), feature] })
+  for (const replicas of [1, 2]) {
+    if (replicas >= best.outcome.setting.replicas) break
+    if (attempt({ ...best.cuts, replicas })) break
+  }
   for (const zones of [1, 2, 3, 5, 8]) {
     if (zones >= best.outcome.setting.zones) break
     if (attempt({ ...best.cuts, zones })) break

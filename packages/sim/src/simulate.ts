@@ -94,7 +94,9 @@ class Run {
   readonly #clock = new Clock(startMs)
   readonly #world = new Scope()
   readonly #random: Random
+  /** One for each store: the first of its processes. */
   readonly #nodes: ControlPlane[] = []
+  readonly #globals: ControlPlane[] = []
   readonly #weathers: LocalWeather[] = []
   readonly #links = new Map<string, Link>()
   readonly #unreachable = new Set<string>()
@@ -114,6 +116,7 @@ class Run {
     this.#tell(() => settingText(this.setting))
     this.#workload = new Workload(this.#random.fork('workload'), { liars: has.has('liars') })
     this.#nodes.push(this.#node('', []))
+    for (const node of this.#globals) node.siblings = this.#globals
     for (let at = 0; at < zones; at++) this.#nodes.push(this.#node(zoneName(at), smallBlocks ? smallBlocksOf(at) : []))
   }
 
@@ -129,7 +132,7 @@ class Run {
     const { global } = this
     this.laws.begin()
     this.#workload.prepare(global)
-    for (const node of this.#nodes) node.start()
+    for (const node of this.#processes) node.start()
     this.#storm()
     this.#calm()
     const time = { advance: (ms: number) => this.#until(this.#clock.nowMs + ms), nowMs: () => this.#clock.nowMs }
@@ -153,6 +156,10 @@ class Run {
     return has.has('lostHints') || has.has('tamper')
   }
 
+  get #processes(): readonly ControlPlane[] {
+    return this.#nodes.flatMap((node) => node.siblings)
+  }
+
   get global(): ControlPlane {
     const [global] = this.#nodes
     if (global === undefined) throw new Error('sim: a world without a global')
@@ -163,11 +170,10 @@ class Run {
     const random = this.#random.fork(`node ${name}`)
     const { planted } = this.#options
     const make = planted?.store ?? ((options: MemoryStoreOptions) => new MemoryStore(options))
-    const weather = new LocalWeather(random.fork('weather'))
-    this.#weathers.push(weather)
     const role = name === '' ? 'global' : 'zone'
-    const wall = new WallClock(this.#clock)
-    if (this.setting.has.has('clocks')) wall.skewMs = random.fork('clock').between(-skewMaxMs, skewMaxMs)
+    const walls = this.#walls(name === '' ? this.setting.replicas : 1, random)
+    const [wall] = walls
+    if (wall === undefined) throw new Error('sim: a control plane without a process')
     const store = make({
       identity: { role, name, storeId: random.uuid() },
       nowMs: () => wall.nowMs,
@@ -175,9 +181,35 @@ class Run {
     })
     store.initialise({ actor: 'simulation', random: random.bytes(5) })
     if (wantedCidrs.length > 0) store.adoptBlocks(wantedCidrs)
-    store.failCommits(() => weather.commitFailure())
+    const processes = walls.map((clock, replica) => this.#process(name, replica, store, clock, wantedCidrs))
+    const [node] = processes
+    if (node === undefined) throw new Error('sim: a control plane without a process')
+    store.failCommits(() => node.weather.commitFailure())
+    if (name === '') this.#globals.push(...processes)
+    return node
+  }
+
+  #walls(count: number, random: Random): readonly WallClock[] {
+    return Array.from({ length: count }, (_, at) => {
+      const wall = new WallClock(this.#clock)
+      if (this.setting.has.has('clocks')) wall.skewMs = random.fork(`clock ${at}`).between(-skewMaxMs, skewMaxMs)
+      return wall
+    })
+  }
+
+  #process(
+    name: string,
+    replica: number,
+    store: MemoryStore,
+    wall: WallClock,
+    wantedCidrs: readonly string[],
+  ): ControlPlane {
+    const random = this.#random.fork(`process ${name} ${replica}`)
+    const weather = new LocalWeather(random.fork('weather'))
+    this.#weathers.push(weather)
     return new ControlPlane({
       name,
+      replica,
       store,
       clock: this.#clock,
       wall,
@@ -185,7 +217,7 @@ class Run {
       world: this.#world,
       weather,
       watch: this.laws,
-      step: planted?.step?.(stepSession) ?? stepSession,
+      step: this.#options.planted?.step?.(stepSession) ?? stepSession,
       wantedCidrs,
       pageBytes: this.setting.pageBytes,
       dial: (zone, sessionId) => this.#dial(zone, sessionId),
@@ -194,9 +226,9 @@ class Run {
 
   /** Both streams arrive one after the other; the headers come back when global has them. */
   #dial(zone: ControlPlane, sessionId: string): Link | undefined {
-    const { global } = this
-    if (this.#unreachable.has(zone.name) || !global.running) return undefined
     const random = this.#random.fork(`link ${sessionId}`)
+    const global = random.pick(this.#globals.filter((process) => process.running))
+    if (this.#unreachable.has(zone.name) || global === undefined) return undefined
     const link = new Link(this.#clock, random, this.#world)
     this.#links.set(zone.name, link)
     this.#clock.after(random.between(5, 60), link.scope, () => {
@@ -247,7 +279,7 @@ class Run {
 
   get #faultWorld(): World {
     return {
-      global: this.global,
+      globals: this.#globals,
       zones: this.#nodes.filter((node) => node.role === 'zone'),
       links: this.#links,
       unreachable: this.#unreachable,
@@ -278,7 +310,7 @@ class Run {
   #calm(): void {
     for (const weather of this.#weathers) weather.storm = calm
     this.#unreachable.clear()
-    for (const node of this.#nodes) node.start()
+    for (const node of this.#processes) node.start()
     this.#tell(() => 'the storm is over')
   }
 

@@ -254,6 +254,20 @@ export function receivedConformance(open: OpenStore): void {
     ])
   })
 
+  test('HOLD: what is left when the others were removed explicitly is all that there is', async () => {
+    await using global = await Subject.ready(open, 'global')
+    const up = global.channel(fromEast)
+    const all = ['web', 'api', 'pay'].map((name) => service({ name, zone: 'east' }))
+    await startedAt(up, someEpoch, all)
+    const [web, ...others] = all.map(keyOf)
+    if (web === undefined) throw new Error('no service')
+    const removals = others.map((key) => ({ key, deletedAtMs: global.nowMs }))
+    const outcome = await up.apply({ type: 'MeshService', removals, absent: [web], epoch: someEpoch })
+    expect(outcome.heldKeys).toEqual([web])
+    // Nobody has to say why a copy has no VIP but its own control plane.
+    expect(await global.store.vip.verifyLocal()).toEqual([])
+  })
+
   test('HEAL: one repair per type and minute, whatever session asks; a divergence is told until a mark agrees', async () => {
     await using zone = await Subject.ready(open, 'zone')
     const session = () => zone.channel({ channel: 'down', peer: '' })

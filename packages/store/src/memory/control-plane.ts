@@ -94,7 +94,7 @@ export function asControlPlane(store: MemoryStore): ControlPlaneStore {
       lease: async (request) => store.lease(request),
       demand: async () => store.demand(),
       adoptBlocks: async (cidrs) => store.adoptBlocks(cidrs),
-      verifyLocal: async () => differencesOf(store.image),
+      verifyLocal: async () => differencesOf(store.image, store.identity.name),
       freeQuarantined: async (nowMs) => store.freeQuarantined(nowMs, lowestAcked(store)),
     },
     sessions: {

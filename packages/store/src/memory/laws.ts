@@ -49,7 +49,11 @@ export function vip2(): Law {
 
 /** No service without its VIP or the reason, no VIP without its service. */
 export const vip5: Law = (world) =>
-  world.stores().flatMap((store) => differencesOf(store.image).map(({ subject, problem }) => `${subject} ${problem}`))
+  world
+    .stores()
+    .flatMap((store) =>
+      differencesOf(store.image, store.identity.name).map(({ subject, problem }) => `${subject} ${problem}`),
+    )
 
 /** What global keeps under a zone's name came in on that zone's own connection. */
 export const attr: Law = (world) =>

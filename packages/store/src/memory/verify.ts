@@ -1,4 +1,4 @@
-import { findType, wantsVip } from '@holdfast/model'
+import { findType, type Origin, wantsVip } from '@holdfast/model'
 import { ownerOf, ownerText, ownerWords } from '../plan/keys.js'
 import type { LedgerRow, Row } from '../plan/types.js'
 
@@ -9,23 +9,20 @@ export interface Difference {
 
 export type ServiceRow = Pick<
   Row,
-  | 'type'
-  | 'mesh'
-  | 'origin'
-  | 'namespace'
-  | 'displayName'
-  | 'labels'
-  | 'vips'
-  | 'pendingReason'
-  | 'offeredEntry'
-  | 'deleted'
+  'type' | 'mesh' | 'origin' | 'namespace' | 'displayName' | 'labels' | 'vips' | 'pendingReason' | 'deleted'
 >
 
-/** Ledger against resources (VIP-4, VIP-5): every active row has its service with the same addresses, and back. */
-export function differencesOf(image: {
-  readonly ledger: { values(): Iterable<LedgerRow> }
-  readonly rows: { values(): Iterable<ServiceRow> }
-}): readonly Difference[] {
+/**
+ * Ledger against resources (VIP-4, VIP-5): every active row has its service with the same addresses, and back.
+ * @param own origin of what is ours: why a copy has no VIP is told where it was made
+ */
+export function differencesOf(
+  image: {
+    readonly ledger: { values(): Iterable<LedgerRow> }
+    readonly rows: { values(): Iterable<ServiceRow> }
+  },
+  own: Origin,
+): readonly Difference[] {
   const found: Difference[] = []
   const ledger = new Map<string, Set<string>>()
   for (const row of image.ledger.values())
@@ -45,12 +42,7 @@ export function differencesOf(image: {
         subject,
         problem: `serves ${served.join(', ') || 'nothing'}, the ledger has ${booked.join(', ') || 'nothing'}`,
       })
-    if (
-      served.length === 0 &&
-      row.pendingReason === undefined &&
-      wantsVip(type, row.labels) &&
-      row.offeredEntry === undefined
-    )
+    if (served.length === 0 && row.pendingReason === undefined && wantsVip(type, row.labels) && row.origin === own)
       found.push({ subject, problem: 'has no VIP and does not say why' })
   }
   for (const row of image.ledger.values())

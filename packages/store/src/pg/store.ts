@@ -215,7 +215,7 @@ export class PgStore implements ControlPlaneStore {
         await serviceRows(sql, vipKinds),
         await activeLedger(sql),
       ])
-      return differencesOf({ rows: services, ledger })
+      return differencesOf({ rows: services, ledger }, this.identity.name)
     },
     freeQuarantined: async (nowMs) => {
       await this.#acks.flush()

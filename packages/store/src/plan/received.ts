@@ -162,6 +162,7 @@ function planRemoval(
   // The sender's clock may run ahead of ours; a quarantine that ends in the future only lasts longer.
   const atMs = removal.deletedAtMs > 0 ? Math.min(removal.deletedAtMs, nowMs) : nowMs
   removeRow(gone, atMs, 'removed at its origin', ws)
+  ws.noteRemoved(gone.type, gone.origin)
   return true
 }
 

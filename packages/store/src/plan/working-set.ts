@@ -272,6 +272,12 @@ export class WorkingSet {
     this.#vanishing.set(pairText(type, origin), { ...counts, live: live - count, vanished: vanished + count })
   }
 
+  /** Counts what goes by an explicit removal: it has not vanished, and is not there any more either. */
+  noteRemoved(type: string, origin: Origin): void {
+    const counts = this.#vanishing.get(pairText(type, origin))
+    if (counts !== undefined) this.#vanishing.set(pairText(type, origin), { ...counts, live: counts.live - 1 })
+  }
+
   /** Counts what is held instead. */
   noteHeld(type: string, origin: Origin, count: number): void {
     const counts = this.vanishing(type, origin)
