@@ -49,8 +49,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug('believe-on-send', 'what is sent counts as held', ['EQ', 'HONEST'], 5, { step: believeOnSend }),
   bug('nack-as-ack', 'a NACK is read as an ack', ['LKG'], 20, { step: nackAsAck }),
   bug('ack-before-store', 'acked on arrival, stored later', ['EQ', 'HONEST'], 5, { step: ackBeforeStore }),
-  bug('never-dead', 'a peer is alive while its socket is', ['EQ'], 40, { step: neverDead }),
-  bug('one-stream-forgotten', 'a stream that is silent alone goes unnoticed', ['EQ'], 100, {
+  bug('never-dead', 'a peer is alive while its socket is', ['EQ', 'HEAL'], 40, { step: neverDead }),
+  bug('one-stream-forgotten', 'a stream that is silent alone goes unnoticed', ['EQ', 'HEAL'], 100, {
     step: oneStreamForgotten,
   }),
   bug('refusal-forgotten', 'a refusal is not remembered', ['LKG', 'EQ'], 20, { store: refusalForgotten }),
@@ -73,14 +73,14 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug('attribution-from-payload', 'a zone is who its labels say', ['ATTR', 'EQ'], 60, {
     store: attributionFromPayload,
   }),
-  bug('hints-only', 'the log is read on a hint only', ['EQ'], 60, { store: hintsOnly }),
+  bug('hints-only', 'the log is read on a hint only', ['EQ', 'HEAL'], 150, { store: hintsOnly }),
   bug('stale-encoding', 'an encoded resource outlives its change', ['MONO', 'UNKNOWN', 'EQ'], 20, {
     store: staleEncoding,
   }),
   bug('proof-unread', 'what does not add up is taken as if it did', ['HEAL'], 150, { store: proofUnread }),
   bug('proof-ignored', 'a reconnect compares positions, not digests', ['RO', 'EQ'], 5, { store: proofIgnored }),
   bug('touched-on-connect', 'a new session touches every row', ['RO', 'MONO', 'EQ'], 5, { store: touchedOnConnect }),
-  bug('visibility-outside-the-log', 'a hidden zone takes no place in the log', ['EQ', 'MONO'], 60, {
+  bug('visibility-outside-the-log', 'a hidden zone takes no place in the log', ['EQ', 'MONO'], 300, {
     store: visibilityOutsideTheLog,
   }),
 ]

@@ -45,8 +45,8 @@ const globalDeeds = {
   deletePolicy: 1,
   deleteMesh: 1,
   createMesh: 3,
-  disableZone: 1,
-  enableZone: 2,
+  disableZone: 2,
+  enableZone: 3,
   decideHold: 1,
 } as const
 
