@@ -22,9 +22,8 @@ import { Proof } from './proof.js'
 import { partsOf, Questions } from './questions.js'
 import { Reports } from './reports.js'
 import type { SessionOptions } from './run-session.js'
-import { onlyStream, SessionStores } from './session-stores.js'
 import { sessionClock } from './session-clock.js'
-import { SessionStores } from './session-stores.js'
+import { onlyStream, SessionStores } from './session-stores.js'
 import { Traffic } from './traffic.js'
 import { sessionView } from './view.js'
 
@@ -119,7 +118,7 @@ export class SessionDriver implements SessionHandle {
   }
 
   tellFaults(faults: readonly string[]): void {
-    this.#push({ type: 'faults', faults, nowMs: Date.now() })
+    this.#push({ type: 'faults', faults, nowMs: this.#nowMs() })
   }
 
   beat(): SessionBeat {
@@ -363,7 +362,7 @@ export class SessionDriver implements SessionHandle {
   #tellReports(): void {
     const { guards } = this.#options
     if (guards === undefined || this.#abort.signal.aborted) return
-    this.#push({ type: 'reports', ...guards.towards(this.peer), nowMs: Date.now() })
+    this.#push({ type: 'reports', ...guards.towards(this.peer), nowMs: this.#nowMs() })
   }
 
   #keepReport(report: GuardReport): void {

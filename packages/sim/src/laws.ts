@@ -32,7 +32,7 @@ const changes: ReadonlySet<StoreOp['op']> = new Set([
   'verify',
   'acked',
   'admit',
-  'repair-turns',
+  'repaired',
   'diverged',
   'compare',
 ])
