@@ -1,4 +1,4 @@
-import type { Digest, ExportedResource, Vips } from '@holdfast/model'
+import type { DescribedType, Digest, ExportedResource, Vips } from '@holdfast/model'
 
 /**
  * The vocabulary of one KDS session, free of gRPC and protobuf. The transport turns it into delta xDS and back.
@@ -135,6 +135,8 @@ export interface Hello {
   readonly up: Mark
   readonly status: Mark
   readonly version: string
+  /** The acceptor's type set that the dialer remembers, where it is not its own: nothing of it need be said again. */
+  readonly knownTypeSet?: string | undefined
 }
 
 export type StoreState = 'uninitialised' | 'recovering' | 'ready'
@@ -226,6 +228,13 @@ export type SessionMessage =
   | { readonly type: 'heartbeat'; readonly heartbeat: Heartbeat }
   | { readonly type: 'lease'; readonly demands: readonly Demand[]; readonly wantedCidrs: readonly string[] }
   | { readonly type: 'lease-answer'; readonly refused: readonly string[] }
+  /** All types that the speaker syncs, where the two sets differ; `wanted`: the other one's are to be said as well. */
+  | {
+      readonly type: 'types'
+      readonly typeSet: string
+      readonly types: readonly DescribedType[]
+      readonly wanted: boolean
+    }
   /** Zone: what global keeps of it, a page at a time, after this place; `done`: all of it is stored again. */
   | { readonly type: 'recall'; readonly after: string; readonly done: boolean }
   /** Global: the page, as text of its own; empty after `done`. */

@@ -40,7 +40,9 @@ export function admitted(s: InPhase<'admitting'>, answer: StoreAnswer, nowMs: nu
   // Met only now: whoever is met takes the place of an older session, and a stranger with the same name must not.
   const met: SessionEffect = { type: 'met', storeId: hello.storeId, state: hello.state, version: hello.version }
   const owesReturn = answer.result.owesReturn === true
-  const answering: SessionStep = [enter(s, { phase: 'answering', deadlineMs, hello, owesReturn, early: [] }), [met]]
+  // Behind the answer, which goes before everything else.
+  const early = typesToSay(s, hello, answer.result.typesKnown === true)
+  const answering: SessionStep = [enter(s, { phase: 'answering', deadlineMs, hello, owesReturn, early }), [met]]
   const compared = andThen(answering, (now) => startSender(now, 'down', hello.down))
   if (!receives(s, owesReturn)) return andThen(compared, (now) => answeredIfComplete(now, nowMs))
   return andThen(compared, (now) => [
@@ -50,6 +52,14 @@ export function admitted(s: InPhase<'admitting'>, answer: StoreAnswer, nowMs: nu
       { type: 'store', channel: 'status', op: { op: 'standing' } },
     ],
   ])
+}
+
+/** Where the sets differ, both sides are told the other's once: nothing where both remember it, or where they are equal. */
+function typesToSay(s: SessionState, hello: Hello, typesKnown: boolean): readonly SessionMessage[] {
+  const { typeSet, types } = s.config
+  const isTold = hello.knownTypeSet === typeSet
+  if (hello.typeSet === typeSet || (isTold && typesKnown)) return []
+  return [{ type: 'types', typeSet, types: isTold ? [] : types, wanted: !typesKnown }]
 }
 
 /**

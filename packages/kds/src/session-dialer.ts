@@ -30,8 +30,9 @@ export function readAnswer(s: InPhase<'reading'>, channel: Channel, answer: Stor
   const read = withAnswer(s, channel, answer)
   const { down, up, status, deadlineMs } = read
   if (down === undefined || up === undefined || status === undefined) return [read, []]
-  const { hashAlgorithm, typeSet, storeId, everInStep, version } = s.config
-  const hello: Hello = { hashAlgorithm, typeSet, storeId, state: s.storeState, everInStep, down, up, status, version }
+  const { hashAlgorithm, typeSet, knownTypeSet, storeId, everInStep, version } = s.config
+  const base = { hashAlgorithm, typeSet, storeId, state: s.storeState, everInStep, down, up, status, version }
+  const hello: Hello = knownTypeSet === undefined || knownTypeSet === typeSet ? base : { ...base, knownTypeSet }
   const waiting = enter(read, { phase: 'awaiting-answer', deadlineMs, hello })
   const said: SessionStep = [waiting, [{ type: 'send', message: { type: 'hello', hello } }]]
   return andThen(said, (now) => toReceiver(now, 'down', { type: 'presented', standing: down, nowMs }))

@@ -1,3 +1,4 @@
+import type { DescribedType } from '@holdfast/model'
 import type {
   Begin,
   Channel,
@@ -32,6 +33,10 @@ export interface SessionConfig {
   readonly version: string
   /** Hash over the descriptors of all synced types. */
   readonly typeSet: string
+  /** All synced types, to be said to a peer whose set differs. */
+  readonly types: readonly DescribedType[]
+  /** Dialer: the peer's set, if what it said of it is remembered. */
+  readonly knownTypeSet?: string | undefined
   readonly hashAlgorithm: number
   /** What to subscribe to if the peer turns out to be a plain Kuma. */
   readonly plainTypes: readonly string[]
@@ -83,6 +88,8 @@ export type SessionEffect =
   | { readonly type: 'met'; readonly storeId: string; readonly state: StoreState; readonly version: string }
   /** The peer's types are not ours: the proofs speak of different things until one of us is upgraded. */
   | { readonly type: 'typeSetDiffers'; readonly ours: string; readonly theirs: string }
+  /** What the peer says of its types, once a session: to be remembered. */
+  | { readonly type: 'typesHeard'; readonly typeSet: string; readonly types: readonly DescribedType[] }
   /** Where the peer stands in our log: for the store to check against its own history. */
   | { readonly type: 'peerStands'; readonly channel: Channel; readonly cursor: Cursor }
   | { readonly type: 'wentPlain'; readonly reason: 'no-extension' | 'no-headers' | 'peer-speaks-plain' }
@@ -137,6 +144,8 @@ export interface SessionCore {
     readonly peerKept: string | undefined
   }
   readonly faults: readonly string[]
+  /** The peer has said its types. */
+  readonly typesHeard: boolean
 }
 
 export type SessionPhases =
@@ -193,12 +202,13 @@ export const newSession = (config: SessionConfig): SessionState => ({
   held: {},
   beats: { nextAtMs: 0, sequence: 0, tickedAtMs: 0, silentMs: 0, owedMs: { up: 0, status: 0 }, ...noReports },
   faults: [],
+  typesHeard: false,
 })
 
 /** The same session in another phase: the fields of the phase that is left go with it. */
 export function enter(s: SessionState, phase: SessionPhases): SessionState {
-  const { config, storeState, machines, held, beats, faults } = s
-  return { config, storeState, machines, held, beats, faults, ...phase }
+  const { config, storeState, machines, held, beats, faults, typesHeard } = s
+  return { config, storeState, machines, held, beats, faults, typesHeard, ...phase }
 }
 
 export const closed = (s: SessionState, status: CloseStatus, reason: string): SessionStep => [

@@ -4,6 +4,7 @@ import { newReceiver } from './receiver-state.js'
 import { stepSession } from './session.js'
 import { newSession, type SessionEvent, type SessionState } from './session-state.js'
 import { answerOf, configOf, feedSession, hello, markAt, receivedOf, sessionIn } from './testing/states.js'
+import { toyType } from './testing/toy.js'
 
 const later: SessionEvent = { type: 'tick', nowMs: 31_000 }
 
@@ -201,4 +202,20 @@ test('LKG: a report of the peer that is kept already is not told again', () => {
   expect(reported(sessionIn.open)).toEqual([{ type: 'reported', report }])
   const kept: SessionEvent = { type: 'reports', report: { hash: '', body: '' }, kept: report.hash, nowMs: 0 }
   expect(reported(feedSession(sessionIn.open, kept))).toEqual([])
+})
+
+const types = (side: 'dialer' | 'acceptor', wanted: boolean) =>
+  ({ type: 'types', typeSet: side, types: [toyType('Gadget')], wanted }) as const
+
+test('UNKNOWN: types are said once a session, and only where the sets differ', () => {
+  const open = feedSession(sessionIn.open, receivedOf(types('acceptor', true)))
+  expect(open.phase).toBe('open')
+  const [again, effects] = stepSession(open, receivedOf(types('acceptor', false)))
+  expect([again.phase, effects]).toEqual([
+    'closed',
+    [{ type: 'close', status: 'INVALID_ARGUMENT', reason: 'the peer said its types twice' }],
+  ])
+  // Nobody has met yet.
+  const [early] = stepSession(sessionIn['awaiting-hello'], receivedOf(types('dialer', false)))
+  expect(early.phase).toBe('closed')
 })

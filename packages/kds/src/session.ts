@@ -9,6 +9,7 @@ import {
   closed,
   enter,
   type PassedOn,
+  type SessionEffect,
   type SessionEvent,
   type SessionState,
   type SessionStep,
@@ -110,6 +111,8 @@ function received(s: SessionState, message: SessionMessage, nowMs: number): Sess
       return meets ? routed(s, message.channel, message.message, nowMs) : unexpected(s, message)
     case 'heartbeat':
       return meets ? heardBeat(s, message.heartbeat, nowMs) : unexpected(s, message)
+    case 'types':
+      return meets ? typesHeard(s, message) : unexpected(s, message)
     case 'lease':
     case 'lease-answer':
     case 'recall':
@@ -119,6 +122,19 @@ function received(s: SessionState, message: SessionMessage, nowMs: number): Sess
       return meets ? passedOn(s, message) : unexpected(s, message)
   }
 }
+
+/** Said once a session at most: by the acceptor where the sets differ, by the dialer where it is asked to. */
+function typesHeard(s: SessionState, { typeSet, types, wanted }: Said<'types'>): SessionStep {
+  if (s.typesHeard) return violated(s, 'said its types twice')
+  const { role, typeSet: ours, types: ownTypes } = s.config
+  const heard: SessionState = { ...s, typesHeard: true }
+  const learned: readonly SessionEffect[] = types.length === 0 ? [] : [{ type: 'typesHeard', typeSet, types }]
+  if (role === 'acceptor' || !wanted) return [heard, learned]
+  const own: SessionMessage = { type: 'types', typeSet: ours, types: ownTypes, wanted: false }
+  return [heard, [...learned, { type: 'send', message: own }]]
+}
+
+type Said<T extends SessionMessage['type']> = Extract<SessionMessage, { type: T }>
 
 const unexpected = (s: SessionState, message: SessionMessage): SessionStep =>
   violated(s, `sent ${message.type} in phase ${s.phase}`)

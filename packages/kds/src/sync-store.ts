@@ -164,7 +164,12 @@ export interface StoreResults {
   readonly verify: { readonly verified: boolean; readonly offered: Digest }
   readonly acked: null
   readonly admit:
-    | { readonly admitted: true; readonly owesReturn?: boolean | undefined }
+    | {
+        readonly admitted: true
+        readonly owesReturn?: boolean | undefined
+        /** What it has said of its types is remembered. */
+        readonly typesKnown?: boolean | undefined
+      }
     | { readonly admitted: false; readonly reason: string }
   readonly 'repair-turns': RepairTurns
   readonly repaired: null

@@ -1,5 +1,6 @@
 export * from './bytes.js'
 export * from './content.js'
+export * from './described-types.js'
 export * from './digest.js'
 export * from './hostnames/index.js'
 export * from './kinds/index.js'

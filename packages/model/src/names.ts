@@ -54,7 +54,7 @@ export const displayNameOf = (name: string, labels: Readonly<Record<string, stri
  * name can be recomputed and checked, and exporting a copy again changes nothing.
  */
 export function exportName(
-  type: TypeDescriptor,
+  type: Pick<TypeDescriptor, 'hashed'>,
   mesh: string,
   name: string,
   labels: Readonly<Record<string, string>>,

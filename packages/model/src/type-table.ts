@@ -1,6 +1,6 @@
 /**
  * Every resource type that Holdfast knows, in one place: those of Kuma 2.13, 2.14 and later, those that never travel,
- * and three of our own. Scopes, directions and encodings as Kuma KDS has them; paths and words as Kuma's HTTP API and
+ * and four of our own. Scopes, directions and encodings as Kuma KDS has them; paths and words as Kuma's HTTP API and
  * kumactl. The rows stand in dependency order: what is referred to comes before what refers to it (ORDER).
  */
 export interface TypeDescriptor {
@@ -222,6 +222,20 @@ const rows: readonly Row[] = [
     singular: ['global-endpoints', 'globalendpoints'],
     displayName: 'Global Endpoints',
     displayNamePlural: 'Global Endpoints',
+  },
+  // What peers have told of types that this program does not know. It stays where it is.
+  {
+    name: 'LearnedTypes',
+    order: 40,
+    path: 'learned-types',
+    scope: 'global',
+    encoding: json,
+    hashed: false,
+    readOnly: true,
+    internal: true,
+    singular: ['learned-types', 'learnedtypes'],
+    displayName: 'Learned Types',
+    displayNamePlural: 'Learned Types',
   },
 
   {

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import { type DescribedType, describedTypes } from './described-types.js'
 import { Problem } from './problems.js'
 import { allTypes, type TypeDescriptor } from './type-table.js'
 
@@ -62,21 +63,27 @@ export const isPluginPolicy = (type: TypeDescriptor): boolean => type.policy?.pl
  * Identity of what two control planes mean by "all types": SHA-256 (hex) over what decides how a type is synced.
  * Words, paths and display names do not; a difference makes the peers exchange descriptors before they compare roots.
  */
-export function typeSetHash(): string {
-  const synced = allTypes.filter((type) => type.globalToZones || type.zoneToGlobal || type.acrossZones)
-  const lines = synced.map((type) =>
+export function typeSetHash(types: readonly DescribedType[] = describedTypes()): string {
+  const lines = types.map((type) =>
     [
       type.name,
       type.scope,
       type.order,
-      type.encoding.kind === 'json' ? 'json' : type.encoding.typeUrl,
+      type.encoding,
       type.emptyStatus,
       type.hashed ? 'hashed' : 'plain',
       type.globalToZones ? 'down' : '-',
       type.zoneToGlobal ? 'up' : '-',
       type.acrossZones ? 'across' : '-',
-      type.policy?.plugin === true ? 'policy' : '-',
+      type.policy ? 'policy' : '-',
     ].join('\t'),
   )
   return hash('sha256', lines.sort().join('\n'))
 }
+
+/** Beyond every order of a known type, the same everywhere, and not the same for two types: a position names one row. */
+const unknownOrdersFrom = 1_000_000_000
+
+/** Place of a type in the dependency order. What we do not know comes last: nobody knows what refers to it. */
+export const typeOrder = (name: string): number =>
+  byName.get(name)?.order ?? unknownOrdersFrom + (Number.parseInt(hash('sha256', name).slice(0, 8), 16) >>> 3)

@@ -1,6 +1,6 @@
 import { syncLabel } from './labels.js'
 import { type Audience, globalOrigin, type Origin } from './resource.js'
-import type { TypeDescriptor } from './type-table.js'
+import { allTypes, type TypeDescriptor } from './type-table.js'
 import { isPluginPolicy, typesSentDown, typesSentUp } from './types.js'
 
 /** Kuma keeps these on global: keys and tokens of its own API and of the connections between control planes. */
@@ -47,6 +47,24 @@ export function isVisibleTo(type: TypeDescriptor, origin: Origin, audience: Audi
 }
 
 const crossesZones = (type: TypeDescriptor): boolean => type.acrossZones && !isPluginPolicy(type)
+
+/**
+ * Types that a zone is not told of, by whose they are; and those that global is not told of. Whatever is on none of these
+ * lists is told as its audience says: for a type that we do not know that is all there is to go by (UNKNOWN).
+ */
+export const typesKept = (): {
+  readonly ofGlobal: readonly string[]
+  readonly ofZones: readonly string[]
+  readonly fromGlobal: readonly string[]
+} => {
+  const names = (travels: (type: TypeDescriptor) => boolean): readonly string[] =>
+    allTypes.filter((type) => !travels(type)).map((type) => type.name)
+  return {
+    ofGlobal: names((type) => type.globalToZones),
+    ofZones: names(crossesZones),
+    fromGlobal: names((type) => type.zoneToGlobal),
+  }
+}
 
 /** `isVisibleTo` as data for a query: audience `all`, and the origin decides which list the type must be in. */
 export const downTypes = (): { readonly fromGlobal: readonly string[]; readonly acrossZones: readonly string[] } => ({

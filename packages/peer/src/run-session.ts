@@ -1,5 +1,5 @@
 import { type Demand, newSession, type SessionRole } from '@holdfast/kds'
-import { hashAlgorithm, typeSetHash, typesSentDownToKuma, typesSentUp } from '@holdfast/model'
+import { describedTypes, hashAlgorithm, typeSetHash, typesSentDownToKuma, typesSentUp } from '@holdfast/model'
 import type { ControlPlaneStore } from '@holdfast/store'
 import type { Link } from '@holdfast/transport'
 import type { Logger } from 'pino'
@@ -27,6 +27,10 @@ export interface SessionOptions {
   readonly onMet?: ((session: SessionHandle) => void) | undefined
   /** Zone: every channel is proven, for the first time in this session. */
   readonly onInStep?: (() => void) | undefined
+  /** Zone: the set of global's types, if what it said of them is remembered. */
+  readonly knownTypeSet?: string | undefined
+  /** What the peer has said of its types is remembered now. */
+  readonly onTypesLearned?: ((typeSet: string) => void) | undefined
   /** Rows of this type were written, of whatever was received. */
   readonly onStored?: ((resourceType: string) => void) | undefined
   /** Global. */
@@ -65,6 +69,8 @@ export async function runSession(options: SessionOptions): Promise<SessionHandle
       peerIsHoldfast: everInStep || options.peerIsHoldfast === true,
       version: options.version,
       typeSet: typeSetHash(),
+      types: describedTypes(),
+      knownTypeSet: options.knownTypeSet,
       hashAlgorithm,
       plainTypes: options.link.streams.includes(receives) ? types.map((t) => t.name) : [],
     }),

@@ -254,10 +254,13 @@ export class SessionDriver implements SessionHandle {
         onMet?.(this)
         return
       case 'typeSetDiffers':
-        this.#log.warn(
+        this.#log.info(
           { ours: effect.ours, theirs: effect.theirs },
-          'the peer knows other resource types than we do; upgrade the older one',
+          'the peer knows other resource types than we do: what one side does not know it keeps as it is and passes on',
         )
+        return
+      case 'typesHeard':
+        this.#track(this.#learn(effect))
         return
       case 'peerStands':
         this.#track(this.#checkHistory(effect.channel, effect.cursor))
@@ -335,6 +338,17 @@ export class SessionDriver implements SessionHandle {
       }
     } catch (error) {
       if (!this.#abort.signal.aborted) this.#log.warn({ err: error }, 'the position of the peer could not be checked')
+    }
+  }
+
+  async #learn(said: Extract<SessionEffect, { type: 'typesHeard' }>): Promise<void> {
+    try {
+      const { learned, refused } = await this.#options.store.types.learn(this.peer, said)
+      if (learned.length > 0) this.#log.info({ types: learned }, 'learned of resource types that are not known here')
+      for (const one of refused) this.#log.warn({ ...one }, 'what the peer says of a resource type is not taken')
+      this.#options.onTypesLearned?.(said.typeSet)
+    } catch (error) {
+      if (!this.#abort.signal.aborted) this.#log.warn({ err: error }, 'the types of the peer could not be written down')
     }
   }
 

@@ -220,6 +220,7 @@ export class ControlPlane {
       everInStep: this.store.image.zones.get(this.name)?.everInStep ?? false,
       version,
       typeSet,
+      types: [],
       hashAlgorithm,
       plainTypes: [],
     }

@@ -136,6 +136,7 @@ export class Session {
       case 'wentPlain':
       case 'met':
       case 'typeSetDiffers':
+      case 'typesHeard':
       case 'peerStands':
       case 'lateHeaders':
       case 'heard':

@@ -1,8 +1,18 @@
 import type { ChannelContext, ChannelStore, Cursor, Demand, Position, StoreState } from '@holdfast/kds'
-import type { ComputedFields, Problem, Resource, ResourceContent, ResourceKey, Violation, Vips } from '@holdfast/model'
+import type {
+  ComputedFields,
+  LearnedTypes,
+  Problem,
+  Resource,
+  ResourceContent,
+  ResourceKey,
+  Violation,
+  Vips,
+} from '@holdfast/model'
 import type { GuardStore } from './guards.js'
 import type { FormState, HookCover } from './plan/forms.js'
 import type { HookWork, Judged, Verdict } from './plan/judged.js'
+import type { Learned, TypesOfPeer } from './plan/learned-types.js'
 import type {
   AuditRow,
   BlockRow,
@@ -234,6 +244,11 @@ export interface ControlPlaneStore {
   readonly recovery: RecoveryStore
   /** What a zone whose store was lost gets back, and whose name it is. */
   readonly returns: ZoneReturns
+  /** What peers have told of types that this program does not know (UNKNOWN, SKEW). */
+  readonly types: {
+    learn(peer: string, said: TypesOfPeer): Promise<Learned>
+    learned(): Promise<readonly LearnedTypes[]>
+  }
   /** The store of one channel of one session; its writes are fenced. */
   channel(context: ChannelContext): ChannelStore
   /**

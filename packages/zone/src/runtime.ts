@@ -1,4 +1,5 @@
 import { randomInt, randomUUID } from 'node:crypto'
+import { typeSetHash } from '@holdfast/model'
 import {
   Backoff,
   type BackoffOptions,
@@ -80,6 +81,8 @@ export class ZoneRuntime {
   #fatal: ((reason: string) => void) | undefined
   readonly #rivals: Rivals
   readonly #endpoints: EndpointKeeper
+  /** Hash of global's types, if they are not ours and it has told them. */
+  #typeSetOfGlobal: string | undefined
   readonly #guards: GuardWatch
   #recall: Recall | undefined
   #recalling: Promise<void> | undefined
@@ -150,6 +153,7 @@ export class ZoneRuntime {
       this.#options.log.warn({ err: error }, 'the sessions of before could not be read')
     })
     await this.#endpoints.open()
+    await this.#rememberTypes()
     while (!signal.aborted) {
       const startedMs = performance.now()
       const end = await this.#oneSession().catch(
@@ -166,6 +170,16 @@ export class ZoneRuntime {
         await this.#pause(waitMs)
         await this.#yieldToRival()
       }
+    }
+  }
+
+  /** Read once: what global says of its types later is known here first. */
+  async #rememberTypes(): Promise<void> {
+    try {
+      const said = (await this.#options.store.types.learned()).find(({ peer }) => peer === '')
+      this.#typeSetOfGlobal = said?.against === typeSetHash() ? said.typeSet : undefined
+    } catch (error) {
+      this.#options.log.warn({ err: error }, 'the types of global could not be read; it will say them again')
     }
   }
 
@@ -245,6 +259,10 @@ export class ZoneRuntime {
       onInStep: () => {
         this.#endpoints.proven()
         this.#askForBlocksSoon()
+      },
+      knownTypeSet: this.#typeSetOfGlobal,
+      onTypesLearned: (typeSet) => {
+        this.#typeSetOfGlobal = typeSet
       },
       onStored: (resourceType) => {
         if (resourceType === globalEndpointsKey.type) void this.#endpoints.learn()

@@ -13,6 +13,7 @@ import { resourceRoutes } from './resources.js'
 import { serverRoutes } from './server.js'
 import { serviceRoutes } from './services.js'
 import { syncRoutes } from './sync.js'
+import { typeRoutes } from './types.js'
 import { vipRoutes } from './vips.js'
 import { zoneNameRoutes } from './zone-names.js'
 import { zoneRoutes } from './zones.js'
@@ -31,6 +32,7 @@ export function routesOf(context: ApiContext): readonly Route[] {
     findRoute(context, resources),
     ...vipRoutes(context, resources, claims),
     ...syncRoutes(context),
+    ...typeRoutes(context),
     ...hookRoutes(context),
     ...serviceRoutes(context),
     ...dnsRoutes(context),

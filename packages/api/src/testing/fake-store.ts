@@ -95,6 +95,7 @@ export class FakeStore {
       status: async () => status(),
       initialise: unused,
       finishRecovery: unused,
+      types: { learn: unused, learned: async () => [] },
       local: {
         apply: async ({ changes, actor }) => {
           if (this.failure !== undefined) throw this.failure

@@ -139,26 +139,37 @@ export class Processes {
    * A control plane on free ports, started but not awaited.
    * @param flags say what is special, and override the rest
    */
-  begin(role: 'global' | 'zone', flags: readonly string[]): { process: TestProcess; portsFile: string } {
+  begin(
+    role: 'global' | 'zone',
+    flags: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+  ): { process: TestProcess; portsFile: string } {
     const name = `${role}-${++this.#count}`
     const portsFile = join(this.folder, `${name}.ports.json`)
-    const process = this.holdfast([
-      role,
-      ...[
-        '--api-port',
-        '0',
-        '--diagnostics-port',
-        '0',
-        ...(role === 'global' ? ['--kds-port', '0'] : ['--dns-port', '0']),
+    const process = this.holdfast(
+      [
+        role,
+        ...[
+          '--api-port',
+          '0',
+          '--diagnostics-port',
+          '0',
+          ...(role === 'global' ? ['--kds-port', '0'] : ['--dns-port', '0']),
+        ],
+        ...['--data-dir', join(this.folder, name), '--ports-file', portsFile, ...flags],
       ],
-      ...['--data-dir', join(this.folder, name), '--ports-file', portsFile, ...flags],
-    ])
+      env,
+    )
     return { process, portsFile }
   }
 
   /** A control plane that listens. Fails with all that it said if it does not come to that. */
-  async start(role: 'global' | 'zone', flags: readonly string[]): Promise<Running> {
-    const { process, portsFile } = this.begin(role, flags)
+  async start(
+    role: 'global' | 'zone',
+    flags: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<Running> {
+    const { process, portsFile } = this.begin(role, flags, env)
     const said = (): string => `${process.out}${process.err}`
     await until(`${role} to listen`, () => existsSync(portsFile) || process.hasEnded, { otherwise: said })
     if (!existsSync(portsFile)) throw new Error(`${role} ended while starting:\n${said()}`)

@@ -46,6 +46,8 @@ export function renderEffect(e: SessionEffect): string {
       const { type, ...rest } = e
       return Object.keys(rest).length === 0 ? type : `${type} ${JSON.stringify(rest)}`
     }
+    case 'typesHeard':
+      return `typesHeard ${e.typeSet} [${e.types.map(({ name }) => name).join(' ')}]`
     case 'peerStands':
       return `peerStands ${e.channel} ${cursor(e.cursor)}`
   }
@@ -129,8 +131,9 @@ function inner(m: ReceiverMessage | SenderMessage): string {
 function sessionMessage(m: SessionMessage): string {
   switch (m.type) {
     case 'hello': {
-      const { down, up, status, state } = m.hello
-      return `hello (${state}) down ${standing(down)}, up ${mark(up)}, status ${mark(status)}`
+      const { down, up, status, state, knownTypeSet } = m.hello
+      const remembers = knownTypeSet === undefined ? '' : `, remembers ${knownTypeSet}`
+      return `hello (${state}) down ${standing(down)}, up ${mark(up)}, status ${mark(status)}${remembers}`
     }
     case 'answer': {
       const { down, upInStep, statusInStep, state, owesReturn } = m.answer
@@ -148,6 +151,8 @@ function sessionMessage(m: SessionMessage): string {
       const marks = [main, statusMark].map((x) => (x === undefined ? 'none' : mark(x)))
       return `heartbeat ${sequence} marks ${marks.join(', ')} acked ${ackedRevision}`
     }
+    case 'types':
+      return `types ${m.typeSet} [${m.types.map(({ name }) => name).join(' ')}]${m.wanted ? ', wants ours' : ''}`
     case 'lease':
     case 'lease-answer':
     case 'recall':

@@ -11,6 +11,7 @@ import { type Side, sides, World } from './world.js'
  *   many CHANNEL TYPE COUNT               so many at once, quietly
  *   pages CHANNEL COUNT                   pages of so many items
  *   connect [plain|late], cut, run, steps COUNT, tick SIDE, pass SECONDS, freeze SIDE, thaw SIDE
+ *   types SIDE NAME+NAME (what it syncs), forget SIDE (what it was told)
  *   garble|mend TYPE/NAME (in transit), refuse|allow CHANNEL TYPE/NAME, lose CHANNEL TYPE/NAME, rot CHANNEL (loses each time it is looked at)
  *   snapshot CHANNEL, restore CHANNEL, epoch CHANNEL NAME, compact CHANNEL
  *   state SIDE STATE, entry REASON, stall SECONDS, headers, ack TYPE NONCE, say question|lease, count, show
@@ -82,6 +83,12 @@ class Player {
         return []
       case 'thaw':
         world.frozen.delete(sideOf(a))
+        return []
+      case 'types':
+        world.types[sideOf(a)] = b.split('+')
+        return []
+      case 'forget':
+        delete world.told[sideOf(a)]
         return []
       case 'garble':
         world.garbled.add(a)

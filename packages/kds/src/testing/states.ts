@@ -140,6 +140,7 @@ export const configOf = (role: SessionConfig['role'], over: Partial<SessionConfi
   everInStep: true,
   version: '0.1.0',
   typeSet: 'types',
+  types: [],
   hashAlgorithm: 1,
   plainTypes: ['MeshService'],
   ...over,

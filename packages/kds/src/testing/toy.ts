@@ -1,10 +1,24 @@
-import type { Digest } from '@holdfast/model'
+import type { DescribedType, Digest } from '@holdfast/model'
 import { addEntry, bucketOf, contentHash, digestEntry, emptyDigest, identityBytes, utf8 } from '@holdfast/model'
 import type { BucketDigest, Offer, TypeDigest } from '../messages.js'
 
 /** Toy resources: a type, a name and a text; everything in mesh `m`. In dependency order. */
 export const toyTypes: readonly string[] = ['Mesh', 'MeshService', 'MeshTimeout']
 export const mesh = 'm'
+
+/** A description; only its name matters here. */
+export const toyType = (name: string): DescribedType => ({
+  name,
+  scope: 'mesh',
+  order: 1,
+  encoding: 'json',
+  emptyStatus: '',
+  hashed: true,
+  globalToZones: true,
+  zoneToGlobal: true,
+  acrossZones: true,
+  policy: false,
+})
 
 export interface Entry {
   readonly type: string

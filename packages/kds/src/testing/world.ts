@@ -12,7 +12,7 @@ import {
 import type { StoreAnswer, StoreOp, SyncChannelStore } from '../sync-store.js'
 import { garbledPlain, garbledSession } from './garbled.js'
 import { renderEffect } from './render.js'
-import { toyTypes } from './toy.js'
+import { toyType, toyTypes } from './toy.js'
 import { ToyLog } from './toy-log.js'
 import { ToyReplica } from './toy-replica.js'
 
@@ -43,6 +43,10 @@ export class World {
   readonly effects: { readonly side: Side; readonly effect: SessionEffect }[] = []
   /** Neither reads nor answers: a process that hangs, or a link that is half open. */
   readonly frozen = new Set<Side>()
+  /** Types that a side syncs; the name of its set is their names. */
+  readonly types: Record<Side, readonly string[]> = { zone: ['types'], global: ['types'] }
+  /** The set of the other side that a side has been told, as its store keeps it. */
+  readonly told: Partial<Record<Side, string>> = {}
   /** Resources (`TYPE/NAME`) that no receiver can read: what its codec makes of them. */
   readonly garbled = new Set<string>()
   private links = emptyLinks()
@@ -62,11 +66,19 @@ export class World {
 
   private config(side: Side): SessionConfig {
     const role = side === 'zone' ? 'dialer' : 'acceptor'
-    const base = { storeId: `${side}-store`, everInStep: false, version: '0.1.0', typeSet: 'types', hashAlgorithm: 1 }
+    const base = {
+      storeId: `${side}-store`,
+      everInStep: false,
+      version: '0.1.0',
+      hashAlgorithm: 1,
+    }
     return {
       role,
       state: this.states[side],
       plainTypes: toyTypes,
+      typeSet: this.types[side].join('+'),
+      types: this.types[side].map(toyType),
+      knownTypeSet: side === 'zone' ? this.told.zone : undefined,
       ...base,
       ...(side === 'zone' ? this.options.config : {}),
     }
@@ -96,6 +108,7 @@ export class World {
     if (effect.type === 'store') this.ops[side][effect.channel].push(effect.op)
     if (effect.type === 'send') link[streamOf(effect.message)].push({ session: effect.message })
     if (effect.type === 'sendPlain') link[effect.channel === 'down' ? 'down' : 'up'].push({ plain: effect.message })
+    if (effect.type === 'typesHeard') this.told[side] = effect.typeSet
     if (effect.type === 'close') {
       this.ops[side] = noOps()
       for (const stream of ['down', 'up'] as const) link[stream].push({ end: effect.reason })
@@ -121,7 +134,9 @@ export class World {
       const op = this.ops[move.side][move.channel].shift()
       if (op === undefined) return
       const stores: Record<Channel, SyncChannelStore> = this[move.side]
-      const answer = { op: op.op, result: stores[move.channel].perform(op) } as StoreAnswer
+      const result = stores[move.channel].perform(op)
+      const typesKnown = op.op === 'admit' && op.hello.typeSet === this.told.global
+      const answer = { op: op.op, result: typesKnown ? { ...(result as object), typesKnown } : result } as StoreAnswer
       this.feed(move.side, { type: 'stored', channel: move.channel, answer, nowMs })
       return
     }

@@ -9,6 +9,7 @@ import { receivedConformance } from './received.js'
 import { recoveryConformance } from './recovery.js'
 import { returnsConformance } from './returns.js'
 import { sessionConformance } from './sessions.js'
+import { typesConformance } from './types.js'
 import { unreadableConformance } from './unreadable.js'
 import { vipConformance } from './vips.js'
 
@@ -19,6 +20,7 @@ export function storeConformance(name: string, open: OpenStore): void {
   describe(`${name}: own changes`, () => localConformance(open))
   describe(`${name}: what is computed`, () => computedConformance(open))
   describe(`${name}: what is received`, () => receivedConformance(open))
+  describe(`${name}: types that are not known`, () => typesConformance(open))
   describe(`${name}: what cannot be read`, () => unreadableConformance(open))
   describe(`${name}: holds`, () => holdConformance(open))
   describe(`${name}: VIPs`, () => vipConformance(open))

@@ -1,6 +1,6 @@
 import type { ChannelContext, ChannelStore, StoreOp, StoreResults } from '@holdfast/kds'
-import { Problem } from '@holdfast/model'
-import type { LedgerRow, Row } from '../plan/index.js'
+import { Problem, readLearnedTypes } from '@holdfast/model'
+import { type LedgerRow, learnUnit, type Row } from '../plan/index.js'
 import { byText, keyText, ledgerText } from '../plan/keys.js'
 import type { ControlPlaneStore, SessionRecord } from '../port.js'
 import { changesIn } from './changes.js'
@@ -136,6 +136,11 @@ export function asControlPlane(store: MemoryStore): ControlPlaneStore {
       take: async (page) => returns.take(store, page),
       finish: async (seen, last) => returns.finish(store, seen, last),
       adopt: async (request) => returns.adopt(store, request),
+    },
+    types: {
+      learn: async (peer, said) => store.run(learnUnit(peer, said, store.options(store.nowMs()))),
+      learned: async () =>
+        rows().flatMap((row) => (row.type === 'LearnedTypes' ? (readLearnedTypes(row.spec) ?? []) : [])),
     },
     channel: (context) => asyncChannel(store, context),
     upkeep: async () => upkeepOf(store),

@@ -1,4 +1,3 @@
-import { findType } from '@holdfast/model'
 import { contains } from '@holdfast/vip'
 import { vanishingWindowMs } from '../plan/holds.js'
 import type { LedgerRow, Loaded, Needs, RoleIdentity, Row } from '../plan/index.js'
@@ -119,5 +118,4 @@ function supersededIn(image: LiveImage, peer: string): readonly string[] {
 const openSession = (image: LiveImage, peer: string) =>
   [...image.sessions.values()].findLast((session) => session.peer === peer && session.closedAtMs === undefined)
 
-/** Place of a type in the dependency order; what we do not know comes last. */
-export const typeOrder = (type: string): number => findType(type)?.order ?? 1_000_000
+export { typeOrder } from '@holdfast/model'

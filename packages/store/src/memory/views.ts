@@ -18,13 +18,11 @@ import {
   bucketOf,
   contentHash,
   type Digest,
-  findType,
   hex,
-  isVisibleTo,
   type Lanes,
   lanesOf,
   toExported,
-  upTypes,
+  typesKept,
   wireKey,
 } from '@holdfast/model'
 import { statusEntry } from '../plan/entries.js'
@@ -32,7 +30,8 @@ import type { RoleIdentity, Row } from '../plan/index.js'
 import type { Image } from './image.js'
 import { typeOrder } from './load.js'
 
-const sentUp: ReadonlySet<string> = new Set(upTypes())
+const { ofGlobal, ofZones, fromGlobal } = typesKept()
+const kept = { ofGlobal: new Set(ofGlobal), ofZones: new Set(ofZones), fromGlobal: new Set(fromGlobal) }
 const removalOverheadBytes = 24
 /** Rows are never changed in place: what a row is in export form is computed once for all its readers. */
 const offersWithStatus = new WeakMap<Row, Offer>()
@@ -58,10 +57,10 @@ export class View {
   }
 
   #mayBeSeen(row: Row): boolean {
-    if (this.#context.channel !== 'down')
-      return row.audience === 'all' && row.origin === this.#identity.name && sentUp.has(row.type)
-    const type = findType(row.type)
-    return type !== undefined && isVisibleTo(type, row.origin, row.audience, this.#context.peer)
+    const { channel, peer } = this.#context
+    if (row.audience !== 'all') return false
+    if (channel !== 'down') return row.origin === this.#identity.name && !kept.fromGlobal.has(row.type)
+    return row.origin === '' ? !kept.ofGlobal.has(row.type) : row.origin !== peer && !kept.ofZones.has(row.type)
   }
 
   #isHidden(row: Row): boolean {

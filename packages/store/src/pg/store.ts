@@ -1,9 +1,10 @@
 import type { ChannelContext, ChannelStore, Cursor, Demand } from '@holdfast/kds'
-import { allTypes, isHeadless, Problem, type ResourceKey, type Violation } from '@holdfast/model'
+import { allTypes, isHeadless, Problem, type ResourceKey, readLearnedTypes, type Violation } from '@holdfast/model'
 import { differencesOf } from '../memory/verify.js'
 import { finishUnit } from '../plan/finish.js'
 import type { HookCover } from '../plan/forms.js'
 import type { HoldThresholds } from '../plan/holds.js'
+import { learnUnit, needsOfLearned } from '../plan/learned-types.js'
 import {
   demandOf,
   type KindCounts,
@@ -35,7 +36,7 @@ import { type Head, readHead, setState } from './statements/head.js'
 import { openHolds } from './statements/holds.js'
 import { readBlocks } from './statements/ledger-read.js'
 import { listRows, namedRows, readCounts } from './statements/read.js'
-import { pendingRows, rowsByKey } from './statements/rows-read.js'
+import { pendingRows, rowsByKey, rowsOfTypes } from './statements/rows-read.js'
 import {
   closeSession,
   deletedZones,
@@ -226,6 +227,14 @@ export class PgStore implements ControlPlaneStore {
   get returns(): ZoneReturns {
     const { database, identity, nowMs } = this.#parts
     return pgReturns({ database, identity, nowMs, writer: this.#writer })
+  }
+
+  readonly types: ControlPlaneStore['types'] = {
+    learn: (peer, said) => this.#run(learnUnit(peer, said, this.#options())),
+    learned: async () => {
+      const rows = await rowsOfTypes(this.database, needsOfLearned(this.identity).wholeTypes, this.identity.name)
+      return rows.flatMap((row) => readLearnedTypes(row.spec) ?? [])
+    },
   }
 
   readonly sessions: ControlPlaneStore['sessions'] = {

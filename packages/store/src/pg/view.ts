@@ -1,15 +1,13 @@
 import type { ChannelContext, TypeDigest } from '@holdfast/kds'
-import { type Digest, downTypes, findType, type Origin, sumOfDigests, upTypes } from '@holdfast/model'
+import { type Digest, type Origin, sumOfDigests, typesKept } from '@holdfast/model'
 import type { RoleIdentity } from '../plan/types.js'
 import { typeOrderOf } from './statements/columns.js'
 import type { DigestPart, DigestRow } from './statements/sync-read.js'
 
-const fromGlobal = downTypes().fromGlobal
-const acrossZones = downTypes().acrossZones
-const fromZones = upTypes()
+const { ofGlobal, ofZones, fromGlobal } = typesKept()
+const ofGlobalSet: ReadonlySet<string> = new Set(ofGlobal)
+const ofZonesSet: ReadonlySet<string> = new Set(ofZones)
 const fromGlobalSet: ReadonlySet<string> = new Set(fromGlobal)
-const acrossZonesSet: ReadonlySet<string> = new Set(acrossZones)
-const fromZonesSet: ReadonlySet<string> = new Set(fromZones)
 
 /** A sum of what is held, and whether its origin is hidden from the others. */
 export type SeenDigest = DigestRow & { readonly part: DigestPart; readonly hidden: boolean }
@@ -32,14 +30,14 @@ export class View {
     this.channel = channel
     if (channel === 'down') {
       this.sqlBase =
-        "((r.origin = '' and r.type = any($1::text[])) or (r.origin <> '' and r.origin <> $3 and r.type = any($2::text[])))"
-      this.sqlValues = [fromGlobal, acrossZones, peer]
+        "((r.origin = '' and r.type <> all($1::text[])) or (r.origin <> '' and r.origin <> $3 and r.type <> all($2::text[])))"
+      this.sqlValues = [ofGlobal, ofZones, peer]
       this.#mayBeSeen = (type, origin) =>
-        origin === '' ? fromGlobalSet.has(type) : origin !== peer && acrossZonesSet.has(type)
+        origin === '' ? !ofGlobalSet.has(type) : origin !== peer && !ofZonesSet.has(type)
     } else {
-      this.sqlBase = '(r.origin = $3 and r.type = any($1::text[]) and cardinality($2::text[]) = 0)'
-      this.sqlValues = [fromZones, [], identity.name]
-      this.#mayBeSeen = (type, origin) => origin === identity.name && fromZonesSet.has(type)
+      this.sqlBase = '(r.origin = $3 and r.type <> all($1::text[]) and cardinality($2::text[]) = 0)'
+      this.sqlValues = [fromGlobal, [], identity.name]
+      this.#mayBeSeen = (type, origin) => origin === identity.name && !fromGlobalSet.has(type)
     }
     const live = "not r.deleted and r.audience = 'all'"
     switch (channel) {
@@ -77,7 +75,6 @@ export class View {
         row.part === part &&
         row.audience === 'all' &&
         !(this.channel === 'down' && row.hidden) &&
-        findType(row.type) !== undefined &&
         this.#mayBeSeen(row.type, row.origin),
     )
   }

@@ -1,5 +1,6 @@
 import type { Channel } from '@holdfast/kds'
 import {
+  type DescribedType,
   displayNameOf,
   downTypes,
   type ExportedResource,
@@ -47,14 +48,16 @@ export function attributionProblem(
   origin: Origin,
   hearing: Hearing,
   identity: RoleIdentity,
+  learned?: DescribedType | undefined,
 ): string | undefined {
   if (hearing.channel === 'down' && origin === identity.name)
     return `it is said to be this zone's own; what zone ${identity.name} owns is written here and nowhere else`
-  const type = findType(resource.type)
-  // A type that we do not know is kept raw: nothing can be said about its name.
+  const known = findType(resource.type)
+  // A type that we do not know is kept raw: nothing can be said about its name before a peer has described it.
+  const type = known === undefined ? learned : known
   if (type === undefined) return undefined
-  const travels = hearing.channel === 'down' ? (origin === '' ? fromGlobal : acrossZones) : fromZones
-  if (!travels.has(type.name)) return `${type.name} of ${originWords(origin)} is not synced this way`
+  if (!travels(type, known === undefined, hearing, origin))
+    return `${type.name} of ${originWords(origin)} is not synced this way`
   if ((type.scope === 'mesh') !== (resource.mesh !== ''))
     return type.scope === 'mesh'
       ? `${type.name} lives in a mesh, and none is named`
@@ -68,6 +71,19 @@ export function attributionProblem(
     ? undefined
     : `the name does not follow from the labels: with these it is "${expected}"`
 }
+
+function travels(
+  type: { readonly name: string } & TravelFlags,
+  isRaw: boolean,
+  hearing: Hearing,
+  origin: Origin,
+): boolean {
+  if (isRaw)
+    return hearing.channel === 'down' ? (origin === '' ? type.globalToZones : type.acrossZones) : type.zoneToGlobal
+  return (hearing.channel === 'down' ? (origin === '' ? fromGlobal : acrossZones) : fromZones).has(type.name)
+}
+
+type TravelFlags = Pick<DescribedType, 'globalToZones' | 'zoneToGlobal' | 'acrossZones'>
 
 export const namespaceOf = (labels: Labels): string => labels[namespaceLabel] ?? ''
 

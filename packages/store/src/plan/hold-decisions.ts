@@ -63,7 +63,7 @@ function reject(request: HoldRequest, ws: WorkingSet, { nowMs }: PlanOptions): H
   const hold = undecided(request, ws, ['held'])
   // What is ours, and stood in a backup that nobody else remembers, is told again to everybody.
   for (const row of ws.heldBy(hold.id))
-    if (row.origin === ws.identity.name) ws.put({ ...awake(row), holdId: undefined, modifiedAtMs: nowMs })
+    if (row.origin === ws.identity.name) ws.put({ ...awake(row, ws), holdId: undefined, modifiedAtMs: nowMs })
   return decided(hold, ws, request, nowMs, 'rejected', hold.keyCount)
 }
 

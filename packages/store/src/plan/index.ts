@@ -18,6 +18,7 @@ export { approveUnit, type HoldDecision, type HoldRequest, holdFate, rejectUnit 
 export { type HoldThreshold, type HoldThresholds, holdThresholdDefault } from './holds.js'
 export { changeProblem, type HookWork, type Judged, judgedUnit, sweptUnit, type Verdict, workOf } from './judged.js'
 export { ownerText } from './keys.js'
+export { type Learned, learnedTypesKey, learnUnit, type TypesOfPeer } from './learned-types.js'
 export { demandOf, kindsOf, knownPools, type Leased, type LeaseRequest, leaseUnit } from './lease.js'
 export type { BlockUse } from './ledger-set.js'
 export { isNothing, type Loaded, mergedNeeds, nothingNeeded, type Vanishing, type ZoneFacts } from './loaded.js'

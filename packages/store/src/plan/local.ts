@@ -5,6 +5,7 @@ import { needsOfZoneGoes, rowsOfZone, zoneGoes } from './deleted-zones.js'
 import { authoredOf, awaitHooks, type HookCover, sameForm } from './forms.js'
 import type { HoldThresholds } from './holds.js'
 import { keyText, originWords, ownerOf, sameKey } from './keys.js'
+import { needsOfLearned } from './learned-types.js'
 import { nothingNeeded } from './loaded.js'
 import { localProblem } from './local-checks.js'
 import { meshGoes, meshReturns } from './meshes.js'
@@ -52,6 +53,7 @@ export function needsOfLocal(request: LocalRequest, identity: RoleIdentity): Nee
     owners: services.map((put) => ownerOfPut(put, origin)),
     meshes: [...new Set(puts.map((put) => put.key.mesh).filter((mesh) => mesh !== ''))],
     rowsOfMeshes: goneMeshes,
+    ...(goneMeshes.length > 0 ? needsOfLearned(identity) : {}),
     openHolds: goneMeshes.length > 0,
     wholeTypes: goneZones(request, identity).flatMap((zone) => needsOfZoneGoes(zone).wholeTypes),
     blocks: services.length > 0,

@@ -1,7 +1,8 @@
-import { audienceOf, findType, globalOrigin } from '@holdfast/model'
+import { audienceOf, audienceOfRaw, findType, globalOrigin } from '@holdfast/model'
 import { entryOfRow } from './entries.js'
 import { authoredOf } from './forms.js'
 import { ownerOf } from './keys.js'
+import { learnedType } from './learned-types.js'
 import type { Row } from './types.js'
 import { releaseVips, reviveVips } from './vips.js'
 import type { WorkingSet } from './working-set.js'
@@ -31,9 +32,9 @@ export function meshReturns(mesh: string, ws: WorkingSet, nowMs: number): void {
   // A mesh that waits for a hook is seen by nobody: what lives in it comes with it.
   if (!ws.isMeshSeen(mesh)) return
   for (const row of ws.ofMesh(mesh)) {
-    if (!row.deleted && row.audience === 'suspended') ws.put({ ...awake(row), modifiedAtMs: nowMs })
+    if (!row.deleted && row.audience === 'suspended') ws.put({ ...awake(row, ws), modifiedAtMs: nowMs })
     else if (row.deleted && row.origin !== globalOrigin && row.offeredEntry === entryOfRow(authoredOf(row))) {
-      ws.put({ ...awake(row), deleted: false, deletedAtMs: undefined, modifiedAtMs: nowMs })
+      ws.put({ ...awake(row, ws), deleted: false, deletedAtMs: undefined, modifiedAtMs: nowMs })
       // One that had become headless before has older tombstones in the ledger, which stay what they are.
       if (row.vips !== undefined) reviveVips(ownerOf(row), ws, nowMs, `mesh ${mesh} is back`)
     }
@@ -41,13 +42,13 @@ export function meshReturns(mesh: string, ws: WorkingSet, nowMs: number): void {
 }
 
 /** As it is seen by everybody who may. */
-export function awake(row: Row): Row {
+export function awake(row: Row, ws: WorkingSet): Row {
   const type = findType(row.type)
   const audience =
     row.form?.published === false
       ? 'none'
       : type === undefined
-        ? 'all'
+        ? audienceOfRaw(learnedType(row.type, ws), row.labels, row.origin)
         : audienceOf(type, row.labels, row.name, row.origin)
   return { ...row, audience, exposed: row.exposed || audience === 'all' }
 }

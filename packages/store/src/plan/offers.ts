@@ -2,6 +2,7 @@ import type { Offer, Refused } from '@holdfast/kds'
 import {
   type Audience,
   audienceOf,
+  audienceOfRaw,
   displayNameOf,
   type ExportedResource,
   findType,
@@ -20,6 +21,7 @@ import {
 import { entryOfOffer } from './entries.js'
 import { authoredEntryOf, awaitHooks, isDamaged } from './forms.js'
 import { originWords, sameKey } from './keys.js'
+import { learnedType, refusedTypeOf } from './learned-types.js'
 import type { PlanOptions } from './local.js'
 import { meshReturns } from './meshes.js'
 import { specProblems } from './receipt.js'
@@ -44,7 +46,9 @@ export function planOffer(offer: Offer, hearing: Hearing, ws: WorkingSet, option
   // RO: the same again touches nothing. It was let in as it is, so nothing about it is checked again.
   if (existing !== undefined && isSettled(existing, origin, offeredEntry)) return { warnings: [], written: false }
   const reason =
-    attributionProblem(resource, origin, hearing, ws.identity) ?? collision(key, resource, origin, existing, ws)
+    refusedTypeOf(resource.type, hearing.peer, ws) ??
+    attributionProblem(resource, origin, hearing, ws.identity, learnedType(resource.type, ws)) ??
+    collision(key, resource, origin, existing, ws)
   const { problems, warnings } = reason === undefined ? specProblems(resource) : { problems: [], warnings: [] }
   const problem = reason ?? (problems.length > 0 ? problems.join('; ') : undefined)
   if (problem !== undefined)
@@ -149,5 +153,7 @@ function keep(
 function audienceOfCopy(resource: ExportedResource, origin: Origin, ws: WorkingSet): Audience {
   if (ws.identity.role === 'global' && resource.mesh !== '' && !ws.isMeshSeen(resource.mesh)) return 'suspended'
   const type = findType(resource.type)
-  return type === undefined ? 'all' : audienceOf(type, resource.labels, resource.name, origin)
+  return type === undefined
+    ? audienceOfRaw(learnedType(resource.type, ws), resource.labels, origin)
+    : audienceOf(type, resource.labels, resource.name, origin)
 }

@@ -5,6 +5,7 @@ import { type Hearing, keyOfOffer, maySpeakFor, originOf, ownerOfOffer, wireKeyO
 import { blockGoes, blockOfOffer, needsOfWaiting, servePending, waitingFor } from './blocks.js'
 import { checkNotDeleted, zoneKey } from './deleted-zones.js'
 import { ownerOf } from './keys.js'
+import { needsOfLearned } from './learned-types.js'
 import { mergedNeeds, nothingNeeded } from './loaded.js'
 import type { PlanOptions } from './local.js'
 import { meshGoes } from './meshes.js'
@@ -62,10 +63,13 @@ export function needsOfBatch(batch: Batch, hearing: Hearing, identity: RoleIdent
       batch.type === 'VipBlock' ? [...new Set(batch.offers.flatMap((o) => blockOfOffer(o.resource)?.kind ?? []))] : [],
     ),
     blocks: services || batch.type === 'VipBlock',
-    wholeTypes:
-      batch.wholeList === true
-        ? [{ type: batch.type, origin: hearing.channel === 'down' ? 'foreign' : hearing.peer }]
-        : [],
+    wholeTypes: [
+      ...(batch.wholeList === true
+        ? [{ type: batch.type, origin: hearing.channel === 'down' ? ('foreign' as const) : hearing.peer }]
+        : []),
+      // What is known of a type that we do not know; and what lives in a mesh that returns may be of one.
+      ...(findType(batch.type) === undefined || batch.type === 'Mesh' ? needsOfLearned(identity).wholeTypes : []),
+    ],
     refusedOf: [{ peer: hearing.peer, type: batch.type }],
     cursors: absence ? [{ peer: hearing.peer, channel: hearing.channel }] : [],
     // A mesh that goes takes rows along that only the second round reads.

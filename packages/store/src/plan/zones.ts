@@ -1,6 +1,7 @@
 import type { Hello } from '@holdfast/kds'
-import { audienceOf, globalOrigin, isZoneEnabled, typeOf } from '@holdfast/model'
+import { audienceOf, globalOrigin, isZoneEnabled, readLearnedTypes, typeOf } from '@holdfast/model'
 import { deletedZoneWords, isZoneDeleted, zoneKey } from './deleted-zones.js'
+import { isSaid, learnedTypesKey } from './learned-types.js'
 import { nothingNeeded, type ZoneFacts } from './loaded.js'
 import type { PlanOptions } from './local.js'
 import type { Needs, Row } from './types.js'
@@ -8,7 +9,13 @@ import type { Unit } from './unit.js'
 import type { WorkingSet } from './working-set.js'
 
 export type Admission =
-  | { readonly admitted: true; readonly created: boolean; readonly owesReturn: boolean }
+  | {
+      readonly admitted: true
+      readonly created: boolean
+      readonly owesReturn: boolean
+      /** What it has said of its types is remembered, and it has the same ones. */
+      readonly typesKnown: boolean
+    }
   | { readonly admitted: false; readonly reason: string }
 
 /** Lets a zone in, or says who has its name. First contact binds the name and makes the Zone resource, as one unit. */
@@ -25,7 +32,7 @@ export const admitUnit = (
 
 export const needsOfAdmit = (peer: string): Needs => ({
   ...nothingNeeded,
-  keys: [{ type: 'Zone', mesh: '', name: peer }],
+  keys: [{ type: 'Zone', mesh: '', name: peer }, learnedTypesKey(peer)],
   zones: [peer],
   blocks: true,
 })
@@ -70,7 +77,9 @@ export function planAdmit(
     })
   }
   const owesReturn = zone?.owesReturn === true
-  return { admitted: true, created: makeZone(peer, ws, nowMs), owesReturn }
+  const said = ws.liveRow(learnedTypesKey(peer))
+  const typesKnown = said !== undefined && isSaid(readLearnedTypes(said.spec), hello.typeSet)
+  return { admitted: true, created: makeZone(peer, ws, nowMs), owesReturn, typesKnown }
 }
 
 /** The Zone resource of a name that is met, or remembered, for the first time; whether there was none. */

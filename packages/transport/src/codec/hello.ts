@@ -30,6 +30,9 @@ export const helloToWire = (hello: Hello): WireHello =>
     up: markToWire(hello.up),
     status: markToWire(hello.status),
     version: hello.version,
+    ...(hello.knownTypeSet === undefined
+      ? {}
+      : { knownTypeSet: bytesOfHex('hello.known_type_set', hello.knownTypeSet, typeSetBytes) }),
   })
 
 export const helloFromWire = (hello: WireHello): Hello => ({
@@ -42,6 +45,9 @@ export const helloFromWire = (hello: WireHello): Hello => ({
   up: markFromWire('hello.up', hello.up),
   status: markFromWire('hello.status', hello.status),
   version: hello.version,
+  ...(hello.knownTypeSet.length === 0
+    ? {}
+    : { knownTypeSet: hexOf('hello.known_type_set', hello.knownTypeSet, typeSetBytes) }),
 })
 
 export const answerToWire = (answer: Answer): WireAnswer =>

@@ -187,22 +187,46 @@ const heartbeat = fc
   )
   .map(([a, b, c, d, e]) => ({ type: 'heartbeat' as const, heartbeat: { ...a, ...b, ...c, ...d, ...e } }))
 
+const described = fc.record({
+  name: text,
+  scope: fc.constantFrom('mesh' as const, 'global' as const),
+  order: uint32,
+  encoding: text,
+  emptyStatus: text,
+  hashed: fc.boolean(),
+  globalToZones: fc.boolean(),
+  zoneToGlobal: fc.boolean(),
+  acrossZones: fc.boolean(),
+  policy: fc.boolean(),
+})
+const types = fc.record({
+  type: fc.constant('types' as const),
+  typeSet: hexDigits(32),
+  types: fc.array(described, { maxLength: 3 }),
+  wanted: fc.boolean(),
+})
+
 const messages: Readonly<Record<LinkRole, fc.Arbitrary<SessionMessage>>> = {
   zone: fc.oneof(
     fc
-      .record({
-        hashAlgorithm: uint32,
-        typeSet: hexDigits(32),
-        storeId,
-        state,
-        everInStep: fc.boolean(),
-        down: standing,
-        up: mark,
-        status: mark,
-        version: text,
-      })
+      .tuple(
+        fc.record({
+          hashAlgorithm: uint32,
+          typeSet: hexDigits(32),
+          storeId,
+          state,
+          everInStep: fc.boolean(),
+          down: standing,
+          up: mark,
+          status: mark,
+          version: text,
+        }),
+        optional('knownTypeSet', hexDigits(32)),
+      )
+      .map(([a, b]) => ({ ...a, ...b }))
       .map((hello) => ({ type: 'hello' as const, hello })),
     heartbeat,
+    types,
     fc.record({
       type: fc.constant('lease' as const),
       demands: fc.array(fc.record({ kind: word, active: uint32, pending: uint32 }), { maxLength: 2 }),
@@ -231,6 +255,7 @@ const messages: Readonly<Record<LinkRole, fc.Arbitrary<SessionMessage>>> = {
       .map(([a, b, c, d]) => ({ type: 'answer' as const, answer: { ...a, ...b, ...c, ...d } })),
     fc.record({ type: fc.constant('refused-entry' as const), reason: word }),
     heartbeat,
+    types,
     fc.record({ type: fc.constant('lease-answer' as const), refused: fc.array(text, { maxLength: 2 }) }),
     fc.record({ type: fc.constant('recalled' as const), body: text, error: text }),
     fc.record({ type: fc.constant('question' as const), id: word, what: word, body: text }),

@@ -20,6 +20,7 @@ import { encodeResponse, type ResponseParts, responseExtension } from './respons
 import { type LinkRole, type StreamName, streamFor, streamOf } from './streams.js'
 import { senderMessageFromWire, senderMessageToWire } from './to-receiver.js'
 import { receiverMessageFromWire, receiverMessageToWire } from './to-sender.js'
+import { typesFromWire, typesToWire } from './types.js'
 
 /** Messages between two Holdfast peers: every one carries field 10001, and by that they are told from a plain peer's. */
 export type SessionCodecContext = {
@@ -59,6 +60,10 @@ export function encodeSession(message: SessionMessage, context: SessionCodecCont
       return response(role, { case: 'answer', value: { refused: message.reason } })
     case 'heartbeat': {
       const body = { case: 'heartbeat', value: heartbeatToWire(message.heartbeat) } as const
+      return role === 'zone' ? plainRequest(zone, body) : response(role, body)
+    }
+    case 'types': {
+      const body = { case: 'types', value: typesToWire(message) } as const
       return role === 'zone' ? plainRequest(zone, body) : response(role, body)
     }
     case 'lease':
@@ -146,6 +151,8 @@ export function sessionRequest(
       return { type: 'hello', hello: helloFromWire(body.value) }
     case 'heartbeat':
       return { type: 'heartbeat', heartbeat: heartbeatFromWire(body.value) }
+    case 'types':
+      return typesFromWire(body.value)
     case 'lease':
       return {
         type: 'lease',
@@ -184,6 +191,8 @@ export function sessionResponse(
       return { type: 'answer', answer: answerFromWire(body.value) }
     case 'heartbeat':
       return { type: 'heartbeat', heartbeat: heartbeatFromWire(body.value) }
+    case 'types':
+      return typesFromWire(body.value)
     case 'lease':
       return { type: 'lease-answer', refused: body.value.refused }
     case 'recalled':

@@ -104,6 +104,7 @@ export function senderMessageFromWire(
       throw malformed('holdfast', 'has no body')
     case 'answer':
     case 'heartbeat':
+    case 'types':
     case 'lease':
     case 'recalled':
     case 'zoneQuestion':

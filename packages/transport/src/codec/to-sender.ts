@@ -91,6 +91,7 @@ export function receiverMessageFromWire(
       return bareFromWire(request)
     case 'hello':
     case 'heartbeat':
+    case 'types':
     case 'lease':
     case 'recall':
     case 'zoneAnswer':

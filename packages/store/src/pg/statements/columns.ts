@@ -5,7 +5,6 @@ import {
   decodeVips,
   encodeVips,
   exportLabels,
-  findType,
   hex,
   identityBytes,
   utf8,
@@ -127,8 +126,7 @@ const formOf = (record: FormRecord): Form => ({
 })
 
 /** A type that is not in our table (a newer peer's) comes after all that are. */
-const orderOfUnknown = 2_147_483_646
-export const typeOrderOf = (type: string): number => findType(type)?.order ?? orderOfUnknown
+export { typeOrder as typeOrderOf } from '@holdfast/model'
 
 /** What the database computes entries from, in the bytes that are hashed everywhere. */
 export const hashedColumns = (row: RowWrite['row']) => ({

@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file holdfast/kds/v1/kds.proto.
  */
 export const file_holdfast_kds_v1_kds: GenFile = /*@__PURE__*/
-  fileDesc("Chlob2xkZmFzdC9rZHMvdjEva2RzLnByb3RvEg9ob2xkZmFzdC5rZHMudjEiNgoGQ3Vyc29yEg0KBWVwb2NoGAEgASgMEhAKCHJldmlzaW9uGAIgASgEEgsKA3RhZxgDIAEoDCImCgZEaWdlc3QSDQoFbGFuZXMYASABKAwSDQoFY291bnQYAiABKA0iiQEKCFN0YW5kaW5nEicKBmN1cnNvchgBIAEoCzIXLmhvbGRmYXN0Lmtkcy52MS5DdXJzb3ISKAoHb2ZmZXJlZBgCIAEoCzIXLmhvbGRmYXN0Lmtkcy52MS5EaWdlc3QSKgoHcGFydGlhbBgDIAEoCzIZLmhvbGRmYXN0Lmtkcy52MS5Qb3NpdGlvbiJMCghQb3NpdGlvbhIQCghyZXZpc2lvbhgBIAEoBBISCgp0eXBlX29yZGVyGAIgASgNEgwKBG1lc2gYAyABKAkSDAoEbmFtZRgEIAEoCSJYCgRNYXJrEicKBmN1cnNvchgBIAEoCzIXLmhvbGRmYXN0Lmtkcy52MS5DdXJzb3ISJwoGZGlnZXN0GAIgASgLMhcuaG9sZGZhc3Qua2RzLnYxLkRpZ2VzdCLrAwoQUmVxdWVzdEV4dGVuc2lvbhInCgVoZWxsbxgBIAEoCzIWLmhvbGRmYXN0Lmtkcy52MS5IZWxsb0gAEicKBXN0YXJ0GAIgASgLMhYuaG9sZGZhc3Qua2RzLnYxLlN0YXJ0SAASKwoHcmVmdXNhbBgDIAEoCzIYLmhvbGRmYXN0Lmtkcy52MS5SZWZ1c2FsSAASMgoHYnVja2V0cxgEIAEoCzIfLmhvbGRmYXN0Lmtkcy52MS5CdWNrZXRRdWVzdGlvbkgAEjEKB2VudHJpZXMYBSABKAsyHi5ob2xkZmFzdC5rZHMudjEuRW50cnlRdWVzdGlvbkgAEi8KCWhlYXJ0YmVhdBgGIAEoCzIaLmhvbGRmYXN0Lmtkcy52MS5IZWFydGJlYXRIABIuCgVsZWFzZRgHIAEoCzIdLmhvbGRmYXN0Lmtkcy52MS5MZWFzZVJlcXVlc3RIABIyCgt6b25lX2Fuc3dlchgIIAEoCzIbLmhvbGRmYXN0Lmtkcy52MS5ab25lQW5zd2VySAASKQoGcmVjYWxsGEYgASgLMhcuaG9sZGZhc3Qua2RzLnYxLlJlY2FsbEgAEikKB2NoYW5uZWwYDyABKA4yGC5ob2xkZmFzdC5rZHMudjEuQ2hhbm5lbEIGCgRib2R5IrwDChFSZXNwb25zZUV4dGVuc2lvbhIpCgZhbnN3ZXIYASABKAsyFy5ob2xkZmFzdC5rZHMudjEuQW5zd2VySAASJwoFYmVnaW4YAiABKAsyFi5ob2xkZmFzdC5rZHMudjEuQmVnaW5IABInCgVkZWx0YRgDIAEoCzIWLmhvbGRmYXN0Lmtkcy52MS5EZWx0YUgAEjAKB2J1Y2tldHMYBCABKAsyHS5ob2xkZmFzdC5rZHMudjEuQnVja2V0QW5zd2VySAASLwoJaGVhcnRiZWF0GAYgASgLMhouaG9sZGZhc3Qua2RzLnYxLkhlYXJ0YmVhdEgAEi0KBWxlYXNlGAcgASgLMhwuaG9sZGZhc3Qua2RzLnYxLkxlYXNlQW5zd2VySAASNgoNem9uZV9xdWVzdGlvbhgIIAEoCzIdLmhvbGRmYXN0Lmtkcy52MS5ab25lUXVlc3Rpb25IABItCghyZWNhbGxlZBhGIAEoCzIZLmhvbGRmYXN0Lmtkcy52MS5SZWNhbGxlZEgAEikKB2NoYW5uZWwYDyABKA4yGC5ob2xkZmFzdC5rZHMudjEuQ2hhbm5lbEIGCgRib2R5Il8KEVJlc291cmNlRXh0ZW5zaW9uEgwKBHZpcHMYASADKAwSFgoOdmlwX2dlbmVyYXRpb24YAiABKAQSDgoGb3JpZ2luGBQgASgJEhQKDHN0YXR1c19lbnRyeRgVIAEoDCLsAQoFSGVsbG8SFgoOaGFzaF9hbGdvcml0aG0YASABKA0SEAoIdHlwZV9zZXQYAiABKAwSEAoIc3RvcmVfaWQYAyABKAwSDQoFc3RhdGUYBCABKAkSFAoMZXZlcl9pbl9zdGVwGAUgASgIEicKBGRvd24YBiABKAsyGS5ob2xkZmFzdC5rZHMudjEuU3RhbmRpbmcSIQoCdXAYByABKAsyFS5ob2xkZmFzdC5rZHMudjEuTWFyaxIlCgZzdGF0dXMYCCABKAsyFS5ob2xkZmFzdC5rZHMudjEuTWFyaxIPCgd2ZXJzaW9uGAkgASgJIt4BCgZBbnN3ZXISEAoIc3RvcmVfaWQYASABKAwSDQoFc3RhdGUYAiABKAkSJAoEZG93bhgDIAEoCzIWLmhvbGRmYXN0Lmtkcy52MS5CZWdpbhISCgp1cF9pbl9zdGVwGAQgASgIEhYKDnN0YXR1c19pbl9zdGVwGAUgASgIEg8KB3JlZnVzZWQYBiABKAkSDwoHdmVyc2lvbhgHIAEoCRIqCgl1cF9jdXJzb3IYCCABKAsyFy5ob2xkZmFzdC5rZHMudjEuQ3Vyc29yEhMKC293ZXNfcmV0dXJuGEYgASgIIjQKBVN0YXJ0EisKCHN0YW5kaW5nGAEgASgLMhkuaG9sZGZhc3Qua2RzLnYxLlN0YW5kaW5nIvkBCgVCZWdpbhIpCgRtb2RlGAEgASgOMhsuaG9sZGZhc3Qua2RzLnYxLkJlZ2luLk1vZGUSIwoEbWFyaxgCIAEoCzIVLmhvbGRmYXN0Lmtkcy52MS5NYXJrEiwKB2RpZ2VzdHMYAyADKAsyGy5ob2xkZmFzdC5rZHMudjEuVHlwZURpZ2VzdBIlCgRmcm9tGAQgASgLMhcuaG9sZGZhc3Qua2RzLnYxLkN1cnNvciJLCgRNb2RlEhQKEE1PREVfVU5TUEVDSUZJRUQQABILCgdJTl9TVEVQEAESCgoGUkVTVU1FEAISCAoERlVMTBADEgoKBlJFUEFJUhAEIkMKClR5cGVEaWdlc3QSDAoEdHlwZRgBIAEoCRInCgZkaWdlc3QYAiABKAsyFy5ob2xkZmFzdC5rZHMudjEuRGlnZXN0IocCCgVEZWx0YRIMCgRwYWdlGAEgASgNEg0KBXBhcnRzGAIgASgNEioKB3Rocm91Z2gYAyABKAsyGS5ob2xkZmFzdC5rZHMudjEuUG9zaXRpb24SIwoEbWFyaxgEIAEoCzIVLmhvbGRmYXN0Lmtkcy52MS5NYXJrEioKCHJlbW92YWxzGAUgAygLMhguaG9sZGZhc3Qua2RzLnYxLlJlbW92YWwSDgoGYWJzZW50GAYgAygJEg4KBnJlcGFpchgHIAEoCBInCgZjdXJzb3IYCCABKAsyFy5ob2xkZmFzdC5rZHMudjEuQ3Vyc29yEgwKBG1vcmUYCSABKAgSDQoFYXNrZWQYCiABKAgiLQoHUmVtb3ZhbBILCgNrZXkYASABKAkSFQoNZGVsZXRlZF9hdF9tcxgCIAEoAyI8CgdSZWZ1c2FsEjEKB3JlZnVzZWQYASADKAsyIC5ob2xkZmFzdC5rZHMudjEuUmVmdXNlZFJlc291cmNlIkIKD1JlZnVzZWRSZXNvdXJjZRILCgNrZXkYASABKAkSDgoGcmVhc29uGAIgASgJEhIKCnJlbWVtYmVyZWQYAyABKAkiXQoOQnVja2V0UXVlc3Rpb24SDAoEdHlwZRgBIAEoCRINCgVsZXZlbBgCIAEoDRIuCgdkaWdlc3RzGAMgAygLMh0uaG9sZGZhc3Qua2RzLnYxLkJ1Y2tldERpZ2VzdCJHCgxCdWNrZXREaWdlc3QSDgoGcHJlZml4GAEgASgNEicKBmRpZ2VzdBgCIAEoCzIXLmhvbGRmYXN0Lmtkcy52MS5EaWdlc3QiPgoMQnVja2V0QW5zd2VyEgwKBHR5cGUYASABKAkSDQoFbGV2ZWwYAiABKA0SEQoJZGlmZmVyaW5nGAMgAygNIlcKDUVudHJ5UXVlc3Rpb24SDAoEdHlwZRgBIAEoCRIPCgdidWNrZXRzGAIgAygNEicKB2VudHJpZXMYAyADKAsyFi5ob2xkZmFzdC5rZHMudjEuRW50cnkiIwoFRW50cnkSCwoDa2V5GAEgASgJEg0KBWVudHJ5GAIgASgMIvcBCglIZWFydGJlYXQSEAoIc2VxdWVuY2UYASABKAQSIwoEbWFyaxgCIAEoCzIVLmhvbGRmYXN0Lmtkcy52MS5NYXJrEhYKDmFja2VkX3JldmlzaW9uGAMgASgEEiwKBmZhdWx0cxgEIAMoCzIcLmhvbGRmYXN0Lmtkcy52MS5TZXJ2ZWRGYXVsdBIqCgtzdGF0dXNfbWFyaxgFIAEoCzIVLmhvbGRmYXN0Lmtkcy52MS5NYXJrEhMKC3JlcG9ydF9rZXB0GB4gASgMEiwKBnJlcG9ydBgfIAEoCzIcLmhvbGRmYXN0Lmtkcy52MS5HdWFyZFJlcG9ydCIpCgtHdWFyZFJlcG9ydBIMCgRoYXNoGAEgASgMEgwKBGJvZHkYAiABKAwiGwoLU2VydmVkRmF1bHQSDAoEd2hhdBgBIAEoCSJOCgxMZWFzZVJlcXVlc3QSKAoHZGVtYW5kcxgBIAMoCzIXLmhvbGRmYXN0Lmtkcy52MS5EZW1hbmQSFAoMd2FudGVkX2NpZHJzGAIgAygJIjcKBkRlbWFuZBIMCgRraW5kGAEgASgJEg4KBmFjdGl2ZRgCIAEoDRIPCgdwZW5kaW5nGAMgASgNIh4KC0xlYXNlQW5zd2VyEg8KB3JlZnVzZWQYASADKAkiJQoGUmVjYWxsEg0KBWFmdGVyGAEgASgJEgwKBGRvbmUYAiABKAgiJwoIUmVjYWxsZWQSDAoEYm9keRgBIAEoDBINCgVlcnJvchgCIAEoCSI2Cgxab25lUXVlc3Rpb24SCgoCaWQYASABKAkSDAoEd2hhdBgCIAEoCRIMCgRib2R5GAMgASgMIkMKClpvbmVBbnN3ZXISCgoCaWQYASABKAkSDQoFZXJyb3IYAiABKAkSDAoEYm9keRgDIAEoDBIMCgRtb3JlGAQgASgIKj8KB0NoYW5uZWwSEAoMQ0hBTk5FTF9ET1dOEAASDgoKQ0hBTk5FTF9VUBABEhIKDkNIQU5ORUxfU1RBVFVTEAJiBnByb3RvMw");
+  fileDesc("Chlob2xkZmFzdC9rZHMvdjEva2RzLnByb3RvEg9ob2xkZmFzdC5rZHMudjEiNgoGQ3Vyc29yEg0KBWVwb2NoGAEgASgMEhAKCHJldmlzaW9uGAIgASgEEgsKA3RhZxgDIAEoDCImCgZEaWdlc3QSDQoFbGFuZXMYASABKAwSDQoFY291bnQYAiABKA0iiQEKCFN0YW5kaW5nEicKBmN1cnNvchgBIAEoCzIXLmhvbGRmYXN0Lmtkcy52MS5DdXJzb3ISKAoHb2ZmZXJlZBgCIAEoCzIXLmhvbGRmYXN0Lmtkcy52MS5EaWdlc3QSKgoHcGFydGlhbBgDIAEoCzIZLmhvbGRmYXN0Lmtkcy52MS5Qb3NpdGlvbiJMCghQb3NpdGlvbhIQCghyZXZpc2lvbhgBIAEoBBISCgp0eXBlX29yZGVyGAIgASgNEgwKBG1lc2gYAyABKAkSDAoEbmFtZRgEIAEoCSJYCgRNYXJrEicKBmN1cnNvchgBIAEoCzIXLmhvbGRmYXN0Lmtkcy52MS5DdXJzb3ISJwoGZGlnZXN0GAIgASgLMhcuaG9sZGZhc3Qua2RzLnYxLkRpZ2VzdCKUBAoQUmVxdWVzdEV4dGVuc2lvbhInCgVoZWxsbxgBIAEoCzIWLmhvbGRmYXN0Lmtkcy52MS5IZWxsb0gAEicKBXN0YXJ0GAIgASgLMhYuaG9sZGZhc3Qua2RzLnYxLlN0YXJ0SAASKwoHcmVmdXNhbBgDIAEoCzIYLmhvbGRmYXN0Lmtkcy52MS5SZWZ1c2FsSAASMgoHYnVja2V0cxgEIAEoCzIfLmhvbGRmYXN0Lmtkcy52MS5CdWNrZXRRdWVzdGlvbkgAEjEKB2VudHJpZXMYBSABKAsyHi5ob2xkZmFzdC5rZHMudjEuRW50cnlRdWVzdGlvbkgAEi8KCWhlYXJ0YmVhdBgGIAEoCzIaLmhvbGRmYXN0Lmtkcy52MS5IZWFydGJlYXRIABIuCgVsZWFzZRgHIAEoCzIdLmhvbGRmYXN0Lmtkcy52MS5MZWFzZVJlcXVlc3RIABIyCgt6b25lX2Fuc3dlchgIIAEoCzIbLmhvbGRmYXN0Lmtkcy52MS5ab25lQW5zd2VySAASJwoFdHlwZXMYFCABKAsyFi5ob2xkZmFzdC5rZHMudjEuVHlwZXNIABIpCgZyZWNhbGwYRiABKAsyFy5ob2xkZmFzdC5rZHMudjEuUmVjYWxsSAASKQoHY2hhbm5lbBgPIAEoDjIYLmhvbGRmYXN0Lmtkcy52MS5DaGFubmVsQgYKBGJvZHki5QMKEVJlc3BvbnNlRXh0ZW5zaW9uEikKBmFuc3dlchgBIAEoCzIXLmhvbGRmYXN0Lmtkcy52MS5BbnN3ZXJIABInCgViZWdpbhgCIAEoCzIWLmhvbGRmYXN0Lmtkcy52MS5CZWdpbkgAEicKBWRlbHRhGAMgASgLMhYuaG9sZGZhc3Qua2RzLnYxLkRlbHRhSAASMAoHYnVja2V0cxgEIAEoCzIdLmhvbGRmYXN0Lmtkcy52MS5CdWNrZXRBbnN3ZXJIABIvCgloZWFydGJlYXQYBiABKAsyGi5ob2xkZmFzdC5rZHMudjEuSGVhcnRiZWF0SAASLQoFbGVhc2UYByABKAsyHC5ob2xkZmFzdC5rZHMudjEuTGVhc2VBbnN3ZXJIABI2Cg16b25lX3F1ZXN0aW9uGAggASgLMh0uaG9sZGZhc3Qua2RzLnYxLlpvbmVRdWVzdGlvbkgAEicKBXR5cGVzGBQgASgLMhYuaG9sZGZhc3Qua2RzLnYxLlR5cGVzSAASLQoIcmVjYWxsZWQYRiABKAsyGS5ob2xkZmFzdC5rZHMudjEuUmVjYWxsZWRIABIpCgdjaGFubmVsGA8gASgOMhguaG9sZGZhc3Qua2RzLnYxLkNoYW5uZWxCBgoEYm9keSJfChFSZXNvdXJjZUV4dGVuc2lvbhIMCgR2aXBzGAEgAygMEhYKDnZpcF9nZW5lcmF0aW9uGAIgASgEEg4KBm9yaWdpbhgUIAEoCRIUCgxzdGF0dXNfZW50cnkYFSABKAwihAIKBUhlbGxvEhYKDmhhc2hfYWxnb3JpdGhtGAEgASgNEhAKCHR5cGVfc2V0GAIgASgMEhAKCHN0b3JlX2lkGAMgASgMEg0KBXN0YXRlGAQgASgJEhQKDGV2ZXJfaW5fc3RlcBgFIAEoCBInCgRkb3duGAYgASgLMhkuaG9sZGZhc3Qua2RzLnYxLlN0YW5kaW5nEiEKAnVwGAcgASgLMhUuaG9sZGZhc3Qua2RzLnYxLk1hcmsSJQoGc3RhdHVzGAggASgLMhUuaG9sZGZhc3Qua2RzLnYxLk1hcmsSDwoHdmVyc2lvbhgJIAEoCRIWCg5rbm93bl90eXBlX3NldBgUIAEoDCLeAQoGQW5zd2VyEhAKCHN0b3JlX2lkGAEgASgMEg0KBXN0YXRlGAIgASgJEiQKBGRvd24YAyABKAsyFi5ob2xkZmFzdC5rZHMudjEuQmVnaW4SEgoKdXBfaW5fc3RlcBgEIAEoCBIWCg5zdGF0dXNfaW5fc3RlcBgFIAEoCBIPCgdyZWZ1c2VkGAYgASgJEg8KB3ZlcnNpb24YByABKAkSKgoJdXBfY3Vyc29yGAggASgLMhcuaG9sZGZhc3Qua2RzLnYxLkN1cnNvchITCgtvd2VzX3JldHVybhhGIAEoCCI0CgVTdGFydBIrCghzdGFuZGluZxgBIAEoCzIZLmhvbGRmYXN0Lmtkcy52MS5TdGFuZGluZyL5AQoFQmVnaW4SKQoEbW9kZRgBIAEoDjIbLmhvbGRmYXN0Lmtkcy52MS5CZWdpbi5Nb2RlEiMKBG1hcmsYAiABKAsyFS5ob2xkZmFzdC5rZHMudjEuTWFyaxIsCgdkaWdlc3RzGAMgAygLMhsuaG9sZGZhc3Qua2RzLnYxLlR5cGVEaWdlc3QSJQoEZnJvbRgEIAEoCzIXLmhvbGRmYXN0Lmtkcy52MS5DdXJzb3IiSwoETW9kZRIUChBNT0RFX1VOU1BFQ0lGSUVEEAASCwoHSU5fU1RFUBABEgoKBlJFU1VNRRACEggKBEZVTEwQAxIKCgZSRVBBSVIQBCJDCgpUeXBlRGlnZXN0EgwKBHR5cGUYASABKAkSJwoGZGlnZXN0GAIgASgLMhcuaG9sZGZhc3Qua2RzLnYxLkRpZ2VzdCKHAgoFRGVsdGESDAoEcGFnZRgBIAEoDRINCgVwYXJ0cxgCIAEoDRIqCgd0aHJvdWdoGAMgASgLMhkuaG9sZGZhc3Qua2RzLnYxLlBvc2l0aW9uEiMKBG1hcmsYBCABKAsyFS5ob2xkZmFzdC5rZHMudjEuTWFyaxIqCghyZW1vdmFscxgFIAMoCzIYLmhvbGRmYXN0Lmtkcy52MS5SZW1vdmFsEg4KBmFic2VudBgGIAMoCRIOCgZyZXBhaXIYByABKAgSJwoGY3Vyc29yGAggASgLMhcuaG9sZGZhc3Qua2RzLnYxLkN1cnNvchIMCgRtb3JlGAkgASgIEg0KBWFza2VkGAogASgIIi0KB1JlbW92YWwSCwoDa2V5GAEgASgJEhUKDWRlbGV0ZWRfYXRfbXMYAiABKAMiPAoHUmVmdXNhbBIxCgdyZWZ1c2VkGAEgAygLMiAuaG9sZGZhc3Qua2RzLnYxLlJlZnVzZWRSZXNvdXJjZSJCCg9SZWZ1c2VkUmVzb3VyY2USCwoDa2V5GAEgASgJEg4KBnJlYXNvbhgCIAEoCRISCgpyZW1lbWJlcmVkGAMgASgJIl0KDkJ1Y2tldFF1ZXN0aW9uEgwKBHR5cGUYASABKAkSDQoFbGV2ZWwYAiABKA0SLgoHZGlnZXN0cxgDIAMoCzIdLmhvbGRmYXN0Lmtkcy52MS5CdWNrZXREaWdlc3QiRwoMQnVja2V0RGlnZXN0Eg4KBnByZWZpeBgBIAEoDRInCgZkaWdlc3QYAiABKAsyFy5ob2xkZmFzdC5rZHMudjEuRGlnZXN0Ij4KDEJ1Y2tldEFuc3dlchIMCgR0eXBlGAEgASgJEg0KBWxldmVsGAIgASgNEhEKCWRpZmZlcmluZxgDIAMoDSJXCg1FbnRyeVF1ZXN0aW9uEgwKBHR5cGUYASABKAkSDwoHYnVja2V0cxgCIAMoDRInCgdlbnRyaWVzGAMgAygLMhYuaG9sZGZhc3Qua2RzLnYxLkVudHJ5IiMKBUVudHJ5EgsKA2tleRgBIAEoCRINCgVlbnRyeRgCIAEoDCL3AQoJSGVhcnRiZWF0EhAKCHNlcXVlbmNlGAEgASgEEiMKBG1hcmsYAiABKAsyFS5ob2xkZmFzdC5rZHMudjEuTWFyaxIWCg5hY2tlZF9yZXZpc2lvbhgDIAEoBBIsCgZmYXVsdHMYBCADKAsyHC5ob2xkZmFzdC5rZHMudjEuU2VydmVkRmF1bHQSKgoLc3RhdHVzX21hcmsYBSABKAsyFS5ob2xkZmFzdC5rZHMudjEuTWFyaxITCgtyZXBvcnRfa2VwdBgeIAEoDBIsCgZyZXBvcnQYHyABKAsyHC5ob2xkZmFzdC5rZHMudjEuR3VhcmRSZXBvcnQiKQoLR3VhcmRSZXBvcnQSDAoEaGFzaBgBIAEoDBIMCgRib2R5GAIgASgMIhsKC1NlcnZlZEZhdWx0EgwKBHdoYXQYASABKAkiTgoMTGVhc2VSZXF1ZXN0EigKB2RlbWFuZHMYASADKAsyFy5ob2xkZmFzdC5rZHMudjEuRGVtYW5kEhQKDHdhbnRlZF9jaWRycxgCIAMoCSJaCgVUeXBlcxIQCgh0eXBlX3NldBgBIAEoDBIvCgV0eXBlcxgCIAMoCzIgLmhvbGRmYXN0Lmtkcy52MS5UeXBlRGVzY3JpcHRpb24SDgoGd2FudGVkGAMgASgIIs4BCg9UeXBlRGVzY3JpcHRpb24SDAoEbmFtZRgBIAEoCRIPCgdpbl9tZXNoGAIgASgIEg0KBW9yZGVyGAMgASgNEhAKCGVuY29kaW5nGAQgASgJEhQKDGVtcHR5X3N0YXR1cxgFIAEoCRIOCgZoYXNoZWQYBiABKAgSFwoPZ2xvYmFsX3RvX3pvbmVzGAcgASgIEhYKDnpvbmVfdG9fZ2xvYmFsGAggASgIEhQKDGFjcm9zc196b25lcxgJIAEoCBIOCgZwb2xpY3kYCiABKAgiNwoGRGVtYW5kEgwKBGtpbmQYASABKAkSDgoGYWN0aXZlGAIgASgNEg8KB3BlbmRpbmcYAyABKA0iHgoLTGVhc2VBbnN3ZXISDwoHcmVmdXNlZBgBIAMoCSIlCgZSZWNhbGwSDQoFYWZ0ZXIYASABKAkSDAoEZG9uZRgCIAEoCCInCghSZWNhbGxlZBIMCgRib2R5GAEgASgMEg0KBWVycm9yGAIgASgJIjYKDFpvbmVRdWVzdGlvbhIKCgJpZBgBIAEoCRIMCgR3aGF0GAIgASgJEgwKBGJvZHkYAyABKAwiQwoKWm9uZUFuc3dlchIKCgJpZBgBIAEoCRINCgVlcnJvchgCIAEoCRIMCgRib2R5GAMgASgMEgwKBG1vcmUYBCABKAgqPwoHQ2hhbm5lbBIQCgxDSEFOTkVMX0RPV04QABIOCgpDSEFOTkVMX1VQEAESEgoOQ0hBTk5FTF9TVEFUVVMQAmIGcHJvdG8z");
 
 /**
  * Position in a store's change log: revision alone means nothing without the log's identity and the commit's mark.
@@ -226,6 +226,14 @@ export type RequestExtension = Message<"holdfast.kds.v1.RequestExtension"> & {
     case: "zoneAnswer";
   } | {
     /**
+     * where the two type sets differ, once
+     *
+     * @generated from field: holdfast.kds.v1.Types types = 20;
+     */
+    value: Types;
+    case: "types";
+  } | {
+    /**
      * a zone that lost its store, or part of it, asks for what global keeps of it
      *
      * @generated from field: holdfast.kds.v1.Recall recall = 70;
@@ -302,6 +310,12 @@ export type ResponseExtension = Message<"holdfast.kds.v1.ResponseExtension"> & {
      */
     value: ZoneQuestion;
     case: "zoneQuestion";
+  } | {
+    /**
+     * @generated from field: holdfast.kds.v1.Types types = 20;
+     */
+    value: Types;
+    case: "types";
   } | {
     /**
      * @generated from field: holdfast.kds.v1.Recalled recalled = 70;
@@ -421,6 +435,13 @@ export type Hello = Message<"holdfast.kds.v1.Hello"> & {
    * @generated from field: string version = 9;
    */
   version: string;
+
+  /**
+   * global's, if the zone remembers what global has said of it and it is not the zone's own
+   *
+   * @generated from field: bytes known_type_set = 20;
+   */
+  knownTypeSet: Uint8Array;
 };
 
 /**
@@ -1038,6 +1059,113 @@ export const LeaseRequestSchema: GenMessage<LeaseRequest> = /*@__PURE__*/
   messageDesc(file_holdfast_kds_v1_kds, 25);
 
 /**
+ * All types that the speaker syncs. A peer keeps those that it does not know raw, and passes them on to whom they are for.
+ *
+ * @generated from message holdfast.kds.v1.Types
+ */
+export type Types = Message<"holdfast.kds.v1.Types"> & {
+  /**
+   * hash over all of them, as in the hello
+   *
+   * @generated from field: bytes type_set = 1;
+   */
+  typeSet: Uint8Array;
+
+  /**
+   * empty: the peer remembers them
+   *
+   * @generated from field: repeated holdfast.kds.v1.TypeDescription types = 2;
+   */
+  types: TypeDescription[];
+
+  /**
+   * the other side's are to be said as well
+   *
+   * @generated from field: bool wanted = 3;
+   */
+  wanted: boolean;
+};
+
+/**
+ * Describes the message holdfast.kds.v1.Types.
+ * Use `create(TypesSchema)` to create a new message.
+ */
+export const TypesSchema: GenMessage<Types> = /*@__PURE__*/
+  messageDesc(file_holdfast_kds_v1_kds, 26);
+
+/**
+ * @generated from message holdfast.kds.v1.TypeDescription
+ */
+export type TypeDescription = Message<"holdfast.kds.v1.TypeDescription"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: bool in_mesh = 2;
+   */
+  inMesh: boolean;
+
+  /**
+   * place in the speaker's dependency order
+   *
+   * @generated from field: uint32 order = 3;
+   */
+  order: number;
+
+  /**
+   * json, or the type URL of its message
+   *
+   * @generated from field: string encoding = 4;
+   */
+  encoding: string;
+
+  /**
+   * JSON; what a zone is sent in place of a status
+   *
+   * @generated from field: string empty_status = 5;
+   */
+  emptyStatus: string;
+
+  /**
+   * its name gets a hash when it leaves its origin
+   *
+   * @generated from field: bool hashed = 6;
+   */
+  hashed: boolean;
+
+  /**
+   * @generated from field: bool global_to_zones = 7;
+   */
+  globalToZones: boolean;
+
+  /**
+   * @generated from field: bool zone_to_global = 8;
+   */
+  zoneToGlobal: boolean;
+
+  /**
+   * @generated from field: bool across_zones = 9;
+   */
+  acrossZones: boolean;
+
+  /**
+   * of the targetRef family: a zone's own do not cross zones
+   *
+   * @generated from field: bool policy = 10;
+   */
+  policy: boolean;
+};
+
+/**
+ * Describes the message holdfast.kds.v1.TypeDescription.
+ * Use `create(TypeDescriptionSchema)` to create a new message.
+ */
+export const TypeDescriptionSchema: GenMessage<TypeDescription> = /*@__PURE__*/
+  messageDesc(file_holdfast_kds_v1_kds, 27);
+
+/**
  * @generated from message holdfast.kds.v1.Demand
  */
 export type Demand = Message<"holdfast.kds.v1.Demand"> & {
@@ -1062,7 +1190,7 @@ export type Demand = Message<"holdfast.kds.v1.Demand"> & {
  * Use `create(DemandSchema)` to create a new message.
  */
 export const DemandSchema: GenMessage<Demand> = /*@__PURE__*/
-  messageDesc(file_holdfast_kds_v1_kds, 26);
+  messageDesc(file_holdfast_kds_v1_kds, 28);
 
 /**
  * @generated from message holdfast.kds.v1.LeaseAnswer
@@ -1081,7 +1209,7 @@ export type LeaseAnswer = Message<"holdfast.kds.v1.LeaseAnswer"> & {
  * Use `create(LeaseAnswerSchema)` to create a new message.
  */
 export const LeaseAnswerSchema: GenMessage<LeaseAnswer> = /*@__PURE__*/
-  messageDesc(file_holdfast_kds_v1_kds, 27);
+  messageDesc(file_holdfast_kds_v1_kds, 29);
 
 /**
  * A zone takes back what it had written: global is its witness. Pages follow each other, one question at a time.
@@ -1109,7 +1237,7 @@ export type Recall = Message<"holdfast.kds.v1.Recall"> & {
  * Use `create(RecallSchema)` to create a new message.
  */
 export const RecallSchema: GenMessage<Recall> = /*@__PURE__*/
-  messageDesc(file_holdfast_kds_v1_kds, 28);
+  messageDesc(file_holdfast_kds_v1_kds, 30);
 
 /**
  * @generated from message holdfast.kds.v1.Recalled
@@ -1133,7 +1261,7 @@ export type Recalled = Message<"holdfast.kds.v1.Recalled"> & {
  * Use `create(RecalledSchema)` to create a new message.
  */
 export const RecalledSchema: GenMessage<Recalled> = /*@__PURE__*/
-  messageDesc(file_holdfast_kds_v1_kds, 29);
+  messageDesc(file_holdfast_kds_v1_kds, 31);
 
 /**
  * Questions of global to a zone, which it cannot dial.
@@ -1166,7 +1294,7 @@ export type ZoneQuestion = Message<"holdfast.kds.v1.ZoneQuestion"> & {
  * Use `create(ZoneQuestionSchema)` to create a new message.
  */
 export const ZoneQuestionSchema: GenMessage<ZoneQuestion> = /*@__PURE__*/
-  messageDesc(file_holdfast_kds_v1_kds, 30);
+  messageDesc(file_holdfast_kds_v1_kds, 32);
 
 /**
  * @generated from message holdfast.kds.v1.ZoneAnswer
@@ -1200,7 +1328,7 @@ export type ZoneAnswer = Message<"holdfast.kds.v1.ZoneAnswer"> & {
  * Use `create(ZoneAnswerSchema)` to create a new message.
  */
 export const ZoneAnswerSchema: GenMessage<ZoneAnswer> = /*@__PURE__*/
-  messageDesc(file_holdfast_kds_v1_kds, 31);
+  messageDesc(file_holdfast_kds_v1_kds, 33);
 
 /**
  * A stream of changes with a cursor of its own. UP and STATUS share ZoneToGlobalSync.
