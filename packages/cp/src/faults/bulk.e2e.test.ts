@@ -91,6 +91,8 @@ test('ISO: one of 1,000 is invalid: it alone is refused, by name, and the reconn
     { name: expect.stringMatching(/^many-0500-/), reason: expect.stringContaining('JSON') },
   ])
 
+  // East is told once; after that a reconnect says nothing of it.
+  await until('east to know', async () => (await east.store.guards.reports()).some(({ body }) => body !== ''), 30_000)
   const rows = await rowsOf([global, east, west])
   const session = east.runtime.view()?.sessionId
   east.proxy.cut('reset')
