@@ -302,6 +302,8 @@ export interface HookStore {
   /** @returns whether that is news; of a hook that answers again everything is due */
   noteHealth(health: HookHealth): Promise<boolean>
   health(): Promise<readonly HookHealth[]>
+  /** Gives what waits for none of these hooks to those that cover it now, or publishes it. @returns how many; undefined: no hook was ever configured */
+  adopt(cover: HookCover, limit: number): Promise<number | undefined>
   /**
    * A step of giving everything to be judged anew after the hooks have changed (`types`: what they may cover).
    * @returns whether there is more to do

@@ -130,6 +130,7 @@ export class FakeStore {
         noteHealth: unused,
         health: async () => [],
         sweep: unused,
+        adopt: unused,
         counts: async () => [],
         onWaiting: unused,
         open: async () => [],

@@ -18,6 +18,7 @@ export interface HookRunnerOptions {
 /** How soon work is found that another process has left, or whose pause is over. Own work is told at once. */
 const pollMs = 500
 const sweepPageMax = 500
+const adoptEveryMs = 5_000
 /** Beyond the time that the hooks may take: to store what they said. */
 const claimSlackMs = 10_000
 
@@ -69,7 +70,7 @@ export class HookRunner {
 
   async #run(): Promise<void> {
     await this.#sweep()
-    await Promise.all(this.#callers.map((caller) => this.#lane(caller)))
+    await Promise.all([...this.#callers.map((caller) => this.#lane(caller)), this.#adopt()])
   }
 
   /** The hooks may not be those that the published forms follow from. */
@@ -77,27 +78,45 @@ export class HookRunner {
     const { store, hooks, log } = this.#options
     const types = coveredTypes(hooks)
     let marked = 0
-    for (let more = true; more && !this.#stop.signal.aborted; )
-      try {
-        const step = await store.hooks.sweep(this.#cover, types, sweepPageMax)
-        more = step.more
-        marked += step.marked
-      } catch (error) {
-        log.warn({ err: error }, 'what the policy hooks cover could not be looked through; trying again')
-        await this.#wait(pollMs)
-      }
+    await this.#again('what the policy hooks cover could not be looked through', async () => {
+      const step = await store.hooks.sweep(this.#cover, types, sweepPageMax)
+      marked += step.marked
+      return step.more ? 'on' : 'done'
+    })
     if (marked > 0) log.info({ resources: marked }, 'the policy hooks have changed: resources are judged anew')
   }
 
-  async #lane(caller: HookCaller): Promise<void> {
-    const { log } = this.#options
+  #lane(caller: HookCaller): Promise<void> {
+    return this.#again(`the work of policy hook "${caller.hook.name}" could not be done`, async () => {
+      if (!(await this.#step(caller))) await this.#wait(pollMs)
+      return 'on'
+    })
+  }
+
+  /** What a process with older hooks has left, or a hook that is configured no more. Only where there ever were hooks. */
+  #adopt(): Promise<void> {
+    const { store, hooks } = this.#options
+    return this.#again('what waits for another hook could not be taken over', async () => {
+      const adopted = await store.hooks.adopt(this.#cover, sweepPageMax)
+      if (adopted === undefined && hooks.length === 0) return 'done'
+      if ((adopted ?? 0) < sweepPageMax) await this.#wait(adoptEveryMs, 'undisturbed')
+      return 'on'
+    })
+  }
+
+  /** Repeats a step until it is done or we stop. That it fails is said once, until it has succeeded again. */
+  async #again(failure: string, step: () => Promise<'on' | 'done'>): Promise<void> {
+    let hasFailed = false
     while (!this.#stop.signal.aborted)
       try {
-        if (!(await this.#step(caller))) await this.#wait(pollMs)
+        const next = await step()
+        hasFailed = false
+        if (next === 'done') return
       } catch (error) {
         if (this.#stop.signal.aborted) return
-        log.warn({ err: error, hook: caller.hook.name }, 'policy hook: its work could not be done; trying again')
-        await this.#wait(pollMs)
+        if (!hasFailed) this.#options.log.warn({ err: error }, `${failure}; trying again`)
+        hasFailed = true
+        await this.#wait(pollMs, 'undisturbed')
       }
   }
 
@@ -126,16 +145,19 @@ export class HookRunner {
     for (const wake of this.#wakes) wake()
   }
 
-  #wait(ms: number): Promise<void> {
+  #wait(ms: number, how: 'until woken' | 'undisturbed' = 'until woken'): Promise<void> {
     if (this.#stop.signal.aborted) return Promise.resolve()
     return new Promise((resolve) => {
       const done = (): void => {
         clearTimeout(timer)
         this.#wakes.delete(done)
+        this.#stop.signal.removeEventListener('abort', done)
         resolve()
       }
       const timer = setTimeout(done, ms)
-      this.#wakes.add(done)
+      const { signal } = this.#stop
+      if (how === 'until woken') this.#wakes.add(done)
+      else signal.addEventListener('abort', done, { once: true })
     })
   }
 }

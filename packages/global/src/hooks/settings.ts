@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { hookableTypes } from '@holdfast/model'
-import type { HookCover, Row } from '@holdfast/store'
+import { type HookCover, noHooks, type Row } from '@holdfast/store'
 
 /** A policy hook as an operator has configured it; see docs/policy-hooks.md. */
 export interface PolicyHook {
@@ -33,11 +33,15 @@ export function covers(hook: PolicyHook, { type, mesh, name }: Asked): boolean {
 
 /** The hooks, in their order, as the plans of the store see them. */
 export const coverOf = (hooks: readonly PolicyHook[]): HookCover => ({
+  names: hooks.map((hook) => hook.name),
   firstHook: (resource) => hooks.find((hook) => covers(hook, resource))?.name,
-  fingerprint: hash(
-    'sha256',
-    JSON.stringify(hooks.map(({ name, url, types, meshes }) => [name, url, types ?? null, meshes ?? null])),
-  ),
+  fingerprint:
+    hooks.length === 0
+      ? noHooks
+      : hash(
+          'sha256',
+          JSON.stringify(hooks.map(({ name, url, types, meshes }) => [name, url, types ?? null, meshes ?? null])),
+        ),
 })
 
 /** Every type that at least one hook may be asked about. */

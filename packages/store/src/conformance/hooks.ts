@@ -1,6 +1,6 @@
 import { digestEquals, utf8 } from '@holdfast/model'
 import { expect, test } from 'vitest'
-import { type HookCover, versionOf } from '../plan/forms.js'
+import { type HookCover, noHooks, versionOf } from '../plan/forms.js'
 import type { HookWork, Verdict } from '../plan/judged.js'
 import { deleteOf, type OpenStore, offerOf, putMesh, removalOf, Subject, service, someEpoch } from './fixtures.js'
 
@@ -9,6 +9,7 @@ const toWest = { channel: 'down', peer: 'west' } as const
 
 /** One hook for services and meshes; another set of hooks has another fingerprint. */
 const cover: HookCover = {
+  names: ['policy'],
   firstHook: ({ type, name }) =>
     type === 'MeshService' || (type === 'Mesh' && name === 'guarded') ? 'policy' : undefined,
   fingerprint: 'one',
@@ -289,11 +290,35 @@ export function hookConformance(open: OpenStore): void {
     const works = await claimAll(global, other)
     await global.store.hooks.settle(works.map((work) => publish(work, labelled(work, 'two'))))
     expect(await seen(global)).toEqual(['s1 80 two', 's2 80 two', 's3 80 two'])
-    const none: HookCover = { firstHook: () => undefined, fingerprint: 'none' }
+    const none: HookCover = { names: [], firstHook: () => undefined, fingerprint: noHooks }
     while ((await global.store.hooks.sweep(none, [], 2)).more);
     expect(await seen(global)).toEqual(['s1 80', 's2 80', 's3 80'])
     expect(await global.store.hooks.counts()).toEqual([])
     expect(await global.store.hooks.sweep(none, [], 2)).toEqual({ more: false, marked: 0 })
+  })
+
+  test('a process whose hooks are not the newest publishes nothing that a hook may cover, and those who have them take it over', async () => {
+    await using global = await ready()
+    const up = global.channel(fromEast)
+    const other: HookCover = {
+      names: ['other'],
+      firstHook: ({ type, name }) => (type === 'Mesh' && name === 'guarded' ? 'other' : undefined),
+      fingerprint: 'two',
+    }
+    await sweepAll(global, other)
+    await up.apply({ type: 'MeshService', offers: [offerOf(web(80))] })
+    await global.apply(putMesh('guarded'))
+    expect(await seen(global)).toEqual([])
+    expect((await global.store.hooks.counts()).map(({ type, hook }) => [type, hook])).toEqual([
+      ['Mesh', ''],
+      ['MeshService', ''],
+    ])
+    // Only those with the newest hooks do.
+    expect(await global.store.hooks.adopt(cover, 10)).toBe(0)
+    expect(await global.store.hooks.adopt(other, 10)).toBe(2)
+    expect(await seen(global)).toEqual(['web 80'])
+    expect((await global.store.hooks.counts()).map(({ type, hook }) => [type, hook])).toEqual([['Mesh', 'other']])
+    expect(await global.store.hooks.adopt(other, 10)).toBe(0)
   })
 
   test('without hooks nothing waits and nothing is remembered', async () => {

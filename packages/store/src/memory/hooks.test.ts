@@ -14,6 +14,7 @@ import { allBatches, type Bugs, type Move, World } from './world.js'
 // through last; and when all is well again, everything is there without another change.
 
 const cover: HookCover = {
+  names: ['policy'],
   firstHook: ({ type }) => (type === 'MeshService' ? 'policy' : undefined),
   fingerprint: 'policy',
 }

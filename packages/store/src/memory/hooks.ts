@@ -29,6 +29,12 @@ export const memoryHooks = (store: MemoryStore): HookStore => ({
     }),
   health: async () => [...store.image.hookHealth.values()].sort((a, b) => byText(a.hook, b.hook)),
   sweep: async (cover, types) => ({ more: false, marked: sweepAll(store, cover, types) }),
+  adopt: async (cover) => {
+    if (store.image.hookSweep === undefined) return undefined
+    if (store.image.hookSweep !== cover.fingerprint) return 0
+    const keys = withForms(store).filter(({ form }) => form?.hook !== undefined && !cover.names.includes(form.hook))
+    return store.run(sweptUnit(keys, { ...store.options(store.nowMs()), hooks: cover }))
+  },
   // Nobody waits for work in a store in memory: whoever runs the hooks there asks when its time has come.
   onWaiting: () => () => {},
   counts: async () => {
@@ -54,9 +60,9 @@ export function sweepAll(store: MemoryStore, cover: HookCover, types: readonly s
   const { hookSweep } = store.image
   const rows = [...store.image.rows.values()].filter((row) => !row.deleted)
   const keys = rows.filter((row) => types.includes(row.type) || row.form !== undefined)
-  if (types.length === 0 ? withForms(store).length === 0 : hookSweep === cover.fingerprint) return 0
+  if (hookSweep === cover.fingerprint || (hookSweep === undefined && types.length === 0)) return 0
   return store.transaction(undefined, () => {
-    const marked = store.run(sweptUnit(keys, { ...store.options(store.nowMs()), hooks: cover }))
+    const marked = store.run(sweptUnit(keys, { ...store.options(store.nowMs()), hooks: cover }, true))
     store.image.hookSweep = cover.fingerprint
     return marked
   })

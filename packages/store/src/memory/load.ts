@@ -11,6 +11,7 @@ export function loadNeeds(needs: Needs, image: LiveImage, identity: RoleIdentity
     state: image.state,
     epoch: image.head.epoch,
     everInStep: image.zones.get(identity.name)?.everInStep ?? false,
+    hooks: image.hookSweep,
     rows: rowsOf(needs, image, identity),
     ledger: ledgerOf(needs, image),
     pastGenerations: needs.owners.flatMap((owner) => image.historyOf(ownerText(owner))),

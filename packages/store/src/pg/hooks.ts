@@ -1,16 +1,15 @@
 import { judgedUnit, sweptUnit, workOf } from '../plan/judged.js'
-import { nothingNeeded } from '../plan/loaded.js'
 import type { PlanOptions } from '../plan/local.js'
 import type { HookStore } from '../port.js'
 import type { Database, Sql } from './sql.js'
 import {
   claimForms,
   countForms,
-  hasForms,
   hookHealth,
   makeFormsDue,
   noteHealth,
   openForms,
+  orphanForms,
   readSweep,
   type Sweep,
   sweepPage,
@@ -42,12 +41,20 @@ export const pgHooks = ({ database, options, submit, onWaiting }: HookParts): Ho
   counts: () => countForms(database),
   onWaiting,
   open: (limit) => openForms(database, limit),
+  adopt: async (cover, limit) => {
+    const sweep = await readSweep(database)
+    if (sweep === undefined) return undefined
+    if (sweep.fingerprint !== cover.fingerprint) return 0
+    const keys = await orphanForms(database, cover.names, limit)
+    if (keys.length === 0) return 0
+    return (await submit({ unit: sweptUnit(keys, { ...options(), hooks: cover }), size: keys.length })).value
+  },
   sweep: async (cover, types, limit) => {
     const before = await readSweep(database)
+    if (before === undefined && types.length === 0) return { more: false, marked: 0 }
     const isCurrent = before?.fingerprint === cover.fingerprint
-    // Without hooks there is nothing to compare with: only what older ones have left behind counts.
-    if (types.length === 0 ? !(await hasForms(database)) : isCurrent && before.done) return { more: false, marked: 0 }
-    const from = isCurrent && !before.done ? before : beginning
+    if (isCurrent && before.done) return { more: false, marked: 0 }
+    const from = isCurrent ? before : beginning
     const page = await sweepPage(database, from, types, limit)
     const last = page.at(-1)
     const next: Sweep = {
@@ -55,10 +62,7 @@ export const pgHooks = ({ database, options, submit, onWaiting }: HookParts): Ho
       ...(last === undefined ? beginning : { typeOrder: last.typeOrder, mesh: last.mesh, name: last.name }),
       done: page.length < limit,
     }
-    const unit =
-      page.length === 0
-        ? { needs: nothingNeeded, more: () => nothingNeeded, plan: () => 0 }
-        : sweptUnit(page, { ...options(), hooks: cover })
+    const unit = sweptUnit(page, { ...options(), hooks: cover }, !isCurrent)
     const also = (sql: Sql): Promise<void> => writeSweep(sql, next)
     const { value: marked } = await submit({ unit, size: page.length + 1, also })
     return { more: !next.done, marked }

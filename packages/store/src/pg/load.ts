@@ -35,6 +35,7 @@ export async function load(sql: Sql, needs: Needs, head: Head, nowMs: number): P
     state: head.state,
     epoch: head.epoch,
     everInStep: head.everInStep,
+    hooks: head.hooks,
     rows: [],
     ledger: [],
     pastGenerations: [],

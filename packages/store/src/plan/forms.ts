@@ -1,7 +1,15 @@
-import { contentHash, equalBytes, exportLabels, hex, type Labels, type ResourceContent } from '@holdfast/model'
+import {
+  contentHash,
+  equalBytes,
+  exportLabels,
+  hex,
+  hookableTypes,
+  type Labels,
+  type ResourceContent,
+} from '@holdfast/model'
 import { entryOfRow } from './entries.js'
 import type { Row } from './types.js'
-import type { RowDraft } from './working-set.js'
+import type { RowDraft, WorkingSet } from './working-set.js'
 
 /**
  * - `waiting`: no hook has judged it yet; what is published is its last good version, or nothing if it is new
@@ -38,9 +46,33 @@ export interface Form {
 export interface HookCover {
   /** The first hook that is to be asked; undefined: nobody is. */
   firstHook(resource: Pick<Row, 'type' | 'mesh' | 'name' | 'origin'>): string | undefined
-  /** Identity of all that decides on answers: with another one everything is judged anew. */
+  readonly names: readonly string[]
+  /** Identity of all that decides on answers: with another one everything is judged anew. `noHooks` without any. */
   readonly fingerprint: string
 }
+
+/** What waits for a hook that nobody has named: those who have the newest hooks find out which it is. */
+export const nobodysHook = ''
+
+const hookable: ReadonlySet<string> = new Set(hookableTypes)
+
+/**
+ * The hook that is to be asked about a resource. A process whose hooks are not those that were configured last (it has
+ * yet to be restarted) does not know: it publishes nothing that a hook may cover, and leaves it to those who do.
+ * @param configured fingerprint of the hooks that were configured last
+ */
+export function hookFor(
+  resource: Pick<Row, 'type' | 'mesh' | 'name' | 'origin'>,
+  hooks: HookCover | undefined,
+  configured: string | undefined,
+): string | undefined {
+  const isOutdated = configured !== undefined && configured !== (hooks?.fingerprint ?? noHooks)
+  if (isOutdated) return hookable.has(resource.type) ? nobodysHook : undefined
+  return hooks?.firstHook(resource)
+}
+
+/** Fingerprint of no hooks at all. */
+export const noHooks = 'none'
 
 /** The row as its author wrote it: what the API shows, changes are compared with, and an owner gets back. */
 export const authoredOf = <R extends RowDraft>(row: R): R =>
@@ -95,10 +127,11 @@ export const sameForm = (a: Form | undefined, b: Form | undefined): boolean =>
 export function awaitHooks(
   authored: RowDraft,
   before: Row | undefined,
+  ws: Pick<WorkingSet, 'hooks'>,
   { hooks, nowMs }: { readonly hooks?: HookCover | undefined; readonly nowMs: number },
 ): RowDraft {
   const living = before !== undefined && sameIdentity(before, authored) ? before : undefined
-  const hook = authored.audience === 'none' ? undefined : hooks?.firstHook(authored)
+  const hook = authored.audience === 'none' ? undefined : hookFor(authored, hooks, ws.hooks)
   if (hook === undefined) return { ...authored, form: undefined }
   const isSame = living !== undefined && sameContent(authoredOf(living), authored) && !isDamaged(living)
   if (isSame && living.form === undefined && living.audience !== 'none') return authored

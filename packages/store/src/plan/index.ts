@@ -12,6 +12,7 @@ export {
   isDamaged,
   isStale,
   isUnpublished,
+  noHooks,
   versionOf,
 } from './forms.js'
 export { approveUnit, type HoldDecision, type HoldRequest, holdFate, rejectUnit } from './hold-decisions.js'

@@ -171,10 +171,26 @@ function audienceOfPublished(row: Row, labels: Labels, ws: WorkingSet): Audience
  * The hooks have changed: what one of them covers is judged anew, while its published form stays; what none covers any
  * more is published as it was authored.
  */
-export const sweptUnit = (keys: readonly ResourceKey[], options: PlanOptions): Unit<number> => ({
+export const sweptUnit = (
+  keys: readonly ResourceKey[],
+  options: PlanOptions,
+  /** The first step after a change: whoever plans at the same time plans again, and knows of it then. */
+  isFirst = false,
+): Unit<number> => ({
   needs: needsOfKeys(keys),
   more: () => nothingNeeded,
-  plan: (ws) => ws.wholly(() => keys.filter((key) => sweep(ws.liveRow(key), ws, options)).length),
+  plan: (ws) =>
+    ws.wholly(() => {
+      if (isFirst)
+        ws.audit({
+          atMs: options.nowMs,
+          actor: 'settings',
+          action: 'policy hooks changed',
+          subject: 'global',
+          detail: { fingerprint: options.hooks?.fingerprint ?? null },
+        })
+      return keys.filter((key) => sweep(ws.liveRow(key), ws, options)).length
+    }),
 })
 
 function sweep(row: Row | undefined, ws: WorkingSet, options: PlanOptions): boolean {

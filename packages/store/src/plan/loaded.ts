@@ -9,6 +9,8 @@ export interface Loaded {
   readonly epoch: string
   /** Zones: whether this one was ever in step with its global, as the row of `zones` with its own name says. */
   readonly everInStep: boolean
+  /** Global: fingerprint of the policy hooks that were configured last, by whichever process; undefined: never any. */
+  readonly hooks?: string | undefined
   /** Tombstones included. */
   readonly rows: readonly Row[]
   /** By owner and by address. */

@@ -204,7 +204,7 @@ function finish(
   const vips = type.vipKind ? vipsOf(ownerOf(staged), ws) : undefined
   const reason = headless ? headlessReason : vips === undefined ? pending : undefined
   const authored = { ...staged, vips, pendingReason: type.vipKind ? reason : undefined, modifiedAtMs: nowMs }
-  const after = ws.put(awaitHooks(authored, before, options))
+  const after = ws.put(awaitHooks(authored, before, ws, options))
   const living = before === undefined || before.deleted ? undefined : before
   const outcome = living === undefined ? 'created' : sameRow(living, after) ? 'unchanged' : 'updated'
   if (outcome === 'unchanged') ws.restore(put.key, living)

@@ -141,6 +141,7 @@ function keep(
       exposed: (existing?.exposed ?? false) || audience === 'all',
     },
     existing,
+    ws,
     options,
   )
   ws.put(draft, draft.form === undefined ? offeredEntry : undefined)

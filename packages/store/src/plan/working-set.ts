@@ -21,6 +21,8 @@ export class WorkingSet {
   readonly identity: RoleIdentity
   readonly state: StoreState
   readonly epoch: string
+  /** See `Loaded.hooks`. */
+  readonly hooks: string | undefined
   readonly ledger: LedgerSet
   readonly #journal = new Journal()
   readonly #byDisplay = new Index()
@@ -53,6 +55,7 @@ export class WorkingSet {
     this.identity = identity
     this.state = loaded.state
     this.epoch = loaded.epoch
+    this.hooks = loaded.hooks
     this.ledger = new LedgerSet(this.#journal)
     this.#everInStep.load('', loaded.everInStep)
     this.load(loaded)

@@ -173,7 +173,15 @@ export async function sweepPage(
   return rows.map(({ type_order, ...key }) => ({ ...key, typeOrder: type_order }))
 }
 
-export async function hasForms(sql: Sql): Promise<boolean> {
-  const { rows } = await sql.run<{ any: boolean }>('has forms', 'select exists (select from hook_forms) as any')
-  return rows[0]?.any ?? false
+/** Forms that wait for a hook that is none of these: of older hooks, or written by a process that still has those. */
+export async function orphanForms(sql: Sql, hooks: readonly string[], limit: number): Promise<readonly ResourceKey[]> {
+  const { rows } = await sql.run<ResourceKey>(
+    'orphan forms',
+    `select f.type, f.mesh, f.name from hook_forms f
+     join resources r on r.type = f.type and r.mesh = f.mesh and r.name = f.name
+     where f.next_try is not null and f.hook <> all($1::text[]) and not r.deleted
+     order by f.since, f.type, f.mesh, f.name limit $2`,
+    [hooks, limit],
+  )
+  return rows
 }

@@ -14,6 +14,8 @@ export interface Head {
   readonly everInStep: boolean
   /** It was made ready once, whatever it is now. */
   readonly initialised: boolean
+  /** See `Loaded.hooks`. */
+  readonly hooks?: string | undefined
   /** Moves with every planned commit. */
   readonly writeSequence: number
 }
@@ -30,6 +32,7 @@ interface HeadRecord {
   readonly log_from: number
   readonly ever_in_step: boolean
   readonly initialised: boolean
+  readonly hooks: string | null
   readonly write_sequence: number
 }
 
@@ -37,7 +40,7 @@ export const headColumns =
   'h.store_id, h.role, h.name, h.state, h.reasons, h.epoch, h.revision, h.tag, h.log_from, ' +
   // A zone's own name stands in `zones` from the first agreement with global on.
   'exists (select from zones z where z.name = h.name and z.ever_in_step) as ever_in_step, ' +
-  'h.initialised_at is not null as initialised, h.write_sequence'
+  '(select s.fingerprint from hook_sweep s) as hooks, h.initialised_at is not null as initialised, h.write_sequence'
 
 export const headOf = (record: HeadRecord): Head => ({
   identity: { role: record.role, name: record.name, storeId: record.store_id },
@@ -49,6 +52,7 @@ export const headOf = (record: HeadRecord): Head => ({
   logFrom: record.log_from,
   everInStep: record.ever_in_step,
   initialised: record.initialised,
+  ...(record.hooks === null ? {} : { hooks: record.hooks }),
   writeSequence: record.write_sequence,
 })
 
