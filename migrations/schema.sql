@@ -233,6 +233,44 @@ create table revisions (
   constraint revisions_pkey PRIMARY KEY (revision)
 );
 
+create table scrub (
+  only_row boolean not null default true,
+  type text collate "C" not null default ''::text,
+  bucket integer not null default 0,
+  ledger_after text[],
+  round bigint not null default 0,
+  round_started_at timestamp with time zone,
+  round_ended_at timestamp with time zone,
+  rows bigint not null default 0,
+  ticked_at timestamp with time zone,
+  constraint scrub_pkey PRIMARY KEY (only_row),
+  constraint scrub_only_row_check CHECK (only_row)
+) with (fillfactor=50, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=500);
+
+create table scrub_findings (
+  subject text collate "C" not null,
+  problem text not null,
+  outcome text not null,
+  since timestamp with time zone not null,
+  last_at timestamp with time zone not null,
+  round bigint not null,
+  constraint scrub_findings_pkey PRIMARY KEY (subject),
+  constraint scrub_findings_outcome_check CHECK ((outcome = ANY (ARRAY['asked'::text, 'mended'::text, 'alarm'::text])))
+);
+
+create table scrub_sums (
+  part text collate "C" not null,
+  type text collate "C" not null,
+  origin text collate "C" not null,
+  audience text collate "C" not null,
+  lane0 bigint not null,
+  lane1 bigint not null,
+  lane2 bigint not null,
+  lane3 bigint not null,
+  count bigint not null,
+  constraint scrub_sums_pkey PRIMARY KEY (part, type, origin, audience)
+);
+
 create table session_fence (
   peer text collate "C" not null,
   fence bigint not null,
@@ -548,6 +586,90 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION public.resources_scrub()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO '$user', 'public'
+AS $function$
+declare
+  at_type text;
+  at_bucket integer;
+  sums digest_sum[];
+begin
+  select s.type, s.bucket into at_type, at_bucket from scrub s where s.type <> '' and s.bucket > 0;
+  if not found then
+    return null;
+  end if;
+  -- Each branch is planned only where its transition tables exist.
+  if tg_op = 'INSERT' then
+    select array_agg(s) into sums from (
+      select row(p.part, n.type, n.origin, p.part_audience,
+        sum(digest_lane(p.part_entry, 0))::bigint, sum(digest_lane(p.part_entry, 1))::bigint,
+        sum(digest_lane(p.part_entry, 2))::bigint, sum(digest_lane(p.part_entry, 3))::bigint,
+        count(*))::digest_sum s
+      from new_rows n
+      cross join lateral resource_parts(n.audience, n.entry, n.offered_entry, n.status_entry, n.offered_status_entry) p
+      where n.type = at_type and n.bucket < at_bucket
+      group by p.part, n.type, n.origin, p.part_audience
+    ) x;
+  elsif tg_op = 'DELETE' then
+    select array_agg(s) into sums from (
+      select row(p.part, o.type, o.origin, p.part_audience,
+        -sum(digest_lane(p.part_entry, 0))::bigint, -sum(digest_lane(p.part_entry, 1))::bigint,
+        -sum(digest_lane(p.part_entry, 2))::bigint, -sum(digest_lane(p.part_entry, 3))::bigint,
+        -count(*))::digest_sum s
+      from old_rows o
+      cross join lateral resource_parts(o.audience, o.entry, o.offered_entry, o.status_entry, o.offered_status_entry) p
+      where o.type = at_type and o.bucket < at_bucket
+      group by p.part, o.type, o.origin, p.part_audience
+    ) x;
+  else
+    with moved as (
+      select p.part, n.type, n.origin, p.part_audience, p.part_entry, 1 as direction
+      from new_rows n
+      cross join lateral resource_parts(n.audience, n.entry, n.offered_entry, n.status_entry, n.offered_status_entry) p
+      where n.type = at_type and n.bucket < at_bucket
+      union all
+      select p.part, o.type, o.origin, p.part_audience, p.part_entry, -1
+      from old_rows o
+      cross join lateral resource_parts(o.audience, o.entry, o.offered_entry, o.status_entry, o.offered_status_entry) p
+      where o.type = at_type and o.bucket < at_bucket
+    )
+    select array_agg(s) into sums from (
+      select row(m.part, m.type, m.origin, m.part_audience,
+        sum(m.direction * digest_lane(m.part_entry, 0))::bigint, sum(m.direction * digest_lane(m.part_entry, 1))::bigint,
+        sum(m.direction * digest_lane(m.part_entry, 2))::bigint, sum(m.direction * digest_lane(m.part_entry, 3))::bigint,
+        sum(m.direction))::digest_sum s
+      from moved m
+      group by m.part, m.type, m.origin, m.part_audience
+    ) x;
+  end if;
+  if sums is not null then
+    perform scrub_add(sums);
+  end if;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION public.scrub_add(sums digest_sum[])
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO '$user', 'public'
+BEGIN ATOMIC
+ INSERT INTO scrub_sums AS d (part, type, origin, audience, lane0, lane1, lane2, lane3, count)  SELECT s.part,
+             s.type,
+             s.origin,
+             s.audience,
+             (s.lane0 & '4294967295'::bigint),
+             (s.lane1 & '4294967295'::bigint),
+             (s.lane2 & '4294967295'::bigint),
+             (s.lane3 & '4294967295'::bigint),
+             s.count
+            FROM unnest(scrub_add.sums) s(part, type, origin, audience, lane0, lane1, lane2, lane3, count)
+           WHERE ((s.lane0 <> 0) OR (s.lane1 <> 0) OR (s.lane2 <> 0) OR (s.lane3 <> 0) OR (s.count <> 0))
+           ORDER BY s.part, s.type, s.origin, s.audience ON CONFLICT(part, type, origin, audience) DO UPDATE SET lane0 = ((d.lane0 + excluded.lane0) & '4294967295'::bigint), lane1 = ((d.lane1 + excluded.lane1) & '4294967295'::bigint), lane2 = ((d.lane2 + excluded.lane2) & '4294967295'::bigint), lane3 = ((d.lane3 + excluded.lane3) & '4294967295'::bigint), count = (d.count + excluded.count);
+END;
+
 CREATE TRIGGER refused_digest_delete AFTER DELETE ON public.refused REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION refused_digest();
 CREATE TRIGGER refused_digest_insert AFTER INSERT ON public.refused REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION refused_digest();
 CREATE TRIGGER refused_digest_update AFTER UPDATE ON public.refused REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION refused_digest();
@@ -556,4 +678,7 @@ CREATE TRIGGER resources_digest_delete AFTER DELETE ON public.resources REFERENC
 CREATE TRIGGER resources_digest_insert AFTER INSERT ON public.resources REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION resources_digest();
 CREATE TRIGGER resources_digest_update AFTER UPDATE ON public.resources REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION resources_digest();
 CREATE TRIGGER resources_no_truncate BEFORE TRUNCATE ON public.resources FOR EACH STATEMENT EXECUTE FUNCTION no_truncate();
+CREATE TRIGGER resources_scrub_delete AFTER DELETE ON public.resources REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION resources_scrub();
+CREATE TRIGGER resources_scrub_insert AFTER INSERT ON public.resources REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION resources_scrub();
+CREATE TRIGGER resources_scrub_update AFTER UPDATE ON public.resources REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION resources_scrub();
 CREATE TRIGGER vip_history_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.vip_history FOR EACH STATEMENT EXECUTE FUNCTION append_only();

@@ -159,6 +159,8 @@ export class SessionDriver implements SessionHandle {
   }
 
   #advanced(): void {
+    // The database has lost something, or what it had lost is back: what is sent depends on it.
+    if (this.#options.store.faults().length > 0 && !this.#abort.signal.aborted) this.#track(this.#lookAtOwnState())
     for (const channel of channels)
       if (this.#state.machines[channel].role === 'sender')
         this.#push({ type: 'advanced', channel, nowMs: this.#nowMs() })

@@ -189,6 +189,7 @@ export interface ControlPlaneStore {
     holds(): Promise<readonly HoldRow[]>
     cursors(): Promise<readonly CursorRow[]>
     audit(limit: number): Promise<readonly AuditRow[]>
+    scrub(): Promise<ScrubState>
   }
   readonly guards: GuardStore
   readonly vip: {
@@ -256,6 +257,10 @@ export interface ControlPlaneStore {
    * that have served their quarantine are freed where they are needed, the grace of what plain Kuma peers left out ends.
    */
   upkeep(): Promise<Upkeep>
+  /** One bounded step of the scrub, which goes through everything again and again; see `ScrubPace`. */
+  scrub(pace: ScrubPace): Promise<ScrubStep>
+  /** What the database lacks of what it should have, in words; while there is anything, nothing is sent or written. */
+  faults(): readonly string[]
   /** A hint that the log may have grown; never carries data. Returns the way to stop listening. */
   onAdvanced(listener: () => void): () => void
   close(): Promise<void>
@@ -325,3 +330,44 @@ export interface PoolSetting {
   readonly family: 4 | 6
   readonly cidr: string
 }
+
+export interface ScrubPace {
+  /** Rows in one step, about. */
+  readonly rows: number
+  /** No sooner than this after the last step, whatever process did it. */
+  readonly everyMs: number
+  /** A round begins no sooner than this after the last one began. */
+  readonly roundEveryMs: number
+}
+
+/** What the scrub has found of one resource, sum or address. */
+export interface ScrubFinding {
+  readonly subject: string
+  readonly problem: string
+  /** `asked`: not believed until its origin offers it again. `alarm`: nobody but an operator can mend it. */
+  readonly outcome: 'asked' | 'mended' | 'alarm'
+  readonly sinceMs: number
+  readonly lastAtMs: number
+}
+
+export interface ScrubStep {
+  readonly rows: number
+  readonly found: readonly Omit<ScrubFinding, 'sinceMs' | 'lastAtMs'>[]
+  readonly roundEnded: boolean
+}
+
+export interface ScrubState {
+  /** Where it stands: a type and the share of it that is done. Undefined between rounds. */
+  readonly at?: { readonly part: string; readonly share: number } | undefined
+  /** Whole rounds so far. */
+  readonly round: number
+  readonly roundStartedAtMs?: number | undefined
+  readonly roundEndedAtMs?: number | undefined
+  /** Rows looked at, ever. */
+  readonly rows: number
+  /** Until a whole round has not found them again. */
+  readonly findings: readonly ScrubFinding[]
+}
+
+/** Of a store that was never scrubbed. */
+export const scrubOff: ScrubState = { round: 0, rows: 0, findings: [] }

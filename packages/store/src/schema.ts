@@ -200,6 +200,43 @@ export const revisions = pgTable('revisions', {
   committedAt: instant('committed_at').notNull(),
 })
 
+export const scrub = pgTable('scrub', {
+  onlyRow: boolean('only_row').notNull().primaryKey().default(sql`true`),
+  type: text('type').notNull().default(''),
+  bucket: integer('bucket').notNull().default(sql`0`),
+  ledgerAfter: text('ledger_after').array(),
+  round: int8('round').notNull().default(sql`0`),
+  roundStartedAt: instant('round_started_at'),
+  roundEndedAt: instant('round_ended_at'),
+  rows: int8('rows').notNull().default(sql`0`),
+  tickedAt: instant('ticked_at'),
+})
+
+export const scrubFindings = pgTable('scrub_findings', {
+  subject: text('subject').notNull().primaryKey(),
+  problem: text('problem').notNull(),
+  outcome: text('outcome').notNull(),
+  since: instant('since').notNull(),
+  lastAt: instant('last_at').notNull(),
+  round: int8('round').notNull(),
+})
+
+export const scrubSums = pgTable(
+  'scrub_sums',
+  {
+    part: text('part').notNull(),
+    type: text('type').notNull(),
+    origin: text('origin').notNull(),
+    audience: text('audience').notNull(),
+    lane0: int8('lane0').notNull(),
+    lane1: int8('lane1').notNull(),
+    lane2: int8('lane2').notNull(),
+    lane3: int8('lane3').notNull(),
+    count: int8('count').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.part, t.type, t.origin, t.audience] })],
+)
+
 export const sessionFence = pgTable('session_fence', {
   peer: text('peer').notNull().primaryKey(),
   fence: int8('fence').notNull(),

@@ -48,6 +48,21 @@ test('sync: every peer, connected or not, with what its channels have come to', 
     exportName: 'x-1',
     newcomer: true,
   } as const
+  store.scrubState = {
+    at: { part: 'MeshService', share: 0.25 },
+    round: 3,
+    rows: 900,
+    roundStartedAtMs: startMs,
+    findings: [
+      {
+        subject: 'Mesh "shop" of zone west',
+        problem: 'it is not what its origin offered',
+        outcome: 'asked',
+        sinceMs: startMs,
+        lastAtMs: startMs,
+      },
+    ],
+  }
   store.refusedRows = [
     { ...refused, entry: '', reason: 'its VIP is taken', sinceMs: startMs, nextTryMs: startMs + 1_000, tries: 2 },
   ]
@@ -89,6 +104,22 @@ test('sync: every peer, connected or not, with what its channels have come to', 
       controlPlane: 'global',
       state: 'ready',
       head,
+      scrub: {
+        at: { part: 'MeshService', share: 0.25 },
+        rounds: 3,
+        rows: 900,
+        roundStartedAt: new Date(startMs).toISOString(),
+        lastRoundEndedAt: null,
+        findings: [
+          {
+            subject: 'Mesh "shop" of zone west',
+            problem: 'it is not what its origin offered',
+            outcome: 'asked',
+            since: new Date(startMs).toISOString(),
+            last: new Date(startMs).toISOString(),
+          },
+        ],
+      },
       peers: [
         {
           peer: 'east',

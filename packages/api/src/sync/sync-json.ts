@@ -4,6 +4,7 @@ import {
   type CursorRow,
   decodeReport,
   type RefusedRow,
+  type ScrubState,
   type SessionRecord,
 } from '@holdfast/store'
 import type { ChannelSync, EndpointsSync, PeerSync, SyncView } from './sync-view.js'
@@ -24,12 +25,26 @@ export const refusedJson = (row: RefusedRow) => ({
   nextTry: time(row.nextTryMs),
 })
 
+const scrubJson = (scrub: ScrubState) => ({
+  at: scrub.at === undefined ? null : { part: scrub.at.part, share: Math.round(scrub.at.share * 100) / 100 },
+  rounds: scrub.round,
+  rows: scrub.rows,
+  roundStartedAt: time(scrub.roundStartedAtMs),
+  lastRoundEndedAt: time(scrub.roundEndedAtMs),
+  findings: scrub.findings.map(({ sinceMs, lastAtMs, ...finding }) => ({
+    ...finding,
+    since: time(sinceMs),
+    last: time(lastAtMs),
+  })),
+})
+
 /** A peer as people call it: the zone's name, or `global`. */
 export const peerName = (peer: string): string => (peer === '' ? 'global' : peer)
 
 /** How every peer stands, from the sessions of this process and from what the store keeps of peers that are away. */
 export async function syncJson(store: ControlPlaneStore, sync: SyncView, nowMs: number) {
-  const [status, cursors, refused, holds, sessions, zones, absent, reports] = await Promise.all([
+  const [scrub, status, cursors, refused, holds, sessions, zones, absent, reports] = await Promise.all([
+    store.read.scrub(),
     store.status(),
     store.read.cursors(),
     store.read.refused(),
@@ -52,6 +67,7 @@ export async function syncJson(store: ControlPlaneStore, sync: SyncView, nowMs: 
     state: status.state,
     head: status.head,
     ...endpointsJson(sync.endpoints?.()),
+    scrub: scrubJson(scrub),
     peers: [...names].sort().map((name) => {
       const peer = live.get(name)
       const last = sessions.find((session) => session.peer === name)

@@ -13,6 +13,7 @@ import type {
   PeerReportRow,
   RefusedRow,
   Row,
+  ScrubState,
   SessionRecord,
   StoreStatus,
   VipQuery,
@@ -33,6 +34,7 @@ export class FakeStore {
   readonly ledger: LedgerRow[] = []
   readonly history: HistoryRow[] = []
   readonly audits: AuditRow[] = []
+  scrubState: ScrubState = { round: 0, rows: 0, findings: [] }
   sessionRecords: SessionRecord[] = []
   zoneRecords: ZoneRecord[] = []
   cursorRows: CursorRow[] = []
@@ -122,6 +124,7 @@ export class FakeStore {
         refused: async () => this.refusedRows,
         holds: async () => this.holdRows,
         cursors: async () => this.cursorRows,
+        scrub: async () => this.scrubState,
         audit: async (limit) => this.audits.slice(0, limit),
       },
       hooks: {
@@ -183,6 +186,8 @@ export class FakeStore {
       },
       channel: unused,
       upkeep: unused,
+      scrub: unused,
+      faults: () => [],
       onAdvanced: () => () => undefined,
       close: async () => undefined,
     }

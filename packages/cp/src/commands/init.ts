@@ -12,6 +12,8 @@ export async function initialise(
   log: Logger,
   signal: AbortSignal,
 ): Promise<boolean> {
+  // What is there cannot be told from what should be: nothing is made in such a database.
+  if (store.faults().length > 0) return false
   const pools = poolsOf(settings)
   const { changed } = await store.initialise({
     actor: 'holdfast init',

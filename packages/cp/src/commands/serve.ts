@@ -23,6 +23,7 @@ import { initialise } from './init.js'
 import { checkPorts } from './ports.js'
 import { listenProblem } from './problems.js'
 import { globalParts, zoneParts } from './runtime.js'
+import { keepScrubbing } from './scrub.js'
 import { serviceMetrics, zoneServices } from './services.js'
 import { keepUp } from './upkeep.js'
 import { whenReady } from './when-ready.js'
@@ -74,7 +75,7 @@ async function run(role: Role, settings: Settings, log: Logger, scope: Scope, si
   )
   // A zone is initialised by its first start; a global only when somebody says so, for it would tell zones "there is nothing".
   if (role === 'zone' || settings.init) await initialise(store, role, settings, log, signal)
-  await adoptBlocks(store, settings)
+  if (store.faults().length === 0) await adoptBlocks(store, settings)
 
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
@@ -112,6 +113,7 @@ async function run(role: Role, settings: Settings, log: Logger, scope: Scope, si
     await api.close()
   })
   keepUp(store, log, scope, signal)
+  keepScrubbing({ store, registry, log, scope, signal, rowsPerSecond: settings.scrubRowsPerSecond })
   let started = false
   const diagnostics = await serveDiagnostics({
     address: settings.diagnosticsAddress,

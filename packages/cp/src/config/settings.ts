@@ -36,6 +36,8 @@ export interface Settings {
   readonly portsFile: string | undefined
   readonly logLevel: string
   readonly shutdownTimeoutMs: number
+  /** Pace of the scrub; 0: off. */
+  readonly scrubRowsPerSecond: number
 }
 
 export interface SettingSpec {
@@ -346,6 +348,16 @@ export const settingSpecs: readonly SettingSpec[] = [
     ),
     fallback: 'info',
     describe: 'how much to log',
+  },
+  {
+    key: 'scrubRowsPerSecond',
+    flag: '--scrub-rows-per-second',
+    env: 'HOLDFAST_SCRUB_ROWS_PER_SECOND',
+    commands: servers,
+    kind: 'number',
+    schema: z.number().int().min(0).max(10_000),
+    fallback: 200,
+    describe: 'rows looked at each second for what has changed without a write; 0 turns the scrub off',
   },
   {
     key: 'shutdownTimeoutMs',

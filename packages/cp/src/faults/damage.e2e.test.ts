@@ -77,3 +77,92 @@ for (const victim of ['west', 'global'] as const)
       expect(await Promise.all(planes().map(vipsOf))).toEqual(planes().map(() => before.vips))
     },
   )
+
+/** A whole round of the scrub, as a running control plane makes in a minute. */
+async function scrubbed(plane: Plane): Promise<readonly string[]> {
+  const said: string[] = []
+  for (let ended = false; !ended; ) {
+    const { found, roundEnded } = await plane.store.scrub({ rows: 1_000, everyMs: 0, roundEveryMs: 0 })
+    said.push(...found.map(({ subject, problem, outcome }) => `${outcome}: ${subject}: ${problem}`))
+    ended = roundEnded
+  }
+  return said
+}
+
+const cart = "type = 'MeshService' and display_name = 'cart'"
+const unseen = [
+  ...damages,
+  { what: 'its labels are edited', text: `update resources set labels = labels || '{"a": "b"}' where ${cart}` },
+  {
+    what: 'it is edited, and so is what was offered of it',
+    text: `update resources set spec = '{}' where ${cart}; update resources set offered_entry = entry where ${cart}`,
+  },
+  { what: 'its origin is edited', text: `update resources set origin = 'north' where ${cart}` },
+  { what: 'nobody may see it any more', text: `update resources set audience = 'none' where ${cart}` },
+  { what: 'its identity is edited', text: `update resources set identity = '\\x00' where ${cart}` },
+  { what: 'its bucket is edited', text: `update resources set bucket = 7 where ${cart}` },
+  {
+    what: 'its address in the ledger is edited',
+    text: "update vip_ledger set address = '241.250.0.1' where display_name = 'cart' and family = 4",
+  },
+  { what: 'it is taken out of the ledger', text: "delete from vip_ledger where display_name = 'cart'" },
+  {
+    what: 'a sum is edited',
+    text: "update digests set lane2 = lane2 # 77, count = count + 1 where type = 'MeshService'",
+  },
+]
+
+for (const victim of ['west', 'global'] as const)
+  test.each(unseen)(
+    `HEAL: a row of east at ${victim}, and no trigger saw it: $what; a round of the scrub and a proof, and all is as it was`,
+    { timeout: 60_000 },
+    async ({ text }) => {
+      await settled()
+      const before = { vips: await converged(planes(), allServices), content: await contentsOf(mesh.east, 'east') }
+      const ledgerOf = (plane: Plane) =>
+        byHand(plane.database.url, 'select address, display_name, state from vip_ledger order by address')
+      const ledgers = await Promise.all(planes().map(ledgerOf))
+      for (const plane of planes()) await byHand(plane.database.url, 'delete from repairs')
+      await byHand(
+        mesh[victim].database.url,
+        `set session_replication_role = replica; ${text}; set session_replication_role = origin`,
+      )
+      expect((await scrubbed(mesh[victim])).join('\n')).toMatch(/^(asked|mended)/)
+      await reconnect(mesh.east)
+      await reconnect(mesh.west)
+      const healed = async (): Promise<boolean> =>
+        (await Promise.all(planes().map((plane) => contentsOf(plane, 'east')))).every(
+          (contents) => JSON.stringify(contents) === JSON.stringify(before.content),
+        )
+      await until('the row to be as it was', healed, 15_000)
+      await settled()
+      expect(await Promise.all(planes().map(vipsOf))).toEqual(planes().map(() => before.vips))
+      expect(await Promise.all(planes().map(ledgerOf))).toEqual(ledgers)
+      expect(await scrubbed(mesh[victim])).toEqual([])
+    },
+  )
+
+test.each(damages.filter(({ what }) => what !== 'it is deleted'))(
+  'HEAL: a damaged copy at global does not spread while its origin is away: $what',
+  { timeout: 60_000 },
+  async ({ text }) => {
+    await settled()
+    const before = await contentsOf(mesh.east, 'east')
+    for (const plane of planes()) await byHand(plane.database.url, 'delete from repairs')
+    await mesh.east.proxy.refuse()
+    mesh.east.proxy.cut('reset')
+    await until('east to be away', () => mesh.global.runtime.views().every((view) => view.peer !== 'east'))
+    await byHand(mesh.global.database.url, text)
+    await reconnect(mesh.west)
+    await until('west to be in step', () => bothInStep(mesh.global, mesh.west), 15_000)
+    expect(await contentsOf(mesh.west, 'east')).toEqual(before)
+    await mesh.east.proxy.restore()
+    await settled()
+    await until(
+      'the copy at global to be as it was',
+      async () => JSON.stringify(await contentsOf(mesh.global, 'east')) === JSON.stringify(before),
+      15_000,
+    )
+    expect(await contentsOf(mesh.west, 'east')).toEqual(before)
+  },
+)

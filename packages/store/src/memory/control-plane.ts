@@ -2,7 +2,7 @@ import type { ChannelContext, ChannelStore, StoreOp, StoreResults } from '@holdf
 import { Problem, readLearnedTypes } from '@holdfast/model'
 import { type LedgerRow, learnUnit, type Row } from '../plan/index.js'
 import { byText, keyText, ledgerText } from '../plan/keys.js'
-import type { ControlPlaneStore, SessionRecord } from '../port.js'
+import { type ControlPlaneStore, type SessionRecord, scrubOff } from '../port.js'
 import { changesIn } from './changes.js'
 import { memoryGuards } from './guards.js'
 import { memoryHooks } from './hooks.js'
@@ -67,6 +67,7 @@ export function asControlPlane(store: MemoryStore): ControlPlaneStore {
       refused: async () => [...store.image.refused.values()],
       holds: async () => [...store.image.holds.values()].filter((hold) => hold.state === 'held'),
       cursors: async () => [...store.image.cursors.values()],
+      scrub: async () => scrubOff,
       audit: async (limit) => store.image.audit.toReversed().slice(0, limit),
     },
     hooks: memoryHooks(store),
@@ -144,6 +145,8 @@ export function asControlPlane(store: MemoryStore): ControlPlaneStore {
     },
     channel: (context) => asyncChannel(store, context),
     upkeep: async () => upkeepOf(store),
+    faults: () => [],
+    scrub: async () => ({ rows: 0, found: [], roundEnded: false }),
     onAdvanced: (listener) => store.onAdvanced(listener),
     close: async () => {},
   }

@@ -11,7 +11,7 @@ import {
   type StoreOp,
   type StoreResults,
 } from '@holdfast/kds'
-import { wireKey } from '@holdfast/model'
+import { Problem, wireKey } from '@holdfast/model'
 import { Fenced } from '../plan/fenced.js'
 import type { HookCover } from '../plan/forms.js'
 import type { HoldThresholds } from '../plan/holds.js'
@@ -48,6 +48,8 @@ export interface ChannelParts {
   readonly thresholds: HoldThresholds | undefined
   /** The newest position of the log that this process knows. */
   readonly seen: () => Cursor
+  /** Throws a Problem `unavailable` if the database is not whole, after a look. */
+  readonly checkNow: () => Promise<void>
   /** A peer remembers what our history does not have. */
   readonly onEvidence: (evidence: Evidence) => Promise<void>
   /** Global: a zone was in step with a log that is not ours, and we are not what was lost. */
@@ -99,7 +101,7 @@ export class PgChannel implements ChannelStore {
       case 'buckets':
         return viewBuckets(database, this.#view, { ...op, type: op.resourceType })
       case 'repair':
-        return repairParts(database, this.#view, { ...op, type: op.resourceType })
+        return this.#repair(op)
       case 'keys':
         return keyParts(database, this.#view, { type: op.resourceType, keys: op.keys })
       case 'list':
@@ -213,10 +215,23 @@ export class PgChannel implements ChannelStore {
     })
   }
 
+  async #repair(op: Extract<StoreOp, { op: 'repair' }>): Promise<StoreResults['repair']> {
+    const parts = await repairParts(this.#parts.database, this.#view, { ...op, type: op.resourceType })
+    // That something is not here is said only by a store that has all that it should have (EMPTY).
+    if (parts.absent.length > 0) await this.#parts.checkNow()
+    return parts
+  }
+
   async #list(type: string): Promise<StoreResults['list']> {
     return this.#parts.database.transaction('read', async (sql) => {
       const head = await headOf(sql)
-      return { offers: await wholeList(sql, this.#view, type), head: await this.#markAt(sql, head) }
+      const offers = await wholeList(sql, this.#view, type)
+      const digests = await readSeenDigests(sql)
+      const said = this.#view.typeDigests(digests).find((row) => row.type === type)?.digest.count ?? 0
+      // A Kuma obeys an empty list (EMPTY).
+      if (offers.length === 0 && said > 0)
+        throw new Problem('unavailable', `0 rows for ${type}, digest says ${said}: no list is sent`)
+      return { offers, head: { cursor: cursorOf(head), digest: this.#view.digest(digests) } }
     })
   }
 

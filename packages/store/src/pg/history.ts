@@ -137,6 +137,11 @@ export class History {
   #advance(cursor: Cursor): void {
     this.#seen = cursor
     this.#remember()
+    this.tell()
+  }
+
+  /** Whoever listens looks again. */
+  tell(): void {
     if (this.#telling) return
     this.#telling = true
     // Not within the commit that has found it out: a listener may ask the store at once.

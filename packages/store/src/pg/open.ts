@@ -5,9 +5,11 @@ import type { HookCover } from '../plan/forms.js'
 import type { HoldThresholds } from '../plan/holds.js'
 import { originOfLog } from '../plan/progress.js'
 import type { Evidence } from '../plan/recovery.js'
+import { refuseElsewhere } from './elsewhere.js'
 import { type HighWater, HighWaterFile } from './high-water.js'
 import { Hints } from './hints.js'
 import { History } from './history.js'
+import { Soundness } from './soundness.js'
 import { Database, type StatementCount, timestamp } from './sql.js'
 import { type Head, insertHead, readHead } from './statements/head.js'
 import { PgStore, type StoreLog } from './store.js'
@@ -47,6 +49,7 @@ const pollEveryMs = 1_000
 export async function openStore(options: OpenStoreOptions): Promise<PgStore> {
   const { databaseUrl, programVersion, log, clock: nowMs = Date.now } = options
   const signal = options.signal ?? new AbortController().signal
+  await refuseElsewhere(databaseUrl, options)
   await migrate(databaseUrl, { programVersion, signal })
   const database = new Database({
     url: databaseUrl,
@@ -61,13 +64,18 @@ export async function openStore(options: OpenStoreOptions): Promise<PgStore> {
           log.error({ err: error }, 'the high-water mark could not be written: a restored backup may go unnoticed'),
         )
   let hints: Hints | undefined
+  const closers: (() => Promise<void>)[] = []
   try {
     const remembered = await highWater?.read()
     const head = await ownHead(database, options, nowMs())
     const nextTag = (): string => randomBytes(8).toString('hex')
     const nextEpoch = (): string => randomBytes(16).toString('hex')
     const history = new History({ database, head, highWater, nowMs, nextEpoch, nextTag, log })
-    await history.judge(evidenceOf(remembered, highWater?.path, head))
+    const soundness = new Soundness({ database, log, onChange: () => history.tell() })
+    closers.push(() => soundness.close())
+    await soundness.start()
+    // Of a database that is not whole nothing can be concluded, and nothing may be written into it.
+    if (soundness.faults.length === 0) await history.judge(evidenceOf(remembered, highWater?.path, head))
     let looking: Promise<void> | undefined
     let again = false
     const look = (): void => {
@@ -94,7 +102,7 @@ export async function openStore(options: OpenStoreOptions): Promise<PgStore> {
       pollEveryMs: options.pollEveryMs ?? pollEveryMs,
     })
     hints = started
-    const closers = [
+    closers.push(
       () => started.close(),
       async () => {
         again = false
@@ -102,10 +110,11 @@ export async function openStore(options: OpenStoreOptions): Promise<PgStore> {
       },
       async () => highWater?.flush(),
       () => database.close(),
-    ]
+    )
     return new PgStore({
       database,
       history,
+      soundness,
       identity: head.identity,
       nowMs,
       nextTag,
@@ -115,6 +124,7 @@ export async function openStore(options: OpenStoreOptions): Promise<PgStore> {
       thresholds: options.thresholds,
     })
   } catch (error) {
+    for (const close of closers) await close().catch(() => {})
     await hints?.close()
     await database.close()
     throw error

@@ -60,6 +60,20 @@ export class Database implements Sql {
     return this.#run<R>(this.#pool, name, text, values)
   }
 
+  /** Beside what is counted: looks that are made every few seconds, whatever happens. */
+  get unobserved(): Sql {
+    return {
+      run: async <R extends object>(name: string, text: string, values: readonly unknown[] = []) => {
+        try {
+          const { rows, rowCount } = await this.#pool.query<R>({ text, values: [...values] })
+          return { rows, count: rowCount ?? 0 }
+        } catch (error) {
+          throw this.#translated(error, name)
+        }
+      },
+    }
+  }
+
   /**
    * Runs `work` in one transaction: `read` sees one snapshot throughout, `write` sees what is committed when it looks.
    * What throws is rolled back.

@@ -20,7 +20,15 @@ import type { RoleIdentity } from '../plan/types.js'
 import type { Unit } from '../plan/unit.js'
 import { adoptUnit, freeUnit, poolsUnit, servingUnit, statusUnit } from '../plan/upkeep.js'
 import { firstStepUnit } from '../plan/zones.js'
-import type { ControlPlaneStore, LocalOutcome, LocalRequest, StoreStatus, Upkeep } from '../port.js'
+import type {
+  ControlPlaneStore,
+  LocalOutcome,
+  LocalRequest,
+  ScrubPace,
+  ScrubStep,
+  StoreStatus,
+  Upkeep,
+} from '../port.js'
 import type { ZoneReturns } from '../port-returns.js'
 import { Acks } from './acks.js'
 import { PgChannel } from './channel.js'
@@ -30,6 +38,8 @@ import { pgHooks } from './hooks.js'
 import { LogTail } from './log-tail.js'
 import { PgRecovery } from './recovery.js'
 import { pgReturns } from './returns.js'
+import { scrubStep } from './scrub.js'
+import type { Soundness } from './soundness.js'
 import { type Database, timestamp } from './sql.js'
 import { readChanges } from './statements/changes.js'
 import { type Head, readHead, setState } from './statements/head.js'
@@ -37,6 +47,7 @@ import { openHolds } from './statements/holds.js'
 import { readBlocks } from './statements/ledger-read.js'
 import { listRows, namedRows, readCounts } from './statements/read.js'
 import { pendingRows, rowsByKey, rowsOfTypes } from './statements/rows-read.js'
+import { readScrub } from './statements/scrub-read.js'
 import {
   closeSession,
   deletedZones,
@@ -67,6 +78,7 @@ export interface StoreLog {
 export interface PgStoreParts {
   readonly database: Database
   readonly history: History
+  readonly soundness: Soundness
   readonly identity: RoleIdentity
   readonly nowMs: () => number
   readonly nextTag: () => string
@@ -96,7 +108,7 @@ export class PgStore implements ControlPlaneStore {
   #closing: Promise<void> | undefined
 
   constructor(parts: PgStoreParts) {
-    const { database, history, identity, nowMs, nextTag, log } = parts
+    const { database, history, soundness, identity, nowMs, nextTag, log } = parts
     this.#parts = parts
     this.identity = identity
     this.database = database
@@ -104,6 +116,7 @@ export class PgStore implements ControlPlaneStore {
       database,
       nowMs,
       nextTag,
+      check: () => soundness.check(),
       seen: () => history.seen,
       onCommitted: (cursor) => history.committed(cursor),
       onContradiction: () => history.judge([]),
@@ -134,7 +147,11 @@ export class PgStore implements ControlPlaneStore {
   async status(): Promise<StoreStatus> {
     const { state, reasons, epoch, revision, tag } = await this.#head()
     const said = state === 'uninitialised' && reasons.length === 0 ? ['it was never initialised'] : reasons
-    return { identity: this.identity, state, reasons: said, head: { epoch, revision, tag } }
+    const head = { epoch, revision, tag }
+    const { faults } = this.#parts.soundness
+    // Whatever the head says: of a database that is not whole nobody is told anything.
+    if (faults.length > 0) return { identity: this.identity, state: 'recovering', reasons: [...faults, ...said], head }
+    return { identity: this.identity, state, reasons: said, head }
   }
 
   async initialise(options: Parameters<ControlPlaneStore['initialise']>[0]): Promise<{ readonly changed: boolean }> {
@@ -202,6 +219,7 @@ export class PgStore implements ControlPlaneStore {
       return allCursors(this.database)
     },
     audit: (limit) => lastAudit(this.database, limit),
+    scrub: () => readScrub(this.database),
   }
 
   readonly vip: ControlPlaneStore['vip'] = {
@@ -268,6 +286,7 @@ export class PgStore implements ControlPlaneStore {
         writer: this.#writer,
         tail: this.#tail,
         acks: this.#acks,
+        checkNow: () => this.#parts.soundness.checkNow(),
         seen: (): Cursor => history.seen,
         onEvidence: (evidence) => history.judge([evidence]),
         onStranger: (zone) => this.#recovery.met(zone),
@@ -284,6 +303,14 @@ export class PgStore implements ControlPlaneStore {
       submit: (work) => this.#writer.submit(work),
       freeQuarantined: (nowMs) => this.vip.freeQuarantined(nowMs),
     })
+  }
+
+  scrub(pace: ScrubPace): Promise<ScrubStep> {
+    return scrubStep({ database: this.database, identity: this.identity, nowMs: this.#parts.nowMs(), ...pace })
+  }
+
+  faults(): readonly string[] {
+    return this.#parts.soundness.faults
   }
 
   onAdvanced(listener: () => void): () => void {

@@ -12,6 +12,8 @@ export interface WriterOptions {
   readonly nowMs: () => number
   /** A random tag, 16 hex digits. */
   readonly nextTag: () => string
+  /** Throws a Problem `unavailable` while the database is not whole. */
+  readonly check: () => void
   /** The newest position of the log that this process knows: it must still be in it. */
   readonly seen: () => Cursor
   readonly onCommitted: (cursor: Cursor) => void
@@ -53,6 +55,11 @@ export class Writer {
   /** @throws Fenced if the request's session was superseded; whatever its unit throws; Problem `unavailable` */
   submit<T>(work: Work<T>, signal?: AbortSignal): Promise<Done<T>> {
     if (this.#closed) return Promise.reject(new Problem('unavailable', 'the store is closing'))
+    try {
+      this.#options.check()
+    } catch (error) {
+      return Promise.reject(error)
+    }
     if (this.#queue.length >= queueMax)
       return Promise.reject(
         new Problem('unavailable', `${queueMax} writes are waiting for the database already; try again later`),

@@ -1,5 +1,5 @@
 import type { BucketDigest, KeyedEntry, Offer, Removal, RepairParts } from '@holdfast/kds'
-import { hex, parseWireKey, wireKey } from '@holdfast/model'
+import { audienceOf, findType, hex, parseWireKey, wireKey } from '@holdfast/model'
 import type { Sql } from '../sql.js'
 import type { View } from '../view.js'
 import { laneSums, sqlDamaged } from './damaged.js'
@@ -144,6 +144,11 @@ type Differing = Omit<SeenRecord, 'at' | 'visible' | 'type'> & {
   readonly type: string | null
   readonly visible: boolean | null
   readonly exposed: boolean | null
+  readonly name: string
+  readonly origin: string
+  readonly audience: string
+  readonly deleted: boolean
+  readonly damaged: boolean
 }
 
 async function differing(
@@ -158,7 +163,8 @@ async function differing(
     `select k.mesh as key_mesh, k.name as key_name, r.*
      from unnest($5::text[], $6::text[], $7::bytea[]) k (mesh, name, entry)
      ${how.join} (
-       select ${seenColumns}, r.exposed, r.${view.entryColumn} as seen_entry, ${view.sqlVisible} as visible
+       select ${seenColumns}, r.exposed, r.${view.entryColumn} as seen_entry, ${view.sqlVisible} as visible,
+         r.name, r.origin, r.audience, r.deleted, ${sqlDamaged} as damaged
        from resources r where r.type = $4 and ${view.sqlBase} and ${how.where}
          and not (r.deleted and exists (select from resources l where l.type = r.type and l.mesh = r.mesh
            and l.export_name = r.export_name and not l.deleted))
@@ -177,12 +183,21 @@ async function differing(
   return rows
 }
 
+/** Something has changed it behind the program's back: its bytes, or only who may see it. */
+function isDamaged({ damaged, deleted, audience, labels, name, origin }: Differing, typeName: string): boolean {
+  if (damaged) return true
+  const type = findType(typeName)
+  return type !== undefined && !deleted && audience === 'none' && audienceOf(type, labels, name, origin) === 'all'
+}
+
 function parts(rows: readonly Differing[], view: View): RepairParts {
   const offers: Offer[] = []
   const removals: Removal[] = []
   const absent: string[] = []
   for (const row of rows) {
     const { type, visible } = row
+    // Neither shown as it is nor said to be gone: whoever has it keeps it until we have it back.
+    if (type !== null && isDamaged(row, type)) continue
     if (type === null || visible === null) absent.push(wireKey(row.key_mesh ?? '', row.key_name ?? ''))
     else if (visible) offers.push(offerOf({ ...row, type, visible, at: 0 }, view.channel === 'status'))
     else if (row.exposed === true) removals.push(removalOf({ ...row, type, visible, at: 0 }))

@@ -1,6 +1,7 @@
 import type { Audience, Origin } from '@holdfast/model'
 import type { Sql } from '../sql.js'
 import type { SeenDigest } from '../view.js'
+import { sqlDamaged } from './damaged.js'
 import { type DigestPart, type DigestRecord, digestRowOf } from './sync-read.js'
 import type { SeenRecord } from './views.js'
 
@@ -13,14 +14,26 @@ export interface TailRecord extends Omit<SeenRecord, 'visible'> {
   readonly exposed: boolean
 }
 
-/** Sums of what is held and of its status, each with whether its origin is hidden. */
+const correction = (lane: number): string =>
+  `sum(digest_lane(r.offered_entry, ${lane}) - coalesce(digest_lane(r.entry, ${lane}), 0))::bigint & 4294967295 as lane${lane}`
+
+/**
+ * Sums of what is held and of its status, each with whether its origin is hidden. A damaged copy counts as what its
+ * origin offered, which it will be again: nobody else is to take the damage for a change.
+ */
 export async function readSeenDigests(sql: Sql): Promise<readonly SeenDigest[]> {
   const { rows } = await sql.run<DigestRecord & { readonly part: DigestPart; readonly hidden: boolean }>(
     'read seen digests',
     `select d.part, d.type, d.origin, d.audience, d.lane0, d.lane1, d.lane2, d.lane3, d.count,
        coalesce(v.hidden, false) as hidden
      from digests d left join origin_visibility v on v.origin = d.origin
-     where d.part in ('held', 'status') and d.audience = 'all'`,
+     where d.part in ('held', 'status') and d.audience = 'all'
+     union all
+     select 'held', x.type, x.origin, 'all', x.lane0, x.lane1, x.lane2, x.lane3, x.count, coalesce(v.hidden, false)
+     from (
+       select r.type, r.origin, ${[0, 1, 2, 3].map(correction).join(', ')}, count(*) - count(r.entry) as count
+       from resources r where ${sqlDamaged} and r.audience = 'all' group by r.type, r.origin
+     ) x left join origin_visibility v on v.origin = x.origin`,
   )
   return rows.map((row) => ({ ...digestRowOf(row), part: row.part, hidden: row.hidden }))
 }

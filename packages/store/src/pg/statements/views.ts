@@ -3,6 +3,7 @@ import { decodeVips, type ExportedResource, exportLabels, hex, type Labels, wire
 import type { Sql } from '../sql.js'
 import type { View } from '../view.js'
 import { plainBytes } from './columns.js'
+import { sqlDamaged } from './damaged.js'
 
 /** A row as a view sees it. Without what is hashed and shown where it is not in the view. */
 export interface SeenRecord {
@@ -110,7 +111,7 @@ export async function logPage(sql: Sql, view: View, query: PageQuery): Promise<L
          + coalesce(octet_length(r.status), 0) else 0 end as size
      from resources r ${where}
        and ${view.sqlBase} and (${at}, r.type_order, r.mesh, r.export_name) > ($4::bigint, $5::integer, $6::text, $7::text)
-       and (${view.sqlVisible} or ($8 and r.exposed))`
+       and (${view.sqlVisible} or ($8 and r.exposed)) and not ${sqlDamaged}`
   const inRange = 'order by at, type_order, mesh, export_name limit $10'
   const plain = select(own, `where ${own} > 0 and r.origin <> all($11::text[])`)
   const moved = select(
@@ -153,7 +154,7 @@ export async function wholeList(sql: Sql, view: View, type: string): Promise<rea
   const { rows } = await sql.run<SeenRecord>(
     'whole list',
     `select 0 as at, ${seenColumns}, true as visible from resources r
-     where r.type = $4 and ${view.sqlBase} and ${view.sqlVisible} order by r.mesh, r.export_name`,
+     where r.type = $4 and ${view.sqlBase} and ${view.sqlVisible} and not ${sqlDamaged} order by r.mesh, r.export_name`,
     [...view.sqlValues, type],
   )
   return rows.map((row) => offerOf(row, view.channel !== 'down'))
