@@ -10,4 +10,4 @@ export {
   type ServerInfo,
 } from './options.js'
 export { type ChannelSync, noSync, type PeerSync, type SyncView } from './sync/sync-view.js'
-export { createAnswerer } from './vips/questions.js'
+export { createAnswerer, createGlobalAnswerer } from './vips/questions.js'

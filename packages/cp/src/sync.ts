@@ -38,7 +38,11 @@ export const zoneSync = (zone: ZoneRuntime | undefined): SyncView => ({
     ]
   },
   endpoints: () => zone?.endpoints(),
-  askZone: (name) => Promise.reject(new Problem('unavailable', `zone ${name} can be asked through global only`)),
+  askZone: async (name, question, body) => {
+    if (name !== '') throw new Problem('unavailable', `zone ${name} can be asked through global only`)
+    if (zone === undefined) throw new Problem('unavailable', 'this zone stands alone: there is no global to ask')
+    return JSON.parse(await zone.askGlobal(question, JSON.stringify(body)))
+  },
 })
 
 function peerOf(view: SessionView, role: 'global' | 'zone'): PeerSync {

@@ -171,6 +171,18 @@ function programOf(io: Io, { version, env, fetch }: ProgramOptions, run: Run): C
   addDnsCommands(program, { io, api, run, output: () => globals().output })
   addGuardCommands(program, { io, api, run, output: () => globals().output })
   addRecoveryCommands(program, io, { output: () => globals().output, api, run })
+  program
+    .command('sync')
+    .description('how control planes agree')
+    .command('diff')
+    .description('every resource in which a zone and global differ; exit status 1 if any does')
+    .argument('[zone]', 'at global: the zone; a zone compares itself')
+    .action((zone: string | undefined) =>
+      run(async () => {
+        const { syncDiff } = await import('./commands/sync-diff.js')
+        return syncDiff(io, await api(), { zone, output: globals().output })
+      }),
+    )
   addVipCommands(program, io, api, run, { globals, meshIfSaid, zoneOption })
   return program
 }

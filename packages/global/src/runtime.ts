@@ -24,6 +24,8 @@ export interface GlobalOptions {
   readonly instanceId: string
   readonly log: Logger
   readonly metrics: SessionMetrics
+  /** What global answers when a zone asks: JSON in, JSON out. */
+  readonly answer?: ((zone: string, question: string, body: string) => Promise<string>) | undefined
 }
 
 /** Several changes in one moment look at global's own need of blocks once. */
@@ -142,7 +144,7 @@ export class GlobalRuntime {
   }
 
   async #run(link: Link): Promise<void> {
-    const { store, version, instanceId, log, metrics } = this.#options
+    const { store, version, instanceId, log, metrics, answer } = this.#options
     const zone = link.peer.name
     const session = await runSession({
       role: 'acceptor',
@@ -157,6 +159,7 @@ export class GlobalRuntime {
       guards: this.#guards,
       // Only a zone that was let in takes the place of an older session: a stranger with the same name must not.
       onMet: (handle) => this.#admit(zone, link, handle),
+      ...(answer === undefined ? {} : { onQuestion: (question: string, body: string) => answer(zone, question, body) }),
       onLeaseRequest: (handle, storeId, demands, wantedCidrs) => {
         void this.#leaseTo(zone, handle, storeId, demands, wantedCidrs)
       },

@@ -139,7 +139,7 @@ type Said<T extends SessionMessage['type']> = Extract<SessionMessage, { type: T 
 const unexpected = (s: SessionState, message: SessionMessage): SessionStep =>
   violated(s, `sent ${message.type} in phase ${s.phase}`)
 
-/** Leases, recalls and questions belong to others; here they only have a direction. */
+/** Leases, recalls and questions belong to others; here the first two only have a direction. Both ends may ask. */
 function passedOn(s: SessionState, message: PassedOn): SessionStep {
   const { role } = s.config
   switch (message.type) {
@@ -159,11 +159,11 @@ function passedOn(s: SessionState, message: PassedOn): SessionStep {
     }
     case 'question': {
       const { id, what, body } = message
-      return role === 'dialer' ? [s, [{ type: 'asked', id, what, body }]] : unexpected(s, message)
+      return [s, [{ type: 'asked', id, what, body }]]
     }
     case 'question-answer': {
       const { id, error, body, more } = message
-      return role === 'acceptor' ? [s, [{ type: 'answered', id, error, body, more }]] : unexpected(s, message)
+      return [s, [{ type: 'answered', id, error, body, more }]]
     }
   }
 }

@@ -67,7 +67,7 @@ export interface SessionHandle {
   recall(after: string, options?: { readonly done: boolean }): void
   /** Global: the page, or why there is none. */
   answerRecall(answer: { readonly body: string; readonly error: string }): void
-  /** Global: asks the zone something that only it knows. Rejects after `timeoutMs`, or when the session ends. */
+  /** Asks the other end something that only it knows. Rejects after `timeoutMs`, or when the session ends. */
   ask(what: string, body: string, options: { readonly timeoutMs: number }): Promise<string>
   /** Zone: where what it serves differs from what it keeps; goes with every heartbeat from here on. */
   tellFaults(faults: readonly string[]): void

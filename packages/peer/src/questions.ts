@@ -14,24 +14,23 @@ const pendingMax = 64
 
 /** Questions under way on one session. They end with it. */
 export class Questions {
-  readonly #peer: string
+  /** In words: a zone, or global. */
+  readonly #who: string
   readonly #pending = new Map<string, Pending>()
 
   constructor(peer: string) {
-    this.#peer = peer
+    this.#who = peer === '' ? 'global' : `zone ${peer}`
   }
 
   /** @param say puts the question on the wire */
   ask(what: string, timeoutMs: number, say: (id: string) => void): Promise<string> {
     if (this.#pending.size >= pendingMax)
-      return Promise.reject(
-        new Problem('unavailable', `zone ${this.#peer} has ${pendingMax} questions to answer already`),
-      )
+      return Promise.reject(new Problem('unavailable', `${this.#who} has ${pendingMax} questions to answer already`))
     const id = randomUUID()
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#pending.delete(id)
-        reject(new Problem('unavailable', `zone ${this.#peer} did not answer "${what}" within ${timeoutMs / 1000} s`))
+        reject(new Problem('unavailable', `${this.#who} did not answer "${what}" within ${timeoutMs / 1000} s`))
       }, timeoutMs)
       this.#pending.set(id, { parts: [], resolve, reject, timer })
       say(id)
@@ -45,16 +44,15 @@ export class Questions {
     if (more && error === '' && pending.parts.length < partsMax) return
     this.#pending.delete(id)
     clearTimeout(pending.timer)
-    if (error !== '') pending.reject(new Problem('unavailable', `zone ${this.#peer} answered: ${error}`))
-    else if (more)
-      pending.reject(new Problem('tooLarge', `the answer of zone ${this.#peer} has more than ${partsMax} parts`))
+    if (error !== '') pending.reject(new Problem('unavailable', `${this.#who} answered: ${error}`))
+    else if (more) pending.reject(new Problem('tooLarge', `the answer of ${this.#who} has more than ${partsMax} parts`))
     else pending.resolve(pending.parts.join(''))
   }
 
   end(reason: string): void {
     for (const { reject, timer } of this.#pending.values()) {
       clearTimeout(timer)
-      reject(new Problem('unavailable', `the session with zone ${this.#peer} ended: ${reason}`))
+      reject(new Problem('unavailable', `the session with ${this.#who} ended: ${reason}`))
     }
     this.#pending.clear()
   }

@@ -47,7 +47,6 @@ export interface SessionOptions {
   readonly onOwedReturn?: (() => void) | undefined
   /** Zone. */
   readonly onLeaseAnswer?: ((refused: readonly string[]) => void) | undefined
-  /** Zone. */
   readonly onQuestion?: ((question: string, body: string) => Promise<string>) | undefined
 }
 

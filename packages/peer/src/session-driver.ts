@@ -112,7 +112,10 @@ export class SessionDriver implements SessionHandle {
   ask(what: string, body: string, { timeoutMs }: { readonly timeoutMs: number }): Promise<string> {
     if (this.#state.phase !== 'open')
       return Promise.reject(
-        new Problem('unavailable', `zone ${this.peer} answers no questions (its session is ${this.#state.phase})`),
+        new Problem(
+          'unavailable',
+          `${this.peer === '' ? 'global' : `zone ${this.peer}`} answers no questions (its session is ${this.#state.phase})`,
+        ),
       )
     return this.#questions.ask(what, timeoutMs, (id) => this.#say({ type: 'question', id, what, body }))
   }

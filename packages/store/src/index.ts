@@ -1,3 +1,4 @@
+export type * from './diff-port.js'
 export * from './embedded/index.js'
 export type * from './guards.js'
 export * from './memory/index.js'

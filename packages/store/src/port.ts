@@ -9,6 +9,7 @@ import type {
   Violation,
   Vips,
 } from '@holdfast/model'
+import type { DiffReader } from './diff-port.js'
 import type { GuardStore } from './guards.js'
 import type { FormState, HookCover } from './plan/forms.js'
 import type { HookWork, Judged, Verdict } from './plan/judged.js'
@@ -259,6 +260,8 @@ export interface ControlPlaneStore {
   upkeep(): Promise<Upkeep>
   /** One bounded step of the scrub, which goes through everything again and again; see `ScrubPace`. */
   scrub(pace: ScrubPace): Promise<ScrubStep>
+  /** Reads for `sync diff`. */
+  readonly diff: DiffReader
   /** What the database lacks of what it should have, in words; while there is anything, nothing is sent or written. */
   faults(): readonly string[]
   /** A hint that the log may have grown; never carries data. Returns the way to stop listening. */

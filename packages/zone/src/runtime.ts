@@ -1,5 +1,5 @@
 import { randomInt, randomUUID } from 'node:crypto'
-import { typeSetHash } from '@holdfast/model'
+import { Problem, typeSetHash } from '@holdfast/model'
 import {
   Backoff,
   type BackoffOptions,
@@ -55,6 +55,8 @@ const returnedWords: Readonly<Record<string, string>> = {
   moved: 'addresses went back to whoever had them',
   refused: 'could not be taken back',
 }
+/** As long as global waits for a zone. */
+const questionTimeoutMs = 10_000
 /** Several changes in one moment ask for blocks once. */
 const leaseDelayMs = 20
 /** Who has a choice does not wait for one of them as long as for the only one. */
@@ -123,6 +125,12 @@ export class ZoneRuntime {
     readonly counts: ReturnType<EndpointKeeper['counts']>
   } {
     return { known: this.#endpoints.view(), problems: this.#endpoints.problems(), counts: this.#endpoints.counts() }
+  }
+
+  /** Asks global; see its answers. @throws Problem `unavailable` if there is no session or no answer in time */
+  async askGlobal(what: string, body: string): Promise<string> {
+    if (this.#session === undefined) throw new Problem('unavailable', 'there is no session with global')
+    return this.#session.ask(what, body, { timeoutMs: questionTimeoutMs })
   }
 
   get lastEnd(): SessionEnd | undefined {

@@ -13,6 +13,7 @@ import { resourceRoutes } from './resources.js'
 import { serverRoutes } from './server.js'
 import { serviceRoutes } from './services.js'
 import { syncRoutes } from './sync.js'
+import { syncDiffRoute } from './sync-diff.js'
 import { typeRoutes } from './types.js'
 import { vipRoutes } from './vips.js'
 import { zoneNameRoutes } from './zone-names.js'
@@ -34,6 +35,7 @@ export function routesOf(context: ApiContext): readonly Route[] {
     ...syncRoutes(context),
     ...typeRoutes(context),
     ...hookRoutes(context),
+    syncDiffRoute(context),
     ...serviceRoutes(context),
     ...dnsRoutes(context),
     ...holdRoutes(context),

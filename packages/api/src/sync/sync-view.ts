@@ -62,6 +62,7 @@ export interface SyncView {
   /** Global: what a recovery waits for, and what an operator can do about it; empty while there is none. */
   recoveryWaits?(): readonly { readonly what: string; readonly next: string }[]
   /**
+   * @param zone '' at a zone: global is asked
    * @param body any JSON value; so is the answer
    * @throws Problem `unavailable` if the zone is not connected, answers no questions, or did not answer in time
    */

@@ -188,6 +188,7 @@ export class FakeStore {
       upkeep: unused,
       scrub: unused,
       faults: () => [],
+      diff: { types: unused, buckets: unused, entries: unused },
       onAdvanced: () => () => undefined,
       close: async () => undefined,
     }

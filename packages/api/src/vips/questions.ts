@@ -3,6 +3,7 @@ import { answerTestimony, type ControlPlaneStore, testimonyQuestions } from '@ho
 import type { Mode } from '../options.js'
 import { renderRow, shownAddresses, viewerOf } from '../resources/render.js'
 import { type DnsView, lookedUp, standingOf } from '../routes/dns.js'
+import { answerDiff, diffQuestion } from '../sync/diff.js'
 import type { ClaimReader } from './claims.js'
 import { localClaims } from './local-claims.js'
 
@@ -60,6 +61,8 @@ export function createAnswerer(options: {
         const offset = field('offset')
         return reader.shownPage(String(field('kind')), typeof offset === 'number' ? offset : 0)
       }
+      case diffQuestion:
+        return answerDiff(store.diff, body)
       case questions.findings:
         return { items: await reader.findings() }
       case questions.dnsStanding:
@@ -71,9 +74,26 @@ export function createAnswerer(options: {
         if (testimony !== undefined) return testimony
         throw new Problem(
           'invalid',
-          `${mode === 'global' ? 'global' : `zone ${zoneName}`} does not know the question ${JSON.stringify(question)}; it knows ${[...Object.values(questions), ...Object.values(testimonyQuestions)].join(', ')}`,
+          `${mode === 'global' ? 'global' : `zone ${zoneName}`} does not know the question ${JSON.stringify(question)}; it knows ${[...Object.values(questions), diffQuestion, ...Object.values(testimonyQuestions)].join(', ')}`,
         )
       }
     }
+  }
+}
+
+/** What global answers a zone: how it stands with that zone, and nothing else. */
+export function createGlobalAnswerer(
+  store: ControlPlaneStore,
+): (zone: string, question: string, body: unknown) => Promise<unknown> {
+  return (zone, question, body) => {
+    if (question !== diffQuestion)
+      return Promise.reject(
+        new Problem(
+          'invalid',
+          `global does not know the question ${JSON.stringify(question)}; it knows ${diffQuestion}`,
+        ),
+      )
+    const side = (body as { readonly side?: object } | null)?.side
+    return answerDiff(store.diff, { ...(body as object), side: { ...side, peer: zone } })
   }
 }

@@ -1,4 +1,4 @@
-import { createAnswerer, type Mode, type SyncView } from '@holdfast/api'
+import { createAnswerer, createGlobalAnswerer, type Mode, type SyncView } from '@holdfast/api'
 import type { ZoneDns } from '@holdfast/dns'
 import { GlobalRuntime, HookRunner, hookMetrics } from '@holdfast/global'
 import type { sessionMetrics } from '@holdfast/peer'
@@ -42,6 +42,7 @@ export function globalParts({ store, settings, log, scope, metrics, instanceId, 
     log,
     metrics: hookMetrics(registry, store.hooks),
   })
+  const answer = createGlobalAnswerer(store)
   const global = new GlobalRuntime({
     store,
     address: settings.kdsAddress,
@@ -50,6 +51,7 @@ export function globalParts({ store, settings, log, scope, metrics, instanceId, 
     instanceId,
     log,
     metrics,
+    answer: async (zone, question, body) => JSON.stringify(await answer(zone, question, JSON.parse(body))),
   })
   let port: number | undefined
   return {

@@ -1,4 +1,4 @@
-import { createAnswerer, createApi } from '@holdfast/api'
+import { createAnswerer, createApi, createGlobalAnswerer } from '@holdfast/api'
 import { coverOf, GlobalRuntime, HookRunner, hookMetrics, type PolicyHook } from '@holdfast/global'
 import { type BackoffOptions, sessionMetrics } from '@holdfast/peer'
 import { type ControlPlaneStore, openStore } from '@holdfast/store'
@@ -77,6 +77,7 @@ async function openPlane(role: 'global' | 'zone', name: string, database: TestDa
 export async function startGlobal(options: PlaneOptions & { readonly port?: number } = {}): Promise<GlobalPlane> {
   const database = options.database ?? (await freshDatabase())
   const { store, registry, metrics } = await openPlane('global', '', database, options)
+  const answer = createGlobalAnswerer(store)
   const runtime = new GlobalRuntime({
     store,
     address: '127.0.0.1',
@@ -85,6 +86,7 @@ export async function startGlobal(options: PlaneOptions & { readonly port?: numb
     instanceId: 'global-test',
     log,
     metrics,
+    answer: async (zone, question, body) => JSON.stringify(await answer(zone, question, JSON.parse(body))),
   })
   const hooks = new HookRunner({ store, hooks: options.hooks ?? [], log, metrics: hookMetrics(registry, store.hooks) })
   hooks.start()

@@ -145,6 +145,9 @@ export function asControlPlane(store: MemoryStore): ControlPlaneStore {
     },
     channel: (context) => asyncChannel(store, context),
     upkeep: async () => upkeepOf(store),
+    get diff(): never {
+      throw new Error('a store in memory is compared by the simulation itself')
+    },
     faults: () => [],
     scrub: async () => ({ rows: 0, found: [], roundEnded: false }),
     onAdvanced: (listener) => store.onAdvanced(listener),

@@ -1,5 +1,6 @@
 import type { ChannelContext, ChannelStore, Cursor, Demand } from '@holdfast/kds'
 import { allTypes, isHeadless, Problem, type ResourceKey, readLearnedTypes, type Violation } from '@holdfast/model'
+import type { DiffReader } from '../diff-port.js'
 import { differencesOf } from '../memory/verify.js'
 import { finishUnit } from '../plan/finish.js'
 import type { HookCover } from '../plan/forms.js'
@@ -32,6 +33,7 @@ import type {
 import type { ZoneReturns } from '../port-returns.js'
 import { Acks } from './acks.js'
 import { PgChannel } from './channel.js'
+import { diffReader } from './diff.js'
 import { pgGuards } from './guards.js'
 import type { History } from './history.js'
 import { pgHooks } from './hooks.js'
@@ -307,6 +309,10 @@ export class PgStore implements ControlPlaneStore {
 
   scrub(pace: ScrubPace): Promise<ScrubStep> {
     return scrubStep({ database: this.database, identity: this.identity, nowMs: this.#parts.nowMs(), ...pace })
+  }
+
+  get diff(): DiffReader {
+    return diffReader(this.database, this.identity)
   }
 
   faults(): readonly string[] {

@@ -77,16 +77,18 @@ export function encodeSession(message: SessionMessage, context: SessionCodecCont
       return plainRequest(zone, { case: 'recall', value: { after: message.after, done: message.done } })
     case 'recalled':
       return response(role, { case: 'recalled', value: { body: utf8(message.body), error: message.error } })
-    case 'question':
-      return response(role, {
-        case: 'zoneQuestion',
-        value: { id: message.id, what: message.what, body: utf8(message.body) },
-      })
-    case 'question-answer':
-      return plainRequest(zone, {
-        case: 'zoneAnswer',
-        value: { id: message.id, error: message.error, body: utf8(message.body), more: message.more },
-      })
+    case 'question': {
+      const value = { id: message.id, what: message.what, body: utf8(message.body) }
+      return role === 'zone'
+        ? plainRequest(zone, { case: 'globalQuestion', value })
+        : response(role, { case: 'zoneQuestion', value })
+    }
+    case 'question-answer': {
+      const value = { id: message.id, error: message.error, body: utf8(message.body), more: message.more }
+      return role === 'zone'
+        ? plainRequest(zone, { case: 'zoneAnswer', value })
+        : response(role, { case: 'globalAnswer', value })
+    }
     case 'to-sender': {
       const stream = streamFor(role, 'request')
       invariant(streamOf(message.channel) === stream, `a ${role} receives no channel ${message.channel}`)
@@ -107,12 +109,10 @@ const speakers: Readonly<Partial<Record<SessionMessage['type'], LinkRole>>> = {
   hello: 'zone',
   lease: 'zone',
   recall: 'zone',
-  'question-answer': 'zone',
   answer: 'global',
   'refused-entry': 'global',
   'lease-answer': 'global',
   recalled: 'global',
-  question: 'global',
 }
 
 const request = (role: LinkRole, init: MessageInitShape<typeof DeltaDiscoveryRequestSchema>): Frame => ({
@@ -162,13 +162,9 @@ export function sessionRequest(
     case 'recall':
       return { type: 'recall', after: body.value.after, done: body.value.done }
     case 'zoneAnswer':
-      return {
-        type: 'question-answer',
-        id: body.value.id,
-        error: body.value.error,
-        body: textOf('zone_answer.body', body.value.body),
-        more: body.value.more,
-      }
+      return answerFrom('zone_answer', body.value)
+    case 'globalQuestion':
+      return questionFrom('global_question', body.value)
   }
   throw malformed('holdfast', `"${String(body.case)}" is not known`)
 }
@@ -198,15 +194,37 @@ export function sessionResponse(
     case 'recalled':
       return { type: 'recalled', body: textOf('recalled.body', body.value.body), error: body.value.error }
     case 'zoneQuestion':
-      return {
-        type: 'question',
-        id: body.value.id,
-        what: body.value.what,
-        body: textOf('zone_question.body', body.value.body),
-      }
+      return questionFrom('zone_question', body.value)
+    case 'globalAnswer':
+      return answerFrom('global_answer', body.value)
   }
   throw malformed('holdfast', `"${String(body.case)}" is not known`)
 }
+
+interface WireQuestion {
+  readonly id: string
+  readonly what: string
+  readonly body: Uint8Array
+}
+
+interface WireAnswer {
+  readonly id: string
+  readonly error: string
+  readonly body: Uint8Array
+  readonly more: boolean
+}
+
+const questionFrom = (path: string, { id, what, body }: WireQuestion): SessionMessage => ({
+  type: 'question',
+  ...{ id, what },
+  body: textOf(`${path}.body`, body),
+})
+
+const answerFrom = (path: string, { id, error, body, more }: WireAnswer): SessionMessage => ({
+  type: 'question-answer',
+  ...{ id, error, more },
+  body: textOf(`${path}.body`, body),
+})
 
 function textOf(path: string, bytes: Uint8Array): string {
   try {
