@@ -41,7 +41,7 @@ async function diff(zone: 'east' | 'west'): Promise<Diff> {
 /** From, display name, kind. */
 const told = ({ differences }: Diff): readonly string[] =>
   differences.map(
-    ({ from, type, key, kind }) => `${from}: ${type} ${key.replace(/-[0-9a-z]{16}\\.default$/, '')}: ${kind}`,
+    ({ from, type, key, kind }) => `${from}: ${type} ${key.replace(/-[0-9a-z]{16}\.default$/, '')}: ${kind}`,
   )
 
 const unseen = (plane: Plane, text: string) =>
