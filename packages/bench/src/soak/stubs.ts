@@ -44,7 +44,7 @@ function join(stub: Stub): void {
   stub.runtime = new ZoneRuntime({
     store: stub.store,
     zone: stub.name,
-    globalAddress: `grpc://127.0.0.1:${port}`,
+    globalAddresses: [`grpc://127.0.0.1:${port}`],
     version: '0.1.0',
     instanceId: `${stub.name}-soak`,
     nodeConfig: { storeType: 'postgres', environment: 'universal', full: '{}' },
