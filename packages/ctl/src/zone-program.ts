@@ -34,4 +34,17 @@ export function addZoneCommands(program: Command, { io, api, run, globals }: Sha
         return zoneAdopt(io, await api(), { zone: name, ...o, output: globals().output })
       }),
     )
+  zone
+    .command('decommission')
+    .description(
+      'take a zone out of service for good: its services go, its addresses rest, its name is free; tells first',
+    )
+    .argument('<zone>')
+    .option('--yes', 'do it', false)
+    .action((name: string, o: { readonly yes: boolean }) =>
+      run(async () => {
+        const { zoneDecommission } = await import('./commands/zone.js')
+        return zoneDecommission(io, await api(), { zone: name, yes: o.yes, output: globals().output })
+      }),
+    )
 }

@@ -1,4 +1,5 @@
 import type { Adoption, AdoptRequest } from './plan/adopt.js'
+import type { Decommission, DecommissionRequest } from './plan/decommission.js'
 import type { Returned, ReturnPage, ReturnSeen } from './plan/returned.js'
 
 /** What a zone whose store was lost or put back gets back from global, and whose a zone's name is. */
@@ -18,4 +19,6 @@ export interface ZoneReturns {
   finish(seen: ReturnSeen, last: ReturnPage): Promise<Returned>
   /** Global: gives a zone's name and leases to another store, or tells what would happen. */
   adopt(request: AdoptRequest): Promise<Adoption>
+  /** Global: takes a zone out of service for good, or tells what would happen. */
+  decommission(request: DecommissionRequest): Promise<Decommission>
 }

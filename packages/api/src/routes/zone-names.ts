@@ -2,7 +2,7 @@ import { Problem } from '@holdfast/model'
 import { badRequest, titles, underTitle } from '../http/errors.js'
 import { type ApiRequest, ok, param, type Route } from '../http/route.js'
 import type { ApiContext } from '../options.js'
-import { adoptionJson, zoneNameJson } from '../zones/names-json.js'
+import { adoptionJson, decommissionJson, zoneNameJson } from '../zones/names-json.js'
 
 /** Whose a zone's name is. Giving it away tells first what would happen (`GET`), and does it on `POST`. */
 export function zoneNameRoutes({ store, sync, mode }: ApiContext): readonly Route[] {
@@ -21,7 +21,20 @@ export function zoneNameRoutes({ store, sync, mode }: ApiContext): readonly Rout
       throw underTitle(error, titles.zone)
     }
   }
+  const decommission = async (request: ApiRequest, apply: boolean) => {
+    try {
+      const report = await store.returns.decommission({
+        zone: param(request, 'zone'),
+        actor: request.actor.name,
+        apply,
+      })
+      return ok(decommissionJson(report))
+    } catch (error) {
+      throw underTitle(error, titles.zone)
+    }
+  }
   const path = '/_holdfast/zones/:zone/adopt'
+  const out = '/_holdfast/zones/:zone/decommission'
   return [
     {
       method: 'GET',
@@ -45,6 +58,20 @@ export function zoneNameRoutes({ store, sync, mode }: ApiContext): readonly Rout
       title: titles.zone,
       refused,
       handle: (request) => adopt(param(request, 'zone'), storeIdOf(request), request.actor.name, true),
+    },
+    {
+      method: 'GET',
+      path: out,
+      title: titles.zone,
+      refused,
+      handle: (request) => decommission(request, false),
+    },
+    {
+      method: 'POST',
+      path: out,
+      title: titles.zone,
+      refused,
+      handle: (request) => decommission(request, true),
     },
   ]
 }

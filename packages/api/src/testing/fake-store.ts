@@ -175,6 +175,7 @@ export class FakeStore {
         take: unused,
         finish: unused,
         adopt: unused,
+        decommission: unused,
       },
       sessions: {
         open: unused,

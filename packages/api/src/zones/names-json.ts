@@ -1,4 +1,4 @@
-import type { Adoption, StoreCounts, ZoneRecord } from '@holdfast/store'
+import type { Adoption, Decommission, StoreCounts, ZoneRecord } from '@holdfast/store'
 import type { PeerSync } from '../sync/sync-view.js'
 
 const time = (ms: number | undefined): string | null => (ms === undefined ? null : new Date(ms).toISOString())
@@ -29,4 +29,13 @@ export const adoptionJson = (adoption: Adoption, counts: StoreCounts) => ({
   resources: counts.resources
     .filter((row) => row.origin === adoption.zone && row.count > 0)
     .map(({ type, count }) => ({ type, count })),
+})
+
+export const decommissionJson = ({ zone, storeId, changed, resources, addresses, blocks }: Decommission) => ({
+  zone,
+  changed,
+  storeId: storeId ?? null,
+  resources,
+  addresses,
+  blocks: blocks.map(({ id, kind, cidr, generation }) => ({ id, kind, cidr, generation })),
 })

@@ -69,3 +69,35 @@ function adoptText(adoption: JsonObject, yes: boolean): string {
     '',
   ].join('\n')
 }
+
+export interface DecommissionOptions {
+  readonly zone: string
+  /** False: only what would happen. */
+  readonly yes: boolean
+  readonly output: Output
+}
+
+/** `zone decommission ZONE`: takes a zone out of service for good. Without `--yes` it only tells what would go with it. */
+export async function zoneDecommission(io: Io, api: Api, { zone, yes, output }: DecommissionOptions): Promise<number> {
+  const path = `/_holdfast/zones/${encodeURIComponent(zone)}/decommission`
+  const report = yes ? await api.post(path, {}) : await api.get(path)
+  io.out.write(formatted(output, report, () => decommissionText(report, yes)))
+  return exitStatus.fine
+}
+
+function decommissionText(report: JsonObject, yes: boolean): string {
+  const zone = textOf(report.zone)
+  if (report.changed !== true) return `zone ${zone} is out of service already; nothing changed\n`
+  const resources = objectsOf(report.resources).map((row) => `${String(row.count)} ${textOf(row.type)}`)
+  const blocks = objectsOf(report.blocks).map((block) => `  ${textOf(block.kind)} ${textOf(block.cidr)}`)
+  return [
+    `zone ${zone} ${yes ? 'is' : 'would be'} out of service, with its store ${textOf(report.storeId) || '(none)'}`,
+    `${yes ? 'removed' : 'would be removed'} everywhere: ${resources.length === 0 ? 'nothing' : resources.join(', ')}`,
+    `addresses that rest in quarantine: ${String(report.addresses)}`,
+    ...(blocks.length === 0 ? [] : ['blocks that stay with the name:', ...blocks]),
+    yes
+      ? 'the name is free: a zone with an empty database may take it'
+      : 'nothing was changed; run it again with --yes to do so',
+    '',
+  ].join('\n')
+}

@@ -340,6 +340,44 @@ export function returnsConformance(open: OpenStore): void {
     expect(await dial('host-a')).toMatchObject({ admitted: true })
   })
 
+  test('VIP-3: a zone out of service: its services go, its addresses rest, its store is refused, and its name is free with what rests', async () => {
+    await using global = await Subject.ready(open, 'global')
+    await using zone = await zoneOf(open, global)
+    await zone.apply(putService('web'), putService('api'))
+    await tellUp(zone, global)
+    const [address = ''] = (await vipsOf(zone)).web ?? []
+    const take = (apply: boolean, name = 'east') =>
+      global.store.returns.decommission({ zone: name, actor: 'test', apply })
+    await expect(take(true, 'nowhere')).rejects.toMatchObject({ kind: 'missing' })
+    const revision = await global.revision()
+    const report = { changed: true, addresses: 2, resources: [{ type: 'MeshService', count: 2 }], blocks: [{ cidr }] }
+    expect(await take(false)).toMatchObject(report)
+    expect(await global.revision()).toBe(revision)
+    expect(await take(true)).toMatchObject(report)
+    expect(await vipsOf(global)).toEqual({})
+    expect((await ledgerOf(global)).map((row) => row.state)).toEqual(['tombstoned', 'tombstoned'])
+    expect(await global.store.vip.verifyLocal()).toEqual([])
+    expect(await take(true)).toMatchObject({ changed: false })
+    // Nobody waits for it any more.
+    expect((await global.store.read.cursors()).filter((row) => row.peer === 'east')).toEqual([])
+    expect(await admit(global, await storeIdOf(zone))).toMatchObject({
+      admitted: false,
+      reason: expect.stringContaining('was taken out of service'),
+    })
+
+    await using fresh = await Subject.ready(open, 'zone')
+    const storeId = await storeIdOf(fresh)
+    expect(await admit(global, storeId)).toMatchObject({ admitted: true, owesReturn: true })
+    await fresh.store.returns.begin('the test says so')
+    expect(await takeBack(fresh, global)).toMatchObject({ services: 0 })
+    expect(await fresh.store.vip.blocks()).toMatchObject([{ cidr, storeId, generation: 2 }])
+    expect(await fresh.apply(putService('thief', { pins: { v4: address } }))).toMatchObject([
+      { outcome: 'refused', problem: { kind: 'conflict' } },
+    ])
+    await fresh.apply(putService('web'))
+    expect(await vipsOf(fresh)).toEqual({ web: [address] })
+  })
+
   test('OWN: only the newest session of a zone may say that it has everything back', async () => {
     await using global = await Subject.ready(open, 'global')
     const session = { peer: 'east', instanceId: 'g', peerInstanceId: 'e', peerVersion: '0', extension: true }

@@ -137,6 +137,7 @@ export function asControlPlane(store: MemoryStore): ControlPlaneStore {
       take: async (page) => returns.take(store, page),
       finish: async (seen, last) => returns.finish(store, seen, last),
       adopt: async (request) => returns.adopt(store, request),
+      decommission: async (request) => returns.decommission(store, request),
     },
     types: {
       learn: async (peer, said) => store.run(learnUnit(peer, said, store.options(store.nowMs()))),

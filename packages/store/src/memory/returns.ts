@@ -6,6 +6,9 @@ import {
   type AdoptRequest,
   addedReturns,
   adoptZoneUnit,
+  type Decommission,
+  type DecommissionRequest,
+  decommissionUnit,
   type ReturnRules,
   returnDoneUnit,
   returnLedgerUnit,
@@ -103,6 +106,14 @@ export const begin = (store: MemoryStore, reason: string): void =>
           detail: { reason },
         }),
     })
+  })
+
+export const decommission = (store: MemoryStore, request: DecommissionRequest): Decommission =>
+  store.transaction(undefined, () => {
+    const report = store.run(decommissionUnit(request, store.options(store.nowMs())))
+    if (report.changed && request.apply)
+      for (const [key, row] of [...store.image.cursors]) if (row.peer === request.zone) store.image.cursors.delete(key)
+    return report
   })
 
 export const adopt = (store: MemoryStore, request: AdoptRequest): Adoption =>

@@ -1,4 +1,5 @@
 import { adoptZoneUnit, returnDoneUnit } from '../plan/adopt.js'
+import { decommissionUnit } from '../plan/decommission.js'
 import { Fenced } from '../plan/fenced.js'
 import { nothingNeeded } from '../plan/loaded.js'
 import type { PlanOptions } from '../plan/local.js'
@@ -11,21 +12,31 @@ import type { Unit } from '../plan/unit.js'
 import { servingUnit } from '../plan/upkeep.js'
 import type { ZoneReturns } from '../port-returns.js'
 import { firstPlace, fitting, ledgerMax, type Place, placeOf, placeText, rowsMax } from '../returns/place.js'
+import type { Acks } from './acks.js'
 import { type Database, timestamp } from './sql.js'
 import { readHead, setState, tagsAt } from './statements/head.js'
-import { blocksOfZone, fenceOf, forgetCursors, ledgerOfZone, refusedOfZone, rowsOfZone } from './statements/returns.js'
+import {
+  blocksOfZone,
+  dropCursors,
+  fenceOf,
+  forgetCursors,
+  ledgerOfZone,
+  refusedOfZone,
+  rowsOfZone,
+} from './statements/returns.js'
 import { cursorsOf, zoneFacts } from './statements/sync-read.js'
 import type { Writer } from './writer.js'
 
 export interface ReturnsParts {
   readonly database: Database
   readonly writer: Writer
+  readonly acks: Acks
   readonly identity: RoleIdentity
   readonly nowMs: () => number
 }
 
 /** The return of a zone's rows, and whose name it is, on PostgreSQL. */
-export const pgReturns = ({ database, writer, identity, nowMs }: ReturnsParts): ZoneReturns => {
+export const pgReturns = ({ database, writer, acks, identity, nowMs }: ReturnsParts): ZoneReturns => {
   const options = (): PlanOptions => ({ identity, nowMs: nowMs() })
   const run = async <T>(unit: Unit<T>): Promise<T> => (await writer.submit({ unit, size: rowsMax })).value
 
@@ -107,6 +118,19 @@ export const pgReturns = ({ database, writer, identity, nowMs }: ReturnsParts): 
     },
 
     adopt: (request) => run(adoptZoneUnit(request, options())),
+
+    decommission: async (request) => {
+      // What it had acked is forgotten with it, and must not be written afterwards.
+      await acks.flush()
+      const { value } = await writer.submit({
+        unit: decommissionUnit(request, options()),
+        size: rowsMax,
+        also: async (sql, { changed }) => {
+          if (changed && request.apply) await dropCursors(sql, request.zone)
+        },
+      })
+      return value
+    },
   }
 }
 

@@ -246,7 +246,7 @@ export class PgStore implements ControlPlaneStore {
 
   get returns(): ZoneReturns {
     const { database, identity, nowMs } = this.#parts
-    return pgReturns({ database, identity, nowMs, writer: this.#writer })
+    return pgReturns({ database, identity, nowMs, writer: this.#writer, acks: this.#acks })
   }
 
   readonly types: ControlPlaneStore['types'] = {

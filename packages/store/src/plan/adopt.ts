@@ -6,6 +6,7 @@ import type { PlanOptions } from './local.js'
 import type { BlockRow } from './types.js'
 import type { Unit } from './unit.js'
 import type { WorkingSet } from './working-set.js'
+import { makeZone } from './zones.js'
 
 export interface AdoptRequest {
   readonly zone: string
@@ -57,7 +58,7 @@ function planAdoption(request: AdoptRequest, ws: WorkingSet, options: PlanOption
   const zone = knownZone(name, ws)
   const storeId =
     request.storeId ?? zone?.claimantStoreId ?? (zone?.adoptedAtMs === undefined ? undefined : zone.storeId)
-  if (zone !== undefined && storeId !== undefined && zone.storeId === storeId)
+  if (zone !== undefined && storeId !== undefined && zone.storeId === storeId && zone.decommissionedAtMs === undefined)
     return { zone: name, incumbent: storeId, storeId, changed: false, blocks: blocksOf(name, ws) }
   if (zone?.hasSession === true) throw new Problem('conflict', livingText(name, zone))
   if (storeId === undefined)
@@ -65,12 +66,8 @@ function planAdoption(request: AdoptRequest, ws: WorkingSet, options: PlanOption
       'conflict',
       `no other store has asked for the name of zone "${name}": start the new one first (it is refused, and that is how its store becomes known), or name the store`,
     )
-  for (const block of blocksOf(name, ws)) {
-    const { used: _, ...leased } = block
-    const row: BlockRow = { ...leased, storeId, generation: block.generation + 1 }
-    putBlockResource(row, ws, options)
-    ws.ledger.putBlock(row)
-  }
+  rebindBlocks(name, storeId, ws, options)
+  if (zone?.decommissionedAtMs !== undefined) makeZone(name, ws, nowMs)
   ws.putZone({
     name,
     storeId,
@@ -95,6 +92,16 @@ function planAdoption(request: AdoptRequest, ws: WorkingSet, options: PlanOption
     claimedAtMs: zone?.claimedAtMs,
     changed: true,
     blocks: blocksOf(name, ws),
+  }
+}
+
+/** A lease is bound to a store: the blocks of a name become another one's, at a new generation. */
+export function rebindBlocks(zone: string, storeId: string, ws: WorkingSet, options: PlanOptions): void {
+  for (const { used: _, ...block } of blocksOf(zone, ws)) {
+    if (block.storeId === storeId) continue
+    const row: BlockRow = { ...block, storeId, generation: block.generation + 1 }
+    putBlockResource(row, ws, options)
+    ws.ledger.putBlock(row)
   }
 }
 

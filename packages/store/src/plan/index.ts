@@ -2,6 +2,7 @@ export type { Absent } from './absence.js'
 export { absenceUnit } from './absence.js'
 export { type Adoption, type AdoptRequest, adoptZoneUnit, returnDoneUnit } from './adopt.js'
 export { type Hearing, maySpeakFor, originOf } from './attribution.js'
+export { type Decommission, type DecommissionRequest, decommissionUnit } from './decommission.js'
 export { entryOfOffer, entryOfRow, statusEntry } from './entries.js'
 export { Fenced } from './fenced.js'
 export {

@@ -1,5 +1,6 @@
 import type { Hello } from '@holdfast/kds'
 import { audienceOf, globalOrigin, isZoneEnabled, readLearnedTypes, typeOf } from '@holdfast/model'
+import { rebindBlocks } from './adopt.js'
 import { deletedZoneWords, isZoneDeleted, zoneKey } from './deleted-zones.js'
 import { isSaid, learnedTypesKey } from './learned-types.js'
 import { nothingNeeded, type ZoneFacts } from './loaded.js'
@@ -26,7 +27,16 @@ export const admitUnit = (
   instanceId?: string | undefined,
 ): Unit<Admission> => ({
   needs: needsOfAdmit(peer),
-  more: () => nothingNeeded,
+  // A name that is bound anew brings its blocks along.
+  more: (ws) => ({
+    ...nothingNeeded,
+    keys:
+      ws.zone(peer)?.storeId === hello.storeId
+        ? []
+        : ws.ledger
+            .blocks()
+            .flatMap(({ id, owner }) => (owner === peer ? [{ type: 'VipBlock', mesh: '', name: id }] : [])),
+  }),
   plan: (ws) => ws.wholly(() => planAdmit(hello, peer, ws, options, instanceId)),
 })
 
@@ -46,15 +56,22 @@ export function planAdmit(
   hello: Hello,
   peer: string,
   ws: WorkingSet,
-  { nowMs }: PlanOptions,
+  options: PlanOptions,
   instanceId?: string | undefined,
 ): Admission {
+  const { nowMs } = options
   if (hello.storeId === '') return { admitted: false, reason: `zone "${peer}" does not say which store it has` }
-  if (isZoneDeleted(peer, ws)) return { admitted: false, reason: deletedZoneWords(peer) }
   const zone = ws.zone(peer)
   const loses = duplicateProblem(peer, zone, hello.storeId, instanceId)
   if (loses !== undefined) return { admitted: false, reason: loses }
-  if (zone?.storeId !== undefined && zone.storeId !== hello.storeId) {
+  const isFree = zone?.decommissionedAtMs !== undefined
+  if (isFree && zone.storeId === hello.storeId)
+    return {
+      admitted: false,
+      reason: `zone "${peer}" was taken out of service, and this is its store ${hello.storeId}: what it had was removed everywhere. Start the zone with an empty database; or, if this one is to come back with all that is in it, run "holdfastctl zone adopt ${peer} --store-id ${hello.storeId}" at global`,
+    }
+  if (!isFree && isZoneDeleted(peer, ws)) return { admitted: false, reason: deletedZoneWords(peer) }
+  if (!isFree && zone?.storeId !== undefined && zone.storeId !== hello.storeId) {
     const leases = ws.ledger.blocks().filter((block) => block.owner === peer).length
     if (zone.everInStep || zone.hasSession || leases > 0) {
       // Said once: a zone that is refused asks again and again.
@@ -67,7 +84,14 @@ export function planAdmit(
     }
   }
   if (zone?.storeId !== hello.storeId) {
-    ws.putZone({ ...zone, name: peer, storeId: hello.storeId, everInStep: zone?.everInStep ?? false })
+    ws.putZone({
+      ...zone,
+      name: peer,
+      storeId: hello.storeId,
+      everInStep: zone?.everInStep ?? false,
+      decommissionedAtMs: undefined,
+    })
+    rebindBlocks(peer, hello.storeId, ws, options)
     ws.audit({
       atMs: nowMs,
       actor: `zone ${peer}`,

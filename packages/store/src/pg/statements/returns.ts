@@ -107,6 +107,11 @@ export async function forgetCursors(sql: Sql, zone: string): Promise<void> {
   )
 }
 
+/** A zone that is out of service: nobody waits until it has stored our log. */
+export async function dropCursors(sql: Sql, zone: string): Promise<void> {
+  await sql.run('drop cursors', 'delete from cursors where peer = $1', [zone])
+}
+
 /** The fence of a peer, if this session has it. */
 export async function fenceOf(sql: Sql, peer: string, sessionId: string): Promise<number | undefined> {
   const { rows } = await sql.run<{ readonly fence: number }>(
