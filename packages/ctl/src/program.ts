@@ -127,6 +127,24 @@ function programOf(io: Io, { version, env, fetch }: ProgramOptions, run: Run): C
     )
   const inspect = program.command('inspect').description('show how things stand')
   inspect
+    .command('endpoints')
+    .description('where this zone may dial global, over which address it does, and which failed')
+    .action(() =>
+      run(async () => {
+        const { inspectEndpoints } = await import('./commands/inspect-endpoints.js')
+        return inspectEndpoints(io, await api(), { output: globals().output })
+      }),
+    )
+  inspect
+    .command('types')
+    .description('resource types that are not known here: who has described them, and what was not taken')
+    .action(() =>
+      run(async () => {
+        const { inspectTypes } = await import('./commands/inspect-types.js')
+        return inspectTypes(io, await api(), { output: globals().output })
+      }),
+    )
+  inspect
     .command('hooks')
     .description('which policy hooks answer, and what is not published as it was written')
     .action(() =>

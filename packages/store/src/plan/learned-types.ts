@@ -52,14 +52,24 @@ export const needsOfLearned = (identity: RoleIdentity): Pick<Needs, 'wholeTypes'
   wholeTypes: [{ type: typeName, origin: identity.name }],
 })
 
+/** Rows are never changed in place: what one says is read once, whatever the number of resources that ask for it. */
+const readBefore = new WeakMap<Uint8Array, LearnedTypes>()
+
+function readOnce(spec: Uint8Array): LearnedTypes | undefined {
+  const learned = readBefore.get(spec) ?? readLearnedTypes(spec)
+  if (learned !== undefined) readBefore.set(spec, learned)
+  return learned
+}
+
 const all = (ws: WorkingSet): readonly LearnedTypes[] =>
-  ws.ofOrigin(typeName, ws.identity.name).flatMap((row) => (row.deleted ? [] : (readLearnedTypes(row.spec) ?? [])))
+  ws.ofOrigin(typeName, ws.identity.name).flatMap((row) => (row.deleted ? [] : (readOnce(row.spec) ?? [])))
 
 /** What is known of a type that this program does not know itself; undefined: nobody has described it. */
-export const learnedType = (name: string, ws: WorkingSet): DescribedType | undefined =>
-  all(ws)
-    .flatMap(({ types }) => types)
-    .find((type) => type.name === name)
+export function learnedType(name: string, ws: WorkingSet): DescribedType | undefined {
+  if (findType(name) !== undefined) return undefined
+  for (const { types } of all(ws)) for (const type of types) if (type.name === name) return type
+  return undefined
+}
 
 /** Why nothing of this type is taken from this peer; undefined: it is. */
 export const refusedTypeOf = (name: string, peer: string, ws: WorkingSet): string | undefined => {
