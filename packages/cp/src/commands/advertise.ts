@@ -14,14 +14,23 @@ export async function advertise(
   signal: AbortSignal,
 ): Promise<void> {
   if (addresses.length === 0) return
-  const type = typeOf(globalEndpointsKey.type)
-  const [outcome] = await store.local.apply(
+  try {
+    const [outcome] = await put(store, addresses, signal)
+    told(outcome, addresses, log)
+  } catch (error) {
+    // Zones that know where global is must not be kept from it for the sake of those that will look for it.
+    log.error({ err: error, addresses }, 'zones could not be told where to dial global')
+  }
+}
+
+const put = (store: ControlPlaneStore, addresses: readonly string[], signal: AbortSignal) =>
+  store.local.apply(
     {
       changes: [
         {
           change: 'put',
           key: globalEndpointsKey,
-          content: { labels: {}, ...jsonSpec(type, { addresses: [...addresses] }) },
+          content: { labels: {}, ...jsonSpec(typeOf(globalEndpointsKey.type), { addresses: [...addresses] }) },
           namespace: '',
           displayName: globalEndpointsKey.name,
           wantsVip: false,
@@ -32,8 +41,6 @@ export async function advertise(
     },
     { signal },
   )
-  told(outcome, addresses, log)
-}
 
 function told(outcome: LocalOutcome | undefined, addresses: readonly string[], log: Logger): void {
   if (outcome?.outcome === 'refused')

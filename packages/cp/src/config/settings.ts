@@ -67,12 +67,7 @@ const databaseUrl = z
 /** Each problem of a list names its entry, and no address of it is looked at twice. */
 const globalAddresses = z
   .array(
-    z
-      .string()
-      .regex(
-        /^grpcs?:\/\/([^/\s:]+|\[[0-9a-fA-F:.]+\]):\d+$/,
-        'must be grpc://HOST:PORT or grpcs://HOST:PORT (several: a list)',
-      ),
+    z.string().regex(/^grpcs?:\/\/([^/\s:]+|\[[0-9a-fA-F:.]+\]):\d+$/, 'must be grpc://HOST:PORT or grpcs://HOST:PORT'),
   )
   .max(globalEndpointsMax, `must be at most ${globalEndpointsMax} addresses`)
 const host = z.string().min(1, 'must not be empty')
