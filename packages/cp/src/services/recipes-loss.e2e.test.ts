@@ -16,6 +16,7 @@ import {
   until,
   type ZonePlane,
 } from '../testing/mesh.js'
+import { Resolving } from '../testing/names.js'
 import { brokenIn, nothingBroken, settled, settledAs } from '../testing/recipes.js'
 
 // Kuma's recipes that need a lost store, a deleted zone or another name; the others are in recipes.e2e.test.ts, with
@@ -57,6 +58,17 @@ async function stand(): Promise<Stand> {
   return { global, east, west, planes: [global, east, west] }
 }
 
+/** Clients that resolve in both zones from here on. */
+async function resolved(east: Plane, west: Plane) {
+  const [inEast, inWest] = [new Resolving('east'), new Resolving('west')]
+  for (const names of [inEast, inWest]) closers.push(() => names.close())
+  await inEast.attach(east)
+  await inWest.attach(west)
+  await inEast.watch(['made-1.svc.mesh.local', 'generated-1.svc.mesh.local', 'made-1.svc.west.mesh.local'])
+  await inWest.watch(['made-1.svc.mesh.local', 'made-1.svc.east.mesh.local', 'generated-1.svc.east.mesh.local'])
+  return { inEast, inWest }
+}
+
 async function unbroken(...planes: readonly Plane[]): Promise<void> {
   for (const plane of planes) expect([plane.name, await brokenIn(plane)]).toEqual([plane.name, nothingBroken])
 }
@@ -76,10 +88,15 @@ test('global and a zone are restarted: nothing changes', async () => {
 test('V7 V8 VIP-2: the store of a zone is lost: after zone adopt it has its services back, and so has everybody else', async () => {
   const { global, east, west, planes } = await stand()
   const before = await settled(planes)
+  const { inEast, inWest } = await resolved(east, west)
+  await inEast.detach()
   await east.close()
   const database = await freshDatabase()
   const refused = own(await startZone('east', global.port, { database, backoff: eager }))
+  // The store has nothing, and the zone answers what it answered before.
+  await inEast.attach(refused)
   await until('it to be refused', () => refused.fatal.reason !== undefined, 30_000)
+  await inEast.check()
   // An emptied zone says nothing: the others keep what they have.
   await settledAs([global, west], before)
   const adopted = await global.api.inject({
@@ -89,8 +106,10 @@ test('V7 V8 VIP-2: the store of a zone is lost: after zone adopt it has its serv
     payload: '{}',
   })
   expect(adopted.statusCode).toBe(200)
+  await inEast.detach()
   await refused.close()
   const again = own(await startZone('east', global.port, { database, backoff: eager }))
+  await inEast.attach(again)
   await until('east to be in step', () => inStep(again), 30_000)
   await settledAs([global, again, west], before)
   // The services are applied again, and the proxies register, as after any loss.
@@ -102,12 +121,14 @@ test('V7 V8 VIP-2: the store of a zone is lost: after zone adopt it has its serv
     async () => (await shownService(west, 'generated-2', 'east'))?.spec.state === 'Available',
     30_000,
   )
+  await Promise.all([inEast.check(), inWest.check()])
   await unbroken(global, again, west)
 })
 
 test('V9 VIP-2: the store of global is lost: its zones bring everything back', async () => {
   const { global, east, west, planes } = await stand()
   const before = await settled(planes)
+  const { inEast, inWest } = await resolved(east, west)
   await global.close()
   const empty = own(await startGlobal({ port: global.port }))
   await until('both zones to be in step', () => inStep(east) && inStep(west), 30_000)
@@ -122,6 +143,7 @@ test('V9 VIP-2: the store of global is lost: its zones bring everything back', a
     30_000,
   )
   await settledAs([empty, east, west], before)
+  await Promise.all([inEast.check(), inWest.check()])
   await unbroken(empty, east, west)
 })
 

@@ -12,6 +12,7 @@ import {
   until,
   type ZonePlane,
 } from '../testing/mesh.js'
+import { Resolving } from '../testing/names.js'
 import { brokenIn, nothingBroken, settled, settledAs } from '../testing/recipes.js'
 
 // Ways to change a VIP in Kuma, each run against Holdfast through its HTTP API; docs/recipes.md is the table of them.
@@ -22,6 +23,8 @@ vi.setConfig({ testTimeout: 120_000 })
 let global: GlobalPlane
 let east: ZonePlane
 let west: ZonePlane
+/** Who resolves names in west all the while. */
+const names = new Resolving('west')
 
 const westGraceMs = 300
 const startEast = (options: Parameters<typeof startZone>[2] = {}) =>
@@ -38,9 +41,16 @@ beforeAll(async () => {
     await putService(west, `made-${i}`)
     await putTagged(east, `neighbour-${i}`, `neighbour-${i}`)
   }
+  await names.attach(west)
+  // What west owns no recipe takes away; what east owns is away while a recipe hides or deletes it.
+  await names.watch(
+    [1, 2, 3].map((i) => `made-${i}.svc.mesh.local`),
+    [1, 2, 3].flatMap((i) => [`made-${i}.svc.east.mesh.local`, `neighbour-${i}.svc.east.mesh.local`]),
+  )
 })
 
 afterAll(async () => {
+  await names.close()
   await Promise.allSettled([east?.close(), west?.close()])
   await global?.close()
 })
@@ -49,6 +59,7 @@ const planes = () => [global, east, west]
 
 afterEach(async () => {
   for (const plane of planes()) expect([plane.name, await brokenIn(plane)]).toEqual([plane.name, nothingBroken])
+  await names.check()
 })
 
 const grace = 'kuma.io/deletion-grace-period-started-at'

@@ -3,7 +3,7 @@ import { endOf } from '@holdfast/kds'
 import type { Changes, ChangesQuery, ControlPlaneStore } from '@holdfast/store'
 import { serviceKey } from '../table/served.js'
 import type { JournalFile } from './journal-file.js'
-import { type Change, changeOf, Picture, pictureTypes } from './picture.js'
+import { type Change, changeOf, Picture, pictureTypes, subjectOf } from './picture.js'
 
 /** What the feed asks of a store: the log, and to be told when it may have grown. */
 export interface FeedStore {
@@ -157,11 +157,9 @@ export class Feed {
     this.#kept.clear()
     this.#isKeeping = !(await this.#options.isWhole())
     if (this.#isKeeping) {
-      const known = new Set(told.flatMap(keyOfService))
-      const untold = [...this.#picture.all()].filter((change) =>
-        // A store without any generator has not been filled yet: without names there would be no answers.
-        change.change === 'service' ? !known.has(serviceKey(change.service)) : fresh.isUnnamed,
-      )
+      // Generators as well: a new store has its own from the first moment, and global's only once it was told them.
+      const known = new Set(told.map(subjectOf))
+      const untold = [...this.#picture.all()].filter((change) => !known.has(subjectOf(change)))
       await fresh.apply(untold, fresh.served.revision, setImmediate)
       for (const key of untold.flatMap(keyOfService)) this.#kept.add(key)
     }

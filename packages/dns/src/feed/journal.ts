@@ -1,7 +1,5 @@
 import { hash } from 'node:crypto'
-import type { ServedService } from '../table/served.js'
-import { serviceKey } from '../table/served.js'
-import type { Change, StoredGenerator } from './picture.js'
+import { type Change, type StoredGenerator, subjectOf } from './picture.js'
 
 /**
  * The last good answers of a zone as lines of text: `<16 hex digits> <JSON>`, the digits being the beginning of the line's
@@ -115,20 +113,4 @@ function lastOfEach(changes: readonly Change[]): readonly Change[] {
     last.set(key, change)
   }
   return [...last.values()]
-}
-
-function subjectOf(change: Change): string {
-  switch (change.change) {
-    case 'service':
-      return `service ${serviceKey(change.service satisfies ServedService)}`
-    case 'gone':
-      return `service ${change.key}`
-    case 'generator':
-      return `generator ${change.generator.name}`
-    case 'no generator':
-      return `generator ${change.name}`
-    case 'pool':
-    case 'no pool':
-      return `pool ${change.name}`
-  }
 }

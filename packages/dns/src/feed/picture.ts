@@ -38,6 +38,23 @@ export function changeOf(row: ServableRow): Change {
   return service === undefined ? { change: 'gone', key: serviceKey(row) } : { change: 'service', service }
 }
 
+/** What a change is about: the last word on it counts. */
+export function subjectOf(change: Change): string {
+  switch (change.change) {
+    case 'service':
+      return `service ${serviceKey(change.service)}`
+    case 'gone':
+      return `service ${change.key}`
+    case 'generator':
+      return `generator ${change.generator.name}`
+    case 'no generator':
+      return `generator ${change.name}`
+    case 'pool':
+    case 'no pool':
+      return `pool ${change.name}`
+  }
+}
+
 /** Services named at a time where all are named anew; between two slices the server answers. */
 const sliceMax = 500
 
@@ -60,11 +77,6 @@ export class Picture {
 
   get served(): Served {
     return { table: this.#table, authority: this.#authority, revision: this.#revision }
-  }
-
-  /** No generator is known: nobody has a name. */
-  get isUnnamed(): boolean {
-    return this.#generators.size === 0
   }
 
   /**
