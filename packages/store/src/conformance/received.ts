@@ -38,6 +38,21 @@ export function receivedConformance(open: OpenStore): void {
     expect(await global.store.read.get(web)).toEqual(row)
   })
 
+  test('ORDER: a status that comes before its resource is no refusal to its sender, and is due as soon as the resource is there', async () => {
+    await using global = await Subject.ready(open, 'global')
+    const web = service({ name: 'web', zone: 'east' })
+    const statuses = global.channel({ channel: 'status', peer: 'east' })
+    const offers = [offerOf({ ...web, status: utf8('{"dataplaneProxies":{"total":2}}') })]
+    expect((await statuses.apply({ type: 'MeshService', offers })).refused).toEqual([])
+    const due = () => statuses.perform({ op: 'due-refusals', nowMs: global.nowMs })
+    expect(await due()).toEqual([])
+    await global.channel({ channel: 'up', peer: 'east' }).apply({ type: 'MeshService', offers: [offerOf(web)] })
+    expect(await due()).toEqual([{ resourceType: 'MeshService', keys: [keyOf(web)] }])
+    expect((await statuses.apply({ type: 'MeshService', offers })).refused).toEqual([])
+    expect(await due()).toEqual([])
+    expect(await global.store.read.refused()).toEqual([])
+  })
+
   test('a changed offer replaces content and keeps status (kumahq/kuma#13592)', async () => {
     await using global = await Subject.ready(open, 'global')
     const up = global.channel(fromEast)

@@ -26,6 +26,7 @@ import type { PlanOptions } from './local.js'
 import { meshReturns } from './meshes.js'
 import { specProblems } from './receipt.js'
 import { refuseOffer } from './refusals.js'
+import { statusIsDue } from './statuses.js'
 import type { Row } from './types.js'
 import { receiveVips } from './vips.js'
 import type { WorkingSet } from './working-set.js'
@@ -58,6 +59,7 @@ export function planOffer(offer: Offer, hearing: Hearing, ws: WorkingSet, option
     return refuseOffer({ key, exportName: resource.name, origin, offeredEntry, ...judged }, hearing, ws, options)
   const written = keep(resource, origin, existing, offeredEntry, ws, options)
   ws.clearRefusal({ ...key, peer: hearing.peer, channel: hearing.channel })
+  if (hearing.channel === 'up') statusIsDue(key, hearing.peer, ws, options.nowMs)
   return { warnings: warnings.map((warning) => `${resource.type} ${wireKeyOf(resource)}: ${warning}`), written }
 }
 

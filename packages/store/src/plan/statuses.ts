@@ -37,7 +37,7 @@ function planStatus(resource: ExportedResource, hearing: Hearing, ws: WorkingSet
   const reason =
     attributionProblem(resource, origin, hearing, ws.identity) ??
     (status === undefined ? 'it carries no status' : undefined) ??
-    (own === undefined || own.deleted ? 'the resource that it belongs to is not kept here' : undefined)
+    (own === undefined || own.deleted ? isAhead : undefined)
   if (reason === undefined && own !== undefined) {
     ws.clearRefusal({ ...key, peer: hearing.peer, channel: hearing.channel })
     ws.setStatus(own, status, offeredEntry)
@@ -45,12 +45,19 @@ function planStatus(resource: ExportedResource, hearing: Hearing, ws: WorkingSet
   }
   // From here on the refusal counts what is offered, so a row that remembers an older status stops counting it.
   if (own?.offeredStatusEntry !== undefined) ws.setStatus(own, own.status)
-  return refuseOffer(
-    { key, exportName: resource.name, origin, offeredEntry, reason: reason ?? 'it belongs to nothing' },
-    hearing,
-    ws,
-    options,
-  )
+  const refusal = { key, exportName: resource.name, origin, offeredEntry, reason: reason ?? 'it belongs to nothing' }
+  const outcome = refuseOffer(refusal, hearing, ws, options)
+  // ORDER: statuses have a channel of their own, so this is no mistake of the sender's. It is asked for again when the
+  // resource has come.
+  return reason === isAhead ? { refused: undefined, written: false } : outcome
+}
+
+const isAhead = 'the resource that it belongs to is not kept here'
+
+/** The status of a resource that has just come may have come before it: now it is due. */
+export function statusIsDue(key: ResourceKey, peer: string, ws: WorkingSet, nowMs: number): void {
+  const waiting = ws.refusal({ ...key, peer, channel: 'status' })
+  if (waiting?.reason === isAhead && waiting.nextTryMs > nowMs) ws.refuse({ ...waiting, nextTryMs: nowMs })
 }
 
 function withdraw(key: ResourceKey, hearing: Hearing, ws: WorkingSet): boolean {
