@@ -8,13 +8,21 @@ const onGlobal =
 const onZone =
   "On zone control plane you can only modify zone resources with 'kumactl apply' or via the HTTP API. You can still use 'kumactl' or the HTTP API to modify the rest of the resource on the global control plane.\n"
 
+/** When they do, and what an operator may do instead. */
+const reasons: Readonly<Record<string, string>> = {
+  VipPool: ', when global is initialised (--vip-pool)',
+  VipBlock: ', when global leases addresses',
+  GlobalEndpoints: ', when global starts (--advertised-address)',
+  LearnedTypes: ', when a peer has types that are not known here',
+}
+
 /**
  * Why nobody may write resources of this type here, in Kuma's words; undefined if it may be written. A control plane
  * writes only what it provides: global not what describes zones, a federated zone not what global decides.
  */
 export function readOnlyReason(type: TypeDescriptor, mode: Mode): string | undefined {
   if (type.internal)
-    return `${type.name} is written by the global control plane itself when it leases addresses; see it with 'holdfastctl get ${type.path}'\n`
+    return `${type.name} is written by the control planes themselves${reasons[type.name] ?? ''}; see it with 'holdfastctl get ${type.path}'\n`
   const provided: Readonly<Record<Mode, boolean>> = {
     global: type.providedByGlobal,
     federated: type.providedByZone,
@@ -38,7 +46,7 @@ export function deleteProblems(type: TypeDescriptor, mode: Mode, zone: string, r
 }
 
 /** Secrets are for administrators, whatever the verb. Throws 403 in Kuma's words. */
-export function checkAccess(type: TypeDescriptor, actor: Actor): void {
+export function checkAccess(type: Pick<TypeDescriptor, 'name' | 'admin'>, actor: Actor): void {
   if (!type.admin || actor.admin) return
   const user = [actor.name, actor.groups.join(',')].join('/')
   throw new ApiError(

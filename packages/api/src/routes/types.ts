@@ -1,8 +1,9 @@
-import { findType, type Origin } from '@holdfast/model'
+import { findType, type Origin, Problem } from '@holdfast/model'
 import type { Row } from '@holdfast/store'
 import { titles } from '../http/errors.js'
 import { ok, param, type Route } from '../http/route.js'
 import type { ApiContext } from '../options.js'
+import { checkAccess } from '../resources/permissions.js'
 import { peerName } from '../sync/sync-json.js'
 import { limitOf } from '../vips/limit.js'
 
@@ -37,6 +38,12 @@ export function typeRoutes({ store }: ApiContext): readonly Route[] {
       title: titles.list,
       handle: async (request) => {
         const type = param(request, 'type')
+        const known = findType(type)
+        // What is known has a place of its own, with its own rules: secrets are not shown to whoever asks here.
+        if (known !== undefined)
+          throw new Problem('invalid', `${type} is known here${known.path === undefined ? '' : `: GET /${known.path}`}`)
+        // Of what is not known nobody can say that it is no secret.
+        checkAccess({ name: type, admin: true }, request.actor)
         const { total, items } = await store.read.list({ type, offset: 0, limit: limitOf(request.query) })
         return ok({ total, items: items.map(rawJson) })
       },
