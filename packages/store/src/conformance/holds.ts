@@ -88,7 +88,7 @@ export function holdConformance(open: OpenStore): void {
       actor,
       action: 'hold approved',
       subject: 'MeshService of zone east',
-      detail: { hold: id, resources: 30 },
+      detail: { hold: id, resources: 30, names: all.slice(0, 30).map(keyOf) },
     })
     expect(await global.store.read.holds()).toEqual([])
   })

@@ -249,6 +249,36 @@ export function returnsConformance(open: OpenStore): void {
     expect((await restored.store.read.holds()).filter((hold) => hold.state === 'held')).toEqual([])
   })
 
+  test.each([
+    ['approve', [], ['forgotten'], 1],
+    ['reject', ['forgotten'], [], 2],
+  ] as const)(
+    'HOLD: %s of what only the backup has: gone with its VIP at rest, or told to everybody again',
+    async (verb, kept, gone, told) => {
+      await using global = await Subject.ready(open, 'global')
+      await using zone = await zoneOf(open, global)
+      await zone.apply(putService('stays'))
+      await tellUp(zone, global)
+      await using restored = await Subject.ready(open, 'zone')
+      await leaseAsIs(restored)
+      restored.pass(-1_000)
+      await restored.apply(putService('stays'), putService('forgotten'))
+      restored.pass(day)
+      global.pass(day - 1_000)
+      await restored.store.returns.begin('the test says so')
+      await takeBack(restored, global)
+      const [hold] = await restored.store.read.holds()
+      expect((await restored.store.guards[verb]({ id: hold?.id ?? '', actor: 'test' })).resources).toBe(1)
+      expect(Object.keys(await vipsOf(restored))).toEqual([...kept, 'stays'])
+      expect((await digestUp(restored)).count).toBe(told)
+      const ledger = await restored.store.vip.ledger({ includeTombstoned: true, limit: 100 })
+      const resting = ledger.items.filter((row) => row.state === 'tombstoned').map((row) => row.displayName)
+      expect([...new Set(resting)]).toEqual(gone)
+      expect(await restored.store.vip.verifyLocal()).toEqual([])
+      expect(await restored.store.read.holds()).toEqual([])
+    },
+  )
+
   test('the same return again changes nothing', async () => {
     await using global = await Subject.ready(open, 'global')
     await using zone = await zoneOf(open, global)

@@ -1,4 +1,4 @@
-import type { AbsentCount, GuardStore } from '../guards.js'
+import type { AbsentCount, GuardStore, PeerReportRow } from '../guards.js'
 import { byText } from '../plan/keys.js'
 import type { MemoryStore } from './memory-store.js'
 
@@ -35,11 +35,21 @@ export const memoryGuards = (store: MemoryStore): GuardStore => ({
       refused: refused.slice(0, limit),
       refusedCounts: [...counts.values()],
       holds: [...store.image.holds.values()].filter((hold) => hold.state === 'held'),
-      reports: [...store.image.reports.values()],
+      reports: reportsOf(store),
     }
   },
-  reports: async () => [...store.image.reports.values()].sort((a, b) => byText(a.peer, b.peer)),
+  reports: async () => reportsOf(store),
 })
+
+/** Of a zone that was deleted nobody wants to know any more. */
+const reportsOf = (store: MemoryStore): readonly PeerReportRow[] =>
+  [...store.image.reports.values()]
+    .filter(
+      ({ peer }) =>
+        store.image.zones.get(peer)?.storeId === undefined ||
+        store.get({ type: 'Zone', mesh: '', name: peer }) !== undefined,
+    )
+    .sort((a, b) => byText(a.peer, b.peer))
 
 function absentOf(store: MemoryStore): readonly AbsentCount[] {
   const counts = new Map<string, AbsentCount>()

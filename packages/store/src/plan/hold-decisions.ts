@@ -1,12 +1,16 @@
 import { findType, Problem } from '@holdfast/model'
+import { wireKeyOf } from './attribution.js'
 import { originWords, ownerOf } from './keys.js'
 import { mergedNeeds, nothingNeeded } from './loaded.js'
 import type { PlanOptions } from './local.js'
 import { awake } from './meshes.js'
 import { removeRow } from './received.js'
-import type { HoldRow } from './types.js'
+import type { HoldRow, Row } from './types.js'
 import type { Unit } from './unit.js'
 import type { WorkingSet } from './working-set.js'
+
+/** Names that a line of the audit has room for. */
+const namesMax = 1_000
 
 export interface HoldRequest {
   readonly id: string
@@ -56,15 +60,16 @@ function approve(request: HoldRequest, ws: WorkingSet, { nowMs }: PlanOptions): 
   const hold = undecided(request, ws, ['held', 'rejected'])
   const rows = ws.heldBy(hold.id).filter((row) => !row.deleted)
   for (const row of rows) removeRow(row, nowMs, `its absence was approved by ${request.actor}`, ws)
-  return decided(hold, ws, request, nowMs, 'approved', rows.length)
+  return decided(hold, ws, request, nowMs, 'approved', rows)
 }
 
 function reject(request: HoldRequest, ws: WorkingSet, { nowMs }: PlanOptions): HoldDecision {
   const hold = undecided(request, ws, ['held'])
+  const rows = ws.heldBy(hold.id).filter((row) => !row.deleted)
   // What is ours, and stood in a backup that nobody else remembers, is told again to everybody.
-  for (const row of ws.heldBy(hold.id))
+  for (const row of rows)
     if (row.origin === ws.identity.name) ws.put({ ...awake(row, ws), holdId: undefined, modifiedAtMs: nowMs })
-  return decided(hold, ws, request, nowMs, 'rejected', hold.keyCount)
+  return decided(hold, ws, request, nowMs, 'rejected', rows)
 }
 
 function decided(
@@ -73,8 +78,9 @@ function decided(
   { actor }: HoldRequest,
   nowMs: number,
   state: 'approved' | 'rejected',
-  resources: number,
+  rows: readonly Row[],
 ): HoldDecision {
+  const resources = rows.length
   const left = ws.hold(hold.id)?.keyCount ?? 0
   const returnedCount = state === 'rejected' ? (ws.hold(hold.id)?.returnedCount ?? 0) : hold.returnedCount
   const deleted = state === 'approved' ? { deletedCount: resources } : {}
@@ -93,7 +99,7 @@ function decided(
     actor,
     action: `hold ${state}`,
     subject: `${hold.type} of ${originWords(hold.origin)}`,
-    detail: { hold: hold.id, resources, reason: hold.reason },
+    detail: { hold: hold.id, resources, reason: hold.reason, names: rows.slice(0, namesMax).map(wireKeyOf) },
   })
   return { hold: after, resources }
 }

@@ -54,7 +54,8 @@ export function needsOfLocal(request: LocalRequest, identity: RoleIdentity): Nee
     meshes: [...new Set(puts.map((put) => put.key.mesh).filter((mesh) => mesh !== ''))],
     rowsOfMeshes: goneMeshes,
     ...(goneMeshes.length > 0 ? needsOfLearned(identity) : {}),
-    openHolds: goneMeshes.length > 0,
+    // What a hold keeps in a mesh or of a zone goes with it.
+    openHolds: goneMeshes.length > 0 || goneZones(request, identity).length > 0,
     wholeTypes: goneZones(request, identity).flatMap((zone) => needsOfZoneGoes(zone).wholeTypes),
     blocks: services.length > 0,
   }
