@@ -195,7 +195,7 @@ test('EMPTY: what an operator deletes passes whatever its size: a mesh with 1,00
   expect(await countIn(east)).toBe(1_000)
 })
 
-test('HOLD: thresholds of a type, and what a peer says of its own: both ends show it', {
+test('HOLD: what a zone holds of what global sends is shown at global too, and is nothing there when it is over', {
   timeout: 60_000,
 }, async () => {
   const { global, east, west } = await mesh()

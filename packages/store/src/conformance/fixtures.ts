@@ -22,6 +22,7 @@ import {
   zoneLabel,
 } from '@holdfast/model'
 import type { HookCover } from '../plan/forms.js'
+import type { HoldThresholds } from '../plan/holds.js'
 import type { ControlPlaneStore, LocalChange, LocalOutcome } from '../port.js'
 
 /** What the suite opens: an empty store of a role, on a clock of its own. */
@@ -31,6 +32,7 @@ export interface StoreSetting {
   readonly name: string
   readonly nowMs: () => number
   readonly hooks?: HookCover | undefined
+  readonly thresholds?: HoldThresholds | undefined
 }
 
 export interface StoreUnderTest {

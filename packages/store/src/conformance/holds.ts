@@ -250,6 +250,30 @@ export function holdConformance(open: OpenStore): void {
     expect([second.heldKeys.length, await liveCount(global)]).toEqual([5, 60])
   })
 
+  test('HOLD: a type has the threshold that was set for it, the others the one that was set for them', async () => {
+    const thresholds = { MeshService: { count: 30, share: 0 }, default: { count: 0, share: 0 } }
+    await using global = await Subject.ready((setting) => open({ ...setting, thresholds }), 'global')
+    const up = global.channel(fromEast)
+    const all = services(60)
+    await startedAt(up, someEpoch, all)
+    const absent = (some: readonly ExportedResource[]) =>
+      up.apply({ type: 'MeshService', absent: some.map(keyOf), epoch: someEpoch })
+    expect((await absent(all.slice(0, 30))).heldKeys).toEqual([])
+    expect((await absent(all.slice(30, 31))).heldKeys.length).toBe(1)
+    expect(await liveCount(global)).toBe(30)
+    const things = ['a', 'b'].map((name) => ({
+      ...{ type: 'FutureThing', mesh: 'default', name, labels: { 'kuma.io/zone': 'east' } },
+      ...{ typeUrl: 'type.googleapis.com/future.Thing', spec: new Uint8Array() },
+    }))
+    await up.apply({ type: 'FutureThing', offers: things.map(offerOf) })
+    const one = await up.apply({
+      type: 'FutureThing',
+      absent: [keyOf({ mesh: 'default', name: 'a' })],
+      epoch: someEpoch,
+    })
+    expect(one.heldKeys.length).toBe(1)
+  })
+
   test('HOLD: both counts are told, what is missing from a plain list and what is held', async () => {
     const { global, up, all } = await holding(open, { there: 40, missing: 12 })
     await using _ = global

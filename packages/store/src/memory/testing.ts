@@ -16,13 +16,18 @@ export const uuidOf = (seed: string): string =>
   hash('sha256', seed).replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12}).*$/, '$1-$2-4$3-8$4-$5')
 
 /** @param seed makes it another store than those of the same role and name */
-export const memoryStore = ({ role, name, nowMs, hooks }: StoreSetting, planted?: Planted, seed = ''): MemoryStore =>
+export const memoryStore = (
+  { role, name, nowMs, hooks, thresholds }: StoreSetting,
+  planted?: Planted,
+  seed = '',
+): MemoryStore =>
   new MemoryStore({
     identity: { role, name, storeId: uuidOf(`store ${role} ${name}${seed}`) },
     nowMs,
     hexDigits: seededDigits(`${role} ${name}${seed}`),
     planted,
     hooks,
+    thresholds,
   })
 
 let opened = 0
