@@ -186,10 +186,14 @@ test('an author is told that a hook has yet to let it through; other hooks after
   writeFileSync(config, 'policyHooks: []\n')
   expect(await global.signal('SIGTERM')).toMatchObject({ status: 0 })
   global = await processes.start('global', [...globalFlags, '--kds-port', port])
-  await until('everything to be as authored', async () => {
-    const [web, cart] = [await shown(west, 'web'), await shown(west, 'cart')]
-    return web.reviewed === undefined && cart.reviewed === undefined && web.port === 81
-  })
+  await until(
+    'everything to be as authored',
+    async () => {
+      const [web, cart] = [await shown(west, 'web'), await shown(west, 'cart')]
+      return web.reviewed === undefined && cart.reviewed === undefined && web.port === 81
+    },
+    { withinMs: 60_000, otherwise: () => `${global.out.slice(-4_000)}\n${west.out.slice(-2_000)}` },
+  )
 })
 
 test('every problem of the hooks in one answer, each with its place', async () => {

@@ -90,7 +90,7 @@ const suspendedCondition = ({ mesh }: Row): JsonObject => ({
   type: 'Served',
   status: 'False',
   reason: 'MeshMissing',
-  message: `mesh ${JSON.stringify(mesh)} does not exist at global: neither sent nor served until it does, the VIP is kept`,
+  message: `mesh ${JSON.stringify(mesh)} does not exist at global, or waits for a policy hook there: neither sent nor served until it does, the VIP is kept`,
 })
 
 const noVipCondition = (type: TypeDescriptor, row: Row): JsonObject =>
