@@ -28,14 +28,21 @@ function commandFor(name: CommandName, run: (settings: Settings, flags: Flags) =
       command.option(...words, (next: string, before?: string) => [before, next].filter(Boolean).join(','))
     else command.option(...words)
   }
-  if (name === 'init') command.option('--finish-recovery', 'a restored store is what you want it to be: serve it')
+  if (name === 'init')
+    command
+      .option('--finish-recovery', 'a restored store is what you want it to be: serve it')
+      .option('--yes', 'with --finish-recovery: although zones have not come back')
   return command.action(async (flags: Flags) => {
     const resolved = settle(name, flags)
     process.exitCode = resolved === undefined ? 1 : await run(resolved.settings, flags)
   })
 }
 
-type Flags = Readonly<Record<string, unknown>> & { readonly config?: string; readonly finishRecovery?: boolean }
+type Flags = Readonly<Record<string, unknown>> & {
+  readonly config?: string
+  readonly finishRecovery?: boolean
+  readonly yes?: boolean
+}
 
 function settle(command: CommandName, flags: Flags): Resolved | undefined {
   const path = flags.config ?? process.env.HOLDFAST_CONFIG
@@ -76,6 +83,7 @@ const program = new Command('holdfast')
     commandFor('init', async (settings, flags) =>
       (await import('./commands/once.js')).initOnce(settings, {
         finishRecovery: flags.finishRecovery === true,
+        confirmed: flags.yes === true,
         isTerminal,
       }),
     ),

@@ -11,7 +11,7 @@ import type { Logger } from 'pino'
 import type { Witnesses } from './witnesses.js'
 
 export interface RecoveryOptions {
-  readonly store: Pick<ControlPlaneStore, 'status' | 'vip' | 'sessions' | 'recovery' | 'finishRecovery'>
+  readonly store: Pick<ControlPlaneStore, 'status' | 'read' | 'vip' | 'sessions' | 'recovery' | 'finishRecovery'>
   readonly sessions: () => Iterable<SessionHandle>
   readonly witnesses: Pick<Witnesses, 'wasHeard' | 'conflicts'>
   readonly log: Logger
@@ -22,6 +22,8 @@ export interface RecoveryOptions {
 /** How often a recovery is looked at while there is one; otherwise nothing is read. */
 const lookEveryMs = 1_000
 const answerTimeoutMs = 10_000
+/** More zones than any installation has. */
+const zonesMax = 10_000
 
 /** Ends the recovery of a global as soon as that is safe, and says what it waits for until then. */
 export class Recovery {
@@ -99,6 +101,10 @@ export class Recovery {
       ...sessions.keys(),
     ])
     names.delete('')
+    // A zone that was deleted is nobody to wait for.
+    const { items } = await store.read.list({ type: 'Zone', offset: 0, limit: zonesMax })
+    const living = new Set(items.map((zone) => zone.name))
+    for (const name of names) if (!living.has(name) && !sessions.has(name)) names.delete(name)
     return [...names].sort().map((name) => {
       const session = sessions.get(name)
       const channels = session?.view().channels ?? []

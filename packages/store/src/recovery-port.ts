@@ -28,6 +28,8 @@ export interface RecoveryStore {
     readonly apply: boolean
     readonly actor: string
   }): Promise<readonly RecoveryItem[]>
+  /** Global: zones that hold a lease or were ever in step, and were not since the present log began. */
+  missingZones(): Promise<readonly string[]>
   /**
    * What the ledger has lost against the services that stand here and its own history; with `apply` it is put back.
    * Rows that stand are never changed.

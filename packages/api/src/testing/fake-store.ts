@@ -142,6 +142,7 @@ export class FakeStore {
         remembered: unused,
         remember: unused,
         recover: unused,
+        missingZones: async () => [],
         rebuild: unused,
         release: unused,
         onStranger: unused,

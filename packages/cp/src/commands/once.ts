@@ -1,4 +1,5 @@
-import { migrate } from '@holdfast/store'
+import { Problem } from '@holdfast/model'
+import { type ControlPlaneStore, migrate } from '@holdfast/store'
 import type { Logger } from 'pino'
 import type { Settings } from '../config/settings.js'
 import { Scope } from '../lifecycle/scope.js'
@@ -15,15 +16,15 @@ export const migrateOnce = (settings: Settings, isTerminal: boolean): Promise<nu
     process.stdout.write(applied.length === 0 ? 'nothing to migrate\n' : `migrated: ${applied.join(', ')}\n`)
   })
 
-/** `holdfast init`: uninitialised → ready; with `finishRecovery` recovering → ready. */
+/** `holdfast init`: uninitialised → ready; with `finishRecovery` recovering → ready, `confirmed` although zones are missing. */
 export const initOnce = (
   settings: Settings,
-  options: { readonly finishRecovery: boolean; readonly isTerminal: boolean },
+  options: { readonly finishRecovery: boolean; readonly confirmed: boolean; readonly isTerminal: boolean },
 ): Promise<number> =>
   once('init', settings, options.isTerminal, async (log, scope, signal) => {
     const role = settings.zone === '' ? 'global' : 'zone'
     const store = await openConfiguredStore(role, settings, { log, scope, signal })
-    if (options.finishRecovery) await store.finishRecovery('holdfast init --finish-recovery')
+    if (options.finishRecovery) await finish(store, options.confirmed)
     const changed = await initialise(store, role, settings, log, signal)
     const { state, reasons, head } = await store.status()
     process.stdout.write(
@@ -35,6 +36,22 @@ export const initOnce = (
     if (state === 'recovering')
       process.stdout.write('  when it is what you want it to be: holdfast init --finish-recovery\n')
   })
+
+/** Nobody is asked here: zones that have not been in step since the loss may hold what would be missing. */
+async function finish(store: ControlPlaneStore, confirmed: boolean): Promise<void> {
+  const { state } = await store.status()
+  const missing = state === 'recovering' ? await store.recovery.missingZones() : []
+  if (missing.length > 0 && !confirmed)
+    throw new Problem(
+      'conflict',
+      `${missing.length === 1 ? 'zone' : 'zones'} ${missing.join(', ')} ${missing.length === 1 ? 'was' : 'were'} not in step since the store recovers: ` +
+        'what only they remember (their blocks, their services, what global owned) would be missing until they return. ' +
+        'Let global run and bring them back (holdfastctl recover status tells how far it is), or say --yes',
+    )
+  await store.finishRecovery(
+    missing.length === 0 ? 'holdfast init --finish-recovery' : `without zones ${missing.join(', ')}`,
+  )
+}
 
 async function once(
   name: string,

@@ -54,4 +54,4 @@ export async function whenReady({ store, log, scope, signal, start, fatal }: Whe
 const notReadyText = (state: string): string =>
   state === 'uninitialised'
     ? 'this store was never initialised, so zones are told nothing: run `holdfast init` with the same --database-url or --data-dir once'
-    : 'this store is not what it was (see reasons), so nobody is sent anything: look at /_holdfast/status, then run `holdfast init --finish-recovery`'
+    : 'this store is not what it was (see reasons), so nobody is sent anything until its peers have brought back what it lost: `holdfastctl status` tells what it waits for'

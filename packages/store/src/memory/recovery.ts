@@ -10,7 +10,7 @@ import {
   rememberUnit,
   servingUnit,
 } from '../plan/index.js'
-import { byText, ledgerText } from '../plan/keys.js'
+import { byText, keyText, ledgerText } from '../plan/keys.js'
 import type { RecoveryStore } from '../recovery-port.js'
 import type { MemoryStore } from './memory-store.js'
 
@@ -45,6 +45,18 @@ export function memoryRecovery(store: MemoryStore): RecoveryStore {
       store.run(rebuildUnit(plan.restore, services, { ...options, actor }))
       store.run(servingUnit(options))
       return plan
+    },
+    missingZones: async () => {
+      const { blocks, zones, rows, cursors } = store.image
+      const known = new Set([
+        ...[...blocks.values()].map((block) => block.owner),
+        ...[...zones.values()].filter((zone) => zone.everInStep).map((zone) => zone.name),
+      ])
+      known.delete('')
+      // Its clock does not say when its log began: whoever was ever proven counts as back.
+      const proven = new Set([...cursors.values()].flatMap((row) => (row.provenAtMs === undefined ? [] : [row.peer])))
+      const isDeleted = (name: string): boolean => rows.get(keyText({ type: 'Zone', mesh: '', name }))?.deleted === true
+      return [...known].filter((name) => !proven.has(name) && !isDeleted(name)).sort()
     },
     release: async (owner, actor) => store.run(releaseUnit(owner, { ...store.options(store.nowMs()), actor })),
     onStranger: (listener) => store.onStranger(listener),

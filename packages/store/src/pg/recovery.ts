@@ -17,7 +17,7 @@ import { servingUnit } from '../plan/upkeep.js'
 import type { RecoveryStore } from '../recovery-port.js'
 import type { Database } from './sql.js'
 import { readEpochs } from './statements/head.js'
-import { foreignPage, lastEvents, wholeLedger } from './statements/recovery.js'
+import { foreignPage, lastEvents, missingZones, wholeLedger } from './statements/recovery.js'
 import { serviceRows } from './statements/vip-read.js'
 
 const vipKinds = allTypes.filter((type) => type.vipKind).map((type) => type.name)
@@ -71,6 +71,10 @@ export class PgRecovery implements RecoveryStore {
     // Hash only for those that nobody remembers.
     await run(servingUnit(options()))
     return plan
+  }
+
+  missingZones(): Promise<readonly string[]> {
+    return missingZones(this.#parts.database)
   }
 
   release(owner: Owner, actor: string): Promise<ReleaseOutcome> {

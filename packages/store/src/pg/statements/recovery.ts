@@ -58,3 +58,20 @@ export async function lastEvents(sql: Sql): Promise<readonly HistoryRow[]> {
   )
   return rows.map(({ display_name, at, ...row }) => ({ ...row, displayName: display_name, atMs: at }))
 }
+
+/** Zones that should be there and have not been proven in step in this log. A deleted zone is nobody to wait for. */
+export async function missingZones(sql: Sql): Promise<readonly string[]> {
+  const { rows } = await sql.run<{ name: string }>(
+    'missing zones',
+    `select known.name
+     from (select owner as name from vip_blocks union select name from zones where ever_in_step) known
+     where known.name <> ''
+       and not exists (select from resources r where r.type = 'Zone' and r.mesh = '' and r.name = known.name and r.deleted)
+       and not exists (
+         select from cursors c
+         where c.peer = known.name and c.channel = 'up' and c.side = 'received' and c.proven_at >= (
+           select min(r.committed_at) from revisions r join store_head h on h.epoch = r.epoch))
+     order by known.name`,
+  )
+  return rows.map(({ name }) => name)
+}
