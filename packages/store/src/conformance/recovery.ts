@@ -1,4 +1,5 @@
 import { displayNameLabel, globalOrigin } from '@holdfast/model'
+import { cidrOf, rangeOf } from '@holdfast/vip'
 import { expect, test } from 'vitest'
 import type { Testimony } from '../plan/index.js'
 import type { LocalChange } from '../port.js'
@@ -101,15 +102,19 @@ export function recoveryConformance(open: OpenStore): void {
     expect(await lost.revision()).toBe(revision)
   })
 
-  test('VIP-1: a block that overlaps what is leased here is refused loudly, by name', async () => {
+  test.each([
+    { here: 'the same', bits: 20 },
+    { here: 'a larger one', bits: 19 },
+  ])('VIP-1: a block that overlaps $here that is leased here is refused loudly, by name', async ({ bits }) => {
     await using global = await used(open)
     await using zone = await Subject.ready(open, 'zone')
     await follow(zone, global, 'east')
     const westCidr = (await global.store.vip.blocks()).find((b) => b.owner === 'west' && b.family === 4)?.cidr ?? ''
+    const leasedHere = cidrOf({ ...rangeOf(westCidr.replace('/20', `/${bits}`)), prefixBits: bits })
     await using lost = await Subject.ready(open, 'global')
     await admit(lost, 'south', '33333333-2222-4333-8444-555555555555')
     await lost.store.vip.lease({
-      ...{ owner: 'south', storeId: '33333333-2222-4333-8444-555555555555', demands: [], wantedCidrs: [westCidr] },
+      ...{ owner: 'south', storeId: '33333333-2222-4333-8444-555555555555', demands: [], wantedCidrs: [leasedHere] },
     })
     const found = await Promise.all((await testimonyOf(zone, 'east')).map((page) => lost.store.recovery.remember(page)))
     expect(found.flatMap(({ conflicts }) => conflicts)).toEqual([
@@ -117,7 +122,9 @@ export function recoveryConformance(open: OpenStore): void {
     ])
     const audit = await lost.store.read.audit(20)
     expect(audit).toContainEqual(expect.objectContaining({ action: 'recovery conflict', actor: 'zone east' }))
-    expect((await lost.store.vip.blocks()).find((b) => b.cidr === westCidr)?.owner).toBe('south')
+    const over = (await lost.store.vip.blocks()).filter((b) => b.kind === 'MeshService' && b.family === 4)
+    expect(over.map(({ cidr, owner }) => `${owner} ${cidr}`)).toContain(`south ${leasedHere}`)
+    expect(over.filter(({ owner }) => owner === 'west')).toEqual([])
   })
 
   test('VIP-2: what global owned comes back from a zone with the same names, specs and VIPs; twice is no news', async () => {
