@@ -162,7 +162,7 @@ test('EMPTY, VIP-2: global comes back with a new, initialised database: it sends
   closers.push(async () => again1.stop())
   again1.put('MeshService', kumaService('legacy'))
   await until('the Kuma zone to have been heard', () => again1.verdicts().some(({ type }) => type === 'MeshService'))
-  await waitsFor(empty, /remembers \d+ of global's resources/)
+  await waitsFor(empty, /the zones remember \d+ of global's resources/)
   const { epoch } = (await empty.store.status()).head
   const refused = await empty.store.vip.lease({
     ...{ owner: 'east', storeId: (await east.store.status()).identity.storeId, wantedCidrs: [] },
@@ -204,7 +204,7 @@ test('EMPTY: a new database with the high-water file of the lost one: it recover
   await global.close()
   const empty = await again(global, { dataDir, init: false })
   expect(await stateOf(empty)).toBe('recovering')
-  await waitsFor(empty, /remembers \d+ of global's resources/)
+  await waitsFor(empty, /the zones remember \d+ of global's resources/)
   // The zone that is believed for each of them; the default mesh and its hostname generators are among them.
   expect(planLines((await fromZone(empty, 'west', true)).body)).toEqual(
     expect.arrayContaining(['create Mesh default', 'create Mesh shop', 'create MeshMultiZoneService web']),
@@ -265,7 +265,7 @@ test('VIP-1, VIP-2: yesterday’s backup, which wrote on before it was noticed: 
   expect(await stateOf(restored)).toBe('ready')
   await Promise.all(zones.map((zone) => zone.proxy.restore()))
   await until('it to find out', async () => (await stateOf(restored)) === 'recovering', 20_000)
-  await waitsFor(restored, /remembers \d+ of global's resources/)
+  await waitsFor(restored, /the zones remember \d+ of global's resources/)
   expect(planLines((await fromZone(restored, 'south', true)).body)).toEqual([
     'change MeshTimeout slow',
     'create MeshMultiZoneService later',

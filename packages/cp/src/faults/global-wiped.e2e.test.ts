@@ -145,7 +145,7 @@ test('VIP-2, EMPTY: an operator brings global back, from a backup and from nothi
   global = await globalOn(empty.url, kds)
   expect(await vipMap(global)).toEqual({})
   expect((await processes.holdfast(['init', '--database-url', empty.url]).ended).status).toBe(0)
-  await says(global, (out) => out.includes('remembers 2 of global'))
+  await says(global, (out) => out.includes('remember 2 of global'))
   expect(await Promise.all([east, west].map(vipMap))).toEqual([before, before])
   expect((await ctl(global, 'recover', 'from-zone', 'west', '--yes')).out).toContain('2 done, 0 not possible')
   await until('it to go on by itself', () => ready(global), { withinMs: 60_000 })

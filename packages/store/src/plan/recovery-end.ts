@@ -53,14 +53,18 @@ export function recoveryWaits({ zones, conflicts, items }: RecoveryFacts): reado
   ]
 }
 
+/** One plan covers what several zones remember: the zone that is believed most often is the one to begin with. */
 function openItems(items: readonly RecoveryItem[]): readonly RecoveryWait[] {
   const open = items.filter((item) => item.action !== 'keep')
-  return [...new Set(open.map((item) => item.witness))].sort().map((zone) => {
-    const of = open.filter((item) => item.witness === zone)
-    const named = of.slice(0, 3).map((item) => `${item.action} ${item.type} "${item.name}"`)
-    return {
-      what: `zone ${zone} remembers ${of.length} of global's resources otherwise than they are here: ${named.join(', ')}${of.length > named.length ? ', …' : ''}`,
-      next: `holdfastctl recover from-zone ${zone}`,
-    }
-  })
+  if (open.length === 0) return []
+  const counts = new Map<string, number>()
+  for (const { witness } of open) counts.set(witness, (counts.get(witness) ?? 0) + 1)
+  const [first] = [...counts].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1))
+  const named = open.slice(0, 3).map((item) => `${item.action} ${item.type} "${item.name}"`)
+  return [
+    {
+      what: `the zones remember ${open.length} of global's resources otherwise than they are here: ${named.join(', ')}${open.length > named.length ? ', …' : ''}`,
+      next: `holdfastctl recover from-zone ${first?.[0] ?? ''}`,
+    },
+  ]
 }
