@@ -1,14 +1,16 @@
 import { handshakeTimeoutMs } from './constants.js'
 import type { Answer, Channel, Hello } from './messages.js'
 import { begunBeating } from './session-beats.js'
-import { toReceiver, toSender } from './session-channels.js'
+import { routed, toReceiver, toSender } from './session-channels.js'
 import {
   closed,
+  type EarlyQuestion,
   enter,
   type InPhase,
   type SessionEffect,
   type SessionState,
   type SessionStep,
+  violated,
 } from './session-state.js'
 import { andThen, invariant } from './step.js'
 import type { StoreAnswer } from './sync-store.js'
@@ -33,7 +35,7 @@ export function readAnswer(s: InPhase<'reading'>, channel: Channel, answer: Stor
   const { hashAlgorithm, typeSet, knownTypeSet, storeId, everInStep, version } = s.config
   const base = { hashAlgorithm, typeSet, storeId, state: s.storeState, everInStep, down, up, status, version }
   const hello: Hello = knownTypeSet === undefined || knownTypeSet === typeSet ? base : { ...base, knownTypeSet }
-  const waiting = enter(read, { phase: 'awaiting-answer', deadlineMs, hello })
+  const waiting = enter(read, { phase: 'awaiting-answer', deadlineMs, hello, early: [] })
   const said: SessionStep = [waiting, [{ type: 'send', message: { type: 'hello', hello } }]]
   return andThen(said, (now) => toReceiver(now, 'down', { type: 'presented', standing: down, nowMs }))
 }
@@ -52,7 +54,7 @@ function withAnswer(s: InPhase<'reading'>, channel: Channel, answer: StoreAnswer
  * follows, or has overtaken this answer on the other stream.
  */
 export function answerArrived(s: InPhase<'awaiting-answer'>, answer: Answer, nowMs: number): SessionStep {
-  const { hello } = s
+  const { hello, early } = s
   // A store that is recovering knows, and asks for it in this session.
   if (answer.owesReturn === true && s.storeState !== 'recovering') {
     const [after, effects] = closed(s, 'UNAVAILABLE', 'our own store lacks what global keeps of this zone: it recovers')
@@ -66,7 +68,18 @@ export function answerArrived(s: InPhase<'awaiting-answer'>, answer: Answer, now
   if (down !== undefined) step = andThen(step, (now) => toReceiver(now, 'down', { type: 'begin', begin: down, nowMs }))
   if (answer.upInStep) step = andThen(step, (now) => provenUnlessClosed(now, 'up', hello))
   if (answer.statusInStep) step = andThen(step, (now) => provenUnlessClosed(now, 'status', hello))
+  for (const { channel, message } of early)
+    step = andThen(step, (now) => (now.phase === 'closed' ? [now, []] : routed(now, channel, message, nowMs)))
   return step
+}
+
+/** One per type and channel at most, or the sender that is asked ends the session when it hears of them. */
+const earlyMax = 256
+
+/** Until the answer says where our sender stands, a question for it waits. */
+export function askedEarly(s: InPhase<'awaiting-answer'>, question: EarlyQuestion): SessionStep {
+  if (s.early.length >= earlyMax) return violated(s, `asked ${earlyMax} questions before its answer`)
+  return [{ ...s, early: [...s.early, question] }, []]
 }
 
 const provenUnlessClosed = (s: SessionState, channel: 'up' | 'status', hello: Hello): SessionStep =>

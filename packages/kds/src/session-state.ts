@@ -7,6 +7,7 @@ import type {
   GuardReport,
   Hello,
   Mark,
+  ReceiverMessage,
   SessionMessage,
   Standing,
   StoreState,
@@ -148,6 +149,12 @@ export interface SessionCore {
   readonly typesHeard: boolean
 }
 
+/** A receiver that is in step asks for what it has refused; the sender that it asks learns of that from the answer. */
+export interface EarlyQuestion {
+  readonly channel: Channel
+  readonly message: Extract<ReceiverMessage, { type: 'ask' }>
+}
+
 export type SessionPhases =
   | { readonly phase: 'new' }
   /** Dialer: is the peer one of us? */
@@ -160,7 +167,13 @@ export type SessionPhases =
       readonly up?: Mark
       readonly status?: Mark
     }
-  | { readonly phase: 'awaiting-answer'; readonly deadlineMs: number; readonly hello: Hello }
+  | {
+      readonly phase: 'awaiting-answer'
+      readonly deadlineMs: number
+      readonly hello: Hello
+      /** What the peer's receivers ask for already: it has overtaken the answer, on the other stream. */
+      readonly early: readonly EarlyQuestion[]
+    }
   /** Acceptor. */
   | { readonly phase: 'awaiting-hello'; readonly deadlineMs: number }
   | { readonly phase: 'admitting'; readonly deadlineMs: number; readonly hello: Hello }

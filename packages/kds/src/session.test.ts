@@ -3,7 +3,7 @@ import { endOf } from './position.js'
 import { newReceiver } from './receiver-state.js'
 import { stepSession } from './session.js'
 import { newSession, type SessionEvent, type SessionState } from './session-state.js'
-import { answerOf, configOf, feedSession, hello, markAt, receivedOf, sessionIn } from './testing/states.js'
+import { answerOf, configOf, feedSession, hello, markAt, receivedOf, sessionIn, storedOn } from './testing/states.js'
 import { toyType } from './testing/toy.js'
 
 const later: SessionEvent = { type: 'tick', nowMs: 31_000 }
@@ -219,4 +219,22 @@ test('UNKNOWN: types are said once a session, and only where the sets differ', (
   // Nobody has met yet.
   const [early] = stepSession(sessionIn['awaiting-hello'], receivedOf(types('dialer', false)))
   expect(early.phase).toBe('closed')
+})
+
+test('a question that overtakes the answer on the other stream waits for it, and is asked then', () => {
+  const ask = { type: 'ask', resourceType: 'MeshService', keys: ['web.default'] } as const
+  const early = feedSession(
+    sessionIn['awaiting-answer'],
+    receivedOf({ type: 'to-sender', channel: 'status', message: ask }),
+  )
+  expect(early.phase).toBe('awaiting-answer')
+  const open = feedSession(early, answerOf)
+  expect(open.phase).toBe('open')
+  // The store of that channel does one thing at a time.
+  const [, effects] = stepSession(open, storedOn('status', { op: 'acked', result: null }))
+  expect(effects).toContainEqual({
+    type: 'store',
+    channel: 'status',
+    op: { op: 'keys', resourceType: 'MeshService', keys: ['web.default'] },
+  })
 })

@@ -3,7 +3,7 @@ import { type Channel, channels, type SessionMessage, type StoreState } from './
 import { admitted, answeredIfComplete, answeringRead, helloArrived } from './session-acceptor.js'
 import { beat, heardBeat, reportsChanged, sawLife } from './session-beats.js'
 import { answeredBy, routed, startSender, toReceiver, toSender } from './session-channels.js'
-import { answerArrived, entryRefused, readAnswer, readForHello } from './session-dialer.js'
+import { answerArrived, askedEarly, entryRefused, readAnswer, readForHello } from './session-dialer.js'
 import { goPlain, plainMessage, plainSend, plainStored, storeMayBeShown } from './session-plain.js'
 import {
   closed,
@@ -106,6 +106,9 @@ function received(s: SessionState, message: SessionMessage, nowMs: number): Sess
     case 'refused-entry':
       return s.phase === 'awaiting-answer' ? entryRefused(s, message.reason) : unexpected(s, message)
     case 'to-sender':
+      if (s.phase === 'awaiting-answer' && message.message.type === 'ask')
+        return askedEarly(s, { channel: message.channel, message: message.message })
+      return meets ? routed(s, message.channel, message.message, nowMs) : unexpected(s, message)
     case 'to-receiver':
       // The two streams are not in step with each other: what follows the answer on one may overtake it on the other.
       return meets ? routed(s, message.channel, message.message, nowMs) : unexpected(s, message)
