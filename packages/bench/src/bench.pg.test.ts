@@ -14,7 +14,7 @@ test('every count of the bench holds at small sizes, and does not depend on them
     repeats: 1,
     changed: 3,
     zones: [1, 2],
-    dns: { services: 200, queries: 2_000 },
+    dns: { services: 200, queries: 2_000, changes: 5 },
   }
   const sections = await run(freshDatabase, sizes, () => {})
 
@@ -26,6 +26,7 @@ test('every count of the bench holds at small sizes, and does not depend on them
     ['changed-reconnect', 10],
     ['full-sync', 4],
     ['fan-out', 3],
+    ['dns', 2],
   ])
   // A batch is 2,000 rows of one table: 100 services are written as one is. Of 1,050 the ledger and its history have a
   // row for each of two families of addresses, so each of these takes one statement more.

@@ -2,6 +2,7 @@ import type { Section } from './report.js'
 import { applyFigures, applySection } from './scenarios/apply.js'
 import { type ChangedFigures, changedFigures, changedSection } from './scenarios/changed-reconnect.js'
 import { dnsFigures, dnsSection } from './scenarios/dns.js'
+import { type ChangeFigures, dnsChangeFigures } from './scenarios/dns-change.js'
 import { fanOutFigures, fanOutSection } from './scenarios/fan-out.js'
 import { type FullSyncFigures, fullSyncFigures, fullSyncSection } from './scenarios/full-sync.js'
 import {
@@ -23,8 +24,8 @@ export interface Sizes {
   readonly repeats: number
   readonly changed: number
   readonly zones: readonly number[]
-  /** Services whose names are asked for, and how often. */
-  readonly dns: { readonly services: number; readonly queries: number }
+  /** Services whose names are asked for, and how often; changes whose names are waited for. */
+  readonly dns: { readonly services: number; readonly queries: number; readonly changes: number }
 }
 
 export const fullSizes: Sizes = {
@@ -33,7 +34,7 @@ export const fullSizes: Sizes = {
   repeats: 3,
   changed: 10,
   zones: [1, 3],
-  dns: { services: 67_760, queries: 300_000 },
+  dns: { services: 67_760, queries: 300_000, changes: 200 },
 }
 export const quickSizes: Sizes = {
   apply: [1, 100, 2_500],
@@ -41,7 +42,7 @@ export const quickSizes: Sizes = {
   repeats: 2,
   changed: 10,
   zones: [1, 3],
-  dns: { services: 1_000, queries: 50_000 },
+  dns: { services: 1_000, queries: 50_000, changes: 50 },
 }
 
 /** Runs every scenario, one after the other. @param progress told what begins */
@@ -56,6 +57,7 @@ export async function run(
   const elsewhere: ElsewhereFigures[] = []
   const changed: ChangedFigures[] = []
   const fullSync: FullSyncFigures[] = []
+  const named: ChangeFigures[] = []
   const largest = Math.max(...sizes.mesh)
   for (const services of sizes.mesh) {
     progress(`a mesh of ${services} services`)
@@ -69,6 +71,8 @@ export async function run(
       if (services === largest) {
         progress(`full sync of ${services} services`)
         fullSync.push(await fullSyncFigures(mesh, services, fresh))
+        progress('changes until their names are answered')
+        named.push(await dnsChangeFigures(mesh.east, services, sizes.dns.changes))
       }
     } finally {
       await mesh.close()
@@ -84,6 +88,6 @@ export async function run(
     changedSection(changed),
     fullSyncSection(fullSync),
     fanOutSection(fanOut),
-    dnsSection([dns]),
+    dnsSection([dns], named),
   ]
 }

@@ -56,6 +56,7 @@ function peerOf(view: SessionView, role: 'global' | 'zone'): PeerSync {
     payloadBytesSent: view.payloadBytesSent,
     payloadBytesReceived: view.payloadBytesReceived,
     ...(view.bytesToProven === undefined ? {} : { bytesToProven: view.bytesToProven }),
+    faults: view.faults,
     channels: view.channels.map((c) => ({
       channel: c.channel,
       role: (c.channel === 'down') === (role === 'global') ? 'sender' : 'receiver',

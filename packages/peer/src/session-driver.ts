@@ -279,6 +279,11 @@ export class SessionDriver implements SessionHandle {
         this.#log.warn('the peer has the extension after all, but said so too late for this session')
         return
       case 'heard':
+        if (effect.faults.join() !== this.#heard.faults.join()) {
+          if (effect.faults.length > 0)
+            this.#log.error({ faults: effect.faults }, 'the peer serves other than it keeps')
+          else this.#log.info('the peer serves what it keeps again')
+        }
         this.#heard = { ackedRevision: effect.ackedRevision, faults: effect.faults }
         return
       case 'reported':

@@ -90,6 +90,7 @@ export async function syncJson(store: ControlPlaneStore, sync: SyncView, nowMs: 
         payloadBytesSent: peer?.payloadBytesSent ?? null,
         payloadBytesReceived: peer?.payloadBytesReceived ?? null,
         ...(peer?.bytesToProven === undefined ? {} : { bytesToProven: peer.bytesToProven }),
+        ...((peer?.faults ?? []).length === 0 ? {} : { faults: peer?.faults }),
         channels: channelsOf(name, peer, cursors, nowMs),
       }
     }),

@@ -34,6 +34,8 @@ export interface PeerSync {
   /** Both directions together, from the opening of the session until every channel was proven in step. */
   readonly bytesToProven?: number | undefined
   readonly channels: readonly ChannelSync[]
+  /** Zones: where what it serves (DNS) differs from what it keeps, in its own words. */
+  readonly faults?: readonly string[] | undefined
 }
 
 /** Where a zone may dial global, and what became of it. */

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { performance } from 'node:perf_hooks'
 import { fileURLToPath } from 'node:url'
 import { atMost, count, exactly, ratio, type Section } from '../report.js'
+import type { ChangeFigures } from './dns-change.js'
 
 export interface Load {
   readonly queries: number
@@ -134,7 +135,7 @@ const perCpuSecond = ({ answered, cpuMs }: Load): number => Math.round((answered
 const perSecond = ({ answered, elapsedMs }: Load): number => Math.round((answered / elapsedMs) * 1_000)
 const inMs = (value: number): string => `${value.toFixed(2)} ms`
 
-export function dnsSection(figures: readonly DnsFigures[]): Section {
+export function dnsSection(figures: readonly DnsFigures[], named: readonly ChangeFigures[]): Section {
   return {
     id: 'dns',
     title: 'DNS over UDP, beside a bare UDP echo',
@@ -154,12 +155,18 @@ export function dnsSection(figures: readonly DnsFigures[]): Section {
       ratio(perCpuSecond(echo) / perCpuSecond(dns)),
       count(Math.round(dns.bytesPerName)),
     ]),
-    notes: [`${underWayMax} queries under way at once; client and server are processes of their own on one machine`],
+    notes: [
+      `${underWayMax} queries under way at once; client and server are processes of their own on one machine`,
+      ...named.map(
+        (f) =>
+          `a change is answered ${inMs(f.medianMs)} after it was acknowledged (median of ${f.changes}; at most ${inMs(f.mostMs)}), beside ${count(f.services)} services`,
+      ),
+    ],
     gates: figures.flatMap(({ dns }) => [
       exactly('answers that were not the right address', dns.wrong, 0),
       // UDP may lose; loopback with these buffers hardly does.
       atMost('queries without an answer', dns.queries - dns.answered, Math.ceil(dns.queries / 1_000)),
     ]),
-    figures,
+    figures: { queries: figures, changes: named },
   }
 }
