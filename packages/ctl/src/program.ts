@@ -119,10 +119,11 @@ function programOf(io: Io, { version, env, fetch }: ProgramOptions, run: Run): C
     .argument('<type>')
     .argument('<name>')
     .addOption(zoneOption())
-    .action((type: string, name: string, o: { readonly zone?: string }) =>
+    .option('--force', 'a zone that is connected as well: its sessions end', false)
+    .action((type: string, name: string, o: { readonly zone?: string; readonly force: boolean }) =>
       run(async () => {
         const { deleteResource } = await import('./commands/delete.js')
-        return deleteResource(io, await api(), { type, name, mesh: globals().mesh, zone: o.zone })
+        return deleteResource(io, await api(), { type, name, mesh: globals().mesh, zone: o.zone, force: o.force })
       }),
     )
   const inspect = program.command('inspect').description('show how things stand')

@@ -8,6 +8,7 @@ export interface SessionMetrics {
   readonly resources: Counter<'peer' | 'channel' | 'event'>
   readonly sessions: Counter<'peer' | 'event'>
   readonly inStep: Gauge<'peer' | 'channel'>
+  readonly diverged: Gauge<'peer' | 'channel'>
   readonly divergences: Counter<'peer' | 'channel'>
   readonly alarms: Counter<'peer' | 'alarm'>
   readonly refused: Gauge<'peer' | 'type'>
@@ -46,6 +47,12 @@ export function sessionMetrics(registry: Registry): SessionMetrics {
     inStep: new Gauge({
       name: 'holdfast_kds_in_step',
       help: '1 while the peer is proven to hold (or to have offered) what it should, by channel',
+      labelNames: ['peer', 'channel'],
+      registers,
+    }),
+    diverged: new Gauge({
+      name: 'holdfast_kds_diverged',
+      help: '1 while a repair has not helped: last known good is kept, and the next repair begins within a minute',
       labelNames: ['peer', 'channel'],
       registers,
     }),

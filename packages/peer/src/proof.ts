@@ -13,6 +13,9 @@ export function channelInStep(state: SessionState, channel: Channel): boolean {
     : machine.state.phase === 'live' && machine.state.proven !== undefined
 }
 
+const isDiverged = (state: SessionState, channel: Channel): boolean =>
+  state.phase === 'open' && state.machines[channel].state.phase === 'diverged'
+
 export const inStep = (state: SessionState): boolean => channels.every((channel) => channelInStep(state, channel))
 
 /** When a session was proven, and what it had taken the first time. */
@@ -38,8 +41,10 @@ export class Proof {
 
   /** @returns true the first time that every channel is proven */
   notice(state: SessionState, nowMs: number, bytes: () => number): boolean {
-    for (const channel of channels)
+    for (const channel of channels) {
       this.#metrics.inStep.set({ peer: this.#peer, channel }, channelInStep(state, channel) ? 1 : 0)
+      this.#metrics.diverged.set({ peer: this.#peer, channel }, isDiverged(state, channel) ? 1 : 0)
+    }
     if (!inStep(state)) return false
     this.#atMs = nowMs
     if (this.#bytes !== undefined) return false
@@ -48,6 +53,9 @@ export class Proof {
   }
 
   end(): void {
-    for (const channel of channels) this.#metrics.inStep.set({ peer: this.#peer, channel }, 0)
+    for (const channel of channels) {
+      this.#metrics.inStep.set({ peer: this.#peer, channel }, 0)
+      this.#metrics.diverged.set({ peer: this.#peer, channel }, 0)
+    }
   }
 }

@@ -10,7 +10,7 @@ import { growth, leftOver, type Usage, usage } from './usage.js'
 
 export interface SoakSizes {
   readonly zones: number
-  /** Connections made and ended, after a tenth of as many to warm up. */
+  /** Connections made and ended, after as many to warm up. */
   readonly cycles: number
   /** Zones deleted, made again, disabled and enabled while they come and go; after as long to warm up. */
   readonly churnSeconds: number
@@ -61,7 +61,7 @@ export async function soak(
       })
     }
     const { cycles, churnSeconds } = sizes
-    await measure('cycles', { do: 'cycles', count: Math.ceil(cycles / 10) }, { do: 'cycles', count: cycles })
+    await measure('cycles', { do: 'cycles', count: cycles }, { do: 'cycles', count: cycles })
     await measure('churn', { do: 'churn', seconds: churnSeconds }, { do: 'churn', seconds: churnSeconds })
     await run(stubs, global, { do: 'stop' })
     await ended

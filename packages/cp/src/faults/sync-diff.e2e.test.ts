@@ -70,7 +70,7 @@ test('each kind of difference, and nothing else', { timeout: 60_000 }, async () 
     [west, `delete from resources where ${of('web', 'east')}`],
     [
       west,
-      `update resources set hold_id = 'h1', offered_entry = null where type = 'HostnameGenerator' and name = (select min(name) from resources where type = 'HostnameGenerator'); insert into holds (id, peer, type, origin, reason, key_count, since, state) values ('h1', '', 'HostnameGenerator', '', 'vanished', 1, now(), 'held'); update resources set spec = '{}' where hold_id = 'h1'`,
+      `update resources set hold_id = 'h1', offered_entry = null where type = 'HostnameGenerator' and name = (select min(name) from resources where type = 'HostnameGenerator' and origin = ''); insert into holds (id, peer, type, origin, reason, key_count, since, state) values ('h1', '', 'HostnameGenerator', '', 'vanished', 1, now(), 'held'); update resources set spec = '{}' where hold_id = 'h1'`,
     ],
     [global, `update resources set spec = '{}' where ${of('ratings', 'west')}`],
     [global, `delete from resources where ${of('reviews', 'west')}`],

@@ -8,6 +8,8 @@ export interface DeleteOptions {
   readonly name: string
   readonly mesh: string
   readonly zone?: string | undefined
+  /** A zone that is connected as well: its sessions end. */
+  readonly force: boolean
 }
 
 /** `delete TYPE NAME`: by display name; deletes nothing where the name is ambiguous. */
@@ -15,7 +17,8 @@ export async function deleteResource(io: Io, api: Api, options: DeleteOptions): 
   const type = typeOfArgument(options.type)
   const wanted = { type, name: options.name, mesh: options.mesh, zone: options.zone }
   const item = await resolve(api, wanted)
-  await api.delete(itemPath(wanted, textOf(item.name)))
+  const path = itemPath(wanted, textOf(item.name))
+  await api.delete(options.force ? `${path}?force=true` : path)
   io.out.write(`deleted ${type.name} ${JSON.stringify(options.name)}\n`)
   return exitStatus.fine
 }
