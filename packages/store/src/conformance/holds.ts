@@ -108,6 +108,30 @@ export function holdConformance(open: OpenStore): void {
     )
   })
 
+  test('HOLD: an approval and an offer at the same moment, in either order, in one group or in two: what is offered is there', async () => {
+    await using global = await Subject.ready(open, 'global')
+    const up = global.channel(fromEast)
+    const all = services(12)
+    for (let round = 0; round < 6; round++) {
+      await up.apply({ type: 'MeshService', offers: all.map(offerOf) })
+      global.pass(1)
+      await vanish(up, all)
+      const [hold] = await global.store.read.holds()
+      const back = all.slice(0, 5)
+      const acts = [
+        () => global.store.guards.approve({ id: hold?.id ?? '', actor }),
+        () => up.apply({ type: 'MeshService', offers: back.map(offerOf) }),
+      ]
+      await Promise.all((round % 2 === 0 ? acts : acts.toReversed()).map((act) => act()))
+      expect(await global.store.guards.hold(hold?.id ?? '')).toMatchObject({ state: 'approved', keyCount: 0 })
+      expect([await liveCount(global), await activeVips(global)]).toEqual([5, 5])
+      expect(await Promise.all(back.map(async (one) => (await global.store.read.get(one))?.vips?.addresses))).toEqual(
+        back.map((one) => one.vips?.addresses),
+      )
+      expect(await global.store.vip.verifyLocal()).toEqual([])
+    }
+  })
+
   test('HOLD: an approval does not count for the threshold: it was no accident', async () => {
     const { global, up, all, id } = await holding(open, { there: 60, missing: 20 })
     await using _ = global
