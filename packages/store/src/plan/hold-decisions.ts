@@ -1,7 +1,7 @@
 import { findType, Problem } from '@holdfast/model'
 import { wireKeyOf } from './attribution.js'
 import { originWords, ownerOf } from './keys.js'
-import { mergedNeeds, nothingNeeded } from './loaded.js'
+import { nothingNeeded } from './loaded.js'
 import type { PlanOptions } from './local.js'
 import { awake } from './meshes.js'
 import { removeRow } from './received.js'
@@ -33,14 +33,12 @@ export const approveUnit = (request: HoldRequest, options: PlanOptions): Unit<Ho
   needs: { ...nothingNeeded, holds: [request.id], heldBy: [request.id], openHolds: true },
   more: (ws) => {
     const rows = ws.heldBy(request.id)
-    return mergedNeeds([
-      {
-        ...nothingNeeded,
-        owners: rows.filter((row) => findType(row.type)?.vipKind === true).map(ownerOf),
-        rowsOfMeshes: rows.filter((row) => row.type === 'Mesh').map((row) => row.name),
-        blocks: rows.some((row) => row.type === 'VipBlock'),
-      },
-    ])
+    return {
+      ...nothingNeeded,
+      owners: rows.filter((row) => findType(row.type)?.vipKind === true).map(ownerOf),
+      rowsOfMeshes: rows.filter((row) => row.type === 'Mesh').map((row) => row.name),
+      blocks: rows.some((row) => row.type === 'VipBlock'),
+    }
   },
   plan: (ws) => ws.wholly(() => approve(request, ws, options)),
 })
@@ -52,7 +50,10 @@ export const approveUnit = (request: HoldRequest, options: PlanOptions): Unit<Ho
  */
 export const rejectUnit = (request: HoldRequest, options: PlanOptions): Unit<HoldDecision> => ({
   needs: { ...nothingNeeded, holds: [request.id], heldBy: [request.id] },
-  more: () => nothingNeeded,
+  more: (ws) => ({
+    ...nothingNeeded,
+    meshes: [...new Set(ws.heldBy(request.id).flatMap(({ mesh }) => (mesh === '' ? [] : [mesh])))],
+  }),
   plan: (ws) => ws.wholly(() => reject(request, ws, options)),
 })
 
@@ -68,9 +69,15 @@ function reject(request: HoldRequest, ws: WorkingSet, { nowMs }: PlanOptions): H
   const rows = ws.heldBy(hold.id).filter((row) => !row.deleted)
   // What is ours, and stood in a backup that nobody else remembers, is told again to everybody.
   for (const row of rows)
-    if (row.origin === ws.identity.name) ws.put({ ...awake(row, ws), holdId: undefined, modifiedAtMs: nowMs })
+    if (row.origin === ws.identity.name) {
+      const back = { ...awake(row, ws), holdId: undefined, modifiedAtMs: nowMs }
+      ws.put(row.mesh !== '' && ws.mesh(row.mesh) === 'deleted' ? { ...row, ...suspended, modifiedAtMs: nowMs } : back)
+    }
   return decided(hold, ws, request, nowMs, 'rejected', rows)
 }
+
+/** Its mesh went meanwhile: it comes back with it. */
+const suspended = { audience: 'suspended', holdId: undefined } as const
 
 function decided(
   hold: HoldRow,
