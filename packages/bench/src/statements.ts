@@ -2,8 +2,8 @@ import type { StatementCount } from '@holdfast/store'
 
 export type Counts = Readonly<Record<string, number>>
 
-/** What the clock asks for, not what is measured: the record of the sessions, every five seconds. */
-const clocked = new Set(['write heartbeats'])
+/** What the clock asks for, not what is measured: the record of the sessions and what is refused or held, every few seconds. */
+const clocked = new Set(['write heartbeats', 'oldest refused', 'refused counts', 'open holds', 'peer reports'])
 /** The table that it is written in. */
 export const clockedTable = 'heartbeats'
 

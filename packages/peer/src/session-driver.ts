@@ -59,7 +59,8 @@ export class SessionDriver implements SessionHandle {
   #settle: (end: SessionEnd) => void = () => undefined
   #met: { readonly storeId: string; readonly state: StoreState; readonly version: string } | undefined
   /** What a plain peer doubts, as it was told last. */
-  #doubts: unknown
+  #doubts: { readonly doubts: unknown; readonly report: GuardReport | undefined } | undefined
+  #isKeeping = false
   #heard = { ackedRevision: 0, faults: [] as readonly string[] }
 
   constructor(options: SessionOptions, state: SessionState) {
@@ -82,6 +83,7 @@ export class SessionDriver implements SessionHandle {
     })
     this.#timer = setInterval(() => {
       this.#traffic.count()
+      this.#noticeDoubts()
       this.#push({ type: 'tick', nowMs: this.#nowMs() })
       // An operator makes a store ready from another process, and nobody tells us.
       if (this.#state.storeState !== 'ready' && !this.#abort.signal.aborted) this.#track(this.#lookAtOwnState())
@@ -220,7 +222,6 @@ export class SessionDriver implements SessionHandle {
         for (const effect of effects) this.#perform(effect)
       }
       this.#noticeProof()
-      this.#noticeDoubts()
     } catch (error) {
       // Ours: a broken invariant ends this session and no other.
       this.#log.fatal({ err: error }, 'a session machine broke')
@@ -395,18 +396,26 @@ export class SessionDriver implements SessionHandle {
     const kept = guards.heard(this.peer, this.sessionId, report).catch((error: unknown) => {
       this.#log.warn({ err: error }, 'what the peer refuses could not be kept; it will say it again')
     })
-    this.#track(kept)
+    this.#isKeeping = true
+    this.#track(
+      kept.finally(() => {
+        this.#isKeeping = false
+      }),
+    )
   }
 
-  /** A plain peer does not report: what it has refused is what our sender doubts. */
+  /**
+   * A plain peer does not report: what it has refused is what our sender doubts. Looked at with every tick, until it is
+   * kept: what an earlier session has told is over as well.
+   */
   #noticeDoubts(): void {
     const { link } = this.#options
     const sends = this.#options.role === 'acceptor' ? 'down' : 'up'
-    if (this.#state.phase !== 'plain' || this.#state.sender.doubts === this.#doubts) return
-    if ((onlyStream(link) ?? sends) !== sends) return
-    this.#doubts = this.#state.sender.doubts
-    const report = plainReport(this.#state)
-    if (report !== undefined) this.#keepReport(report)
+    if (this.#state.phase !== 'plain' || (onlyStream(link) ?? sends) !== sends || this.#isKeeping) return
+    const { doubts } = this.#state.sender
+    if (this.#doubts?.doubts !== doubts) this.#doubts = { doubts, report: plainReport(this.#state) }
+    const { report } = this.#doubts
+    if (report !== undefined && this.#options.guards?.towards(this.peer).kept !== report.hash) this.#keepReport(report)
   }
 
   #track(work: Promise<void>): void {

@@ -99,15 +99,14 @@ test('LKG: what a Kuma zone refuses is shown at global with its reason, and is n
   await until('east to be in step', () => inStep(east), 20_000)
   for (const name of ['cart', 'web']) await putService(east, name)
   let picky = true
-  const kuma = own(
+  const dial = () =>
     startFakeKumaZone({
       target: `127.0.0.1:${global.port}`,
       zone: 'north',
       refuses: (type, { labels }) =>
         picky && type === 'MeshService' && labels[displayNameLabel] === 'web' ? 'no web here' : undefined,
-    }),
-    async (zone) => zone.stop(),
-  )
+    })
+  const kuma = own(dial(), async (zone) => zone.stop())
   interface Told {
     readonly byPeers: readonly {
       readonly by: string
@@ -129,6 +128,15 @@ test('LKG: what a Kuma zone refuses is shown at global with its reason, and is n
   await putService(east, 'cart', 81)
   await until('nothing to be refused', async () => (await told()).byPeers.length === 0, 30_000)
   expect(kuma.ended()).toBeUndefined()
+  // Refused again, and taken by the next session without another change: what the first has told is over.
+  picky = true
+  await putService(east, 'web', 82)
+  await until('global to show it again', async () => (await told()).byPeers.length > 0, 30_000)
+  kuma.stop()
+  picky = false
+  const again = own(dial(), async (zone) => zone.stop())
+  await until('it to have both', () => again.held().get('MeshService')?.size === 2, 30_000)
+  await until('nothing to be refused', async () => (await told()).byPeers.length === 0, 30_000)
 })
 
 test('HOLD: our zone under a Kuma global that comes back with less: mark, hold, and back again', {
