@@ -15,7 +15,9 @@ import {
 } from './testing/process.js'
 
 // T0 (e) with the programs themselves: global is killed while its hook is away, and serves from PostgreSQL.
-vi.setConfig({ testTimeout: 120_000 })
+vi.setConfig({ testTimeout: 240_000 })
+/** A zone that has lost its global several times waits up to half a minute before it dials again. */
+const afterRestart = { withinMs: 60_000 }
 const processes = new Processes()
 const databases: TestDatabase[] = []
 let hook: PolicyHookServer
@@ -107,6 +109,7 @@ test('T0 (e): global is killed while the hook is away: it serves the last good v
   await until(
     'both zones to be back in step',
     async () => (await inStep(east)) && (await inStep(west)) && inStep(global),
+    afterRestart,
   )
 
   // Last good from PostgreSQL in the zones, with VIPs as they were; what is wanted at global, with why and since when.
@@ -144,7 +147,11 @@ test('T0 (e): global is killed while the hook is away: it serves the last good v
   expect(await shown(west, 'web')).toMatchObject({ port: 81, reviewed: 'yes' })
   expect(await vipsOf(west)).toEqual(vips)
   await until('it to be told', () => global.logged('the policy hook answers'))
-  await until('everything to be in step', async () => (await inStep(east)) && (await inStep(west)) && inStep(global))
+  await until(
+    'everything to be in step',
+    async () => (await inStep(east)) && (await inStep(west)) && inStep(global),
+    afterRestart,
+  )
   expect((await ask('GET', `${global.apiUrl}/_holdfast/hooks`)).body).toMatchObject({
     total: 0,
     items: [],
@@ -181,6 +188,7 @@ test('an author is told that a hook has yet to let it through; other hooks after
   await until(
     'everything to be judged anew',
     async () => (await shown(west, 'web')).reviewed === 'again' && (await shown(west, 'cart')).reviewed === 'again',
+    afterRestart,
   )
   // Without any hook everything is as it was authored.
   writeFileSync(config, 'policyHooks: []\n')
@@ -192,7 +200,7 @@ test('an author is told that a hook has yet to let it through; other hooks after
       const [web, cart] = [await shown(west, 'web'), await shown(west, 'cart')]
       return web.reviewed === undefined && cart.reviewed === undefined && web.port === 81
     },
-    { withinMs: 60_000, otherwise: () => `${global.out.slice(-4_000)}\n${west.out.slice(-2_000)}` },
+    { ...afterRestart, otherwise: () => `${global.out.slice(-4_000)}\n${west.out.slice(-2_000)}` },
   )
 })
 
