@@ -1,4 +1,3 @@
-import { problemOf } from '@holdfast/model'
 import type { SessionHandle } from '@holdfast/peer'
 import { askTestimony, type ControlPlaneStore } from '@holdfast/store'
 import type { Logger } from 'pino'
@@ -107,7 +106,7 @@ export class Witnesses {
       this.#attempts.set(session, attempts)
       if (attempts < attemptsMax) this.#hearings.delete(session)
       else this.#hearings.set(session, 'silent')
-      log.warn({ zone, reason: problemOf(error).message, attempts }, 'a zone did not say what it remembers')
+      log.warn({ zone, err: error, attempts }, 'a zone did not say what it remembers')
     }
   }
 }

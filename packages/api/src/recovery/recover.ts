@@ -29,7 +29,10 @@ export async function recoverFromZone(
 ): Promise<RecoverJson> {
   const { store, sync } = context
   const { apply, actor, signal } = options
-  const known = new Set([...(await store.sessions.zones()).map(({ name }) => name), ...connectedZones(context)])
+  const known = new Set([
+    ...(await store.sessions.zones()).map(({ name }) => name),
+    ...sync.peers().map(({ peer: name }) => name),
+  ])
   if (!known.has(zone))
     throw new Problem(
       'missing',
