@@ -27,6 +27,8 @@ export interface RecoveryParts {
   readonly identity: RoleIdentity
   readonly options: () => PlanOptions
   readonly run: <T>(unit: Unit<T>) => Promise<T>
+  /** The same although the database is known to lack something: this puts it back. */
+  readonly mend: <T>(unit: Unit<T>) => Promise<T>
 }
 
 /** What a store on PostgreSQL remembers of others, and takes over from those who remember it. */
@@ -58,7 +60,7 @@ export class PgRecovery implements RecoveryStore {
   }
 
   async rebuild({ apply, actor }: Parameters<RecoveryStore['rebuild']>[0]): Promise<RebuildPlan> {
-    const { database, options, run } = this.#parts
+    const { database, options, run, mend } = this.#parts
     const facts = await database.transaction('read', async (sql) => ({
       services: await serviceRows(sql, vipKinds),
       ledger: await wholeLedger(sql),
@@ -67,7 +69,7 @@ export class PgRecovery implements RecoveryStore {
     const plan = rebuildPlan(facts)
     if (!apply) return plan
     for (let from = 0; from < plan.restore.length; from += rebuildChunkMax)
-      await run(rebuildUnit(plan.restore.slice(from, from + rebuildChunkMax), facts.services, { ...options(), actor }))
+      await mend(rebuildUnit(plan.restore.slice(from, from + rebuildChunkMax), facts.services, { ...options(), actor }))
     // Hash only for those that nobody remembers.
     await run(servingUnit(options()))
     return plan

@@ -104,6 +104,7 @@ function shortWords({
 }): string {
   if (what === 'store_head')
     return `there are rows of revision ${said}, and the log ends at ${found}: store_head was lost`
-  if (what === 'vip_ledger') return '0 rows in vip_ledger, and services have VIPs: restore the whole database'
+  if (what === 'vip_ledger')
+    return '0 rows in vip_ledger, and services have VIPs: holdfastctl vip rebuild puts them back, or restore the whole database'
   return `${found} rows for ${what}, digest says ${said}: restore the whole database, or look at search_path`
 }

@@ -142,6 +142,11 @@ export class PgStore implements ControlPlaneStore {
       identity,
       options: () => this.#options(),
       run: (unit) => this.#run(unit),
+      mend: async (unit) => {
+        const { value } = await this.#writer.submit({ unit, size: 1, mends: true })
+        await soundness.look()
+        return value
+      },
     })
     this.#acks = new Acks(database, (error) => log.warn({ err: error }, 'acked positions could not be written down'))
   }

@@ -36,6 +36,8 @@ export interface Work<T> {
   readonly progress?: ProgressStep | undefined
   /** Written in the same transaction, after the plan; `value` is what the unit has answered. */
   readonly also?: ((sql: Sql, value: T) => Promise<void>) | undefined
+  /** It puts back what the database has been found to lack, so it is written although nothing else is. */
+  readonly mends?: boolean | undefined
   /** What changes the sum that a peer's marks are compared with: its name and channel. */
   readonly hearing?: string | undefined
 }

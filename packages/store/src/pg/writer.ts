@@ -56,7 +56,7 @@ export class Writer {
   submit<T>(work: Work<T>, signal?: AbortSignal): Promise<Done<T>> {
     if (this.#closed) return Promise.reject(new Problem('unavailable', 'the store is closing'))
     try {
-      this.#options.check()
+      if (work.mends !== true) this.#options.check()
     } catch (error) {
       return Promise.reject(error)
     }
