@@ -47,4 +47,14 @@ export function addZoneCommands(program: Command, { io, api, run, globals }: Sha
         return zoneDecommission(io, await api(), { zone: name, yes: o.yes, output: globals().output })
       }),
     )
+  zone
+    .command('federate')
+    .description('at a zone that ran by itself: which of its addresses are leased to others, and what becomes of them')
+    .option('--yes', 'do it', false)
+    .action((o: { readonly yes: boolean }) =>
+      run(async () => {
+        const { zoneFederate } = await import('./commands/zone.js')
+        return zoneFederate(io, await api(), { yes: o.yes, output: globals().output })
+      }),
+    )
 }

@@ -1,5 +1,6 @@
 import type { Adoption, AdoptRequest } from './plan/adopt.js'
 import type { Decommission, DecommissionRequest } from './plan/decommission.js'
+import type { FederateRequest, Federation } from './plan/federate.js'
 import type { Returned, ReturnPage, ReturnSeen } from './plan/returned.js'
 
 /** What a zone whose store was lost or put back gets back from global, and whose a zone's name is. */
@@ -21,4 +22,6 @@ export interface ZoneReturns {
   adopt(request: AdoptRequest): Promise<Adoption>
   /** Global: takes a zone out of service for good, or tells what would happen. */
   decommission(request: DecommissionRequest): Promise<Decommission>
+  /** Zone: what stands between it and its global after it ran by itself, or does what is needed. */
+  federate(request: FederateRequest): Promise<Federation>
 }

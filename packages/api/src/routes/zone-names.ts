@@ -59,6 +59,22 @@ export function zoneNameRoutes({ store, sync, mode }: ApiContext): readonly Rout
       refused,
       handle: (request) => adopt(param(request, 'zone'), storeIdOf(request), request.actor.name, true),
     },
+    ...(['GET', 'POST'] as const).map(
+      (method): Route => ({
+        method,
+        path: '/_holdfast/federation',
+        title: titles.zone,
+        refused: mode === 'global' ? 'this is global: ask the zone that is to join it' : undefined,
+        handle: async ({ actor }) => {
+          try {
+            const { collisions, meshes } = await store.returns.federate({ actor: actor.name, apply: method === 'POST' })
+            return ok({ collisions: collisions.map((one) => ({ ...one, becomes: one.becomes ?? null })), meshes })
+          } catch (error) {
+            throw underTitle(error, titles.zone)
+          }
+        },
+      }),
+    ),
     {
       method: 'GET',
       path: out,

@@ -177,6 +177,7 @@ export class FakeStore {
         finish: unused,
         adopt: unused,
         decommission: unused,
+        federate: unused,
       },
       sessions: {
         open: unused,

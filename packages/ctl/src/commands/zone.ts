@@ -101,3 +101,38 @@ function decommissionText(report: JsonObject, yes: boolean): string {
     '',
   ].join('\n')
 }
+
+/** `zone federate`: at a zone that ran by itself. Without `--yes` it only tells what would happen. */
+export async function zoneFederate(
+  io: Io,
+  api: Api,
+  { yes, output }: { readonly yes: boolean; readonly output: Output },
+): Promise<number> {
+  const path = '/_holdfast/federation'
+  const plan = yes ? await api.post(path, {}) : await api.get(path)
+  io.out.write(formatted(output, plan, () => federationText(plan, yes)))
+  return exitStatus.fine
+}
+
+function federationText(plan: JsonObject, yes: boolean): string {
+  const collisions = objectsOf(plan.collisions).map(
+    (one) =>
+      `  ${textOf(one.owner)}: ${textOf(one.address)} lies in a block of ${textOf(one.leasedTo)}; ${yes ? 'now' : 'then'} ${textOf(one.becomes) || 'a new one as soon as a block is leased'}`,
+  )
+  const meshes = Array.isArray(plan.meshes) ? plan.meshes.map(String) : []
+  return [
+    ...(collisions.length === 0
+      ? ['no address of this zone collides with the blocks that global has leased']
+      : [
+          `addresses that ${yes ? 'hold in this zone alone from now on' : 'would hold in this zone alone'}:`,
+          ...collisions,
+        ]),
+    ...(meshes.length === 0
+      ? []
+      : [
+          `meshes that global does not know, kept here and told to nobody: ${meshes.join(', ')}; apply them at global to share them`,
+        ]),
+    ...(yes || collisions.length === 0 ? [] : ['nothing was changed; run it again with --yes to do so']),
+    '',
+  ].join('\n')
+}

@@ -6,6 +6,7 @@ import {
   block,
   deleteOf,
   hello,
+  mesh,
   type OpenStore,
   offerOf,
   otherEpoch,
@@ -406,6 +407,52 @@ export function returnsConformance(open: OpenStore): void {
     ])
     await fresh.apply(putService('web'))
     expect(await vipsOf(fresh)).toEqual({ web: [address] })
+  })
+
+  test('VIP-2: a zone that ran by itself keeps its addresses until an operator says so; then they are aliases, and new ones are everybody’s', async () => {
+    await using zone = await Subject.ready(open, 'zone')
+    expect(await zone.store.vip.adoptBlocks([cidr])).toEqual([])
+    await zone.apply(putService('web'), putService('api'))
+    const before = await vipsOf(zone)
+    const federate = (apply: boolean) => zone.store.returns.federate({ actor: 'test', apply })
+    await expect(federate(true)).rejects.toMatchObject({ kind: 'conflict' })
+    // It joins: the block is another zone's, and it gets one of its own.
+    const down = zone.channel({ channel: 'down', peer: '' })
+    const own = '241.32.0.0/20'
+    await down.apply({ type: 'Mesh', offers: [offerOf(mesh('default'))] })
+    await down.apply({
+      type: 'VipBlock',
+      offers: [
+        offerOf(block({ cidr, owner: 'west', storeId: otherStoreId })),
+        offerOf(block({ cidr: own, owner: 'east', storeId: await storeIdOf(zone) })),
+      ],
+    })
+    const { offered } = await down.perform({ op: 'standing' })
+    await down.perform({
+      op: 'verify',
+      mark: { cursor: { epoch: otherEpoch, revision: 4, tag: someTag }, digest: offered },
+    })
+    expect(await vipsOf(zone)).toEqual(before)
+    const revision = await zone.revision()
+    const plan = await federate(false)
+    expect(plan.collisions.map(({ address, leasedTo }) => [address, leasedTo]).sort()).toEqual(
+      [...(before.web ?? []), ...(before.api ?? [])].sort().map((address) => [address, 'zone west']),
+    )
+    expect([await zone.revision(), await vipsOf(zone)]).toEqual([revision, before])
+    expect(await federate(true)).toEqual(plan)
+    const after = await vipsOf(zone)
+    for (const name of ['web', 'api'] as const)
+      expect(after[name]).toEqual([expect.stringMatching(/^241\.(3[2-9]|4[0-7])\./)])
+    const { items } = await zone.store.vip.ledger({ includeTombstoned: true, limit: 10 })
+    expect(
+      items
+        .filter((row) => row.scope === 'zone:east')
+        .map((row) => row.address)
+        .sort(),
+    ).toEqual([...(before.web ?? []), ...(before.api ?? [])].sort())
+    expect(items.filter((row) => row.scope === 'canonical').map((row) => row.generation)).toEqual([1, 1])
+    expect(await zone.store.vip.verifyLocal()).toEqual([])
+    expect((await federate(true)).collisions).toEqual([])
   })
 
   test('OWN: only the newest session of a zone may say that it has everything back', async () => {

@@ -137,6 +137,7 @@ export function asControlPlane(store: MemoryStore): ControlPlaneStore {
       take: async (page) => returns.take(store, page),
       finish: async (seen, last) => returns.finish(store, seen, last),
       adopt: async (request) => returns.adopt(store, request),
+      federate: async (request) => returns.federate(store, request),
       decommission: async (request) => returns.decommission(store, request),
     },
     types: {

@@ -9,6 +9,9 @@ import {
   type Decommission,
   type DecommissionRequest,
   decommissionUnit,
+  type FederateRequest,
+  type Federation,
+  federateUnit,
   type ReturnRules,
   returnDoneUnit,
   returnLedgerUnit,
@@ -115,6 +118,9 @@ export const decommission = (store: MemoryStore, request: DecommissionRequest): 
       for (const [key, row] of [...store.image.cursors]) if (row.peer === request.zone) store.image.cursors.delete(key)
     return report
   })
+
+export const federate = (store: MemoryStore, request: FederateRequest): Federation =>
+  store.run(federateUnit(request, store.options(store.nowMs())))
 
 export const adopt = (store: MemoryStore, request: AdoptRequest): Adoption =>
   store.run(adoptZoneUnit(request, store.options(store.nowMs())))

@@ -1,5 +1,6 @@
 import { adoptZoneUnit, returnDoneUnit } from '../plan/adopt.js'
 import { decommissionUnit } from '../plan/decommission.js'
+import { federateUnit } from '../plan/federate.js'
 import { Fenced } from '../plan/fenced.js'
 import { nothingNeeded } from '../plan/loaded.js'
 import type { PlanOptions } from '../plan/local.js'
@@ -118,6 +119,8 @@ export const pgReturns = ({ database, writer, acks, identity, nowMs }: ReturnsPa
     },
 
     adopt: (request) => run(adoptZoneUnit(request, options())),
+
+    federate: (request) => run(federateUnit(request, options())),
 
     decommission: async (request) => {
       // What it had acked is forgotten with it, and must not be written afterwards.

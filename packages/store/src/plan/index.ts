@@ -4,6 +4,7 @@ export { type Adoption, type AdoptRequest, adoptZoneUnit, returnDoneUnit } from 
 export { type Hearing, maySpeakFor, originOf } from './attribution.js'
 export { type Decommission, type DecommissionRequest, decommissionUnit } from './decommission.js'
 export { entryOfOffer, entryOfRow, statusEntry } from './entries.js'
+export { type FederateRequest, type Federation, federateUnit } from './federate.js'
 export { Fenced } from './fenced.js'
 export {
   authoredOf,

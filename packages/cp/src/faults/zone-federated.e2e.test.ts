@@ -1,0 +1,70 @@
+import { freshDatabase, type TestDatabase } from '@holdfast/testkit'
+import { afterAll, expect, test, vi } from 'vitest'
+import { ask, inStep, Processes, putService, until, vipsOf } from '../testing/process.js'
+
+// A zone that ran by itself joins a global that has leased its block to another zone, in processes.
+vi.setConfig({ testTimeout: 120_000 })
+const processes = new Processes()
+const databases: TestDatabase[] = []
+afterAll(async () => {
+  await processes.close()
+  for (const made of databases) await made.drop()
+})
+const database = async (): Promise<string> => {
+  const made = await freshDatabase()
+  databases.push(made)
+  return made.url
+}
+
+test('VIP-1, VIP-2: its addresses hold until an operator says so; then everybody has new ones, and no address has two owners', async () => {
+  const global = await processes.start('global', ['--database-url', await database(), '--init'])
+  const at = ['--global-address', `grpc://127.0.0.1:${global.ports.kds ?? 0}`]
+  const west = await processes.start('zone', ['--zone', 'west', '--database-url', await database(), ...at])
+  await until('west to be in step', () => inStep(west))
+  expect((await putService(west, 'ratings')).status).toBe(201)
+  await until('west to have an address', async () => (await vipsOf(west))['west/ratings']?.length === 2)
+  const { body } = await ask('GET', `${global.apiUrl}/_holdfast/vips/blocks`)
+  const { items } = body as { items: readonly { kind: string; cidr: string; zone: string | null }[] }
+  const taken =
+    items.find((one) => one.kind === 'MeshService' && one.zone === 'west' && !one.cidr.includes(':'))?.cidr ?? ''
+
+  const url = await database()
+  const flags = ['--zone', 'east', '--database-url', url]
+  const alone = await processes.start('zone', [...flags, '--vip-block', taken])
+  for (const name of ['web', 'api']) expect((await putService(alone, name)).status).toBe(201)
+  const before = await vipsOf(alone)
+  expect(Object.values(before).flat().length).toBe(2)
+  const early = await processes.holdfastctl(['--url', alone.apiUrl, 'zone', 'federate'])
+  expect([early.status, early.err]).toEqual([1, expect.stringContaining('never in step with a global')])
+  await alone.signal('SIGTERM')
+
+  const east = await processes.start('zone', [...flags, ...at])
+  const ctl = (...args: string[]) => processes.holdfastctl(['--url', east.apiUrl, ...args])
+  await until('east to hear whose block it is', async () => (await ctl('zone', 'federate')).out.includes('zone west'), {
+    withinMs: 40_000,
+    otherwise: () => east.out,
+  })
+  // Not one address has moved: it holds here, and global says why nobody else has it.
+  const still = await vipsOf(east)
+  expect([still['east/web']?.[0], still['east/api']?.[0]]).toEqual([before['east/web']?.[0], before['east/api']?.[0]])
+  expect(Object.keys(await vipsOf(west))).toEqual(['west/ratings'])
+  const plan = await ctl('zone', 'federate')
+  expect(plan.out).toMatch(/would hold in this zone alone:\n.*lies in a block of zone west; then /)
+  expect(plan.out).toContain('nothing was changed')
+
+  expect((await ctl('zone', 'federate', '--yes')).status).toBe(0)
+  await until('west to have them', async () => Object.values(await vipsOf(west)).flat().length === 6, {
+    withinMs: 40_000,
+    otherwise: () => east.out,
+  })
+  await until('east to be in step', () => inStep(east))
+  const after = await vipsOf(west)
+  expect(await Promise.all([global, east].map(vipsOf))).toEqual([after, after])
+  expect(new Set(Object.values(after).flat()).size).toBe(6)
+  const aliases = await ctl('vip', 'list', '--zone', 'east', '-o', 'json')
+  const scopes = (JSON.parse(aliases.out) as { items: { scope: string; address: string }[] }).items
+  const held = scopes.flatMap(({ scope, address }) => (scope === 'zone:east' ? [address] : []))
+  expect(held).toEqual(expect.arrayContaining(Object.values(before).flat()))
+  expect((await ctl('zone', 'federate')).out).toContain('no address of this zone collides')
+  expect(await processes.holdfastctl(['--url', global.apiUrl, 'vip', 'verify'])).toMatchObject({ status: 0 })
+})
