@@ -1,5 +1,13 @@
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
-import { hasBlocks, putDataplane, putMesh, putTagged, removeDataplane, shownService } from '../testing/dataplanes.js'
+import {
+  hasBlocks,
+  putDataplane,
+  putMesh,
+  putTagged,
+  removeDataplane,
+  serviceProblems,
+  shownService,
+} from '../testing/dataplanes.js'
 import {
   type GlobalPlane,
   inStep,
@@ -153,6 +161,7 @@ test('V4 OWN: services of other zones are no orphans of a zone whose grace is sh
   await untilShown('no v4', west, async () => (await serviceIn(west, 'v4', 'west')) === undefined)
   await settledAs(planes(), before)
   expect((await serviceIn(west, 'neighbour-1'))?.labels[grace]).toBeUndefined()
+  expect(await serviceProblems(west)).toEqual([])
 })
 
 test('V5 VIP-2: deleted and made again, by hand and by the generator after its grace', async () => {

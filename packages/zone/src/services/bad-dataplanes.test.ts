@@ -75,6 +75,17 @@ test('two Dataplanes that disagree about a protocol: the service follows the old
   expect(problemsOf(zone)).toEqual([])
 })
 
+test('of Dataplanes that are there before the service the oldest decides, whatever its name', async () => {
+  await using zone = await ServiceStand.start()
+  await zone.stop()
+  await zone.putDataplane('z-old', [{ port: 80, tags: tag('web', 'http') }])
+  zone.nowMs += 1_000
+  await zone.putDataplane('a-new', [{ port: 80, tags: tag('web', 'grpc') }])
+  zone.serve()
+  await until('web', async () => (await zone.service('web')) !== undefined)
+  expect((await zone.portsOf('web'))[0]?.appProtocol).toBe('http')
+})
+
 test('with a workload label and tags the label decides', async () => {
   await using zone = await ServiceStand.start()
   await zone.putDataplane('dp-1', [{ port: 80, tags: tag('by-tag') }], { 'kuma.io/workload': 'by-label' })

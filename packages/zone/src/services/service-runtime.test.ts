@@ -38,6 +38,7 @@ test('RO: a process that starts anew, or a second one, finds everything done and
   await zone.settle()
   const revision = await zone.revision()
   await zone.stop()
+  zone.asked.length = 0
   zone.serve()
   zone.serve()
   // Both have read to the end once they have made what comes now; only one of them has.
@@ -45,6 +46,7 @@ test('RO: a process that starts anew, or a second one, finds everything done and
   await until('d', async () => (await zone.service('d')) !== undefined)
   await zone.stop()
   expect(await zone.revision()).toBe(revision + 2)
+  expect(new Set(zone.asked)).toEqual(new Set(['d']))
 })
 
 test('a service stays through its grace and goes after it; the VIP waits for its return', async () => {

@@ -22,6 +22,8 @@ export class ServiceStand {
   nowMs = Date.UTC(2026, 0, 2, 3, 4, 5, 600)
   /** How often somebody has looked at the log. */
   logReads = 0
+  /** Services that changes were asked for, one after another, by whoever makes them. */
+  readonly asked: string[] = []
   readonly #runtimes: ServiceRuntime[] = []
 
   constructor() {
@@ -35,7 +37,11 @@ export class ServiceStand {
       this.logReads++
       return store.read.changes(query)
     }
-    this.store = { ...store, read: { ...store.read, changes } }
+    const apply: ControlPlaneStore['local']['apply'] = (request, options) => {
+      if (request.actor === 'meshservice-generator') this.asked.push(...request.changes.map(({ key }) => key.name))
+      return store.local.apply(request, options)
+    }
+    this.store = { ...store, read: { ...store.read, changes }, local: { ...store.local, apply } }
   }
 
   /** With a mesh that generates services, and addresses to give. */
