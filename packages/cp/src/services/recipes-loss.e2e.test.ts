@@ -1,7 +1,7 @@
 import type { LocalChange } from '@holdfast/store'
 import { freshDatabase } from '@holdfast/store/testing'
 import { afterEach, expect, test, vi } from 'vitest'
-import { hasBlocks, putMesh, putTagged, shownService } from '../testing/dataplanes.js'
+import { hasBlocks, putMesh, putTagged, shownService, vipMap } from '../testing/dataplanes.js'
 import {
   eager,
   type GlobalPlane,
@@ -162,6 +162,25 @@ test('V10 VIP-2: the Zone is deleted at global while the zone is away; it comes 
   await until('east to be in step', () => inStep(again), 30_000)
   await settledAs([global, again, west], before)
   await unbroken(global, again, west)
+})
+
+test('V13 VIP-2: a zone that stood alone joins a global that does not know its mesh: its services wait for the mesh', async () => {
+  const { global, west, planes } = await stand()
+  const before = await settled(planes)
+  const north = own(
+    await startZone('north', global.port, { backoff: eager, reachable: false, wantedCidrs: ['241.200.0.0/20'] }),
+  )
+  expect(await north.store.vip.adoptBlocks(['241.200.0.0/20'])).toEqual([])
+  await putService(north, 'alone')
+  const alone = (await vipMap(north))['north/alone'] ?? []
+  expect(alone).toHaveLength(1)
+  await north.proxy.restore()
+  await until('north to be in step', () => inStep(north), 30_000)
+  const after = await settled([...planes, north])
+  expect(after['north/alone']?.[0]).toBe(alone[0])
+  const { 'north/alone': _, ...others } = after
+  expect(others).toEqual(before)
+  await unbroken(global, west, north)
 })
 
 test('V14 VIP-2: a zone is not renamed by accident: its store keeps its name, and says so', async () => {

@@ -73,8 +73,12 @@ export class ServiceIndex {
 
   /** Up to so many services that have to be looked at; each is due once, until it is again. */
   takeDue(max: number): readonly ServiceKey[] {
-    const taken = [...this.#due.values()].slice(0, max)
-    for (const key of taken) this.#due.delete(textOf(key))
+    const taken: ServiceKey[] = []
+    for (const [text, key] of this.#due) {
+      if (taken.length === max) break
+      taken.push(key)
+      this.#due.delete(text)
+    }
     return taken
   }
 
