@@ -41,7 +41,11 @@ export class ServiceStand {
       if (request.actor === 'meshservice-generator') this.asked.push(...request.changes.map(({ key }) => key.name))
       return store.local.apply(request, options)
     }
-    this.store = { ...store, read: { ...store.read, changes }, local: { ...store.local, apply } }
+    // Not a copy: some of its parts answer only to those who need them.
+    this.store = Object.create(store, {
+      read: { value: { ...store.read, changes } },
+      local: { value: { ...store.local, apply } },
+    })
   }
 
   /** With a mesh that generates services, and addresses to give. */
