@@ -131,8 +131,27 @@ test('V9 VIP-2: the store of global is lost: its zones bring everything back', a
   const { inEast, inWest } = await resolved(east, west)
   await global.close()
   const empty = own(await startGlobal({ port: global.port }))
+  const post = (url: string, body: object) =>
+    empty.api.inject({
+      method: 'POST',
+      url: `/_holdfast/recovery/${url}`,
+      headers: { 'content-type': 'application/json' },
+      payload: JSON.stringify(body),
+    })
+  // It waits for somebody who says where its own resources come from, for its zones remember another mesh.
+  await until(
+    'what was lost to come from a zone',
+    async () => (await post('from-zone', { zone: 'east', apply: true })).statusCode === 200,
+    30_000,
+  )
+  await until(
+    'the recovery to end',
+    async () =>
+      (await empty.store.status()).state === 'ready' || (await post('finish', { confirmed: true })).statusCode === 200,
+    30_000,
+  )
   await until('both zones to be in step', () => inStep(east) && inStep(west), 30_000)
-  // Its new mesh asks for no generated services; they are there all the same, and stay once it does.
+  // Generated services are there all the same, whatever its new mesh asked for meanwhile.
   await settledAs([empty, east, west], before)
   await putMesh(empty, 'Exclusive')
   await until(
