@@ -64,6 +64,7 @@ const faults = {
   away: 2,
   /** Only where the seed has it: see `Feature`. */
   dayPasses: 0,
+  longAbsence: 0,
   clockSet: 0,
 } as const
 type Fault = keyof typeof faults
@@ -77,6 +78,8 @@ export interface World {
   readonly unreachable: Set<string>
   readonly after: (delayMs: number, run: () => void) => void
   readonly pass: (ms: number) => void
+  /** People delete much of what is theirs at once. */
+  readonly clearOut: (node: ControlPlane, random: Random) => void
   readonly has: ReadonlySet<Feature>
 }
 
@@ -86,6 +89,7 @@ const longestLinkMs = 48 * hourMs
 const weightsOf = (has: ReadonlySet<Feature>): Readonly<Record<Fault, number>> => ({
   ...faults,
   dayPasses: has.has('days') ? 4 : 0,
+  longAbsence: has.has('days') ? 3 : 0,
   clockSet: has.has('clocks') ? 4 : 0,
 })
 
@@ -123,6 +127,19 @@ export function strike(world: World, random: Random): string {
       return `${zone.name} disconnects`
     case 'dayPasses':
       return dayPasses(world, random)
+    case 'longAbsence': {
+      const sender = random.chance(0.7) ? zone : (random.pick(world.globals) ?? zone)
+      world.unreachable.add(zone.name)
+      link?.cut()
+      world.after(random.between(500, 4_000), () => world.clearOut(sender, random))
+      world.after(5_000, () => {
+        for (const node of [...world.globals, ...world.zones]) crash(node, world, random, 1_000)
+        world.pass(8 * 24 * hourMs)
+      })
+      world.after(7_000, () => sender.upkeep())
+      world.after(random.between(8_000, 20_000), () => world.unreachable.delete(zone.name))
+      return `${zone.name} goes away for more than a week; ${processName(sender)} is cleared out meanwhile`
+    }
     case 'clockSet': {
       const node = random.pick([...world.globals, ...world.zones]) ?? zone
       node.wall.skewMs = random.between(-skewMaxMs, skewMaxMs)
@@ -153,8 +170,8 @@ function dayPasses(world: World, random: Random): string {
 
 const processName = ({ name, replica }: ControlPlane): string => name || `global ${replica}`
 
-function crash(node: ControlPlane, world: World, random: Random): string {
-  const forMs = random.between(10, 15_000)
+function crash(node: ControlPlane, world: World, random: Random, mostMs = 15_000): string {
+  const forMs = random.between(10, mostMs)
   node.crash()
   world.after(forMs, () => node.start())
   return `${processName(node)} is killed, back in ${forMs} ms`

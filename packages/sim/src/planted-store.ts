@@ -6,10 +6,10 @@ import { isSpokenOf } from './truth.js'
 
 type Perform = SyncChannelStore['perform']
 /** What a channel does instead, given what it would do. */
-type Detour = (real: Perform, op: StoreOp, store: DetouredStore, context: ChannelContext) => StoreResults[StoreOp['op']]
+export type Detour = (real: Perform, op: StoreOp, store: DetouredStore, context: ChannelContext) => StoreResults[StoreOp['op']]
 
 /** A store whose channels do something else than they should. */
-class DetouredStore extends MemoryStore {
+export class DetouredStore extends MemoryStore {
   readonly #detour: Detour
   /** What a detour remembers. */
   readonly memory = new Map<string, unknown>()
@@ -27,7 +27,7 @@ class DetouredStore extends MemoryStore {
   }
 }
 
-const detoured =
+export const detoured =
   (detour: Detour) =>
   (options: MemoryStoreOptions): MemoryStore =>
     new DetouredStore(options, detour)

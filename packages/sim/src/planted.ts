@@ -1,4 +1,11 @@
 import type { Law } from './broken.js'
+import {
+  compactionForgotten,
+  holdCounted,
+  holdsNothing,
+  quarantineWaitsForNobody,
+  sequenceOrder,
+} from './planted-days.js'
 import { ackBeforeStore, believeOnSend, nackAsAck, neverDead, oneStreamForgotten } from './planted-machines.js'
 import {
   hashWithoutLedger,
@@ -82,6 +89,19 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug('touched-on-connect', 'a new session touches every row', ['RO', 'MONO', 'EQ'], 5, { store: touchedOnConnect }),
   bug('visibility-outside-the-log', 'a hidden zone takes no place in the log', ['EQ', 'MONO'], 300, {
     store: visibilityOutsideTheLog,
+  }),
+  bug('sequence-order', 'revisions before the commit: a slow one is passed by', ['EQ', 'DUR'], 20, {
+    store: sequenceOrder,
+  }),
+  bug('quarantine-waits-for-nobody', 'an address is free though a zone has not heard of it', ['VIP-3'], 300, {
+    store: quarantineWaitsForNobody,
+  }),
+  bug('compaction-forgotten', 'a log that was compacted is resumed as if it were whole', ['EQ', 'HEAL', 'RO'], 300, {
+    store: compactionForgotten,
+  }),
+  bug('holds-nothing', 'what is absent is gone, a mass of it too', ['HOLD'], 300, { store: holdsNothing }),
+  bug('hold-counted', 'what is held still counts as offered', ['EQ', 'HEAL', 'EMPTY', 'MONO', 'LKG', 'RO'], 300, {
+    store: holdCounted,
   }),
 ]
 

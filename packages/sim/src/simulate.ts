@@ -285,6 +285,10 @@ class Run {
       unreachable: this.#unreachable,
       after: (delayMs, run) => this.#clock.after(delayMs, this.#world, run),
       pass: (ms) => this.#clock.pass(ms),
+      clearOut: (node, random) => {
+        const deed = this.#attempt(() => this.#workload.clearOut(node, random))
+        this.#tell(() => `${node.name || 'global'}: ${deed}`)
+      },
       has: this.setting.has,
     }
   }

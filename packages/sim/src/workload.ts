@@ -79,6 +79,15 @@ export class Workload {
     return `${deed}: ${words.join(', ')}: ${outcomes?.map(outcomeText).join(', ') ?? 'not running'}`
   }
 
+  /** Most of what a control plane has is deleted, in many transactions and none of them large. */
+  clearOut(node: ControlPlane, random: Random): string {
+    this.#random = random
+    const types = node.role === 'zone' ? ['MeshService', 'Dataplane'] : ['MeshMultiZoneService', 'MeshTimeout']
+    const going = types.flatMap((type) => this.#own(node, type)).filter(() => random.chance(0.8))
+    for (const row of going) this.#apply(node, [{ change: 'delete', key: keyOf(row) }], true)
+    return `deletes ${going.length} of its resources`
+  }
+
   #apply(node: ControlPlane, changes: readonly LocalChange[], atomic: boolean): readonly LocalOutcome[] | undefined {
     const request: LocalRequest = { changes, atomic, actor: 'workload' }
     return node.apply(request)
