@@ -80,6 +80,7 @@ export interface World {
   readonly pass: (ms: number) => void
   /** People delete much of what is theirs at once. */
   readonly clearOut: (node: ControlPlane, random: Random) => void
+  readonly fill: (node: ControlPlane, random: Random) => void
   readonly has: ReadonlySet<Feature>
 }
 
@@ -127,19 +128,8 @@ export function strike(world: World, random: Random): string {
       return `${zone.name} disconnects`
     case 'dayPasses':
       return dayPasses(world, random)
-    case 'longAbsence': {
-      const sender = random.chance(0.7) ? zone : (random.pick(world.globals) ?? zone)
-      world.unreachable.add(zone.name)
-      link?.cut()
-      world.after(random.between(500, 4_000), () => world.clearOut(sender, random))
-      world.after(5_000, () => {
-        for (const node of [...world.globals, ...world.zones]) crash(node, world, random, 1_000)
-        world.pass(8 * 24 * hourMs)
-      })
-      world.after(7_000, () => sender.upkeep())
-      world.after(random.between(8_000, 20_000), () => world.unreachable.delete(zone.name))
-      return `${zone.name} goes away for more than a week; ${processName(sender)} is cleared out meanwhile`
-    }
+    case 'longAbsence':
+      return longAbsence(zone, random.chance(0.7) ? zone : (random.pick(world.globals) ?? zone), world, random)
     case 'clockSet': {
       const node = random.pick([...world.globals, ...world.zones]) ?? zone
       node.wall.skewMs = random.between(-skewMaxMs, skewMaxMs)
@@ -166,6 +156,26 @@ function dayPasses(world: World, random: Random): string {
     world.after(random.between(0, 5_000), () => node.upkeep())
   }
   return `${forMs / hourMs} hours pass`
+}
+
+/** Whoever is away for longer than a log is kept finds out by comparing, and addresses may have gone to others meanwhile. */
+function longAbsence(zone: ControlPlane, sender: ControlPlane, world: World, random: Random): string {
+  // Away is the zone whose things go, so that global does not hear of it, or another one, which only global hears of it.
+  const away = random.chance(0.6) ? zone : (random.pick(world.zones) ?? zone)
+  world.fill(sender, random)
+  world.after(4_000, () => {
+    world.unreachable.add(away.name)
+    world.links.get(away.name)?.cut()
+  })
+  world.after(random.between(4_500, 6_000), () => world.clearOut(sender, random))
+  world.after(9_000, () => {
+    for (const node of [...world.globals, ...world.zones]) crash(node, world, random, 1_000)
+    world.pass(8 * 24 * hourMs)
+  })
+  world.after(11_000, () => sender.upkeep())
+  world.after(12_000, () => world.fill(sender, random))
+  world.after(random.between(13_000, 25_000), () => world.unreachable.delete(away.name))
+  return `${away.name} goes away for more than a week; ${processName(sender)} is filled, cleared out and filled again`
 }
 
 const processName = ({ name, replica }: ControlPlane): string => name || `global ${replica}`

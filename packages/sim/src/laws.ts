@@ -62,6 +62,8 @@ export class Laws implements Watch {
   readonly #trace: ((line: () => string) => void) | undefined
   /** When a repair of a channel began last. */
   readonly #repairedMs = new Map<string, number>()
+  /** Where the peer's log began when a session with it did. */
+  readonly #logFromAtStart = new WeakMap<Session, number>()
   /** Channels whose receiver has found that it was not shown what it was promised, until it is in step again. */
   readonly #mismatched = new Set<string>()
   /** Somebody has changed rows by hand: from then on a repair needs no other reason. */
@@ -125,6 +127,7 @@ export class Laws implements Watch {
 
   opened(session: Session): void {
     this.counts.sessions++
+    this.#logFromAtStart.set(session, this.#node(session.peer).store.image.logFrom)
     this.#of(session.node).newest.set(session.peer, session.sessionId)
     this.#follow(session.node)
     this.#trace?.(() => `${nameOf(session.node)}: session ${short(session)} with ${nameOf(session)}`)
@@ -177,7 +180,7 @@ export class Laws implements Watch {
         this.#mismatched.add(where)
         // One that was interrupted, or that was followed by more changes, has to wait for its next turn, and says so.
         holds(
-          this.tampered || this.#repairsLately({ where, node: session.node }) || this.#isCompacted(session, channel),
+          this.tampered || this.#repairsLately({ where, node: session.node }) || this.#isCompacted(session),
           'EQ',
           () => `${where}: ${report.type}, and nobody had changed anything by hand`,
         )
@@ -191,8 +194,8 @@ export class Laws implements Watch {
   }
 
   /** The sender's log was compacted past where its receiver stood, in the middle of a range: what was removed is found absent. */
-  #isCompacted({ node, peer }: Session, channel: Channel): boolean {
-    return this.#node(peer).store.image.logFrom > (cursorOf(node, peer, channel, 'received')?.cursor?.revision ?? 0)
+  #isCompacted(session: Session): boolean {
+    return this.#node(session.peer).store.image.logFrom > (this.#logFromAtStart.get(session) ?? 0)
   }
 
   /** Until the next turn a receiver that is not repaired goes on from where it is not quite: changes have to flow. */
@@ -201,7 +204,7 @@ export class Laws implements Watch {
   }
 
   #repairsLately({ where, node }: Pick<Receiver, 'where' | 'node'>): boolean {
-    return node.clock.nowMs - (this.#repairedMs.get(where) ?? Number.NEGATIVE_INFINITY) < repairEveryMs
+    return node.clock.nowMs - (this.#repairedMs.get(where) ?? Number.NEGATIVE_INFINITY) < 2 * repairEveryMs + 15_000
   }
 
   isExpected(error: unknown): boolean {
@@ -264,7 +267,7 @@ export class Laws implements Watch {
       holds(problem === undefined, 'EQ', () => `${nameOf(node)}, ${channel} to ${nameOf({ peer })}: ${problem}`)
     }
     for (const receiver of known.receivers.values()) receiver.follow(changes)
-    this.#addresses.follow(nameOf(node), changes.ledger, node.clock.wallMs)
+    this.#addresses.follow(node.name, changes.ledger, node.clock.wallMs)
     known.absences.follow(changes.rows, node.nowMs)
     known.addresses.follow(changes)
     known.addresses.check()

@@ -15,7 +15,7 @@ const quarantineLeastMs = 24 * 3_600_000 - 2 * skewMaxMs
 
 interface Holder {
   readonly owner: string
-  /** In how many stores its row is active now. */
+  /** In how many of the stores that a quarantine waits for its row is active now: its owner's and global's. */
   active: number
   /** Until when it was, anywhere. */
   untilMs: number
@@ -23,28 +23,57 @@ interface Holder {
 
 /** What is known of all addresses in the whole world: who had one first, and who has had each, until when. */
 export class AddressBook {
-  readonly #first = new Map<string, { readonly address: string; readonly generation: number }>()
+  /** The address of an owner, by family, owner and generation: one and the same for ever. */
+  readonly #known = new Map<string, string>()
+  readonly #newest = new Map<string, { readonly address: string; readonly generation: number }>()
+  /** Owners whose address was given up after its quarantine: the next one is a new one, with a generation of its own. */
+  readonly #freed = new Set<string>()
   readonly #holder = new Map<string, Holder>()
 
   /** VIP-2 and VIP-3 across all control planes. */
-  follow(where: string, changes: Changes['ledger'], nowMs: number): void {
-    for (const { before } of changes) if (isInForce(before)) this.#leave(before, nowMs)
+  follow(store: Origin, changes: Changes['ledger'], nowMs: number): void {
+    const where = store || 'global'
+    for (const { before } of changes) if (isInForce(before) && isWaitedFor(store, before)) this.#leave(before, nowMs)
+    for (const { before, after } of changes)
+      if (after === undefined && before?.blockId !== undefined && before.scope === 'canonical')
+        this.#free(where, before, nowMs)
     for (const { after } of changes) {
-      if (after?.scope === 'canonical') this.#checkFirst(where, after)
-      if (isInForce(after)) this.#enter(where, after, nowMs)
+      if (after?.scope === 'canonical') this.#checkSame(where, after)
+      if (isInForce(after)) this.#enter(store, after, nowMs)
     }
   }
 
-  #checkFirst(where: string, row: LedgerRow): void {
-    const key = `${row.family} ${ownerText(row)}`
-    const first = this.#first.get(key)
-    if (first === undefined) this.#first.set(key, row)
-    else
-      holds(
-        first.address === row.address,
-        'VIP-2',
-        () => `${where}: ${ownerText(row)} had ${first.address} and has ${row.address}, and nobody asked for it`,
-      )
+  #checkSame(where: string, row: LedgerRow): void {
+    const key = familyOwner(row)
+    const known = this.#known.get(`${key} ${row.generation}`)
+    const newest = this.#newest.get(key)
+    const isNew = newest === undefined || row.generation > newest.generation
+    const before = known ?? (isNew && !this.#freed.has(key) ? newest?.address : undefined) ?? row.address
+    holds(
+      before === row.address,
+      'VIP-2',
+      () => `${where}: ${ownerText(row)} had ${before} and has ${row.address}, and nobody asked for it`,
+    )
+    this.#known.set(`${key} ${row.generation}`, row.address)
+    if (!isNew) return
+    this.#newest.set(key, row)
+    this.#freed.delete(key)
+  }
+
+  /** Given up, and whether that was not too early. */
+  #free(where: string, row: LedgerRow, nowMs: number): void {
+    const holder = this.#holder.get(row.address)
+    const restedMs = holder === undefined || holder.owner !== ownerText(row) ? undefined : this.#restedMs(holder, nowMs)
+    holds(
+      restedMs === undefined || restedMs >= quarantineLeastMs,
+      'VIP-3',
+      () => `${where}: ${row.address} is given up ${(restedMs ?? 0) / 1000} s after it was ${ownerText(row)}'s`,
+    )
+    this.#freed.add(familyOwner(row))
+  }
+
+  #restedMs(holder: Holder, nowMs: number): number {
+    return holder.active > 0 ? 0 : nowMs - holder.untilMs
   }
 
   #leave(row: LedgerRow, nowMs: number): void {
@@ -54,22 +83,27 @@ export class AddressBook {
     holder.untilMs = nowMs
   }
 
-  #enter(where: string, row: LedgerRow, nowMs: number): void {
+  #enter(store: Origin, row: LedgerRow, nowMs: number): void {
     const owner = ownerText(row)
+    const counts = isWaitedFor(store, row)
     const holder = this.#holder.get(row.address)
     if (holder?.owner === owner) {
-      holder.active++
+      if (counts) holder.active++
       return
     }
-    const restedMs = holder === undefined ? undefined : holder.active > 0 ? 0 : nowMs - holder.untilMs
+    const restedMs = holder === undefined ? undefined : this.#restedMs(holder, nowMs)
     holds(
       restedMs === undefined || restedMs >= quarantineLeastMs,
       'VIP-3',
-      () => `${where}: ${row.address} is ${owner}'s, ${(restedMs ?? 0) / 1000} s after it was ${holder?.owner}'s`,
+      () =>
+        `${store || 'global'}: ${row.address} is ${owner}'s, ${(restedMs ?? 0) / 1000} s after it was ${holder?.owner}'s`,
     )
-    this.#holder.set(row.address, { owner, active: 1, untilMs: nowMs })
+    if (counts) this.#holder.set(row.address, { owner, active: 1, untilMs: nowMs })
   }
 }
+
+/** Other zones are not waited for: whoever is away for longer than a quarantine may still know the owner of before. */
+const isWaitedFor = (store: Origin, { origin }: LedgerRow): boolean => store === origin || store === ''
 
 /** VIP-1 and VIP-5 within one control plane, at every revision. */
 export class LocalAddresses {
@@ -151,6 +185,7 @@ export class LocalAddresses {
   }
 }
 
+const familyOwner = (row: LedgerRow): string => `${row.family} ${ownerText(row)}`
 const placeOf = ({ scope, address }: LedgerRow): string => `${scope} ${address}`
 const isInForce = (row: LedgerRow | undefined): row is LedgerRow => row?.scope === 'canonical' && row.state === 'active'
 const isService = (row: Row | undefined): row is Row =>

@@ -1,7 +1,7 @@
 import type { LogItem, StoreResults } from '@holdfast/kds'
 import { type Digest, subEntry, wireKey } from '@holdfast/model'
 import { type Loaded, MemoryStore, type MemoryStoreOptions } from '@holdfast/store'
-import { detoured, type Detour } from './planted-store.js'
+import { type Detour, detoured } from './planted-store.js'
 
 /** Addresses are free after their day, whoever has not heard yet that their owner is gone. */
 export const quarantineWaitsForNobody = (options: MemoryStoreOptions): MemoryStore =>

@@ -6,7 +6,12 @@ import { isSpokenOf } from './truth.js'
 
 type Perform = SyncChannelStore['perform']
 /** What a channel does instead, given what it would do. */
-export type Detour = (real: Perform, op: StoreOp, store: DetouredStore, context: ChannelContext) => StoreResults[StoreOp['op']]
+export type Detour = (
+  real: Perform,
+  op: StoreOp,
+  store: DetouredStore,
+  context: ChannelContext,
+) => StoreResults[StoreOp['op']]
 
 /** A store whose channels do something else than they should. */
 export class DetouredStore extends MemoryStore {

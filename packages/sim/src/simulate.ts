@@ -102,6 +102,7 @@ class Run {
   readonly #unreachable = new Set<string>()
   readonly #workload: Workload
   readonly setting: Setting
+  readonly #weatherScope = new Scope(this.#world)
   #acts = 0
   #faults = 0
   readonly #options: SimulationOptions
@@ -244,7 +245,7 @@ class Run {
     const endMs = this.#clock.nowMs + stormMs
     const storm: Storm = stormOf(random)
     for (const weather of this.#weathers) weather.storm = storm
-    const scope = new Scope(this.#world)
+    const scope = this.#weatherScope
     const [pace, spread] = [random.fork('pace'), random.fork('spread')]
     // Each act and each fault has a chance of its own: without one of them the others are what they were.
     const work = (): void => {
@@ -277,18 +278,22 @@ class Run {
     this.#tell(() => `fault ${at}: ${what}`)
   }
 
+  #mass(node: ControlPlane, act: () => string): void {
+    const deed = this.#attempt(act)
+    this.#tell(() => `${node.name || 'global'}: ${deed}`)
+  }
+
   get #faultWorld(): World {
     return {
       globals: this.#globals,
       zones: this.#nodes.filter((node) => node.role === 'zone'),
       links: this.#links,
       unreachable: this.#unreachable,
-      after: (delayMs, run) => this.#clock.after(delayMs, this.#world, run),
+      // With the storm everything of it is over, and what was down or away is there again.
+      after: (delayMs, run) => this.#clock.after(delayMs, this.#weatherScope, run),
       pass: (ms) => this.#clock.pass(ms),
-      clearOut: (node, random) => {
-        const deed = this.#attempt(() => this.#workload.clearOut(node, random))
-        this.#tell(() => `${node.name || 'global'}: ${deed}`)
-      },
+      clearOut: (node, random) => this.#mass(node, () => this.#workload.clearOut(node, random)),
+      fill: (node, random) => this.#mass(node, () => this.#workload.fill(node, random)),
       has: this.setting.has,
     }
   }

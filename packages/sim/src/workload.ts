@@ -79,6 +79,17 @@ export class Workload {
     return `${deed}: ${words.join(', ')}: ${outcomes?.map(outcomeText).join(', ') ?? 'not running'}`
   }
 
+  /** Much comes at once, so that addresses become few. */
+  fill(node: ControlPlane, random: Random): string {
+    this.#random = random
+    const puts =
+      node.role === 'zone'
+        ? distinct(Array.from({ length: 24 }, () => this.#service(node, {})))
+        : [...names].map((name) => this.#put(node, 'MeshTimeout', this.#meshName(), name, {}, this.#spec({})))
+    this.#apply(node, puts, false)
+    return `makes ${puts.length} resources`
+  }
+
   /** Most of what a control plane has is deleted, in many transactions and none of them large. */
   clearOut(node: ControlPlane, random: Random): string {
     this.#random = random

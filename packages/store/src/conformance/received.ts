@@ -283,6 +283,18 @@ export function receivedConformance(open: OpenStore): void {
     expect(await global.store.vip.verifyLocal()).toEqual([])
   })
 
+  test('VIP-3, EQ: whoever was met and has acked nothing yet is waited for: a removal is not forgotten before', async () => {
+    await using global = await Subject.ready(open, 'global')
+    await startedAt(global.channel(fromEast), someEpoch, [service({ name: 'web', zone: 'east' })])
+    await global.apply(putMesh('shop'))
+    await global.apply(deleteOf({ type: 'Mesh', mesh: '', name: 'shop' }))
+    global.pass(25 * 3_600_000)
+    expect(await global.store.upkeep()).toMatchObject({ tombstonesForgotten: 0 })
+    const { head } = await global.store.status()
+    await global.channel({ channel: 'down', peer: 'east' }).perform({ op: 'acked', cursor: head })
+    expect(await global.store.upkeep()).toMatchObject({ tombstonesForgotten: 1 })
+  })
+
   test('HEAL: one repair per type and minute, whatever session asks; a divergence is told until a mark agrees', async () => {
     await using zone = await Subject.ready(open, 'zone')
     const session = () => zone.channel({ channel: 'down', peer: '' })

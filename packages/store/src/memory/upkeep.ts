@@ -9,11 +9,19 @@ export const upkeepOf = (store: MemoryStore): Upkeep => ({
   tombstonesForgotten: forgetTombstones(store),
 })
 
-/** Through which every zone that was ever in step has acked our log; without any there is nobody to wait for. */
+/**
+ * Through which everybody has acked our log. Whoever was met and has acked nothing yet may hold any part of it;
+ * without anybody there is nobody to wait for.
+ */
 export function lowestAcked({ image }: MemoryStore): number {
   let lowest = image.head.revision
-  for (const { side, channel, cursor } of image.cursors.values())
-    if (side === 'acked' && channel !== 'status') lowest = Math.min(lowest, cursor?.revision ?? 0)
+  const acked = new Set<string>()
+  for (const { peer, side, channel, cursor } of image.cursors.values()) {
+    if (side !== 'acked' || channel === 'status') continue
+    acked.add(peer)
+    lowest = Math.min(lowest, cursor?.revision ?? 0)
+  }
+  for (const { peer } of image.cursors.values()) if (!acked.has(peer)) return 0
   return lowest
 }
 

@@ -30,8 +30,9 @@ export function planAbsent(
     const row = ws.row(key)
     if (row === undefined || !maySpeakFor(row.origin, hearing, ws.identity)) continue
     if (!row.deleted && row.holdId === undefined) going.push(row)
-    else if (row.deleted && row.offeredEntry !== undefined)
-      ws.setOffered(row, { offeredEntry: undefined, holdId: undefined, absentSinceMs: row.absentSinceMs })
+    // A tombstone that is still offered, or a row that is held: whatever was remembered as offered, nothing of it is (HEAL).
+    else if (row.offeredEntry !== undefined)
+      ws.setOffered(row, { offeredEntry: undefined, holdId: row.holdId, absentSinceMs: row.absentSinceMs })
   }
   const cursor = ws.cursor(hearing.peer, hearing.channel)?.cursor
   return settle(going, epoch !== undefined && cursor?.epoch === epoch, false, hearing, ws, options)

@@ -104,13 +104,20 @@ export async function poolSpecs(sql: Sql): Promise<readonly Uint8Array[]> {
   return rows.map(({ spec }) => spec)
 }
 
-/** Through which revision of our log every zone has acked; our head where nobody has. */
+/**
+ * Through which revision of our log everybody has acked; our head where there is nobody. Whoever was met and has acked nothing
+ * yet may hold any part of it.
+ */
 export async function lowestAcked(sql: Sql): Promise<number> {
   const { rows } = await sql.run<{ lowest: number }>(
     'lowest acked',
-    `select coalesce(
-       (select min(coalesce(c.revision, 0)) from cursors c where c.side = 'acked' and c.channel <> 'status'),
-       (select revision from store_head)) as lowest`,
+    `with acked as (
+       select peer, coalesce(revision, 0) as revision from cursors where side = 'acked' and channel <> 'status'
+       union all
+       select peer, 0 from cursors r where not exists (
+         select from cursors a where a.peer = r.peer and a.side = 'acked' and a.channel <> 'status')
+     )
+     select coalesce((select min(revision) from acked), (select revision from store_head)) as lowest`,
   )
   return rows[0]?.lowest ?? 0
 }
