@@ -8,7 +8,7 @@ export interface LastRepair {
 
 /**
  * Which types may be repaired now: those whose last repair ended a minute ago or more, or compared with another log. A
- * clock that was set back makes nobody wait longer than a minute.
+ * clock that was set back makes nobody wait.
  */
 export function repairTurns(
   of: { readonly epoch: string; readonly types: readonly string[]; readonly nowMs: number },
@@ -17,7 +17,9 @@ export function repairTurns(
   const { epoch, types, nowMs } = of
   const againAtMs = (type: string): number => {
     const last = lastOf(type)
-    return last === undefined || last.epoch !== epoch ? nowMs : Math.min(last.atMs, nowMs) + repairEveryMs
+    // One in the future was written down before our clock was set back: how long ago it was nobody knows.
+    const isKnown = last !== undefined && last.epoch === epoch && last.atMs <= nowMs
+    return isKnown ? last.atMs + repairEveryMs : nowMs
   }
   const waiting = types.filter((type) => againAtMs(type) > nowMs)
   const due = types.filter((type) => againAtMs(type) <= nowMs)
