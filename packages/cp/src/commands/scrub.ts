@@ -4,6 +4,8 @@ import { Counter, Gauge, type Registry } from 'prom-client'
 import type { Scope } from '../lifecycle/scope.js'
 
 const everyMs = 1_000
+/** A start has enough to do, and who looks at what a reconnect writes is not shown the scrub instead. */
+const firstAfterMs = 60_000
 /** A small store is gone through in a second; once in five minutes is enough. */
 const roundEveryMs = 5 * 60_000
 
@@ -28,8 +30,9 @@ export function keepScrubbing({ store, registry, log, scope, signal, rowsPerSeco
     return
   }
   let step: Promise<void> | undefined
+  const firstAtMs = performance.now() + firstAfterMs
   const timer = setInterval(() => {
-    if (step !== undefined || signal.aborted) return
+    if (step !== undefined || signal.aborted || performance.now() < firstAtMs) return
     step = store
       .scrub({ rows: rowsPerSecond, everyMs: everyMs - 100, roundEveryMs })
       .then(({ rows, found, roundEnded }) => {

@@ -264,6 +264,8 @@ test('newcomers that were refused count as offered, each channel in its own sum'
 })
 
 test('nobody can empty the tables behind the back of their sums', async () => {
-  await expect(database.run('truncate', 'truncate resources')).rejects.toThrow(/use delete/)
+  // Forms of policy hooks refer to it: with them, or not at all.
+  await expect(database.run('truncate', 'truncate resources')).rejects.toThrow(/referenced in a foreign key/)
+  await expect(database.run('truncate', 'truncate resources cascade')).rejects.toThrow(/use delete/)
   await expect(database.run('truncate', 'truncate refused')).rejects.toThrow(/use delete/)
 })

@@ -1,7 +1,10 @@
 import pg from 'pg'
 
-/** Tables that an idle reconnect may write: who is connected, and how far. */
-const mayBeWrittenIdle = ['sessions', 'session_fence', 'heartbeats', 'cursors']
+/**
+ * Tables that an idle reconnect may write: who is connected, and how far. The scrub goes its way whoever reconnects: where it
+ * stands says nothing about them; what it mends is counted where it is mended.
+ */
+const mayBeWrittenIdle = ['sessions', 'session_fence', 'heartbeats', 'cursors', 'scrub', 'scrub_sums']
 
 const install = `
   create schema observed;
