@@ -76,13 +76,16 @@ export const rowsLackingFamily = (sql: Sql, of: Needs['lackingFamily'], own: Ori
   rowsWhere(
     sql,
     'rows lacking a family',
-    `resources r join unnest($1::text[], $2::smallint[]) k (type, family) on r.type = k.type
-     where r.origin = $3 and not r.deleted and r.pending_reason is null
-       and exists (select from vip_ledger l where l.kind = r.type and l.mesh = r.mesh and l.origin = r.origin
-         and l.namespace = r.namespace and l.display_name = r.display_name and l.scope = 'canonical')
-       and not exists (select from vip_ledger l where l.kind = r.type and l.mesh = r.mesh and l.origin = r.origin
-         and l.namespace = r.namespace and l.display_name = r.display_name and l.scope = 'canonical'
-         and l.family = k.family)`,
+    // The ledger is gone through once: asked service by service, a table without statistics is gone through for each.
+    `resources r join (
+       select distinct l.kind, l.mesh, l.origin, l.namespace, l.display_name
+       from vip_ledger l join unnest($1::text[], $2::smallint[]) k (type, family) on l.kind = k.type
+       where l.origin = $3 and l.scope = 'canonical'
+       group by l.kind, l.mesh, l.origin, l.namespace, l.display_name, k.family
+       having bool_and(l.family <> k.family)
+     ) lacking on lacking.kind = r.type and lacking.mesh = r.mesh and lacking.origin = r.origin
+       and lacking.namespace = r.namespace and lacking.display_name = r.display_name
+     where not r.deleted and r.pending_reason is null`,
     [of.map((one) => one.type), of.map((one) => one.family), own],
   )
 
