@@ -104,6 +104,14 @@ const handlers: readonly (readonly [RegExp, (command: string) => Promise<void>])
     },
   ],
   [
+    // There is none in a mesh where nothing has vanished, and who asks for one is told so.
+    /^pnpm holdfastctl hold (show|approve|reject) ID$/,
+    async (command) => {
+      const { status, err } = await shell(command, exported).ended
+      expect([status, err]).toEqual([1, expect.stringMatching(/^Error: .*hold/)])
+    },
+  ],
+  [
     /^pnpm holdfastctl /,
     async (command) => {
       expect(await shell(command, exported).ended).toMatchObject({
