@@ -176,6 +176,7 @@ test('of two services that want one name the older is answered, and the other on
   })
   const all = [
     generator('short', 'meshService', '{{ .DisplayName }}.short.local'),
+    generator('too-long', 'meshService', `{{ .DisplayName }}.${'a'.repeat(64)}.short.local`),
     generator('short-external', 'meshExternalService', '{{ .DisplayName }}.short.local'),
   ]
   for (const each of all)
@@ -210,6 +211,9 @@ test('of two services that want one name the older is answered, and the other on
     0,
     expect.stringMatching(/pay\.short\.local\s.*MeshExternalService pay/),
   ])
+  // What DNS cannot carry is no name either, and the status says which label it is.
+  const long = JSON.stringify((await ask('GET', `${zone.apiUrl}/meshes/default/meshservices/pay`)).body)
+  expect(long).toMatch(/"reason":"TemplateError","message":"the label \\"a{64}\\" of .* has 64 bytes/)
   // It goes, and the other one has the name with its own address.
   expect((await ask('DELETE', `${zone.apiUrl}/meshes/default/meshservices/pay`)).status).toBe(200)
   await until(

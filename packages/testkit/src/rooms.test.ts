@@ -18,7 +18,7 @@ const rooms: Record<string, { readonly uses: readonly string[]; readonly pure?: 
   global: { uses: ['model', 'kds', 'vip', 'store', 'transport', 'peer'] },
   zone: { uses: ['model', 'kds', 'vip', 'store', 'transport', 'peer'] },
   api: { uses: ['model', 'vip', 'kds', 'store'] },
-  dns: { uses: ['model', 'kds', 'store'] },
+  dns: { uses: ['model', 'vip', 'kds', 'store'] },
   cp: { uses: ['model', 'kds', 'vip', 'store', 'transport', 'peer', 'global', 'zone', 'api', 'dns'] },
   ctl: { uses: ['model'] },
   testkit: { uses: ['proto', 'model', 'kds', 'vip', 'store', 'transport'] },

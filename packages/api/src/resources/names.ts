@@ -91,17 +91,16 @@ export class Names {
 
 /** What a service of another kind or mesh has, or DNS cannot carry, is no address of this one, and its status says why. */
 function withoutTaken(given: ServiceNames, unserved: ReturnType<DnsView['unservedOf']>): ServiceNames {
-  const taken = new Map(unserved.map(({ hostname, reason }) => [hostname, reason]))
-  const lost = given.addresses.filter(({ hostname }) => taken.has(hostname))
-  if (lost.length === 0) return given
-  const reasons = new Map(lost.map((each) => [each.hostnameGeneratorRef.coreName, taken.get(each.hostname) ?? '']))
+  if (unserved.length === 0) return given
+  const reasons = new Map(unserved.map((each) => [each.generator, each]))
   return {
-    addresses: given.addresses.filter(({ hostname }) => !taken.has(hostname)),
+    addresses: given.addresses.filter(({ hostnameGeneratorRef: { coreName } }) => !reasons.has(coreName)),
     hostnameGenerators: given.hostnameGenerators.map((each) => {
-      const message = reasons.get(each.hostnameGeneratorRef.coreName)
-      return message === undefined
-        ? each
-        : { ...each, conditions: [{ type: 'Generated', status: 'False', reason: 'Collision', message }] }
+      const why = reasons.get(each.hostnameGeneratorRef.coreName)
+      const isGiven = each.conditions.every(({ status }) => status === 'True')
+      if (why === undefined || !isGiven) return each
+      const reason = why.why === 'taken' ? 'Collision' : 'TemplateError'
+      return { ...each, conditions: [{ type: 'Generated', status: 'False', reason, message: why.reason }] }
     }),
   }
 }

@@ -15,11 +15,12 @@ export interface DnsView {
     readonly service: { readonly type: string; readonly mesh: string; readonly name: string; readonly origin: string }
   }[]
   /** Names that one service should have and has not. */
-  unservedOf(service: {
-    readonly type: string
-    readonly mesh: string
-    readonly name: string
-  }): readonly { readonly hostname: string; readonly reason: string }[]
+  unservedOf(service: { readonly type: string; readonly mesh: string; readonly name: string }): readonly {
+    readonly hostname: string
+    readonly generator: string
+    readonly why: 'taken' | 'bad' | 'many'
+    readonly reason: string
+  }[]
   /** Where what it answers differs from ledger and store, in words. */
   readonly faults: readonly string[]
 }

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { defaultGenerators, generator, service } from '../testing/services.js'
 import { Authority, apexesOf, reverseApexesOf } from './authority.js'
 import { type ServedService, serviceKey } from './served.js'
-import { NameTable } from './table.js'
+import { NameTable, namesPerServiceMax } from './table.js'
 
 const generators = [
   ...defaultGenerators(),
@@ -81,7 +81,21 @@ test('a name that DNS cannot carry is not served, and which label is why', () =>
   const table = new NameTable('east', [generator('g', '{{ .DisplayName }}.svc.mesh.local')])
   table.put(service({ name: long }))
   expect(table.hostnames).toBe(0)
-  expect(table.unserved()).toMatchObject([{ generator: 'g', reason: expect.stringContaining(`the label "${long}"`) }])
+  expect(table.unserved()).toMatchObject([
+    { generator: 'g', why: 'bad', reason: expect.stringContaining(`the label "${long}"`) },
+  ])
+})
+
+test('ten thousand generators give one service no more names than it may have, and it is said', () => {
+  const many = Array.from({ length: 10_000 }, (_, i) => generator(`g${String(i).padStart(5, '0')}`, `n${i}.mesh.local`))
+  const table = new NameTable('east', many)
+  table.put(service({ name: 'web' }))
+  expect(table.hostnames).toBe(namesPerServiceMax)
+  expect(table.unserved()).toMatchObject([{ why: 'many', generator: 'g00100' }])
+  table.put(service({ name: 'api', createdAtMs: 1 }))
+  expect(table.hostnames).toBe(namesPerServiceMax)
+  table.remove(serviceKey(service({ name: 'web' })))
+  expect(table.find('n0.mesh.local')?.service.name).toBe('api')
 })
 
 test('of two kinds that want one name the older has it, and the other is told by whom', () => {

@@ -14,8 +14,13 @@ export interface Unserved {
   readonly hostname: string
   readonly service: ServedService
   readonly generator: string
+  /** `taken`: somebody else's; `bad`: what the template gives is no name; `many`: the service has as many as it may. */
+  readonly why: 'taken' | 'bad' | 'many'
   readonly reason: string
 }
+
+/** Names that one service may have: so many generators that select it are a mistake, and cost only this much. */
+export const namesPerServiceMax = 100
 
 interface Candidate extends NamedService {
   /** Of the generator: the zone's own first, then the older, then by name. */
@@ -120,7 +125,8 @@ export class NameTable {
         const holder = this.find(candidate.hostname)
         if (holder === undefined || this.#holds(candidate.hostname, serviceKey(service))) return []
         const { hostname, generator } = candidate
-        return [{ hostname, service, generator, reason: `${serviceWords(holder.service)} is older and has the name` }]
+        const reason = `${serviceWords(holder.service)} is older and has the name`
+        return [{ hostname, service, generator, why: 'taken', reason }]
       }),
     ])
   }
@@ -134,12 +140,17 @@ export class NameTable {
     const candidates: Candidate[] = []
     const failed: Unserved[] = []
     for (const [rank, generator] of this.generators.entries()) {
+      if (candidates.length + failed.length >= namesPerServiceMax) {
+        const reason = `${serviceWords(service)} has ${namesPerServiceMax} names already, and gets none of this generator and those after it`
+        failed.push({ hostname: '', service, generator: generator.name, why: 'many', reason })
+        break
+      }
       const isOwn = service.origin === this.zone
       const rendered = generateHostname(generator, service, { zone: this.zone, isOwn })
       if (rendered === undefined) continue
       const hostname = rendered.outcome === 'rendered' ? folded(rendered.text) : ''
       const reason = rendered.outcome === 'failed' ? rendered.reason : servingProblem(hostname)
-      if (reason !== undefined) failed.push({ hostname, service, generator: generator.name, reason })
+      if (reason !== undefined) failed.push({ hostname, service, generator: generator.name, why: 'bad', reason })
       // Two generators may come to the same name.
       else if (!candidates.some((other) => other.hostname === hostname))
         candidates.push({ hostname, service, generator: generator.name, rank })
