@@ -36,6 +36,18 @@ test('an atomic apply of 1, 100 or 10,000 services is a handful of statements fo
   expect(written).toMatchObject({ resources: 10_101, vip_ledger: 10_101, vip_history: 10_101, revisions: 3 })
 }, 120_000)
 
+test('what comes in bulk is told to the planner, once, and what comes in small numbers is not', async () => {
+  const counter = new Counter()
+  await using opened = await zoneWith(counter)
+  const { store } = opened
+  await store.vip.adoptBlocks(['241.16.0.0/16'])
+  await applyAll(store, 'few-', 500)
+  expect(counter.byName.analyze).toBeUndefined()
+  await applyAll(store, 'many-', 2_000)
+  await applyAll(store, 'more-', 100)
+  expect(counter.byName.analyze).toBe(1)
+})
+
 /** What a zone's store does when it comes back and nothing has changed. */
 async function idleReconnect(
   store: PgStore,

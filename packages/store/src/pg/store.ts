@@ -38,6 +38,7 @@ import { pgGuards } from './guards.js'
 import type { History } from './history.js'
 import { pgHooks } from './hooks.js'
 import { LogTail } from './log-tail.js'
+import { PlannerStatistics } from './planner-statistics.js'
 import { PgRecovery } from './recovery.js'
 import { pgReturns } from './returns.js'
 import { scrubStep } from './scrub.js'
@@ -103,6 +104,7 @@ export class PgStore implements ControlPlaneStore {
   readonly guards: ControlPlaneStore['guards']
   readonly #parts: PgStoreParts
   readonly #writer: Writer
+  readonly #statistics: PlannerStatistics
   readonly #tail: LogTail
   readonly #acks: Acks
   readonly #recovery: PgRecovery
@@ -114,6 +116,7 @@ export class PgStore implements ControlPlaneStore {
     this.#parts = parts
     this.identity = identity
     this.database = database
+    this.#statistics = new PlannerStatistics(database, parts.log)
     this.#writer = new Writer({
       database,
       nowMs,
@@ -122,6 +125,7 @@ export class PgStore implements ControlPlaneStore {
       seen: () => history.seen,
       onCommitted: (cursor) => history.committed(cursor),
       onContradiction: () => history.judge([]),
+      onInserted: (rows) => this.#statistics.inserted(rows),
       onForms: () => {
         for (const listener of this.#waiting) listener()
       },
@@ -335,7 +339,12 @@ export class PgStore implements ControlPlaneStore {
   }
 
   async #close(): Promise<void> {
-    const steps = [() => this.#writer.close(), () => this.#acks.flush(), ...this.#parts.closers]
+    const steps = [
+      () => this.#writer.close(),
+      () => this.#statistics.close(),
+      () => this.#acks.flush(),
+      ...this.#parts.closers,
+    ]
     const failures: unknown[] = []
     for (const step of steps) await step().catch((error: unknown) => failures.push(error))
     if (failures.length > 0) throw new AggregateError(failures, 'the store did not close cleanly')

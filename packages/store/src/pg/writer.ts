@@ -17,6 +17,8 @@ export interface WriterOptions {
   /** The newest position of the log that this process knows: it must still be in it. */
   readonly seen: () => Cursor
   readonly onCommitted: (cursor: Cursor) => void
+  /** So many resources are new. */
+  readonly onInserted?: ((rows: number) => void) | undefined
   /** Something may wait for a policy hook now. */
   readonly onForms?: (() => void) | undefined
   /** The log does not have what we know of it. The group is given up. */
@@ -156,13 +158,15 @@ export class Writer {
       const written = await writeGroup(sql, planned, nextTag(), nowMs())
       const outcomes = new Map<Work<unknown>, Outcome>(planned.outcomes)
       for (const [work, error] of refused) outcomes.set(work, { ok: false, error })
-      return { outcomes, written, hasForms: planned.plan.forms.length > 0 }
+      const inserted = planned.plan.upserts.filter((write) => write.expectedRevision === undefined).length
+      return { outcomes, written, inserted, hasForms: planned.plan.forms.length > 0 }
     })
     if (committed.contradiction !== undefined) {
       await onContradiction(committed.contradiction)
       throw new Problem('unavailable', 'the database is not what it was; look at the status of the store')
     }
-    const { outcomes, written, hasForms } = committed
+    const { outcomes, written, inserted, hasForms } = committed
+    this.#options.onInserted?.(inserted)
     if (written.cursor !== undefined) onCommitted(written.cursor)
     if (hasForms) this.#options.onForms?.()
     settle(group, outcomes, written.proofs)

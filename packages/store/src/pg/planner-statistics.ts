@@ -1,0 +1,44 @@
+import type { Database } from './sql.js'
+import type { StoreLog } from './store.js'
+
+/** New rows after which a small table is looked at again. */
+const freshRowsMin = 2_000
+/** A large one is when it has grown by this share. */
+const growth = 0.5
+
+/**
+ * Tells PostgreSQL what its tables hold when much has come at once. Autovacuum does so too, up to a minute later; until then
+ * the planner takes a table of 10,000 rows for an empty one and goes through all of it for every name that it is asked
+ * for: a full sync right after a bulk apply took minutes.
+ */
+export class PlannerStatistics {
+  readonly #database: Database
+  readonly #log: StoreLog
+  #fresh = 0
+  #known = 0
+  #running: Promise<void> | undefined
+
+  constructor(database: Database, log: StoreLog) {
+    this.#database = database
+    this.#log = log
+  }
+
+  /** So many rows were inserted by a commit. Nobody waits for what follows. */
+  inserted(rows: number): void {
+    this.#fresh += rows
+    if (this.#running !== undefined || this.#fresh < Math.max(freshRowsMin, growth * this.#known)) return
+    this.#known += this.#fresh
+    this.#fresh = 0
+    this.#running = this.#database
+      .run('analyze', 'analyze resources, vip_ledger')
+      .then(() => undefined)
+      .catch((error: unknown) => this.#log.warn({ err: error }, 'the statistics of large tables could not be renewed'))
+      .finally(() => {
+        this.#running = undefined
+      })
+  }
+
+  async close(): Promise<void> {
+    await this.#running
+  }
+}
