@@ -87,26 +87,34 @@ const entryOf = (row: Row): string =>
     ),
   )
 
-/** VIP-4: wherever a service is known, it has the addresses that its origin has given it. */
+/**
+ * VIP-4: wherever a service is known, it has the addresses that its origin has given it. What a zone has of another one
+ * it was given by global: where global stands at an older version, because it has refused a newer one, every zone does.
+ */
 function checkCopies(nodes: readonly ControlPlane[]): void {
   const originals = new Map<string, Row>()
+  const atGlobal = new Map<string, Row>()
   for (const node of nodes)
-    for (const row of node.store.image.rows.values())
-      if (row.origin === node.name && !row.deleted) originals.set(`${row.origin} ${entryKey(row)}`, row)
+    for (const row of node.store.image.rows.values()) {
+      if (row.deleted) continue
+      if (row.origin === node.name) originals.set(`${row.origin} ${entryKey(row)}`, row)
+      else if (node.role === 'global') atGlobal.set(`${row.origin} ${entryKey(row)}`, row)
+    }
   for (const node of nodes)
     for (const copy of node.store.image.rows.values()) {
-      if (copy.origin === node.name || copy.deleted) continue
-      const original = originals.get(`${copy.origin} ${entryKey(copy)}`)
-      if (original === undefined) continue
-      const where = (): string => `${nameOf(node)}: ${entryKey(copy)} of ${nameOf({ peer: copy.origin })}`
-      // An older version may stand, because a newer one was refused; if it had no VIP yet, or one family, so it is here.
-      if (findType(copy.type)?.vipKind !== true || copy.vips === undefined || original.vips === undefined) continue
+      if (copy.origin === node.name || copy.deleted || findType(copy.type)?.vipKind !== true) continue
+      const key = `${copy.origin} ${entryKey(copy)}`
+      const original = originals.get(key)
+      if (copy.vips === undefined || original?.vips === undefined) continue
+      const source = node.role === 'global' ? original : (atGlobal.get(key) ?? original)
+      // If the older version had no VIP yet, or that of one family, so it is here; but never another one.
       const isOlder = copy.offeredEntry !== copy.entry
       const { addresses } = original.vips
       holds(
-        text(copy.vips) === text(original.vips) || (isOlder && copy.vips.addresses.every((a) => addresses.includes(a))),
+        text(copy.vips) === text(source.vips) || (isOlder && copy.vips.addresses.every((a) => addresses.includes(a))),
         'VIP-4',
-        () => `${where()} has ${text(copy.vips)}, its origin says ${text(original.vips)}`,
+        () =>
+          `${nameOf(node)}: ${entryKey(copy)} of ${nameOf({ peer: copy.origin })} has ${text(copy.vips)}, its origin says ${text(original.vips)}`,
       )
     }
 }

@@ -177,13 +177,17 @@ export class Laws implements Watch {
         return
       case 'mismatch':
       case 'diverged':
-        this.#mismatched.add(where)
-        // One that was interrupted, or that was followed by more changes, has to wait for its next turn, and says so.
+        // A repair that was followed by more changes has to wait for its next turn, and says so. What is known to differ is
+        // found again by whoever goes on after the repair of it was interrupted; that it ends, the calm demands.
         holds(
-          this.tampered || this.#repairsLately({ where, node: session.node }) || this.#isCompacted(session),
+          this.tampered ||
+            this.#mismatched.has(where) ||
+            this.#repairsLately({ where, node: session.node }) ||
+            this.#isCompacted(session),
           'EQ',
           () => `${where}: ${report.type}, and nobody had changed anything by hand`,
         )
+        this.#mismatched.add(where)
         return
       case 'older':
         holds(this.tampered, 'MONO', () => `${where}: it was shown revision ${report.revision} after ${report.reached}`)
@@ -204,7 +208,7 @@ export class Laws implements Watch {
   }
 
   #repairsLately({ where, node }: Pick<Receiver, 'where' | 'node'>): boolean {
-    return node.clock.nowMs - (this.#repairedMs.get(where) ?? Number.NEGATIVE_INFINITY) < 2 * repairEveryMs + 15_000
+    return node.clock.nowMs - (this.#repairedMs.get(where) ?? Number.NEGATIVE_INFINITY) < repairEveryMs
   }
 
   isExpected(error: unknown): boolean {
