@@ -14,6 +14,7 @@ import {
   until,
   type ZonePlane,
 } from '../testing/mesh.js'
+import { type Resolving, resolving } from '../testing/names.js'
 
 // OWN, ONE: a zone that is deleted, disabled or taken over in the middle of something. Two globals on one database.
 const closers: (() => Promise<unknown>)[] = []
@@ -32,6 +33,7 @@ interface Stand {
   readonly second: GlobalPlane
   readonly east: ZonePlane
   readonly west: ZonePlane
+  readonly inEast: Resolving
 }
 
 const names = ['cart', 'checkout', 'web']
@@ -47,7 +49,12 @@ async function stand(): Promise<Stand> {
   await until('both zones to be in step', () => inStep(east) && inStep(west), 20_000)
   for (const name of names) await Promise.all([putService(east, name), putService(west, name)])
   await converged([first, second, east, west], keys)
-  return { first, second, east, west }
+  // East answers whatever it did; at west the names of east go, and never have another address.
+  const inEast = await resolving(east, ['cart.svc.mesh.local', 'web.svc.mesh.local', 'web.svc.west.mesh.local'])
+  closers.push(() => inEast.end())
+  const inWest = await resolving(west, ['web.svc.mesh.local'], ['cart.svc.east.mesh.local', 'web.svc.east.mesh.local'])
+  closers.push(() => inWest.end())
+  return { first, second, east, west, inEast }
 }
 
 const zoneJson = (enabled: boolean) => ({ type: 'Zone', name: 'east', enabled })
@@ -79,8 +86,10 @@ async function comesBack(s: Stand, before: Readonly<Record<string, readonly stri
   expect(await put(s.second, '/zones/east', zoneJson(true))).toBe(201)
   // A zone that was told so waits before it asks again; a new process of it asks at once.
   const { database } = s.east
+  await s.inEast.detach()
   await s.east.close()
   const again = own(await startZone('east', s.first.port, { database, backoff: eager }))
+  await s.inEast.attach(again)
   await until('east to be in step again', () => inStep(again), 20_000)
   expect(await converged([s.first, s.second, again, s.west], Object.keys(before), 20_000)).toEqual(before)
 }

@@ -40,6 +40,7 @@ import {
   until,
   type ZonePlane,
 } from '../testing/mesh.js'
+import { resolving } from '../testing/names.js'
 
 // Global's store is lost, or put back to an earlier state. Everything comes back from its zones, nothing changes hands.
 const closers: (() => Promise<unknown>)[] = []
@@ -79,6 +80,15 @@ async function estate(dataDir?: string): Promise<Estate> {
   await putExternal(global, 'pay')
   await putTimeout(global, 'slow')
   await settled(global, [east, west], 6)
+  // Whatever becomes of global, and whichever way it comes back, nobody who resolves in a zone sees anything of it.
+  const shared = ['web.mzsvc.mesh.local', 'pay.extsvc.mesh.local']
+  for (const [zone, other] of [
+    [east, 'west'],
+    [west, 'east'],
+  ] as const) {
+    const names = await resolving(zone, ['web.svc.mesh.local', `web.svc.${other}.mesh.local`, ...shared])
+    closers.push(() => names.end())
+  }
   return { global, east, west }
 }
 

@@ -1,6 +1,8 @@
+import { join } from 'node:path'
 import { freshDatabase, type TestDatabase } from '@holdfast/testkit'
 import { afterAll, expect, test, vi } from 'vitest'
 import { copyOf } from '../testing/estate.js'
+import { NameClient } from '../testing/names.js'
 import { ask, inStep, Processes, putService, type Running, readiness, until, vipsOf } from '../testing/process.js'
 
 // The operator's way through a loss of global, in processes: a backup that is put back while one zone is away, and then a
@@ -8,7 +10,10 @@ import { ask, inStep, Processes, putService, type Running, readiness, until, vip
 vi.setConfig({ testTimeout: 180_000 })
 const processes = new Processes()
 const databases: TestDatabase[] = []
+const inEast = new NameClient(true)
+const inWest = new NameClient(true)
 afterAll(async () => {
+  await Promise.all([inEast.close(), inWest.close()])
   await processes.close()
   await Promise.all(databases.map((database) => database.drop()))
 })
@@ -38,9 +43,10 @@ async function vipMap(plane: Pick<Running, 'apiUrl'>): Promise<Readonly<Record<s
 
 const globalOn = (url: string, kdsPort: number, more: readonly string[] = []): Promise<Running> =>
   processes.start('global', ['--database-url', url, '--kds-port', String(kdsPort), ...more])
-const zone = (name: string, url: string, kdsPort: number): Promise<Running> =>
+const zone = (name: string, url: string, kdsPort: number, dnsPort = 0): Promise<Running> =>
   processes.start('zone', [
     ...['--zone', name, '--database-url', url, '--global-address', `grpc://127.0.0.1:${kdsPort}`],
+    ...['--data-dir', join(processes.folder, name), '--dns-port', String(dnsPort)],
   ])
 const ctl = (plane: Running, ...args: string[]) => processes.holdfastctl(['--url', plane.apiUrl, ...args])
 const ready = async (plane: Running): Promise<boolean> => (await readiness(plane)).status === 200
@@ -106,6 +112,11 @@ test('VIP-2, EMPTY: an operator brings global back, from a backup and from nothi
   expect((await putService(west, 'ratings')).status).toBe(201)
   expect((await putMultiZone(global, 'late')).status).toBe(201)
   const before = await settled([global, east, west], 10)
+  const shared = ['web.mzsvc.mesh.local', 'late.mzsvc.mesh.local']
+  await inEast.ask(east.ports.dns)
+  await inEast.watch(['web.svc.mesh.local', 'ratings.svc.west.mesh.local', ...shared])
+  await inWest.ask(west.ports.dns)
+  await inWest.watch(['web.svc.east.mesh.local', 'ratings.svc.mesh.local', ...shared])
   await west.signal('SIGTERM')
   await global.signal('SIGTERM')
 
@@ -133,7 +144,7 @@ test('VIP-2, EMPTY: an operator brings global back, from a backup and from nothi
   ])
   expect((await ctl(global, 'recover', 'from-zone', 'east', '--yes')).out).toContain('1 done, 0 not possible')
   expect(await ready(global)).toBe(false)
-  west = await zone('west', westStore.url, kds)
+  west = await zone('west', westStore.url, kds, west.ports.dns)
   await until('it to go on by itself, now that west is back', () => ready(global), { withinMs: 60_000 })
   expect(await settled([global, east, west], 10)).toEqual(before)
   expect((await ctl(global, 'status')).out).toContain('nothing waits for a decision')
@@ -152,4 +163,5 @@ test('VIP-2, EMPTY: an operator brings global back, from a backup and from nothi
   expect(await settled([global, east, west], 10)).toEqual(before)
   expect(await vipsOf(global)).toEqual(await vipsOf(east))
   expect((await ctl(global, 'vip', 'verify')).status).toBe(0)
+  await Promise.all([inEast.check(), inWest.check()])
 })

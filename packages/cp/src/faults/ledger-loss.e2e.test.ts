@@ -3,6 +3,7 @@ import { afterEach, expect, test } from 'vitest'
 import { post, putExternal, putMultiZone, vipMap } from '../testing/estate.js'
 import { bothInStep, get } from '../testing/faults.js'
 import { eager, inStep, type Plane, putService, remove, startGlobal, startZone, until } from '../testing/mesh.js'
+import { resolving } from '../testing/names.js'
 
 // The ledger itself is lost, at global or in a zone. It is rebuilt from what stands and from its history: every VIP is back.
 const closers: (() => Promise<unknown>)[] = []
@@ -38,6 +39,11 @@ async function estate() {
   await remove(east, '/meshes/default/meshservices/gone')
   await remove(global, '/meshes/default/meshmultizoneservices/past')
   await everybody(4)
+  const names = await resolving(east, [
+    ...['cart.svc.mesh.local', 'web.svc.mesh.local'],
+    ...['all.mzsvc.mesh.local', 'pay.extsvc.mesh.local'],
+  ])
+  closers.push(() => names.end())
   return { global, east }
 }
 

@@ -4,8 +4,19 @@ import { join } from 'node:path'
 import { freshDatabase } from '@holdfast/store/testing'
 import { afterEach, expect, test } from 'vitest'
 import { copyOf } from '../testing/backup.js'
-import { allServices, bothInStep, converged, deletedOf, type Mesh, startMesh, vipsOf } from '../testing/faults.js'
+import {
+  allServices,
+  bothInStep,
+  converged,
+  deletedOf,
+  eastServices,
+  type Mesh,
+  startMesh,
+  vipsOf,
+  westServices,
+} from '../testing/faults.js'
 import { eager, type GlobalPlane, inStep, putService, startGlobal, startZone, until } from '../testing/mesh.js'
+import { type Resolving, resolving } from '../testing/names.js'
 
 // Stores that are lost, wiped or put back to an earlier state. Nobody is emptied by one, and no VIP moves.
 const closers: (() => Promise<unknown>)[] = []
@@ -24,10 +35,17 @@ const folder = (): string => {
   return path
 }
 
-async function mesh(options: { readonly dataDir?: string } = {}): Promise<Mesh> {
-  const started = await startMesh(options)
-  own(started, ({ east, west }) => Promise.all([east.close(), west.close()]))
-  return started
+/** With clients that resolve in both zones to the end. */
+async function mesh(
+  options: { readonly dataDir?: string } = {},
+): Promise<Mesh & { readonly inEast: Resolving; readonly inWest: Resolving }> {
+  const started = own(await startMesh(options), ({ east, west }) => Promise.all([east.close(), west.close()]))
+  const [eastern, western] = [eastServices[0], westServices[0]]
+  const inEast = await resolving(started.east, [`${eastern}.svc.mesh.local`, `${western}.svc.west.mesh.local`])
+  own(inEast, (names) => names.end())
+  const inWest = await resolving(started.west, [`${western}.svc.mesh.local`, `${eastern}.svc.east.mesh.local`])
+  own(inWest, (names) => names.end())
+  return { ...started, inEast, inWest }
 }
 
 /** Global again on the port that the zones know. */
@@ -68,15 +86,18 @@ test('HOLD: global comes back with a new, initialised database: what is missing 
 })
 
 test('ONE: a zone that comes back with an empty store is another store: refused with the name of the incumbent, and nobody loses anything', async () => {
-  const { global, east, west } = await mesh()
+  const { global, east, west, inEast } = await mesh()
   own(global, (plane) => plane.close())
   const before = await vipsOf(global)
   const { storeId } = (await east.store.status()).identity
+  await inEast.detach()
   await east.close()
   const impostor = own(
     await startZone('east', global.port, { database: await freshDatabase(), backoff: eager }),
     (zone) => zone.close(),
   )
+  // With the file of the process before.
+  await inEast.attach(impostor)
   await until('it to be refused', () => impostor.fatal.reason !== undefined)
   expect(impostor.fatal.reason).toContain(storeId)
   expect(impostor.fatal.reason).toContain('zone adopt east')
@@ -84,6 +105,7 @@ test('ONE: a zone that comes back with an empty store is another store: refused 
   const back = own(await startZone('east', global.port, { database: east.database, backoff: eager }), (zone) =>
     zone.close(),
   )
+  await inEast.attach(back)
   await until('the real one to be in step', () => bothInStep(global, back))
   expect(await converged([global, back, west], allServices)).toEqual(before)
 })

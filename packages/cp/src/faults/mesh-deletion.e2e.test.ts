@@ -1,5 +1,5 @@
 import { byHand } from '@holdfast/store/testing'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import { bothInStep, get, holdsOf, putMesh, vipsOf } from '../testing/faults.js'
 import {
   eager,
@@ -14,6 +14,7 @@ import {
   until,
   type ZonePlane,
 } from '../testing/mesh.js'
+import { type Resolving, resolving } from '../testing/names.js'
 
 // Meshes that are deleted at global and brought back (decision: what zones own in them is suspended, not deleted), with
 // zones that are away, restarted, or changing things meanwhile. Kuma gives other addresses each time (its V12 and V13).
@@ -21,6 +22,8 @@ vi.setConfig({ testTimeout: 60_000 })
 let global: GlobalPlane
 let east: ZonePlane
 let west: ZonePlane
+let inEast: Resolving
+let inWest: Resolving
 beforeAll(async () => {
   global = await startGlobal()
   ;[east, west] = await Promise.all([
@@ -37,8 +40,23 @@ beforeAll(async () => {
   ] as const)
     await putIn(zone, name)
   await putIn(east, 'other', 80, 'default')
+  // Names of the mesh go with it, and never have another address.
+  inEast = await resolving(
+    east,
+    ['other.svc.mesh.local'],
+    ['cart.svc.mesh.local', 'web.svc.mesh.local', 'pay.svc.west.mesh.local'],
+  )
+  inWest = await resolving(
+    west,
+    ['other.svc.east.mesh.local'],
+    ['web.svc.mesh.local', 'cart.svc.east.mesh.local', 'web.svc.east.mesh.local'],
+  )
 }, 60_000)
+afterEach(async () => {
+  await Promise.all([inEast.check(), inWest.check()])
+})
 afterAll(async () => {
+  await Promise.allSettled([inEast?.close(), inWest?.close()])
   await Promise.allSettled([east?.close(), west?.close()])
   await global?.close()
 })
@@ -176,8 +194,10 @@ test('VIP-2, DUR: a zone that is restarted in between keeps what was suspended',
   const before = await everywhere()
   await remove(global, '/meshes/shop')
   await suspended([east, west], before)
+  await inEast.detach()
   await east.close()
   east = await startZone('east', global.port, { backoff: eager, database: east.database })
+  await inEast.attach(east)
   await until('east to be in step', () => bothInStep(global, east), 20_000)
   await suspended([east, west], before)
   await putMesh(global, 'shop')
@@ -205,10 +225,13 @@ test('VIP-2: a zone with a new store gets its suspended services back suspended,
   const heard =
     "select 1 from resources where deleted and audience = 'all' and origin = 'east' and display_name = 'web'"
   await until('global to hear of it', async () => (await byHand(global.database.url, heard)).length === 1)
+  await inEast.detach()
   await east.close()
   const wiped = await startZone('east', global.port, { backoff: eager })
+  await inEast.attach(wiped)
   await until('it to be refused', () => wiped.fatal.reason !== undefined)
   const { database } = wiped
+  await inEast.detach()
   await wiped.close()
   const adopted = await global.api.inject({
     method: 'POST',
@@ -218,6 +241,7 @@ test('VIP-2: a zone with a new store gets its suspended services back suspended,
   })
   expect(adopted.statusCode).toBe(200)
   east = await startZone('east', global.port, { backoff: eager, database })
+  await inEast.attach(east)
   await until('east to be in step', () => bothInStep(global, east) && inStep(east), 20_000)
   const { 'east/web': web, ...others } = before
   const kept = inShop.filter((key) => key !== 'east/web')

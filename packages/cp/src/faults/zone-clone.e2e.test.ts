@@ -1,6 +1,8 @@
+import { join } from 'node:path'
 import { freshDatabase, type TestDatabase } from '@holdfast/testkit'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import { copyOf } from '../testing/backup.js'
+import { NameClient } from '../testing/names.js'
 import { ask, inStep, Processes, putService, type Running, service, syncOf, until, vipsOf } from '../testing/process.js'
 
 // One zone twice: a copy of its database under the same name, and its database under another name.
@@ -11,6 +13,8 @@ let global: Running
 let east: Running
 let west: Running
 let eastDatabase: TestDatabase
+const inEast = new NameClient(true)
+const inWest = new NameClient(true)
 
 const database = async (): Promise<TestDatabase> => {
   const made = await freshDatabase()
@@ -20,6 +24,12 @@ const database = async (): Promise<TestDatabase> => {
 const flags = (name: string, url: string): string[] => [
   ...['--zone', name, '--database-url', url, '--global-address', `grpc://127.0.0.1:${global.ports.kds ?? 0}`],
 ]
+/** The zone itself, and not its clone: with one data folder and one DNS port. */
+const startEast = (): Promise<Running> =>
+  processes.start('zone', [
+    ...flags('east', eastDatabase.url),
+    ...['--data-dir', join(processes.folder, 'east'), '--dns-port', String(east?.ports.dns ?? 0)],
+  ])
 const ctl = async (...args: string[]) => processes.holdfastctl(['--url', global.apiUrl, ...args])
 const joins = (process: Running): number => process.log().filter(({ msg }) => msg === 'joined').length
 
@@ -33,14 +43,22 @@ function expectOneOwnerEach(vips: Readonly<Record<string, readonly string[]>>): 
 beforeAll(async () => {
   global = await processes.start('global', ['--database-url', (await database()).url, '--init'])
   eastDatabase = await database()
-  east = await processes.start('zone', flags('east', eastDatabase.url))
+  east = await startEast()
   west = await processes.start('zone', flags('west', (await database()).url))
   await until('both zones to be in step', async () => (await inStep(east)) && (await inStep(west)))
   for (const name of ['web', 'api']) expect((await putService(east, name)).status).toBe(201)
   await until('west to have both', async () => Object.values(await vipsOf(west)).flat().length === 4)
+  await inEast.ask(east.ports.dns)
+  await inEast.watch(['web.svc.mesh.local', 'api.svc.mesh.local'])
+  await inWest.ask(west.ports.dns)
+  await inWest.watch(['web.svc.east.mesh.local', 'api.svc.east.mesh.local'])
 }, 120_000)
+afterEach(async () => {
+  await Promise.all([inEast.check(), inWest.check()])
+})
 
 afterAll(async () => {
+  await Promise.all([inEast.close(), inWest.close()])
   await processes.close()
   for (const made of databases) await made.drop()
 })
@@ -49,7 +67,7 @@ test('ONE, VIP-1: a copy of a zone’s database takes the session once; the othe
   await east.signal('SIGTERM')
   const copy = await copyOf(eastDatabase)
   databases.push(copy)
-  east = await processes.start('zone', flags('east', eastDatabase.url))
+  east = await startEast()
   await until('east to be in step', () => inStep(east))
   // The log of the one goes on beyond the copy.
   expect((await putService(east, 'after-the-copy')).status).toBe(201)
@@ -57,6 +75,9 @@ test('ONE, VIP-1: a copy of a zone’s database takes the session once; the othe
 
   const clone = await processes.start('zone', flags('east', copy.url))
   await until('the newest to be in step', () => inStep(clone), { withinMs: 40_000, otherwise: () => clone.out })
+  const inClone = new NameClient(true)
+  await inClone.ask(clone.ports.dns)
+  await inClone.watch(['web.svc.mesh.local', 'after-the-copy.svc.mesh.local'])
   expect(clone.logged('the store is not what it was: it recovers')).toBe(true)
   const parked = 'global does not let this zone in'
   await until('the first to park', () => east.logged(parked), { withinMs: 40_000, otherwise: () => east.out })
@@ -79,6 +100,8 @@ test('ONE, VIP-1: a copy of a zone’s database takes the session once; the othe
   expect([joins(east), joins(clone)]).toEqual(joined)
   expect(await inStep(clone)).toBe(true)
 
+  await inClone.check()
+  await inClone.close()
   // The clone is stopped, as the operator was told: the first takes over with all that was said meanwhile.
   expect(await clone.signal('SIGTERM')).toMatchObject({ status: 0 })
   await until('the first to take over', () => inStep(east), { withinMs: 60_000, otherwise: () => east.out })

@@ -1,8 +1,9 @@
-import { readFileSync } from 'node:fs'
+import { cpSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { freshDatabase, type TestDatabase } from '@holdfast/testkit'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import { copyOf } from '../testing/backup.js'
+import { NameClient } from '../testing/names.js'
 import {
   ask,
   inStep,
@@ -17,7 +18,7 @@ import {
 } from '../testing/process.js'
 
 // A zone whose database is put back to an earlier state, in processes. Each test takes a backup, goes on, and puts it back.
-vi.setConfig({ testTimeout: 120_000 })
+vi.setConfig({ testTimeout: 180_000 })
 const processes = new Processes()
 const databases: TestDatabase[] = []
 let global: Running
@@ -26,13 +27,20 @@ let west: Running
 let eastDatabase: TestDatabase
 let folders = 0
 let eastFolder = 'east-0'
+const inEast = new NameClient(true)
+const inWest = new NameClient(true)
 
 const database = async (): Promise<TestDatabase> => {
   const made = await freshDatabase()
   databases.push(made)
   return made
 }
-const newFolder = (): string => `east-${++folders}`
+/** Without the high-water mark; the names of before are there. */
+const newFolder = (): string => {
+  const folder = `east-${++folders}`
+  cpSync(join(processes.folder, eastFolder, 'names-east'), join(processes.folder, folder, 'names-east'))
+  return folder
+}
 
 const globalFlags = (url: string, kds: number): string[] => [
   ...['--database-url', url, '--init', '--kds-port', String(kds), '--data-dir', join(processes.folder, 'global')],
@@ -40,12 +48,12 @@ const globalFlags = (url: string, kds: number): string[] => [
 const startEast = (): Promise<Running> =>
   processes.start('zone', [
     ...['--zone', 'east', '--database-url', eastDatabase.url, '--data-dir', join(processes.folder, eastFolder)],
-    ...['--global-address', `grpc://127.0.0.1:${global.ports.kds ?? 0}`],
+    ...['--global-address', `grpc://127.0.0.1:${global.ports.kds ?? 0}`, '--dns-port', String(east?.ports.dns ?? 0)],
   ])
 const startWest = (url: string): Promise<Running> =>
   processes.start('zone', [
     ...['--zone', 'west', '--database-url', url, '--global-address', `grpc://127.0.0.1:${global.ports.kds ?? 0}`],
-    ...['--data-dir', join(processes.folder, 'west')],
+    ...['--data-dir', join(processes.folder, 'west'), '--dns-port', String(west?.ports.dns ?? 0)],
   ])
 const ctl = async (...args: string[]) => processes.holdfastctl(['--url', global.apiUrl, ...args])
 
@@ -83,7 +91,7 @@ async function converged(...names: readonly string[]): Promise<Readonly<Record<s
           JSON.stringify(one) === JSON.stringify(said[0]),
       )
     },
-    { withinMs: 40_000, otherwise: () => `${JSON.stringify(said)}\n${east.out}` },
+    { withinMs: 80_000, otherwise: () => `${JSON.stringify(said)}\n${east.out}` },
   )
   return said[0] ?? {}
 }
@@ -112,11 +120,20 @@ beforeAll(async () => {
   for (const name of ['changed', 'gone', 'web']) expect((await putService(east, name)).status).toBe(201)
   expect((await putService(west, 'ratings')).status).toBe(201)
   await converged('changed', 'gone', 'web')
+  await inEast.ask(east.ports.dns)
+  // One test deletes the other one and makes it again.
+  await inEast.watch(['changed.svc.mesh.local', 'ratings.svc.west.mesh.local'], ['web.svc.mesh.local'])
+  await inWest.ask(west.ports.dns)
+  await inWest.watch(['changed.svc.east.mesh.local', 'ratings.svc.mesh.local'], ['web.svc.east.mesh.local'])
 }, 120_000)
+afterEach(async () => {
+  await Promise.all([inEast.check(), inWest.check()])
+})
 let globalUrl: string
 let westUrl: string
 
 afterAll(async () => {
+  await Promise.all([inEast.close(), inWest.close()])
   await processes.close()
   for (const made of databases) await made.drop()
 })
@@ -176,7 +193,7 @@ test('VIP-1, VIP-2: a backup that wrote on before it was noticed: what it wrote 
   expect(await statusOf(east)).toMatchObject({ state: 'ready' })
 
   global = await processes.start('global', globalFlags(globalUrl, kds))
-  await until('east to be in step', () => inStep(east), { withinMs: 40_000, otherwise: () => east.out })
+  await until('east to be in step', () => inStep(east), { withinMs: 80_000, otherwise: () => east.out })
   const log = east.log().map(({ msg }) => msg)
   expect(log).toContain('the store is not what it was: it recovers')
   expect(log).toContain('addresses went back to whoever had them')
@@ -222,7 +239,7 @@ test('EMPTY: global is away at the moment of the loss, and the other zone too: t
   await until('it to say that global is away', async () => (await syncOf(east)).peers[0]?.lastError !== undefined)
 
   global = await processes.start('global', globalFlags(globalUrl, kds))
-  await until('east to be in step', () => inStep(east), { withinMs: 40_000, otherwise: () => east.out })
+  await until('east to be in step', () => inStep(east), { withinMs: 80_000, otherwise: () => east.out })
   expect(await statusOf(east)).toMatchObject({ state: 'ready', reasons: [] })
   west = await startWest(westUrl)
   const after = await converged(...names, 'since-4', 'patient')

@@ -1,6 +1,8 @@
+import { join } from 'node:path'
 import { byHand } from '@holdfast/store/testing'
 import { countWrites, freshDatabase, type TestDatabase } from '@holdfast/testkit'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { NameClient } from '../testing/names.js'
 import {
   ask,
   inStep,
@@ -24,6 +26,8 @@ let east: Running
 let west: Running
 let eastUrl: string
 let westUrl: string
+const inEast = new NameClient(true)
+const inWest = new NameClient(true)
 
 async function database(): Promise<string> {
   const made = await freshDatabase()
@@ -34,6 +38,11 @@ async function database(): Promise<string> {
 
 const flags = (name: string, url: string): string[] => [
   ...['--zone', name, '--database-url', url, '--global-address', `grpc://127.0.0.1:${global.ports.kds ?? 0}`],
+]
+/** With the data folder and the DNS port of the one before. */
+const flagsOfEast = (url: string): string[] => [
+  ...flags('east', url),
+  ...['--data-dir', join(processes.folder, 'east'), '--dns-port', String(east?.ports.dns ?? 0)],
 ]
 const ctl = async (...args: string[]) => processes.holdfastctl(['--url', global.apiUrl, ...args])
 
@@ -57,7 +66,7 @@ beforeAll(async () => {
   global = await processes.start('global', ['--database-url', await database(), '--init'])
   ;[eastUrl, westUrl] = [await database(), await database()]
   ;[east, west] = await Promise.all([
-    processes.start('zone', flags('east', eastUrl)),
+    processes.start('zone', flagsOfEast(eastUrl)),
     processes.start('zone', flags('west', westUrl)),
   ])
   await until('both zones to be in step', async () => (await inStep(east)) && (await inStep(west)))
@@ -71,9 +80,14 @@ beforeAll(async () => {
   await ask('DELETE', `${east.apiUrl}/meshes/default/meshservices/gone`)
   await until('west to hear of the deletion', async () => Object.values(await vipsOf(west)).flat().length === 8)
   await until('everybody to be in step', async () => (await inStep(east)) && (await inStep(west)))
+  await inEast.ask(east.ports.dns)
+  await inEast.watch(['web.svc.mesh.local', 'api.svc.mesh.local', 'ratings.svc.west.mesh.local'])
+  await inWest.ask(west.ports.dns)
+  await inWest.watch(['web.svc.east.mesh.local', 'api.svc.east.mesh.local', 'ratings.svc.mesh.local'])
 }, 120_000)
 
 afterAll(async () => {
+  await Promise.all([inEast.close(), inWest.close()])
   await processes.close()
   for (const made of databases) await made.drop()
 })
@@ -85,7 +99,7 @@ test('VIP-2, ONE: a wiped zone is refused, adopted, and gets everything back; th
   await east.signal('SIGKILL')
 
   const wipedUrl = await database()
-  const refused = await processes.begin('zone', flags('east', wipedUrl)).process.ended
+  const refused = await processes.begin('zone', flagsOfEast(wipedUrl)).process.ended
   expect(refused.status).toBe(1)
   expect(refused.err).toMatch(/zone "east" belongs to the store .*"holdfastctl zone adopt east" at global/)
   const list = await ctl('zone', 'list', '-o', 'json')
@@ -98,13 +112,13 @@ test('VIP-2, ONE: a wiped zone is refused, adopted, and gets everything back; th
   expect(plan.out).toMatch(/would belong to the store[\s\S]* {2}MeshService 241\S+, lease generation 2/)
   expect(plan.out).toContain('3 MeshService')
   expect(plan.out).toContain('nothing was changed')
-  expect((await processes.begin('zone', flags('east', wipedUrl)).process.ended).status).toBe(1)
+  expect((await processes.begin('zone', flagsOfEast(wipedUrl)).process.ended).status).toBe(1)
   const done = await ctl('zone', 'adopt', 'east', '--yes')
   expect(done).toMatchObject({ status: 0, out: expect.stringContaining('now belongs to the store') })
   const again = await ctl('zone', 'adopt', 'east', '--yes')
   expect(again).toMatchObject({ status: 0, out: expect.stringContaining('nothing changed') })
 
-  east = await processes.start('zone', flags('east', wipedUrl))
+  east = await processes.start('zone', flagsOfEast(wipedUrl))
   await until('east to be in step', () => inStep(east), { otherwise: () => east.out })
   expect(east.logged('global has returned what it keeps of this zone')).toBe(true)
   expect(await everywhere()).toEqual(before)
@@ -122,6 +136,7 @@ test('VIP-2, ONE: a wiped zone is refused, adopted, and gets everything back; th
   const [resting] = ledger.filter((row) => 'display_name' in row && row.display_name === 'gone')
   expect(now['east/gone']?.[0]).toBe(resting !== undefined && 'address' in resting ? resting.address : '')
   expect(new Set(Object.values(now).flat()).size).toBe(12)
+  await Promise.all([inEast.check(), inWest.check()])
   expect(await ctl('vip', 'verify')).toMatchObject({ status: 0 })
 })
 
@@ -143,6 +158,7 @@ test('ONE: the store of before is refused and parks, serving what it has; a livi
   expect((await ctl('zone', 'adopt', 'nowhere')).err).toContain('there is no zone "nowhere"')
   expect(await vipsOf(global)).toEqual(vips)
   expect(await inStep(east)).toBe(true)
+  await Promise.all([inEast.check(), inWest.check()])
   expect(await old.signal('SIGTERM')).toMatchObject({ status: 0 })
 })
 
