@@ -45,6 +45,12 @@ export const zoneSync = (zone: ZoneRuntime | undefined): SyncView => ({
   },
 })
 
+/** Every channel of every session is proven. */
+export const isInStep = (sync: SyncView | undefined): boolean => {
+  const peers = sync?.peers() ?? []
+  return peers.length > 0 && peers.every(({ channels }) => channels.length > 0 && channels.every((c) => c.inStep))
+}
+
 function peerOf(view: SessionView, role: 'global' | 'zone'): PeerSync {
   return {
     peer: view.peer,

@@ -66,16 +66,22 @@ export async function openedInTime<T>(
     }
 }
 
-/** From here on names follow the store. */
-export function followStore(dns: ZoneDns, store: ControlPlaneStore, isFederated: boolean, scope: Scope): void {
+/**
+ * From here on names follow the store.
+ * @param isInStep whether the zone is in step with its global now; undefined: it stands alone
+ */
+export function followStore(
+  dns: ZoneDns,
+  store: ControlPlaneStore,
+  isInStep: (() => boolean) | undefined,
+  scope: Scope,
+): void {
   scope.own('names', () => dns.unfollow())
   dns.follow(store, async () => {
     const { state } = await store.status()
-    if (state !== 'ready') return false
-    if (!isFederated) return true
-    // Before it was in step once, a zone's store lacks whatever it has not been told yet.
-    const cursors = await store.read.cursors()
-    return cursors.some(({ side, cursor }) => side === 'received' && cursor !== undefined)
+    // Out of step, a zone's store may lack what it has not been told yet; put back from a backup it is ready, and only
+    // global knows what it had since.
+    return state === 'ready' && (isInStep === undefined || isInStep())
   })
 }
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { rename, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
-import { createApi, type Mode } from '@holdfast/api'
+import { createApi, type Mode, type SyncView } from '@holdfast/api'
 import { Problem } from '@holdfast/model'
 import { sessionMetrics } from '@holdfast/peer'
 import type { ControlPlaneStore } from '@holdfast/store'
@@ -15,6 +15,7 @@ import { Scope } from '../lifecycle/scope.js'
 import { stopOnSignals } from '../lifecycle/signals.js'
 import { createLog } from '../logging.js'
 import { storeMetrics } from '../store-metrics.js'
+import { isInStep } from '../sync.js'
 import { programVersion } from '../version.js'
 import { advertise } from './advertise.js'
 import { openConfiguredStore } from './database.js'
@@ -85,11 +86,13 @@ async function run(role: Role, settings: Settings, log: Logger, scope: Scope, si
   const parts = { store, settings, log, scope, metrics, instanceId, registry, dns }
   const mode: Mode = role === 'global' ? 'global' : settings.globalAddresses.length === 0 ? 'standalone' : 'federated'
 
+  let sync: SyncView | undefined
   if (dns !== undefined) {
-    followStore(dns, store, mode === 'federated', scope)
+    followStore(dns, store, mode === 'federated' ? () => isInStep(sync) : undefined, scope)
     dnsMetrics(registry, dns)
   }
   const runtime = role === 'global' ? globalParts(parts) : zoneParts(parts, mode, fatal.resolve)
+  sync = runtime.sync
   const services = zoneServices(role, parts)
   if (services !== undefined) serviceMetrics(registry, services)
   const api = await createApi({

@@ -152,6 +152,10 @@ test.each(['with', 'without'] as const)(
     const names = [...had.filter((name) => name !== 'gone'), since]
     const before = await converged(...names)
     const rows = await westRows()
+    // The backup has never heard of this one.
+    const inSince = new NameClient(true)
+    await inSince.ask(east.ports.dns)
+    await inSince.watch([`${since}.svc.mesh.local`])
 
     await east.signal('SIGKILL')
     eastDatabase = backup
@@ -166,6 +170,7 @@ test.each(['with', 'without'] as const)(
     expect(await statusOf(east)).toMatchObject({ state: 'ready' })
     expect(await westRows()).toEqual(rows)
     expect(await ctl('vip', 'verify')).toMatchObject({ status: 0 })
+    await inSince.check().finally(() => inSince.close())
   },
 )
 

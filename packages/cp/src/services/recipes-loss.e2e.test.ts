@@ -59,7 +59,7 @@ async function stand(): Promise<Stand> {
 }
 
 /** Clients that resolve in both zones from here on. */
-async function resolved(east: Plane, west: Plane) {
+async function resolved(east: ZonePlane, west: ZonePlane) {
   const [inEast, inWest] = [new Resolving('east'), new Resolving('west')]
   for (const names of [inEast, inWest]) closers.push(() => names.close())
   await inEast.attach(east)

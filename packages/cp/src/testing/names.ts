@@ -6,7 +6,7 @@ import { ZoneDns } from '@holdfast/dns'
 import { expect } from 'vitest'
 import { followStore } from '../commands/dns.js'
 import { Scope } from '../lifecycle/scope.js'
-import { type Plane, until } from './mesh.js'
+import { inStep, until, type ZonePlane } from './mesh.js'
 
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined }
 const everyMs = 100
@@ -121,7 +121,7 @@ export class Resolving {
   }
 
   /** A process of the zone on this store takes over: the DNS of the one before ends, and the new one begins with the file. */
-  async attach(plane: Plane): Promise<void> {
+  async attach(plane: ZonePlane): Promise<void> {
     await this.detach()
     this.#scope = new Scope()
     this.#dns = await ZoneDns.start({
@@ -136,7 +136,7 @@ export class Resolving {
     })
     this.#port = this.#dns.port
     await this.#client.ask(this.#port)
-    followStore(this.#dns, plane.store, true, this.#scope)
+    followStore(this.#dns, plane.store, () => inStep(plane), this.#scope)
   }
 
   /** The process ends, or its store closes: nobody answers until the next one. */
@@ -173,7 +173,7 @@ export class Resolving {
 
 /** A zone's DNS with a client of these names from here on. */
 export async function resolving(
-  plane: Plane,
+  plane: ZonePlane,
   steady: readonly string[],
   others: readonly string[] = [],
 ): Promise<Resolving> {

@@ -176,6 +176,25 @@ test('EMPTY: a new or restored store takes no name away before it can be believe
   expect(zone.feed.kept).toBe(0)
 })
 
+test('LKG: what came since a backup that was put back stays until the store can be believed, over a restart as well', async () => {
+  const log = aLog('web', 'since')
+  {
+    await using before = await start(log)
+    await before.settled()
+  }
+  log.lose({ name: 'since' })
+  log.revision--
+  {
+    await using unsure = await start(log, { isWhole: async () => false })
+    await unsure.settled()
+    expect([unsure.where('web'), unsure.where('since'), unsure.feed.kept]).toEqual(['241.16.0.1', '241.16.0.2', 1])
+  }
+  await using sure = await start(log)
+  expect(sure.where('since')).toBe('241.16.0.2')
+  await sure.settled()
+  expect([sure.where('web'), sure.where('since'), sure.feed.kept]).toEqual(['241.16.0.1', undefined, 0])
+})
+
 test('a removal that the log has forgotten is noticed: who was away for too long begins anew', async () => {
   const log = aLog('web', 'gone')
   {

@@ -20,8 +20,8 @@ export interface FeedOptions {
   readonly onHealth: (health: FeedHealth) => void
   readonly onJournalFailure: (error: unknown) => void
   /**
-   * Whether what the store does not have may be believed gone: not of one that recovers, nor of a new one that has not met
-   * its global yet. Asked only where a whole picture is replaced; an explicit removal needs no second witness.
+   * Whether what the store does not have may be believed gone: not of one that recovers, nor of one that is not in step with
+   * its global, for it may be new or put back from a backup. Asked only where a whole picture is replaced; an explicit removal needs no second witness.
    */
   readonly isWhole: () => Promise<boolean>
   /** Keys of services that were told of, whatever of them is new. */
@@ -196,8 +196,9 @@ export class Feed {
     const { journal, onJournalFailure } = this.#options
     const after = this.#after
     if (journal === undefined || after === undefined) return
-    const { epoch, position } = after
-    const { revision } = position
+    const { revision } = after.position
+    // What is kept on an earlier word stands in no log: whoever recalls it looks at everything anew.
+    const epoch = this.#isKeeping ? '' : after.epoch
     try {
       if (this.#isJournalBegun && !journal.isGrown) await journal.append(changes, epoch, revision)
       else {
