@@ -1,4 +1,5 @@
 import { CliError } from './io.js'
+import { type ServerSaid, whoIsThere } from './server.js'
 
 /** What the API calls an error: `title (detail)` and a reason per field. */
 export interface ErrorBody {
@@ -18,6 +19,11 @@ export class ApiFailure extends CliError {
     this.httpStatus = httpStatus
     this.body = body
   }
+
+  /** The server has no such path at all, which is another thing than having nothing there. */
+  get noSuchPath(): boolean {
+    return (this.httpStatus === 404 || this.httpStatus === 405) && this.body === undefined
+  }
 }
 
 export type JsonObject = Readonly<Record<string, unknown>>
@@ -27,31 +33,55 @@ export interface List {
   readonly items: readonly JsonObject[]
 }
 
+export interface ApiOptions {
+  readonly url: string
+  readonly fetch: typeof fetch
+  readonly signal: AbortSignal
+  /** Of every request, credentials among them. */
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  /** Of the program, for the server's log and for what is said about a server of another version. */
+  readonly version?: string | undefined
+  /** Longest time for one request; 0 for none. */
+  readonly timeoutMs?: number | undefined
+  /** Told every request and its answer. */
+  readonly debug?: ((line: string) => void) | undefined
+}
+
+/** An answer that is no error. */
+export interface Answered {
+  readonly status: number
+  readonly headers: Headers
+  readonly body: JsonObject
+}
+
+interface Sent {
+  readonly body?: unknown
+  readonly headers?: Readonly<Record<string, string>> | undefined
+}
+
 /** Pages are as large as the API gives them. */
 const pageSize = 1000
 
 /** One control plane's HTTP API. Rejects with an ApiFailure, or a CliError where nobody answers. */
 export class Api {
   readonly url: string
-  readonly #fetch: typeof fetch
-  readonly #signal: AbortSignal
+  readonly #options: ApiOptions
 
-  constructor(options: { readonly url: string; readonly fetch: typeof fetch; readonly signal: AbortSignal }) {
+  constructor(options: ApiOptions) {
     this.url = options.url.replace(/\/+$/, '')
-    this.#fetch = options.fetch
-    this.#signal = options.signal
+    this.#options = options
   }
 
-  get(path: string): Promise<JsonObject> {
-    return this.#call('GET', path)
+  async get(path: string): Promise<JsonObject> {
+    return (await this.call('GET', path)).body
   }
 
-  delete(path: string): Promise<JsonObject> {
-    return this.#call('DELETE', path)
+  async delete(path: string, headers?: Readonly<Record<string, string>>): Promise<JsonObject> {
+    return (await this.call('DELETE', path, { headers })).body
   }
 
-  post(path: string, body: unknown): Promise<JsonObject> {
-    return this.#call('POST', path, body)
+  async post(path: string, body: unknown): Promise<JsonObject> {
+    return (await this.call('POST', path, { body })).body
   }
 
   /** Undefined if there is nothing at that path. */
@@ -82,38 +112,94 @@ export class Api {
     return total === undefined ? { items } : { total: items.length, items }
   }
 
-  async #call(method: string, path: string, body?: unknown): Promise<JsonObject> {
-    const response = await this.#send(method, path, body)
-    const text = await response.text()
-    if (response.ok) return parsed(text) ?? this.#notHoldfast(path)
+  /** A request whose answer must be JSON; an empty one counts as `{}`. */
+  async call(method: string, path: string, sent: Sent = {}): Promise<Answered> {
+    const response = await this.#send(method, path, sent)
+    const { status, headers } = response
+    const text = await this.#reading(path, response.text())
+    if (!response.ok) throw await this.#failure(method, path, status, text)
+    const body = text.trim() === '' ? {} : parsed(text)
+    if (body === undefined) throw await this.#notJson(path, status)
+    return { status, headers, body }
+  }
+
+  /** A request whose answer is taken as it is: a token, a stream. Rejects with an ApiFailure all the same. */
+  async open(method: string, path: string, sent: Sent = {}): Promise<Response> {
+    const response = await this.#send(method, path, sent)
+    if (response.ok) return response
+    throw await this.#failure(method, path, response.status, await this.#reading(path, response.text()))
+  }
+
+  /** What the server at this URL calls itself. */
+  async server(): Promise<ServerSaid> {
+    const response = await this.#send('GET', '/', {})
+    return whoIsThere(response.status, parsed(await this.#reading('/', response.text())))
+  }
+
+  async #failure(method: string, path: string, status: number, text: string): Promise<CliError> {
     const error = errorBodyOf(parsed(text))
-    throw new ApiFailure(
-      response.status,
-      error === undefined ? `${method} ${this.url}${path}: (${response.status}): ${text.trim()}` : errorText(error),
-      error,
+    if (error !== undefined) return new ApiFailure(status, errorText(error) + nextAct(status), error)
+    const missing = (status === 404 || status === 405) && path !== '/'
+    const said = `${method} ${this.url}${path}: (${status}): ${text.trim().slice(0, 300)}`
+    const who = missing ? await this.server().catch(() => undefined) : undefined
+    const message = who === undefined ? said : `${said}\n${who.lacks(this.url, this.#options.version ?? '')}`
+    return new ApiFailure(status, message, undefined)
+  }
+
+  async #notJson(path: string, status: number): Promise<CliError> {
+    return new CliError(
+      `${this.url}${path} did not answer in JSON (${status}); is it a control plane? Say another place with --url or HOLDFAST_URL`,
     )
   }
 
-  async #send(method: string, path: string, body: unknown): Promise<Response> {
+  async #send(method: string, path: string, { body, headers }: Sent): Promise<Response> {
+    const { fetch, version, timeoutMs = 0, debug } = this.#options
+    // An answer that goes on, as a watch does, must come to its beginning in time, not to its end.
+    const timer = new AbortController()
+    const timeout = timeoutMs === 0 ? undefined : setTimeout(() => timer.abort(), timeoutMs)
     try {
-      return await this.#fetch(`${this.url}${path}`, {
+      const response = await fetch(`${this.url}${path}`, {
         method,
-        headers: { accept: 'application/json', ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+        headers: {
+          accept: 'application/json',
+          ...(version === undefined ? {} : { 'user-agent': `holdfastctl/${version}` }),
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...this.#options.headers,
+          ...headers,
+        },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-        signal: this.#signal,
+        signal: AbortSignal.any([this.#options.signal, timer.signal]),
       })
+      debug?.(`${method} ${this.url}${path} ${response.status}`)
+      return response
     } catch (error) {
-      this.#signal.throwIfAborted()
-      throw new CliError(
-        `cannot reach a control plane at ${this.url}: ${causeText(error)}; is it running there? Say another place with --url or HOLDFAST_URL`,
-        { cause: error },
-      )
+      this.#options.signal.throwIfAborted()
+      debug?.(`${method} ${this.url}${path} ${(error as Error).message}`)
+      throw timer.signal.aborted
+        ? new CliError(
+            `${method} ${this.url}${path} was not answered within ${timeoutMs / 1000} s; give it longer with --api-timeout`,
+          )
+        : this.#unreachable(error)
+    } finally {
+      clearTimeout(timeout)
     }
   }
 
-  #notHoldfast(path: string): never {
-    throw new CliError(
-      `${this.url}${path} did not answer in JSON; is it a control plane? Say another place with --url or HOLDFAST_URL`,
+  /** A connection may break in the midst of an answer as well. */
+  async #reading(path: string, text: Promise<string>): Promise<string> {
+    try {
+      return await text
+    } catch (error) {
+      this.#options.signal.throwIfAborted()
+      throw new CliError(`the answer of ${this.url}${path} broke off: ${causeText(error)}; try again`, { cause: error })
+    }
+  }
+
+  #unreachable(error: unknown): CliError {
+    if (error instanceof CliError) return error
+    return new CliError(
+      `cannot reach a control plane at ${this.url}: ${causeText(error)}; is it running there? Say another place with --url or HOLDFAST_URL`,
+      { cause: error },
     )
   }
 }
@@ -137,6 +223,9 @@ function parsed(text: string): JsonObject | undefined {
 
 export const isObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** A field of an object that should be an object; {} where it is not. */
+export const objectOf = (value: unknown): JsonObject => (isObject(value) ? value : {})
 
 /** A field of an object that should be a text; '' where it is not. */
 export const textOf = (value: unknown): string => (typeof value === 'string' ? value : '')
@@ -165,12 +254,26 @@ export const errorText = ({ title, detail, fields }: ErrorBody): string =>
     ...fields.map(({ field, reason }) => (field === '' ? `* ${reason}` : `* ${field}: ${reason}`)),
   ].join('\n')
 
+/** What the server cannot know: how this program is told who asks. */
+const nextAct = (status: number): string =>
+  status === 401
+    ? "\nthe token was not accepted; give another with HOLDFAST_TOKEN, or 'holdfastctl config control-planes add --overwrite --auth-type tokens --auth-conf token=TOKEN'"
+    : status === 403
+      ? "\nask as somebody who may: a token in HOLDFAST_TOKEN or in the configuration ('holdfastctl config control-planes add --auth-type tokens --auth-conf token=TOKEN'), or from the control plane's own machine"
+      : ''
+
 /** `fetch` says only that it failed; what failed stands in the cause, or in the causes of each address tried. */
 function causeText(error: unknown): string {
   const cause = (error as { cause?: unknown }).cause ?? error
   const code = (cause as { code?: unknown }).code
   if (code === 'ECONNREFUSED') return 'connection refused'
   if (code === 'ENOTFOUND') return 'no such host'
+  if (code === 'ECONNRESET') return 'the connection was closed without an answer'
+  if (typeof code === 'string' && certificateCodes.test(code))
+    return `its certificate is not trusted (${(cause as Error).message}); say whom to trust with --ca-cert-file of 'holdfastctl config control-planes add'`
+  if (code === 'EPROTO') return 'it does not speak TLS as https:// says, or not the same version'
   const first = (cause as { errors?: readonly unknown[] }).errors?.[0]
   return first === undefined ? ((cause as Error).message ?? String(cause)) : causeText(first)
 }
+
+const certificateCodes = /CERT|SELF_SIGNED|UNABLE_TO_|ERR_TLS_/

@@ -1,5 +1,8 @@
 #!/usr/bin/env node
-import { readdir, readFile, stat } from 'node:fs/promises'
+import { spawn } from 'node:child_process'
+import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { dirname } from 'node:path'
 import type { Files, Io } from './io.js'
 import { runProgram } from './program.js'
 import { version } from './version.js'
@@ -16,6 +19,13 @@ const files: Files = {
     for await (const chunk of process.stdin) chunks.push(chunk as Uint8Array)
     return Buffer.concat(chunks).toString('utf8')
   },
+  async writePrivate(path, text) {
+    await mkdir(dirname(path), { recursive: true, mode: 0o755 })
+    await writeFile(path, text, { mode: 0o600 })
+    // A file that was there already keeps its mode otherwise.
+    await chmod(path, 0o600)
+  },
+  remove: (path) => rm(path, { force: true }),
 }
 
 const interrupted = new AbortController()
@@ -27,13 +37,41 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error
 })
 
+const { signal } = interrupted
 const io: Io = {
   out: process.stdout,
   err: process.stderr,
   colour: process.stdout.isTTY === true && !process.env.NO_COLOR,
+  terminal: process.stdout.isTTY === true ? { columns: process.stdout.columns, rows: process.stdout.rows } : undefined,
+  errIsTerminal: process.stderr.isTTY === true,
   nowMs: Date.now,
-  signal: interrupted.signal,
+  wait: (ms) =>
+    new Promise((resolve, reject) => {
+      signal.throwIfAborted()
+      const stop = (): void => {
+        clearTimeout(timer)
+        reject(signal.reason)
+      }
+      const timer = setTimeout(() => {
+        signal.removeEventListener('abort', stop)
+        resolve()
+      }, ms)
+      signal.addEventListener('abort', stop, { once: true })
+    }),
+  signal,
   files,
+  runInTerminal: (command, file) =>
+    new Promise((resolve, reject) => {
+      // An editor with arguments (`code --wait`) is what people have in EDITOR.
+      const child = spawn('/bin/sh', ['-c', `${command} "$0"`, file], { stdio: 'inherit' })
+      child.once('error', reject)
+      child.once('close', (status) => resolve(status ?? 1))
+    }),
 }
 
-process.exitCode = await runProgram(process.argv.slice(2), io, { version, env: process.env, fetch })
+process.exitCode = await runProgram(process.argv.slice(2), io, {
+  version,
+  env: process.env,
+  home: homedir(),
+  connect: async (tls) => (await import('./http-fetch.js')).httpFetch(tls),
+})

@@ -1,38 +1,39 @@
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { Command, CommanderError } from 'commander'
 import type { Api } from './api.js'
+import type { CommandFile, Context } from './cli/command.js'
+import { addGlobals, checkOutput, defaultUrl, type Globals, isUrl, notUrl, positionals } from './cli/globals.js'
+import { type Entry, entryOf, groups, table } from './cli/table.js'
+import type { Connections, ControlPlane } from './config/connections.js'
+import type { TlsFiles } from './http-fetch.js'
 import { CliError, exitStatus, type Io, usageError } from './io.js'
 import type { Output } from './output/format.js'
-import { addDnsCommands } from './program-dns.js'
-import { addGuardCommands } from './program-guards.js'
-import { addLedgerCommands, addRecoveryCommands } from './program-recovery.js'
-import { addZoneCommands } from './zone-program.js'
 
 export interface ProgramOptions {
   readonly version: string
   readonly env: Readonly<Record<string, string | undefined>>
-  readonly fetch: typeof fetch
+  /** The person's home folder: configurations are in it. */
+  readonly home: string
+  /** Makes what asks a server, which proves itself as the configuration says. */
+  readonly connect: (tls: TlsFiles) => Promise<typeof fetch>
 }
-
-interface Globals {
-  readonly url: string
-  readonly output: Output
-  readonly mesh: string
-}
-
-const defaultUrl = 'http://127.0.0.1:5681'
-const defaultMesh = 'default'
 
 /**
- * Runs `holdfastctl` with the arguments after its name. Each command's code is loaded when it is called, so that help
- * and mistakes answer at once.
+ * Runs `holdfastctl` with the arguments after its name. The table knows every command by name; the file of the one that
+ * is called, and no other, is loaded, so that help and mistakes answer at once.
  * @returns the exit status
  */
 export async function runProgram(args: readonly string[], io: Io, options: ProgramOptions): Promise<number> {
   let status: number = exitStatus.fine
-  const program = programOf(io, options, async (run) => {
-    status = await run()
-  })
   try {
+    const words = positionals(args)
+    // `help vip list` is what people type for `vip list --help`; commander knows one word only.
+    if (words[0] === 'help' && words.length > 1)
+      return runProgram([...args.filter((arg) => arg !== 'help'), '--help'], io, options)
+    const entry = entryOf(words)
+    const file = await entry?.load()
+    const program = programOf(io, options, entry, file, async (run) => {
+      status = await run()
+    })
     if (args.length === 0) program.outputHelp()
     else await program.parseAsync([...args], { from: 'user' })
     return status
@@ -54,10 +55,17 @@ function failure(error: unknown, io: Io): number {
 
 type Run = (run: () => Promise<number>) => Promise<void>
 
-function programOf(io: Io, { version, env, fetch }: ProgramOptions, run: Run): Command {
+/** Every command by name and summary, and the one that is called with all that belongs to it. */
+export function programOf(
+  io: Pick<Io, 'out' | 'err'>,
+  options: ProgramOptions,
+  called: Entry | undefined,
+  file: CommandFile | undefined,
+  run: Run,
+): Command {
   const program = new Command('holdfastctl')
     .description('Talks to a Holdfast control plane, global or zone')
-    .version(version)
+    .version(options.version, '-V, --version', 'print the version of this program')
     .exitOverride()
     .configureOutput({
       writeOut: (text) => io.out.write(text),
@@ -66,213 +74,138 @@ function programOf(io: Io, { version, env, fetch }: ProgramOptions, run: Run): C
     })
     .configureHelp({ showGlobalOptions: true })
     .showHelpAfterError(false)
-    .addOption(
-      new Option('--url <url>', 'where the control plane is; HOLDFAST_URL sets it as well')
-        .default(env.HOLDFAST_URL || defaultUrl)
-        .argParser(urlOf),
-    )
-    .addOption(new Option('-o, --output <format>', 'how to print').choices(['table', 'yaml', 'json']).default('table'))
-    .addOption(new Option('-m, --mesh <mesh>', 'mesh to look in').default(defaultMesh))
-
-  const globals = (): Globals => program.opts<Globals>()
-  const meshIfSaid = (): string | undefined =>
-    program.getOptionValueSource('mesh') === 'default' ? undefined : globals().mesh
-  const api = async (): Promise<Api> => {
-    const { Api } = await import('./api.js')
-    const { url } = globals()
-    if (!isUrl(url)) throw usageError(`HOLDFAST_URL: ${notUrl(url)}`)
-    return new Api({ url, fetch, signal: io.signal })
+  addGlobals(program)
+  const parents = new Map<string, Command>()
+  for (const entry of table) {
+    const words = entry.words.split(' ')
+    const command = parentOf(program, parents, words.slice(0, -1), entry)
+      .command(words.at(-1) ?? '', { hidden: entry.hidden === true })
+      .description(entry.summary)
+    if (entry === called && file !== undefined) configure(command, file, io as Io, options, program, run)
+    // Whatever follows is for the file to judge, which is not loaded.
+    else command.allowUnknownOption().allowExcessArguments()
+    if (words.length === 1 && entry.heading !== undefined) command.helpGroup(entry.heading)
   }
-  const zoneOption = () => new Option('--zone <zone>', 'zone that owns it, or global')
-  const fileOption = () =>
-    new Option('-f, --file <path>', 'file, folder (all of it), or - for standard input; may be given several times')
-      .argParser((path: string, paths: readonly string[] | undefined) => [...(paths ?? []), path])
-      .makeOptionMandatory()
-
-  program
-    .command('apply')
-    .description('create or change what the files say, all of it or nothing')
-    .addOption(fileOption())
-    .action((o: { readonly file: readonly string[] }) =>
-      run(async () => {
-        const { apply } = await import('./commands/apply.js')
-        return apply(io, await api(), { files: o.file, mesh: globals().mesh, output: globals().output })
-      }),
-    )
-  program
-    .command('get')
-    .description('show resources')
-    .argument('<type>', 'for example meshservices')
-    .argument('[name]', 'its display name, or the name under which it is stored')
-    .option('-A, --all-meshes', 'of every mesh', false)
-    .addOption(zoneOption())
-    .action((type: string, name: string | undefined, o: { readonly allMeshes: boolean; readonly zone?: string }) =>
-      run(async () => {
-        const { get } = await import('./commands/get.js')
-        const { mesh, output } = globals()
-        return get(io, await api(), { type, name, mesh, allMeshes: o.allMeshes, zone: o.zone, output })
-      }),
-    )
-  program
-    .command('delete')
-    .description('delete a resource')
-    .argument('<type>')
-    .argument('<name>')
-    .addOption(zoneOption())
-    .option('--force', 'a zone that is connected as well: its sessions end', false)
-    .action((type: string, name: string, o: { readonly zone?: string; readonly force: boolean }) =>
-      run(async () => {
-        const { deleteResource } = await import('./commands/delete.js')
-        return deleteResource(io, await api(), { type, name, mesh: globals().mesh, zone: o.zone, force: o.force })
-      }),
-    )
-  const inspect = program.command('inspect').description('show how things stand')
-  inspect
-    .command('endpoints')
-    .description('where this zone may dial global, over which address it does, and which failed')
-    .action(() =>
-      run(async () => {
-        const { inspectEndpoints } = await import('./commands/inspect-endpoints.js')
-        return inspectEndpoints(io, await api(), { output: globals().output })
-      }),
-    )
-  inspect
-    .command('types')
-    .description('resource types that are not known here: who has described them, and what was not taken')
-    .action(() =>
-      run(async () => {
-        const { inspectTypes } = await import('./commands/inspect-types.js')
-        return inspectTypes(io, await api(), { output: globals().output })
-      }),
-    )
-  inspect
-    .command('hooks')
-    .description('which policy hooks answer, and what is not published as it was written')
-    .action(() =>
-      run(async () => {
-        const { inspectHooks } = await import('./commands/inspect-hooks.js')
-        return inspectHooks(io, await api(), { output: globals().output })
-      }),
-    )
-  inspect
-    .command('services')
-    .description('what serves each MeshService, who has made it, and which could not be made of Dataplanes')
-    .option('-A, --all-meshes', 'of every mesh', false)
-    .action((o: { readonly allMeshes: boolean }) =>
-      run(async () => {
-        const { inspectServices } = await import('./commands/inspect-services.js')
-        const { mesh, output } = globals()
-        return inspectServices(io, await api(), { mesh, allMeshes: o.allMeshes, output })
-      }),
-    )
-  inspect
-    .command('zones')
-    .description('which zones are connected to this global')
-    .action(() =>
-      run(async () => {
-        const { inspectZones } = await import('./commands/inspect-zones.js')
-        return inspectZones(io, await api(), { output: globals().output })
-      }),
-    )
-  program
-    .command('convert')
-    .description('print as Holdfast resources what is written for something else')
-    .command('kubernetes')
-    .description('Kubernetes Services as MeshServices')
-    .addOption(fileOption())
-    .action((o: { readonly file: readonly string[] }) =>
-      run(async () => {
-        const { convert } = await import('./commands/convert.js')
-        return convert(io, { files: o.file, mesh: globals().mesh, output: globals().output })
-      }),
-    )
-  addZoneCommands(program, { io, api, run, globals })
-  addDnsCommands(program, { io, api, run, output: () => globals().output })
-  addGuardCommands(program, { io, api, run, output: () => globals().output })
-  addRecoveryCommands(program, io, { output: () => globals().output, api, run })
-  program
-    .command('sync')
-    .description('how control planes agree')
-    .command('diff')
-    .description('every resource in which a zone and global differ; exit status 1 if any does')
-    .argument('[zone]', 'at global: the zone; a zone compares itself')
-    .action((zone: string | undefined) =>
-      run(async () => {
-        const { syncDiff } = await import('./commands/sync-diff.js')
-        return syncDiff(io, await api(), { zone, output: globals().output })
-      }),
-    )
-  addVipCommands(program, io, api, run, { globals, meshIfSaid, zoneOption })
   return program
 }
 
-interface Shared {
-  readonly globals: () => Globals
-  readonly meshIfSaid: () => string | undefined
-  readonly zoneOption: () => Option
+function parentOf(program: Command, parents: Map<string, Command>, words: readonly string[], entry: Entry): Command {
+  if (words.length === 0) return program
+  const name = words.join(' ')
+  const known = parents.get(name)
+  if (known !== undefined) return known
+  const made = parentOf(program, parents, words.slice(0, -1), entry)
+    .command(words.at(-1) ?? '')
+    .description(groups[name] ?? '')
+  if (words.length === 1 && entry.heading !== undefined) made.helpGroup(entry.heading)
+  parents.set(name, made)
+  return made
 }
 
-function addVipCommands(program: Command, io: Io, api: () => Promise<Api>, run: Run, shared: Shared): void {
-  const { globals, meshIfSaid, zoneOption } = shared
-  const vip = program.command('vip').description('who has which virtual IP')
-  const kindOption = () => new Option('--kind <kind>', 'for example MeshService')
-  interface Narrow {
-    readonly kind?: string
-    readonly zone?: string
+function configure(
+  command: Command,
+  file: CommandFile,
+  io: Io,
+  options: ProgramOptions,
+  program: Command,
+  run: Run,
+): void {
+  file.configure?.(command)
+  command.addHelpText('after', helpAfter(file))
+  command.action(() =>
+    run(async () => {
+      const globals = program.opts<Globals>()
+      checkOutput(file.outputs, globals.output)
+      return file.run(contextOf(io, options, program), command.args, command.opts() as never)
+    }),
+  )
+}
+
+function helpAfter({ more, examples, outputs }: CommandFile): string {
+  const width = Math.max(0, ...examples.map(([line]) => line.length))
+  return [
+    ...(more === undefined ? [] : ['', more.trim()]),
+    ...(outputs.length === 0
+      ? []
+      : ['', `Prints with -o: ${outputs.join(', ').replace('jsonpath=', 'jsonpath=EXPR')}`]),
+    ...(examples.length === 0 ? [] : ['', 'Examples:']),
+    ...examples.map(([line, what]) => `  holdfastctl ${line.padEnd(width)}  # ${what}`),
+  ].join('\n')
+}
+
+function contextOf(io: Io, { version, env, home, connect }: ProgramOptions, program: Command): Context {
+  const globals = program.opts<Globals>()
+  const { output: format } = globals
+  let connections: Promise<Connections> | undefined
+  const readConnections = (): Promise<Connections> => {
+    connections ??= import('./config/connections.js').then(({ Connections }) =>
+      Connections.read(
+        io,
+        !globals.config
+          ? undefined
+          : globals.configFile !== undefined
+            ? { own: globals.configFile }
+            : { own: `${home}/.holdfastctl/config`, kumactl: `${home}/.kumactl/config` },
+      ),
+    )
+    return connections
   }
-  const options = () => [kindOption(), zoneOption()]
-  addLedgerCommands(vip, io, { output: () => globals().output, api, run, mesh: meshIfSaid, options })
-  vip
-    .command('list')
-    .description('the ledger')
-    .addOption(kindOption())
-    .addOption(zoneOption())
-    .option('--deleted', 'those whose owner was deleted as well', false)
-    .action((o: Narrow & { readonly deleted: boolean }) =>
-      run(async () => {
-        const { vipList } = await import('./commands/vip.js')
-        return vipList(io, await api(), { ...o, mesh: meshIfSaid(), output: globals().output })
-      }),
-    )
-  vip
-    .command('explain')
-    .description('who has an address and why, or why a service has its address or none')
-    .argument('<subject>', 'an address, or a service by display name')
-    .addOption(kindOption())
-    .addOption(zoneOption())
-    .action((subject: string, o: Narrow) =>
-      run(async () => {
-        const { vipExplain } = await import('./commands/vip.js')
-        return vipExplain(io, await api(), { ...o, subject, mesh: meshIfSaid(), output: globals().output })
-      }),
-    )
-  vip
-    .command('history')
-    .description('what happened to an address or a service')
-    .argument('[subject]', 'an address, or a service by display name')
-    .addOption(kindOption())
-    .addOption(zoneOption())
-    .action((subject: string | undefined, o: Narrow) =>
-      run(async () => {
-        const { vipHistory } = await import('./commands/vip.js')
-        return vipHistory(io, await api(), { ...o, subject, mesh: meshIfSaid(), output: globals().output })
-      }),
-    )
-  vip
-    .command('verify')
-    .description('whether ledger, API and every zone agree; exit status 1 if not, 3 if not all could be asked')
-    .action(() =>
-      run(async () => {
-        const { vipVerify } = await import('./commands/vip.js')
-        return vipVerify(io, await api(), { output: globals().output })
-      }),
-    )
+  const api = async (): Promise<Api> => {
+    const { Api } = await import('./api.js')
+    const { url, controlPlane } = await placeOf(globals, env, readConnections)
+    return new Api({
+      url,
+      version,
+      fetch: await connect(controlPlane ?? {}),
+      signal: io.signal,
+      timeoutMs: globals.apiTimeout,
+      headers: headersOf(controlPlane, env),
+      ...(globals.logLevel === 'debug' ? { debug: (line: string) => io.err.write(`${line}\n`) } : {}),
+    })
+  }
+  return {
+    io,
+    version,
+    env,
+    api,
+    connections: readConnections,
+    format,
+    output: (format === 'wide' ? 'table' : format) as Output,
+    mesh: globals.mesh,
+    meshIfSaid: program.getOptionValueSource('mesh') === 'default' ? undefined : globals.mesh,
+  }
 }
 
-const isUrl = (text: string): boolean => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)
-const notUrl = (text: string): string => `${JSON.stringify(text)} is no URL such as ${defaultUrl}`
+interface Place {
+  readonly url: string
+  /** Where the URL is that of the configuration. */
+  readonly controlPlane?: ControlPlane | undefined
+}
 
-function urlOf(text: string): string {
-  if (isUrl(text)) return text
-  throw new InvalidArgumentError(`${notUrl(text)}.`)
+/** `--url`, else `--context`, else HOLDFAST_URL, else the current context, else this machine. */
+async function placeOf(
+  { url, context }: Globals,
+  env: ProgramOptions['env'],
+  connections: () => Promise<Connections>,
+): Promise<Place> {
+  if (url !== undefined && context !== undefined) throw usageError('say --url or --context, not both')
+  if (url !== undefined) return { url }
+  const said = env.HOLDFAST_URL
+  if (context === undefined && said) {
+    if (!isUrl(said)) throw usageError(`HOLDFAST_URL: ${notUrl(said)}`)
+    return { url: said }
+  }
+  const controlPlane = (await connections()).controlPlaneOf(context)
+  return controlPlane === undefined ? { url: defaultUrl } : { url: controlPlane.url, controlPlane }
+}
+
+function headersOf(
+  controlPlane: ControlPlane | undefined,
+  env: ProgramOptions['env'],
+): Readonly<Record<string, string>> {
+  const token = env.HOLDFAST_TOKEN || (controlPlane?.authType === 'tokens' ? controlPlane.authConf?.token : undefined)
+  return {
+    ...Object.fromEntries((controlPlane?.headers ?? []).map(({ key, value }) => [key, value])),
+    ...(token ? { authorization: `Bearer ${token}` } : {}),
+  }
 }

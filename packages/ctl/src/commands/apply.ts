@@ -1,5 +1,7 @@
 import { originLabel, type PlacedMessage, placedText } from '@holdfast/model'
 import { type Api, ApiFailure, isObject, type JsonObject, objectsOf, textOf } from '../api.js'
+import { defineCommand, plainOutputs } from '../cli/command.js'
+import { fileOption } from '../cli/options.js'
 import { reportInput } from '../input/report.js'
 import { type InputResource, readResources } from '../input/resources.js'
 import { readSources } from '../input/sources.js'
@@ -70,3 +72,10 @@ function withPlaces(error: unknown, resources: readonly InputResource[]): unknow
   })
   return new CliError(`${title} (${detail.trim()}), nothing was applied:\n${lines.join('\n')}`, { cause: error })
 }
+
+export const applyCommand = defineCommand<{ readonly file: readonly string[] }>({
+  configure: (command) => command.addOption(fileOption()),
+  outputs: plainOutputs,
+  examples: [['apply -f mesh.yaml', 'create or change what the file says']],
+  run: async ({ io, api, mesh, output }, _, { file }) => apply(io, await api(), { files: file, mesh, output }),
+})

@@ -1,3 +1,5 @@
+import { defineCommand } from '../cli/command.js'
+import { fileOption } from '../cli/options.js'
 import { reportInput } from '../input/report.js'
 import { readResources } from '../input/resources.js'
 import { readSources } from '../input/sources.js'
@@ -18,3 +20,10 @@ export async function convert(io: Io, options: ConvertOptions): Promise<number> 
   io.out.write(options.output === 'json' ? jsonText({ total: items.length, items }) : items.map(yamlText).join('---\n'))
   return exitStatus.fine
 }
+
+export const convertKubernetesCommand = defineCommand<{ readonly file: readonly string[] }>({
+  configure: (command) => command.addOption(fileOption()),
+  outputs: ['table', 'yaml', 'json'],
+  examples: [['convert kubernetes -f services.k8s.yaml', 'what apply would make of these Services']],
+  run: ({ io, mesh, output }, _, { file }) => convert(io, { files: file, mesh, output }),
+})

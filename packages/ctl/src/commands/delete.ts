@@ -1,4 +1,6 @@
 import { type Api, textOf } from '../api.js'
+import { defineCommand, noOutputs } from '../cli/command.js'
+import { zoneOption } from '../cli/options.js'
 import { exitStatus, type Io } from '../io.js'
 import { itemPath, resolve } from './resolve.js'
 import { typeOfArgument } from './types.js'
@@ -22,3 +24,16 @@ export async function deleteResource(io: Io, api: Api, options: DeleteOptions): 
   io.out.write(`deleted ${type.name} ${JSON.stringify(options.name)}\n`)
   return exitStatus.fine
 }
+
+export const deleteCommand = defineCommand<{ readonly zone?: string; readonly force: boolean }>({
+  configure: (command) =>
+    command
+      .argument('<type>', 'for example meshservice')
+      .argument('<name>', 'its display name, or the name under which it is stored')
+      .addOption(zoneOption())
+      .option('--force', 'a zone that is connected as well: its sessions end', false),
+  outputs: noOutputs,
+  examples: [['delete meshservice web', 'the MeshService web of mesh default']],
+  run: async ({ io, api, mesh }, [type = '', name = ''], options) =>
+    deleteResource(io, await api(), { type, name, mesh, ...options }),
+})

@@ -1,4 +1,7 @@
+import { Option } from 'commander'
 import { type Api, isObject, objectsOf, textOf } from '../api.js'
+import { defineCommand, plainOutputs } from '../cli/command.js'
+import { zoneOption } from '../cli/options.js'
 import { exitStatus, type Io } from '../io.js'
 import { formatted, type Output } from '../output/format.js'
 import { tableText } from '../output/table.js'
@@ -107,7 +110,7 @@ export async function dnsStatus(io: Io, api: Api, { zone, output }: DnsOptions):
       )
     }),
   )
-  return Array.isArray(standing.faults) && standing.faults.length > 0 ? exitStatus.failed : exitStatus.fine
+  return Array.isArray(standing.faults) && standing.faults.length > 0 ? exitStatus.differs : exitStatus.fine
 }
 
 /** `dns unserved`: names that services should have and have not, and who or what is in the way. */
@@ -129,3 +132,36 @@ export async function dnsUnserved(io: Io, api: Api, { output }: DnsOptions): Pro
   )
   return exitStatus.fine
 }
+
+const askedZone = (): Option => zoneOption('zone to ask, at global')
+
+export const dnsLookupCommand = defineCommand<{
+  readonly zone?: string
+  readonly type: string
+  readonly explain: boolean
+}>({
+  configure: (command) =>
+    command
+      .argument('<name>', 'for example web.svc.mesh.local')
+      .addOption(askedZone())
+      .addOption(new Option('-t, --type <type>', 'kind of record: A, AAAA, SRV, PTR, SOA').default('A'))
+      .option('--explain', 'which service, generator and generation it comes from', false),
+  outputs: plainOutputs,
+  more: 'Exit status 1 if there is no answer.',
+  examples: [['dns lookup web.svc.mesh.local --explain', 'what a zone answers, and why']],
+  run: async ({ io, api, output }, [name = ''], options) => dnsLookup(io, await api(), { ...options, name, output }),
+})
+
+export const dnsStatusCommand = defineCommand<{ readonly zone?: string }>({
+  configure: (command) => command.addOption(askedZone()),
+  outputs: plainOutputs,
+  more: 'Exit status 3 if what is answered is not what ledger and store have.',
+  examples: [['dns status', 'whether this zone answers, and what']],
+  run: async ({ io, api, output }, _, options) => dnsStatus(io, await api(), { ...options, output }),
+})
+
+export const dnsUnservedCommand = defineCommand({
+  outputs: plainOutputs,
+  examples: [['dns unserved', 'names that services should have and have not, and why']],
+  run: async ({ io, api, output }) => dnsUnserved(io, await api(), { output }),
+})

@@ -1,4 +1,6 @@
 import { type Api, type JsonObject, type List, textOf } from '../api.js'
+import { defineCommand, plainOutputs } from '../cli/command.js'
+import { allMeshesOption, zoneOption } from '../cli/options.js'
 import { exitStatus, type Io } from '../io.js'
 import { ageText } from '../output/age.js'
 import { formatted, type Output } from '../output/format.js'
@@ -63,3 +65,16 @@ export function itemsTable(type: Shape, items: readonly JsonObject[], nowMs: num
     items.map((item) => [textOf(item.mesh), displayNameOf(item), zoneOf(item), age(item)]),
   )
 }
+
+export const getCommand = defineCommand<{ readonly allMeshes: boolean; readonly zone?: string }>({
+  configure: (command) =>
+    command
+      .argument('<type>', 'for example meshservices')
+      .argument('[name]', 'its display name, or the name under which it is stored')
+      .addOption(allMeshesOption())
+      .addOption(zoneOption()),
+  outputs: plainOutputs,
+  examples: [['get meshservices', 'those of mesh default']],
+  run: async ({ io, api, mesh, output }, [type = '', name], options) =>
+    get(io, await api(), { type, name, mesh, output, ...options }),
+})

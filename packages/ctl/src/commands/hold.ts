@@ -1,4 +1,5 @@
 import { type Api, type JsonObject, objectsOf, textOf } from '../api.js'
+import { defineCommand, plainOutputs } from '../cli/command.js'
 import { exitStatus, type Io } from '../io.js'
 import { ageText } from '../output/age.js'
 import { formatted, type Output } from '../output/format.js'
@@ -115,3 +116,30 @@ export async function holdDecide(
   }
   return exitStatus.fine
 }
+
+export const holdListCommand = defineCommand<{ readonly all: boolean }>({
+  configure: (command) => command.option('--all', 'decided and ended ones as well', false),
+  outputs: plainOutputs,
+  examples: [
+    ['hold list', 'what waits, and why'],
+    ['hold list --all', 'and what became of the others'],
+  ],
+  run: async ({ io, api, output }, _, { all }) => holdList(io, await api(), { all, output }),
+})
+
+export const holdShowCommand = defineCommand({
+  configure: (command) => command.argument('<id>'),
+  outputs: plainOutputs,
+  examples: [['hold show 8f14e45f-ceea-467f-a9f1-0123456789ab', 'the names of what it keeps']],
+  run: async ({ io, api, output }, [id = '']) => holdShow(io, await api(), { id, output }),
+})
+
+const decisionCommand = (verb: 'approve' | 'reject', what: string) =>
+  defineCommand({
+    configure: (command) => command.argument('<id...>'),
+    outputs: plainOutputs,
+    examples: [[`hold ${verb} 8f14e45f-ceea-467f-a9f1-0123456789ab`, what]],
+    run: async ({ io, api, output }, ids) => holdDecide(io, await api(), { verb, ids, output }),
+  })
+export const holdApproveCommand = decisionCommand('approve', 'they are gone: delete them')
+export const holdRejectCommand = decisionCommand('reject', 'they stay')

@@ -1,4 +1,5 @@
 import { type Api, type JsonObject, objectsOf, textOf } from '../api.js'
+import { defineCommand, plainOutputs } from '../cli/command.js'
 import { exitStatus, type Io } from '../io.js'
 import { ageText } from '../output/age.js'
 import { formatted, type Output } from '../output/format.js'
@@ -17,7 +18,7 @@ export async function inspectEndpoints(io: Io, api: Api, options: { readonly out
   const items = objectsOf(globalEndpoints)
   const problems = Array.isArray(globalEndpointProblems) ? globalEndpointProblems.map(String) : []
   io.out.write(formatted(options.output, { items, problems }, () => endpointsText(items, problems, io.nowMs())))
-  return items.some(({ state }) => state === 'in use') ? exitStatus.fine : exitStatus.failed
+  return items.some(({ state }) => state === 'in use') ? exitStatus.fine : exitStatus.differs
 }
 
 function endpointsText(items: readonly JsonObject[], problems: readonly string[], nowMs: number): string {
@@ -36,3 +37,9 @@ function endpointsText(items: readonly JsonObject[], problems: readonly string[]
   )
   return `${table}${problems.map((problem) => `${problem}\n`).join('')}`
 }
+
+export const inspectEndpointsCommand = defineCommand({
+  outputs: plainOutputs,
+  examples: [['inspect endpoints', 'at a zone: which way to global is in use, and why others failed']],
+  run: async ({ io, api, output }) => inspectEndpoints(io, await api(), { output }),
+})

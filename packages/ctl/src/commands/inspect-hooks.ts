@@ -1,4 +1,5 @@
 import { type Api, type JsonObject, objectsOf, textOf } from '../api.js'
+import { defineCommand, plainOutputs } from '../cli/command.js'
 import { exitStatus, type Io } from '../io.js'
 import { ageText } from '../output/age.js'
 import { formatted, type Output } from '../output/format.js'
@@ -61,3 +62,9 @@ const itemRow = (item: JsonObject, nowMs: number): readonly string[] => [
   String(item.tries ?? 0),
   textOf(item.reason),
 ]
+
+export const inspectHooksCommand = defineCommand({
+  outputs: plainOutputs,
+  examples: [['inspect hooks', 'which hooks answer, and what waits for one']],
+  run: async ({ io, api, output }) => inspectHooks(io, await api(), { output }),
+})

@@ -1,4 +1,6 @@
 import { type Api, isObject, type JsonObject, objectsOf, textOf } from '../api.js'
+import { defineCommand, plainOutputs } from '../cli/command.js'
+import { allMeshesOption } from '../cli/options.js'
 import { exitStatus, type Io } from '../io.js'
 import { ageText } from '../output/age.js'
 import { formatted, type Output } from '../output/format.js'
@@ -76,3 +78,14 @@ const problemTable = (problems: readonly JsonObject[], nowMs: number): string =>
   )
 
 const objectOf = (value: unknown): JsonObject => (isObject(value) ? value : {})
+
+export const inspectServicesCommand = defineCommand<{ readonly allMeshes: boolean }>({
+  configure: (command) => command.addOption(allMeshesOption()),
+  outputs: plainOutputs,
+  examples: [
+    ['inspect services', 'of mesh default'],
+    ['inspect services -A', 'of every mesh'],
+  ],
+  run: async ({ io, api, mesh, output }, _, { allMeshes }) =>
+    inspectServices(io, await api(), { mesh, allMeshes, output }),
+})

@@ -1,4 +1,5 @@
 import { type Api, type JsonObject, objectsOf, textOf } from '../api.js'
+import { defineCommand, plainOutputs } from '../cli/command.js'
 import { exitStatus, type Io } from '../io.js'
 import { formatted, type Output } from '../output/format.js'
 import { tableText } from '../output/table.js'
@@ -25,3 +26,9 @@ function typesText(peers: readonly JsonObject[]): string {
   ])
   return rows.length === 0 ? 'Every type that a peer has is known here.\n' : tableText(headers, rows)
 }
+
+export const inspectTypesCommand = defineCommand({
+  outputs: plainOutputs,
+  examples: [['inspect types', 'types that only peers know']],
+  run: async ({ io, api, output }) => inspectTypes(io, await api(), { output }),
+})

@@ -20,7 +20,7 @@ const dead = {
   lastInStepAt: null,
 }
 
-test('inspect endpoints: which one is in use, which failed and why; 1 if none is', async () => {
+test('inspect endpoints: which one is in use, which failed and why; 3 if none is', async () => {
   const problems = ['the list is not on disk: ENOSPC: no space left on device']
   const answers = { 'GET /_holdfast/sync': { globalEndpoints: [used, dead], globalEndpointProblems: problems } }
   const ran = await run(['inspect', 'endpoints'], { answers })
@@ -29,9 +29,9 @@ test('inspect endpoints: which one is in use, which failed and why; 1 if none is
   const none = await run(['inspect', 'endpoints'], {
     answers: { 'GET /_holdfast/sync': { globalEndpoints: [dead], globalEndpointProblems: [] } },
   })
-  expect(none.status).toBe(1)
+  expect(none.status).toBe(3)
   const global = await run(['inspect', 'endpoints'], { answers: { 'GET /_holdfast/sync': { peers: [] } } })
-  expect([global.status, global.out]).toEqual([1, 'This control plane dials no global.\n'])
+  expect([global.status, global.out]).toEqual([3, 'This control plane dials no global.\n'])
 })
 
 test('inspect types: what is kept as it comes, and what was not taken', async () => {

@@ -1,4 +1,5 @@
 import { type Api, isObject, type JsonObject, objectsOf, textOf } from '../api.js'
+import { defineCommand, plainOutputs } from '../cli/command.js'
 import { exitStatus, type Io } from '../io.js'
 import { ageText } from '../output/age.js'
 import { formatted, type Output } from '../output/format.js'
@@ -72,3 +73,9 @@ function backendOf(config: string): string {
     return ''
   }
 }
+
+export const inspectZonesCommand = defineCommand({
+  outputs: plainOutputs,
+  examples: [['inspect zones', 'in the columns of kumactl, and what is refused and held']],
+  run: async ({ io, api, output }) => inspectZones(io, await api(), { output }),
+})

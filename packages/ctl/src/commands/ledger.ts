@@ -1,11 +1,13 @@
 import { isIP } from 'node:net'
 import { type Api, isObject, type JsonObject, objectsOf, textOf } from '../api.js'
+import { defineCommand, plainOutputs } from '../cli/command.js'
+import { kindOption, yesOption, zoneOption } from '../cli/options.js'
 import { exitStatus, type Io } from '../io.js'
 import { paint } from '../output/colour.js'
 import { formatted, type Output } from '../output/format.js'
 import { tableText } from '../output/table.js'
 
-/** `vip rebuild`: the plan, or with `--yes` what was done. Exit status 1 while something contradicts the ledger. */
+/** `vip rebuild`: the plan, or with `--yes` what was done. Exit status 3 while something contradicts the ledger. */
 export async function vipRebuild(
   io: Io,
   api: Api,
@@ -13,7 +15,7 @@ export async function vipRebuild(
 ): Promise<number> {
   const body = await api.post('/_holdfast/vips/rebuild', { apply: options.yes })
   io.out.write(formatted(options.output, body, () => rebuildText(io, body)))
-  return Array.isArray(body.conflicts) && body.conflicts.length > 0 ? exitStatus.failed : exitStatus.fine
+  return Array.isArray(body.conflicts) && body.conflicts.length > 0 ? exitStatus.differs : exitStatus.fine
 }
 
 function rebuildText(io: Io, body: JsonObject): string {
@@ -77,3 +79,25 @@ export async function vipRelease(
   )
   return exitStatus.fine
 }
+
+export const vipRebuildCommand = defineCommand<{ readonly yes: boolean }>({
+  configure: (command) => command.addOption(yesOption()),
+  outputs: plainOutputs,
+  examples: [
+    ['vip rebuild', 'what the ledger lacks, and who remembers it'],
+    ['vip rebuild --yes', 'put it back'],
+  ],
+  run: async ({ io, api, output }, _, { yes }) => vipRebuild(io, await api(), { yes, output }),
+})
+
+export const vipReleaseCommand = defineCommand<{ readonly kind?: string; readonly zone?: string }>({
+  configure: (command) =>
+    command
+      .argument('<subject>', 'an address, or a deleted service by display name')
+      .addOption(kindOption())
+      .addOption(zoneOption()),
+  outputs: plainOutputs,
+  examples: [['vip release 241.16.0.1', 'its owner is gone; it may go to another at once']],
+  run: async ({ io, api, output, meshIfSaid: mesh }, [subject = ''], options) =>
+    vipRelease(io, await api(), { ...options, subject, mesh, output }),
+})

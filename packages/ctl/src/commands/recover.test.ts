@@ -29,10 +29,10 @@ const overview = {
   ],
 }
 
-test('status: one page, and exit status 1 while something waits for a person', async () => {
+test('status: one page, and exit status 3 while something waits for a person', async () => {
   const ran = await run(['status'], { answers: { 'GET /_holdfast/overview': overview } })
   expectGolden('status.txt', ran.out)
-  expect([ran.status, ran.err]).toEqual([1, ''])
+  expect([ran.status, ran.err]).toEqual([3, ''])
   const quiet = { ...overview, state: 'ready', reasons: [], attention: [], mode: 'federated', zone: 'east' }
   const fine = await run(['status'], { answers: { 'GET /_holdfast/overview': quiet } })
   expect(fine.status).toBe(0)
@@ -93,7 +93,7 @@ test('recover finish: what would be lost is told, and --yes gives it up', async 
   expect([none.status, none.out]).toEqual([0, 'there is no recovery to finish: the store is ready\n'])
 })
 
-test('recover status: what it waits for, with exit status 1', async () => {
+test('recover status: what it waits for, with exit status 3', async () => {
   const answers = {
     'GET /_holdfast/recovery': {
       ...{ state: 'recovering', reasons: ['restored'], epoch: 'e' },
@@ -102,7 +102,7 @@ test('recover status: what it waits for, with exit status 1', async () => {
   }
   const ran = await run(['recover', 'status'], { answers })
   expect([ran.status, ran.out]).toEqual([
-    1,
+    3,
     'the store is recovering\n  restored\nzone west is not back\n  next: bring it back\n',
   ])
 })
@@ -121,7 +121,7 @@ test('vip rebuild and vip release', async () => {
   }
   const ran = await run(['vip', 'rebuild'], { answers: { [rebuild]: body } })
   expectGolden('vip-rebuild.txt', ran.out)
-  expect(ran).toMatchObject({ status: 1, asked: [[rebuild, { apply: false }]] })
+  expect(ran).toMatchObject({ status: 3, asked: [[rebuild, { apply: false }]] })
   const done = await run(['vip', 'rebuild', '--yes'], {
     answers: { [rebuild]: { ...body, applied: true, conflicts: [], unknown: 0, fromZones: 3 } },
   })

@@ -1,4 +1,6 @@
 import { type Api, type JsonObject, objectsOf, textOf } from '../api.js'
+import { defineCommand, plainOutputs } from '../cli/command.js'
+import { yesOption } from '../cli/options.js'
 import { exitStatus, type Io } from '../io.js'
 import { paint } from '../output/colour.js'
 import { formatted, type Output } from '../output/format.js'
@@ -10,7 +12,7 @@ export interface RecoverOptions {
   readonly yes: boolean
 }
 
-/** `recover status`: what a global that recovers waits for. Exit status 1 while it does. */
+/** `recover status`: what a global that recovers waits for. Exit status 3 while it does. */
 export async function recoverStatus(io: Io, api: Api, { output }: Pick<RecoverOptions, 'output'>): Promise<number> {
   const body = await api.get('/_holdfast/recovery')
   io.out.write(
@@ -23,7 +25,7 @@ export async function recoverStatus(io: Io, api: Api, { output }: Pick<RecoverOp
       ].join('\n'),
     ),
   )
-  return body.state === 'ready' ? exitStatus.fine : exitStatus.failed
+  return body.state === 'ready' ? exitStatus.fine : exitStatus.differs
 }
 
 /**
@@ -91,3 +93,27 @@ export async function recoverFinish(io: Io, api: Api, { yes, output }: RecoverOp
 }
 
 const lines = (value: unknown): readonly string[] => (Array.isArray(value) ? value.map(String) : [])
+
+export const recoverStatusCommand = defineCommand({
+  outputs: plainOutputs,
+  more: 'Exit status 3 while it waits for something.',
+  examples: [['recover status', 'what the recovery waits for']],
+  run: async ({ io, api, output }) => recoverStatus(io, await api(), { output }),
+})
+
+export const recoverFromZoneCommand = defineCommand<{ readonly yes: boolean }>({
+  configure: (command) => command.argument('<zone>').addOption(yesOption()),
+  outputs: plainOutputs,
+  examples: [
+    ['recover from-zone east', 'what would come back'],
+    ['recover from-zone east --yes', 'do it'],
+  ],
+  run: async ({ io, api, output }, [zone = ''], { yes }) => recoverFromZone(io, await api(), { zone, yes, output }),
+})
+
+export const recoverFinishCommand = defineCommand<{ readonly yes: boolean }>({
+  configure: (command) => command.option('--yes', 'although what it waits for is given up', false),
+  outputs: plainOutputs,
+  examples: [['recover finish', 'serve again; refused while something is still waited for']],
+  run: async ({ io, api, output }, _, { yes }) => recoverFinish(io, await api(), { yes, output }),
+})

@@ -1,4 +1,5 @@
 import { type Api, type JsonObject, objectsOf, textOf } from '../api.js'
+import { defineCommand, plainOutputs } from '../cli/command.js'
 import { exitStatus, type Io } from '../io.js'
 import { ageText } from '../output/age.js'
 import { formatted, type Output } from '../output/format.js'
@@ -44,3 +45,9 @@ function inText(time: unknown, nowMs: number): string {
   if (Number.isNaN(ms)) return ''
   return ms <= nowMs ? 'now' : `in ${ageText(new Date(nowMs - (ms - nowMs)).toISOString(), nowMs)}`
 }
+
+export const refusedListCommand = defineCommand({
+  outputs: plainOutputs,
+  examples: [['refused list', 'here and at every peer, with reason and next try']],
+  run: async ({ io, api, output }) => refusedList(io, await api(), { output }),
+})

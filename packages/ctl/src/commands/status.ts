@@ -1,15 +1,16 @@
 import { type Api, isObject, type JsonObject, objectsOf, textOf } from '../api.js'
+import { defineCommand, plainOutputs } from '../cli/command.js'
 import { exitStatus, type Io } from '../io.js'
 import { ageText } from '../output/age.js'
 import { paint } from '../output/colour.js'
 import { formatted, type Output } from '../output/format.js'
 import { tableText } from '../output/table.js'
 
-/** `status`: one page of either role. Exit status 1 while something waits for a person. */
+/** `status`: one page of either role. Exit status 3 while something waits for a person. */
 export async function status(io: Io, api: Api, options: { readonly output: Output }): Promise<number> {
   const body = await api.get('/_holdfast/overview')
   io.out.write(formatted(options.output, body, () => statusText(io, body)))
-  return objectsOf(body.attention).length === 0 ? exitStatus.fine : exitStatus.failed
+  return objectsOf(body.attention).length === 0 ? exitStatus.fine : exitStatus.differs
 }
 
 function statusText(io: Io, body: JsonObject): string {
@@ -92,3 +93,10 @@ const attentionText = (io: Io, { what, since, next }: JsonObject): string =>
     `  ${textOf(what)}${typeof since === 'string' ? ` (for ${ageText(since, io.nowMs())})` : ''}`,
     `    next: ${textOf(next)}`,
   ].join('\n')
+
+export const statusCommand = defineCommand({
+  outputs: plainOutputs,
+  more: 'Exit status 3 while something waits for somebody.',
+  examples: [['status', 'how everything stands, and what waits for a decision']],
+  run: async ({ io, api, output }) => status(io, await api(), { output }),
+})

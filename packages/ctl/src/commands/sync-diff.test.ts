@@ -25,7 +25,7 @@ zone east to global: in step at revision 9, digest ${'ab'.repeat(16)} (17 resour
   ])
 })
 
-test('sync diff names each resource that differs; exit status 1', async () => {
+test('sync diff names each resource that differs; exit status 3', async () => {
   const held = { from: 'global', to: 'zone east', type: 'Mesh', key: 'shop.', kind: 'held', reason: '1 of 2 vanished' }
   const edited = { from: 'zone east', to: 'global', type: 'MeshService', key: 'web-1.default', kind: 'VIPs' }
   const directions = [
@@ -34,7 +34,7 @@ test('sync diff names each resource that differs; exit status 1', async () => {
   ]
   const answers = { [get]: { zone: 'east', inStep: false, directions, differences: [held, edited], truncated: true } }
   const { status, out } = await run(['sync', 'diff', 'east'], { answers })
-  expect(status).toBe(1)
+  expect(status).toBe(3)
   expect(out).toMatch(/global +zone east +Mesh +shop\. +held +1 of 2 vanished/)
   expect(out).toMatch(/zone east +global +MeshService +web-1\.default +VIPs/)
   expect(out).toContain('There are more; these are the first.')

@@ -1,10 +1,11 @@
 import { type Api, objectsOf, textOf } from '../api.js'
+import { defineCommand, plainOutputs } from '../cli/command.js'
 import { exitStatus, type Io } from '../io.js'
 import { paint } from '../output/colour.js'
 import { formatted, type Output } from '../output/format.js'
 import { tableText } from '../output/table.js'
 
-/** `sync diff [ZONE]`: every resource in which the two differ. Exit status 1 if any does. */
+/** `sync diff [ZONE]`: every resource in which the two differ. Exit status 3 if any does. */
 export async function syncDiff(
   io: Io,
   api: Api,
@@ -28,5 +29,13 @@ export async function syncDiff(
       return `${table}${more}${directions.join('')}`
     }),
   )
-  return found.length === 0 ? exitStatus.fine : exitStatus.failed
+  return found.length === 0 ? exitStatus.fine : exitStatus.differs
 }
+
+export const syncDiffCommand = defineCommand({
+  configure: (command) => command.argument('[zone]', 'at global: the zone; a zone compares itself'),
+  outputs: plainOutputs,
+  more: 'Exit status 3 if anything differs.',
+  examples: [['sync diff east', 'every resource in which east and global differ']],
+  run: async ({ io, api, output }, [zone]) => syncDiff(io, await api(), { zone, output }),
+})

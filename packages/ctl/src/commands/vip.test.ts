@@ -123,7 +123,7 @@ describe('vip verify', () => {
     ],
     [
       'two disagree',
-      1,
+      3,
       {
         agree: false,
         complete: true,

@@ -1,5 +1,7 @@
 import { isIP } from 'node:net'
 import { type Api, isObject, type JsonObject, objectsOf, textOf } from '../api.js'
+import { defineCommand, plainOutputs } from '../cli/command.js'
+import { kindOption, zoneOption } from '../cli/options.js'
 import { exitStatus, type Io, usageError } from '../io.js'
 import { ageText } from '../output/age.js'
 import { paint } from '../output/colour.js'
@@ -124,14 +126,13 @@ export async function vipHistory(io: Io, api: Api, options: VipOptions): Promise
 }
 
 /**
- * `vip verify`: ledger, API and every zone. Exit status 1 if any two disagree, 3 if none do but not everyone could be
- * asked.
+ * `vip verify`: ledger, API and every zone. Exit status 3 if any two disagree, or if not
+ * everyone could be asked: a mesh that cannot be seen is not healthy either.
  */
 export async function vipVerify(io: Io, api: Api, options: { readonly output: Output }): Promise<number> {
   const body = await api.get('/_holdfast/vips/verify')
   io.out.write(formatted(options.output, body, () => verifyText(io, body)))
-  if (body.agree !== true) return exitStatus.failed
-  return body.complete === true ? exitStatus.fine : exitStatus.unsure
+  return body.agree === true && body.complete === true ? exitStatus.fine : exitStatus.differs
 }
 
 function verifyText(io: Io, body: JsonObject): string {
@@ -172,3 +173,57 @@ const disagreementText = (each: JsonObject): string =>
     }),
     '',
   ].join('\n')
+
+interface Narrow {
+  readonly kind?: string
+  readonly zone?: string
+}
+
+export const vipListCommand = defineCommand<Narrow & { readonly deleted: boolean }>({
+  configure: (command) =>
+    command
+      .addOption(kindOption())
+      .addOption(zoneOption())
+      .option('--deleted', 'those whose owner was deleted as well', false),
+  outputs: plainOutputs,
+  examples: [
+    ['vip list', 'who has which address, in every mesh'],
+    ['vip list --zone east --kind MeshService', 'of one zone and kind'],
+  ],
+  run: async ({ io, api, output, meshIfSaid: mesh }, _, options) =>
+    vipList(io, await api(), { ...options, mesh, output }),
+})
+
+export const vipExplainCommand = defineCommand<Narrow>({
+  configure: (command) =>
+    command
+      .argument('<subject>', 'an address, or a service by display name')
+      .addOption(kindOption())
+      .addOption(zoneOption()),
+  outputs: plainOutputs,
+  examples: [
+    ['vip explain 241.16.0.1', 'whose it is, and why'],
+    ['vip explain web', 'why the service has its address, or none'],
+  ],
+  run: async ({ io, api, output, meshIfSaid: mesh }, [subject], options) =>
+    vipExplain(io, await api(), { ...options, subject, mesh, output }),
+})
+
+export const vipHistoryCommand = defineCommand<Narrow>({
+  configure: (command) =>
+    command
+      .argument('[subject]', 'an address, or a service by display name')
+      .addOption(kindOption())
+      .addOption(zoneOption()),
+  outputs: plainOutputs,
+  examples: [['vip history web', 'what happened to its address, newest first']],
+  run: async ({ io, api, output, meshIfSaid: mesh }, [subject], options) =>
+    vipHistory(io, await api(), { ...options, subject, mesh, output }),
+})
+
+export const vipVerifyCommand = defineCommand({
+  outputs: plainOutputs,
+  more: 'Exit status 3 if any two disagree, or if not everybody could be asked.',
+  examples: [['vip verify', 'whether ledger, API and every zone agree']],
+  run: async ({ io, api, output }) => vipVerify(io, await api(), { output }),
+})

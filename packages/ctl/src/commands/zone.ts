@@ -1,4 +1,6 @@
 import { type Api, isObject, type JsonObject, objectsOf, textOf } from '../api.js'
+import { defineCommand, plainOutputs } from '../cli/command.js'
+import { yesOption } from '../cli/options.js'
 import { exitStatus, type Io } from '../io.js'
 import { ageText } from '../output/age.js'
 import { formatted, type Output } from '../output/format.js'
@@ -136,3 +138,40 @@ function federationText(plan: JsonObject, yes: boolean): string {
     '',
   ].join('\n')
 }
+
+export const zoneListCommand = defineCommand({
+  outputs: plainOutputs,
+  examples: [['zone list', 'whose each name is, and who else asks for it']],
+  run: async ({ io, api, output }) => zoneList(io, await api(), { output }),
+})
+
+export const zoneAdoptCommand = defineCommand<{ readonly storeId?: string; readonly yes: boolean }>({
+  configure: (command) =>
+    command
+      .argument('<zone>')
+      .option('--store-id <uuid>', 'the new store; that which has asked for the name last if not said')
+      .addOption(yesOption()),
+  outputs: plainOutputs,
+  examples: [
+    ['zone adopt east', 'what would happen'],
+    ['zone adopt east --yes', 'do it'],
+  ],
+  run: async ({ io, api, output }, [zone = ''], options) => zoneAdopt(io, await api(), { zone, ...options, output }),
+})
+
+export const zoneDecommissionCommand = defineCommand<{ readonly yes: boolean }>({
+  configure: (command) => command.argument('<zone>').addOption(yesOption()),
+  outputs: plainOutputs,
+  examples: [
+    ['zone decommission east', 'what would go with it'],
+    ['zone decommission east --yes', 'do it'],
+  ],
+  run: async ({ io, api, output }, [zone = ''], { yes }) => zoneDecommission(io, await api(), { zone, yes, output }),
+})
+
+export const zoneFederateCommand = defineCommand<{ readonly yes: boolean }>({
+  configure: (command) => command.addOption(yesOption()),
+  outputs: plainOutputs,
+  examples: [['zone federate', 'at the zone: which addresses are leased to others, and what becomes of them']],
+  run: async ({ io, api, output }, _, { yes }) => zoneFederate(io, await api(), { yes, output }),
+})

@@ -7,7 +7,10 @@ import { runProgram } from '../program.js'
 export const nowMs = Date.UTC(2026, 0, 2, 3, 4, 5)
 export const ago = (seconds: number): string => new Date(nowMs - seconds * 1000).toISOString()
 
-/** Answers by `METHOD /path?query`; a number is a status with an empty text. */
+/**
+ * Answers by `METHOD /path?query`; a number is a status without JSON, a function is asked each time, an error is thrown
+ * as an unreachable server makes `fetch` throw.
+ */
 export type Answers = Readonly<Record<string, unknown>>
 
 export interface World {
@@ -16,6 +19,14 @@ export interface World {
   readonly stdin?: string
   readonly env?: Readonly<Record<string, string>>
   readonly colour?: boolean
+  /** Columns and rows of a terminal; none is one unless said. */
+  readonly terminal?: { readonly columns: number; readonly rows: number }
+  /** Called instead of waiting; interrupting is how a watch ends. */
+  /** Headers of requests that `asked` tells. */
+  readonly sees?: readonly string[]
+  readonly onWait?: (interrupt: () => void) => void
+  /** Stands for the editor: the file's text before, and after. */
+  readonly edit?: (text: string) => string
 }
 
 export interface Ran {
@@ -24,7 +35,11 @@ export interface Ran {
   readonly err: string
   /** What was asked, with the body of a write. */
   readonly asked: readonly (readonly [request: string, body?: unknown])[]
+  /** Files that were written, if any was. */
+  readonly written?: Readonly<Record<string, string>>
 }
+
+const url = 'http://127.0.0.1:5681'
 
 /** An error as the API tells it. */
 export const apiError = (
@@ -47,14 +62,26 @@ export const apiError = (
 export async function run(args: readonly string[], world: World = {}): Promise<Ran> {
   const written = { out: '', err: '' }
   const asked: [string, unknown?][] = []
-  const files = world.files ?? {}
+  const files: Record<string, string> = { ...world.files }
+  const changed: Record<string, string> = {}
+  const interrupted = new AbortController()
   const isFolder = (path: string) => Object.keys(files).some((file) => file.startsWith(`${path}/`))
   const io: Io = {
     out: { write: (text) => (written.out += text) },
     err: { write: (text) => (written.err += text) },
     colour: world.colour ?? false,
+    ...(world.terminal === undefined ? {} : { terminal: world.terminal }),
     nowMs: () => nowMs,
-    signal: new AbortController().signal,
+    wait: async () => {
+      if (world.onWait === undefined) throw new Error('nothing in this test says how long to wait')
+      world.onWait(() => interrupted.abort())
+      interrupted.signal.throwIfAborted()
+    },
+    signal: interrupted.signal,
+    runInTerminal: async (_, file) => {
+      files[file] = world.edit?.(files[file] ?? '') ?? files[file] ?? ''
+      return 0
+    },
     files: {
       kind: async (path) => (path in files ? 'file' : isFolder(path) ? 'folder' : undefined),
       list: async (folder) => [
@@ -66,18 +93,37 @@ export async function run(args: readonly string[], world: World = {}): Promise<R
       ],
       read: async (path) => files[path] ?? '',
       readStdin: async () => world.stdin ?? '',
+      writePrivate: async (path, text) => {
+        files[path] = changed[path] = typeof text === 'string' ? text : Buffer.from(text).toString('latin1')
+      },
+      remove: async (path) => {
+        delete files[path]
+        delete changed[path]
+      },
     },
   }
-  const fetch: typeof globalThis.fetch = async (url, init) => {
-    const request = `${init?.method} ${String(url).slice('http://127.0.0.1:5681'.length)}`
-    asked.push(typeof init?.body === 'string' ? [request, JSON.parse(init.body)] : [request])
-    return response(world.answers?.[request] ?? 404)
+  const asker: typeof fetch = async (input, init) => {
+    const asking = String(input)
+    const request = `${init?.method} ${asking.startsWith(url) ? asking.slice(url.length) : asking}`
+    const headers = Object.fromEntries(new Headers(init?.headers))
+    const told = world.sees?.map((name) => `${name}: ${headers[name] ?? ''}`).join(', ')
+    const said = told === undefined ? request : `${request} (${told})`
+    asked.push(typeof init?.body === 'string' ? [said, JSON.parse(init.body)] : [said])
+    const answer = world.answers?.[request] ?? 404
+    return response(typeof answer === 'function' ? answer() : answer)
   }
-  const status = await runProgram(args, io, { version: '9.9.9', env: world.env ?? {}, fetch })
-  return { status, ...written, asked }
+  const status = await runProgram(args, io, {
+    version: '9.9.9',
+    env: world.env ?? {},
+    home: '/home/me',
+    connect: async () => asker,
+  })
+  return { status, ...written, asked, ...(Object.keys(changed).length === 0 ? {} : { written: changed }) }
 }
 
 function response(answer: unknown): Response {
+  if (answer instanceof Error) throw answer
+  if (answer instanceof Response) return answer
   if (typeof answer === 'number') return new Response('404: Page Not Found', { status: answer })
   const { httpStatus, body } = answer as { readonly httpStatus?: number; readonly body?: unknown }
   return httpStatus === undefined

@@ -1,0 +1,229 @@
+import type { CommandFile } from './command.js'
+
+/** One command: its words, what it does in a line, and the file that knows the rest. */
+export interface Entry {
+  readonly words: string
+  readonly summary: string
+  /** Under which it stands in the help; that of the first word counts. */
+  readonly heading?: string | undefined
+  readonly hidden?: boolean | undefined
+  readonly load: () => Promise<CommandFile>
+}
+
+/** Words that have commands under them. */
+export const groups: Readonly<Record<string, string>> = {
+  inspect: 'show how things stand',
+  convert: 'print as Holdfast resources what is written for something else',
+  zone: 'zones, and whose their names are',
+  vip: 'who has which virtual IP',
+  dns: 'names that a zone answers',
+  refused: 'what somebody does not take, and keeps its last good version of',
+  hold: 'what vanished without having been deleted, and what to do about it',
+  sync: 'how control planes agree',
+  recover: "after a loss of global's store",
+}
+
+const resources = 'Resources:'
+const glance = 'The mesh at a glance:'
+const addresses = 'Addresses and names:'
+const operations = 'Operations:'
+
+/** Every command there is, in the order of the help. A new one is a file of its own and a row here. */
+export const table: readonly Entry[] = [
+  {
+    words: 'apply',
+    summary: 'create or change what the files say, all of it or nothing',
+    heading: resources,
+    load: async () => (await import('../commands/apply.js')).applyCommand,
+  },
+  {
+    words: 'get',
+    summary: 'show resources',
+    heading: resources,
+    load: async () => (await import('../commands/get.js')).getCommand,
+  },
+  {
+    words: 'delete',
+    summary: 'delete a resource',
+    heading: resources,
+    load: async () => (await import('../commands/delete.js')).deleteCommand,
+  },
+  {
+    words: 'convert kubernetes',
+    summary: 'Kubernetes Services as MeshServices',
+    heading: resources,
+    load: async () => (await import('../commands/convert.js')).convertKubernetesCommand,
+  },
+  {
+    words: 'status',
+    summary: 'how everything stands and what waits for a decision; exit status 3 if something does',
+    heading: glance,
+    load: async () => (await import('../commands/status.js')).statusCommand,
+  },
+  {
+    words: 'inspect zones',
+    summary: 'which zones are connected to this global',
+    heading: glance,
+    load: async () => (await import('../commands/inspect-zones.js')).inspectZonesCommand,
+  },
+  {
+    words: 'inspect services',
+    summary: 'what serves each MeshService, who has made it, and which could not be made of Dataplanes',
+    heading: glance,
+    load: async () => (await import('../commands/inspect-services.js')).inspectServicesCommand,
+  },
+  {
+    words: 'inspect endpoints',
+    summary: 'where this zone may dial global, over which address it does, and which failed',
+    heading: glance,
+    load: async () => (await import('../commands/inspect-endpoints.js')).inspectEndpointsCommand,
+  },
+  {
+    words: 'inspect types',
+    summary: 'resource types that are not known here: who has described them, and what was not taken',
+    heading: glance,
+    load: async () => (await import('../commands/inspect-types.js')).inspectTypesCommand,
+  },
+  {
+    words: 'inspect hooks',
+    summary: 'which policy hooks answer, and what is not published as it was written',
+    heading: glance,
+    load: async () => (await import('../commands/inspect-hooks.js')).inspectHooksCommand,
+  },
+  {
+    words: 'refused list',
+    summary: 'all of it, here and at the peers',
+    heading: glance,
+    load: async () => (await import('../commands/refused.js')).refusedListCommand,
+  },
+  {
+    words: 'sync diff',
+    summary: 'every resource in which a zone and global differ; exit status 3 if any does',
+    heading: glance,
+    load: async () => (await import('../commands/sync-diff.js')).syncDiffCommand,
+  },
+  {
+    words: 'vip list',
+    summary: 'the ledger',
+    heading: addresses,
+    load: async () => (await import('../commands/vip.js')).vipListCommand,
+  },
+  {
+    words: 'vip explain',
+    summary: 'who has an address and why, or why a service has its address or none',
+    heading: addresses,
+    load: async () => (await import('../commands/vip.js')).vipExplainCommand,
+  },
+  {
+    words: 'vip history',
+    summary: 'what happened to an address or a service',
+    heading: addresses,
+    load: async () => (await import('../commands/vip.js')).vipHistoryCommand,
+  },
+  {
+    words: 'vip verify',
+    summary: 'whether ledger, API and every zone agree; exit status 3 if not',
+    heading: addresses,
+    load: async () => (await import('../commands/vip.js')).vipVerifyCommand,
+  },
+  {
+    words: 'vip rebuild',
+    summary: 'what a ledger that has lost rows gets back, and who says so; does it with --yes',
+    heading: addresses,
+    load: async () => (await import('../commands/ledger.js')).vipRebuildCommand,
+  },
+  {
+    words: 'vip release',
+    summary: 'end the quarantine of an address whose owner is gone; it may go to another at once',
+    heading: addresses,
+    load: async () => (await import('../commands/ledger.js')).vipReleaseCommand,
+  },
+  {
+    words: 'dns lookup',
+    summary: 'what is answered for a name; exit status 1 if nothing is',
+    heading: addresses,
+    load: async () => (await import('../commands/dns.js')).dnsLookupCommand,
+  },
+  {
+    words: 'dns status',
+    summary: 'whether a zone answers, and whether that is what ledger and store have; exit status 3 if not',
+    heading: addresses,
+    load: async () => (await import('../commands/dns.js')).dnsStatusCommand,
+  },
+  {
+    words: 'dns unserved',
+    summary: 'names that services should have and have not, and why',
+    heading: addresses,
+    load: async () => (await import('../commands/dns.js')).dnsUnservedCommand,
+  },
+  {
+    words: 'hold list',
+    summary: 'holds that wait for an operator',
+    heading: operations,
+    load: async () => (await import('../commands/hold.js')).holdListCommand,
+  },
+  {
+    words: 'hold show',
+    summary: 'one hold, with the names of what it keeps',
+    heading: operations,
+    load: async () => (await import('../commands/hold.js')).holdShowCommand,
+  },
+  {
+    words: 'hold approve',
+    summary: 'delete what is still held, as a removal does',
+    heading: operations,
+    load: async () => (await import('../commands/hold.js')).holdApproveCommand,
+  },
+  {
+    words: 'hold reject',
+    summary: 'keep what is held until its owner offers or removes it',
+    heading: operations,
+    load: async () => (await import('../commands/hold.js')).holdRejectCommand,
+  },
+  {
+    words: 'zone list',
+    summary: 'every zone, its store, and who else asks for its name',
+    heading: operations,
+    load: async () => (await import('../commands/zone.js')).zoneListCommand,
+  },
+  {
+    words: 'zone adopt',
+    summary: 'give the name and leases of a zone to a new store, the old one being gone for good; tells first',
+    heading: operations,
+    load: async () => (await import('../commands/zone.js')).zoneAdoptCommand,
+  },
+  {
+    words: 'zone decommission',
+    summary: 'take a zone out of service for good: its services go, its addresses rest, its name is free; tells first',
+    heading: operations,
+    load: async () => (await import('../commands/zone.js')).zoneDecommissionCommand,
+  },
+  {
+    words: 'zone federate',
+    summary: 'at a zone that ran by itself: which of its addresses are leased to others, and what becomes of them',
+    heading: operations,
+    load: async () => (await import('../commands/zone.js')).zoneFederateCommand,
+  },
+  {
+    words: 'recover status',
+    summary: 'what the recovery waits for; exit status 3 while it does',
+    heading: operations,
+    load: async () => (await import('../commands/recover.js')).recoverStatusCommand,
+  },
+  {
+    words: 'recover from-zone',
+    summary: "what global's own resources would become from what a zone remembers; does it with --yes",
+    heading: operations,
+    load: async () => (await import('../commands/recover.js')).recoverFromZoneCommand,
+  },
+  {
+    words: 'recover finish',
+    summary: 'serve again although the recovery still waits for something',
+    heading: operations,
+    load: async () => (await import('../commands/recover.js')).recoverFinishCommand,
+  },
+]
+
+/** The command that a command line begins with; undefined if there is none. */
+export const entryOf = (words: readonly string[]): Entry | undefined =>
+  table.find(({ words: own }) => own.split(' ').every((word, at) => words[at] === word))
