@@ -3,7 +3,7 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { drain } from './http/drain.js'
 import { ApiError, badRequest, errorBody, httpStatus, titles } from './http/errors.js'
 import { acceptsJson, isJson } from './http/media-types.js'
-import { sendJson, sendText } from './http/replies.js'
+import { sendBytes, sendJson, sendText } from './http/replies.js'
 import type { Answer, ApiRequest, Route } from './http/route.js'
 import { RouteIndex } from './http/route-index.js'
 import { type Actor, type ApiContext, type ApiOptions, contextOf } from './options.js'
@@ -75,7 +75,9 @@ function mount(app: FastifyInstance, context: ApiContext, route: Route): void {
     handler: async (request, reply) => {
       const actor = actors.get(request) ?? { name: '', groups: [], admin: false }
       const answer: Answer = await route.handle(apiRequest(request, reply, actor, hasBody(route.method)))
-      return sendJson(reply, answer.status, answer.body)
+      return answer.raw === undefined
+        ? sendJson(reply, answer.status, answer.body)
+        : sendBytes(reply, answer.status, answer.raw.contentType, answer.raw.bytes)
     },
   })
 }

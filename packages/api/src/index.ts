@@ -9,5 +9,12 @@ export {
   type Mode,
   type ServerInfo,
 } from './options.js'
-export { type ChannelSync, noSync, type PeerSync, type SyncView } from './sync/sync-view.js'
-export { createAnswerer, createGlobalAnswerer } from './vips/questions.js'
+export {
+  type AskProxy,
+  type ChannelSync,
+  noSync,
+  type PeerSync,
+  type ProxyQuestion,
+  type SyncView,
+} from './sync/sync-view.js'
+export { createAnswerer, createGlobalAnswerer, proxyQuestion, readProxyAnswer } from './vips/questions.js'

@@ -4,7 +4,7 @@ import { localhostAdmin } from './http/localhost-admin.js'
 import type { DnsView } from './routes/dns.js'
 import type { ConfiguredHook } from './routes/hooks.js'
 import type { ServicesView } from './routes/services.js'
-import type { SyncView } from './sync/sync-view.js'
+import type { AskProxy, SyncView } from './sync/sync-view.js'
 
 /** Decides what may be written here. A zone without a global is `standalone`. */
 export type Mode = 'global' | 'federated' | 'standalone'
@@ -67,6 +67,8 @@ export interface ApiOptions {
   readonly sync: SyncView
   /** Zones: what is made of Dataplanes. Absent: nothing is. */
   readonly services?: ServicesView | undefined
+  /** Zones: asks a proxy of this zone what it is configured with. Absent: none can be asked. */
+  readonly askProxy?: AskProxy | undefined
   /** Zones: what answers names. Absent: nothing does. */
   readonly dns?: DnsView | undefined
   /** The effective configuration; what looks like a secret is masked before it is shown. */

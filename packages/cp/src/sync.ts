@@ -1,4 +1,4 @@
-import type { PeerSync, SyncView } from '@holdfast/api'
+import { type PeerSync, proxyQuestion, readProxyAnswer, type SyncView } from '@holdfast/api'
 import type { GlobalRuntime } from '@holdfast/global'
 import { Problem } from '@holdfast/model'
 import type { SessionView } from '@holdfast/peer'
@@ -18,6 +18,11 @@ export const globalSync = (global: GlobalRuntime): SyncView => ({
   },
   recoveryWaits: () => global.recoveryWaits(),
   askZone: async (zone, question, body) => JSON.parse(await global.askZone(zone, question, JSON.stringify(body))),
+  // A zone of ours answers within its session, a Kuma zone on the streams that it keeps open for this.
+  askProxy: async (zone, question, signal) =>
+    global.hasSessionOfOurs(zone)
+      ? readProxyAnswer(JSON.parse(await global.askZone(zone, proxyQuestion, JSON.stringify(question))))
+      : global.askProxy(zone, question, signal),
 })
 
 /** What a zone's API sees of its global. */

@@ -9,7 +9,7 @@ import {
   type SessionView,
 } from '@holdfast/peer'
 import type { ControlPlaneStore, RecoveryWait } from '@holdfast/store'
-import { type KdsServer, type Link, serveKds } from '@holdfast/transport'
+import { type AdminQuestion, type KdsServer, type Link, serveKds } from '@holdfast/transport'
 import type { Logger } from 'pino'
 import { DeletedZones } from './deleted-zones.js'
 import { answerRecall } from './recall.js'
@@ -110,6 +110,20 @@ export class GlobalRuntime {
     const session = this.#sessions.get(zone)
     if (session === undefined) throw new Problem('unavailable', `zone ${zone} is not connected`)
     return session.ask(what, body, { timeoutMs: questionTimeoutMs })
+  }
+
+  /** A zone of ours answers questions in its session; a plain one has no session by its bare name. */
+  hasSessionOfOurs(zone: string): boolean {
+    return this.#sessions.has(zone)
+  }
+
+  /**
+   * Asks a plain zone about one of its proxies, over the stream that it keeps open for that.
+   * @throws Problem `unavailable` if the zone is not connected or does not answer in time; `invalid` with its own words
+   */
+  async askProxy(zone: string, question: AdminQuestion, signal: AbortSignal): Promise<Uint8Array> {
+    if (this.#server === undefined) throw new Problem('unavailable', 'this global is not serving zones yet')
+    return this.#server.askAdmin(zone, question, { timeoutMs: questionTimeoutMs, signal })
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,5 @@
 export { countWrites, freshDatabase, rowsWritten, sumOfRows, type TestDatabase } from '@holdfast/store/testing'
+export type { AdminAsked, AdminSaid } from './fake-kuma/admin.js'
 export { type FakeKumaGlobal, type FakeKumaGlobalOptions, startFakeKumaGlobal } from './fake-kuma/global.js'
 export type { KumaFault, KumaObjects } from './fake-kuma/objects.js'
 export type { Sent, Verdict } from './fake-kuma/provider.js'

@@ -1,22 +1,34 @@
 import { fromBinary } from '@bufbuild/protobuf'
 import { type Client, type Metadata, status } from '@grpc/grpc-js'
 import { ZoneHealthCheckResponseSchema } from '@holdfast/proto'
-import { healthIntervalMs } from './limits.js'
-import { adminPaths, asIs, healthCheckPath } from './methods.js'
+import { type AnswerAdmin, answerOn } from './admin/clerk.js'
+import { adminKinds, adminPathOf } from './admin/messages.js'
+import { defaultLimits, healthIntervalMs } from './limits.js'
+import { asIs, healthCheckPath } from './methods.js'
 import { type LinkEnd, statusName } from './status.js'
+
+/** With its envelope within what a Kuma receives. */
+const answerBytesMax = defaultLimits.messageBytesMax - 1024
 
 export interface CompanionsOptions {
   readonly client: Client
   readonly metadata: Metadata
+  /** Answers what global asks about our proxies. */
+  readonly answerAdmin?: AnswerAdmin | undefined
   /** Something ended that a Kuma zone does not live without. Called once at most. */
   readonly onEnded: (end: LinkEnd) => void
 }
 
 /**
  * What a zone keeps up beside the two streams towards a real Kuma global: its health check, and the three streams on which
- * global could ask what its proxies are configured with. Returns what stops them.
+ * global asks what its proxies are configured with. Returns what stops them.
  */
-export function startCompanions({ client, metadata, onEnded }: CompanionsOptions): () => void {
+export function startCompanions({
+  client,
+  metadata,
+  answerAdmin = nothingKnown,
+  onEnded,
+}: CompanionsOptions): () => void {
   let stopped = false
   let timer: NodeJS.Timeout | undefined
   let intervalMs = healthIntervalMs
@@ -26,11 +38,11 @@ export function startCompanions({ client, metadata, onEnded }: CompanionsOptions
     onEnded({ code: statusName(code), reason: `${what}: ${details}` })
   }
 
-  const calls = adminPaths.map((path) => {
+  const calls = adminKinds.map((kind) => {
+    const path = adminPathOf[kind]
     const call = client.makeBidiStreamRequest(path, asIs, asIs, metadata)
     call.on('error', () => {})
-    // Nothing can be asked of us: we have no proxies, and an unknown question gets no answer in time.
-    call.resume()
+    answerOn(call, kind, answerAdmin, answerBytesMax)
     call.on('status', ({ code, details }) => {
       if (code !== status.UNIMPLEMENTED && code !== status.CANCELLED) fail(path, code, details)
     })
@@ -71,6 +83,9 @@ export function startCompanions({ client, metadata, onEnded }: CompanionsOptions
   check()
   return stop
 }
+
+const nothingKnown: AnswerAdmin = ({ resourceType, name }) =>
+  Promise.reject(new Error(`this zone cannot ask ${resourceType} ${name} what it is configured with`))
 
 /** `undefined`: global leaves it to us, or said something that is not an interval. */
 function answeredIntervalMs(response: Buffer | undefined): number | undefined {

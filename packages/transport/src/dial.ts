@@ -1,4 +1,5 @@
 import { Client, connectivityState, credentials } from '@grpc/grpc-js'
+import type { AnswerAdmin } from './admin/clerk.js'
 import { nodeFeatures } from './codec/node.js'
 import { OfferEncoder } from './codec/offers.js'
 import { plainCodecContext } from './codec/plain.js'
@@ -43,6 +44,8 @@ export interface DialOptions {
   /** New at every process start. */
   readonly instanceId: string
   readonly nodeConfig: ZoneNodeConfig
+  /** Towards a Kuma global: answers what it asks about the proxies of this zone. */
+  readonly answerAdmin?: AnswerAdmin | undefined
   /** With `grpcs://` only. */
   readonly tls?: DialTls | undefined
   readonly limits?: Partial<LinkLimits> | undefined
@@ -57,7 +60,7 @@ export interface DialOptions {
 export function dialKds(options: DialOptions): Link {
   const address = parseKdsAddress(options.address)
   const limits = { ...defaultLimits, ...options.limits }
-  const { zone, version, instanceId, nodeConfig, sessionId, tls, signal } = options
+  const { zone, version, instanceId, nodeConfig, sessionId, answerAdmin, tls, signal } = options
   const encoder = new OfferEncoder()
   const metadata = dialMetadata({ zone, version, sessionId })
   const client = new Client(
@@ -115,7 +118,12 @@ export function dialKds(options: DialOptions): Link {
       }, limits.connectTimeoutMs)
     },
     onPlain: () => {
-      stopCompanions = startCompanions({ client, metadata, onEnded: (end: LinkEnd) => link.peerEnded(end) })
+      stopCompanions = startCompanions({
+        client,
+        metadata,
+        answerAdmin,
+        onEnded: (end: LinkEnd) => link.peerEnded(end),
+      })
     },
     onClosed: () => {
       clearTimeout(connectTimer)

@@ -1,3 +1,6 @@
+export type { AnswerAdmin } from './admin/clerk.js'
+export type { AskOptions } from './admin/desk.js'
+export { type AdminKind, type AdminQuestion, adminKinds, adminRequestName } from './admin/messages.js'
 export { type NodeDescription, nodeFeatures } from './codec/node.js'
 export { type LinkRole, type StreamName, streamNames, streamOf } from './codec/streams.js'
 export { type DialOptions, type DialTls, dialKds, type ZoneNodeConfig } from './dial.js'

@@ -8,12 +8,5 @@ export const syncPaths = {
 
 export const healthCheckPath = `/${GlobalKDSService.typeName}/${GlobalKDSService.method.healthCheck.name}`
 
-/** Global asks here what the proxies of a zone are configured with. */
-export const adminPaths: readonly string[] = [
-  GlobalKDSService.method.streamXDSConfigs,
-  GlobalKDSService.method.streamStats,
-  GlobalKDSService.method.streamClusters,
-].map((method) => `/${GlobalKDSService.typeName}/${method.name}`)
-
 /** Messages stay bytes as far as gRPC is concerned: decoding is ours, so that it can say what is wrong. */
 export const asIs = (bytes: Buffer): Buffer => bytes

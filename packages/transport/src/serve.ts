@@ -9,6 +9,8 @@ import {
 } from '@grpc/grpc-js'
 import { Problem } from '@holdfast/model'
 import { ZoneHealthCheckResponseSchema } from '@holdfast/proto'
+import { AdminDesk, type AskOptions } from './admin/desk.js'
+import { type AdminKind, type AdminQuestion, adminKinds, adminPathOf } from './admin/messages.js'
 import { nodeFeatures } from './codec/node.js'
 import { OfferEncoder } from './codec/offers.js'
 import { plainCodecContext } from './codec/plain.js'
@@ -18,7 +20,7 @@ import { defaultLimits, grpcOptions, healthIntervalAnsweredMs, type LinkLimits, 
 import type { Link } from './link.js'
 import { LinkCore } from './link-core.js'
 import { type DialingPeer, dialingPeer, serveMetadata } from './metadata.js'
-import { adminPaths, asIs, healthCheckPath, syncPaths } from './methods.js'
+import { asIs, healthCheckPath, syncPaths } from './methods.js'
 import { createPairing } from './pairing.js'
 import { type LinkEnd, statusDetails, statusNumber } from './status.js'
 import { serverWire } from './wire.js'
@@ -71,6 +73,13 @@ export interface KdsServer {
   readonly port: number
   /** How many offers were encoded for all zones together. */
   encodings(): number
+  /** On which admin streams a plain zone can be asked now. */
+  adminKindsOf(zone: string): readonly AdminKind[]
+  /**
+   * Asks a plain zone about one of its proxies.
+   * @throws Problem `unavailable` or `invalid`, in words for whoever asked
+   */
+  askAdmin(zone: string, question: AdminQuestion, options: AskOptions): Promise<Uint8Array>
   /** Stops accepting, ends every stream with UNAVAILABLE, then closes all connections. Idempotent, bounded. */
   close(): Promise<void>
 }
@@ -85,7 +94,7 @@ export async function serveKds(options: ServeOptions): Promise<KdsServer> {
   const limits = { ...defaultLimits, ...options.limits }
   const encoder = new OfferEncoder()
   const links = new Set<LinkCore>()
-  const parked = new Set<Call>()
+  const desk = new AdminDesk(endCall)
   let closing: Promise<void> | undefined
 
   const open = (
@@ -170,15 +179,10 @@ export async function serveKds(options: ServeOptions): Promise<KdsServer> {
     else call.once('cancelled', () => pairing.withdraw(key, half))
   }
 
-  const admin = (call: Call): void => {
+  const admin = (kind: AdminKind) => (call: Call) => {
     call.on('error', () => {})
     const peer = admitted(call.metadata, 'admin', call.getPeer(), (end) => endCall(call, end))
-    if (peer === undefined) return
-    parked.add(call)
-    call.once('close', () => parked.delete(call))
-    // Nothing was asked, so nothing can be answered; reading is how the zone's end is noticed.
-    call.resume()
-    call.on('end', () => call.end())
+    if (peer !== undefined) desk.open(peer.zone, kind, call)
   }
 
   const health = (call: ServerUnaryCall<Buffer, Buffer>, answer: sendUnaryData<Buffer>): void => {
@@ -194,7 +198,7 @@ export async function serveKds(options: ServeOptions): Promise<KdsServer> {
   const bidi = (path: string, handle: (call: Call) => void) => server.register(path, handle, asIs, asIs, 'bidi')
   bidi(syncPaths.globalToZone, sync('globalToZone'))
   bidi(syncPaths.zoneToGlobal, sync('zoneToGlobal'))
-  for (const path of adminPaths) bidi(path, admin)
+  for (const kind of adminKinds) bidi(adminPathOf[kind], admin(kind))
   server.register(healthCheckPath, health, asIs, asIs, 'unary')
 
   const close = (): Promise<void> => {
@@ -205,7 +209,7 @@ export async function serveKds(options: ServeOptions): Promise<KdsServer> {
     options.signal?.removeEventListener('abort', aborted)
     const drained = new Promise<void>((resolve) => server.tryShutdown(() => resolve()))
     pairing.close(stopping)
-    for (const call of parked) endCall(call, stopping)
+    desk.close(stopping)
     await Promise.all([...links].map((link) => link.close(stopping)))
     if (!(await within(limits.closeTimeoutMs, drained))) server.forceShutdown()
   }
@@ -214,7 +218,13 @@ export async function serveKds(options: ServeOptions): Promise<KdsServer> {
   const port = await listen(server, options)
   options.signal?.addEventListener('abort', aborted, { once: true })
   if (options.signal?.aborted === true) aborted()
-  return { port, encodings: () => encoder.encodings, close }
+  return {
+    port,
+    encodings: () => encoder.encodings,
+    adminKindsOf: (zone) => desk.kindsOf(zone),
+    askAdmin: (zone, question, how) => desk.ask(zone, question, how),
+    close,
+  }
 }
 
 const listen = (server: Server, { address, port, tls }: ServeOptions): Promise<number> =>
@@ -234,7 +244,7 @@ const listen = (server: Server, { address, port, tls }: ServeOptions): Promise<n
     })
   })
 
-const endCall = (call: Call, { code, reason }: LinkEnd): void => {
+function endCall(call: Call, { code, reason }: LinkEnd): void {
   call.emit('error', Object.assign(new Error(reason), { code: statusNumber(code), details: statusDetails(reason) }))
 }
 

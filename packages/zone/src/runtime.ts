@@ -32,6 +32,8 @@ export interface ZoneOptions {
   readonly wantedCidrs: readonly string[]
   /** What this zone answers when global asks: JSON in, JSON out. */
   readonly answer: (question: string, body: string) => Promise<string>
+  /** Answers what a Kuma global asks about the proxies of this zone; ours asks with `answer`. */
+  readonly answerAdmin?: DialOptions['answerAdmin']
   /** Where what this zone serves differs from what it keeps, in words. */
   readonly faults?: (() => readonly string[]) | undefined
   readonly log: Logger
@@ -240,6 +242,7 @@ export class ZoneRuntime {
       version,
       instanceId,
       nodeConfig,
+      answerAdmin: this.#options.answerAdmin,
       signal: this.#stop.signal,
     })
     const session = await runSession({

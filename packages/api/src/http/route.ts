@@ -21,6 +21,8 @@ export interface ApiRequest {
 export interface Answer {
   readonly status: number
   readonly body: unknown
+  /** Bytes to be sent as they are instead of a JSON body. */
+  readonly raw?: { readonly contentType: string; readonly bytes: Uint8Array } | undefined
 }
 
 export interface Route {

@@ -8,6 +8,7 @@ import { findRoute } from './find.js'
 import { holdRoutes } from './holds.js'
 import { hookRoutes } from './hooks.js'
 import { hostnameRoutes } from './hostnames.js'
+import { proxyRoutes } from './proxies.js'
 import { recoveryRoutes } from './recovery.js'
 import { resourceRoutes } from './resources.js'
 import { serverRoutes } from './server.js'
@@ -27,6 +28,7 @@ export function routesOf(context: ApiContext): readonly Route[] {
     ...serverRoutes(context),
     ...resourceRoutes(context, resources),
     ...hostnameRoutes(context, resources),
+    ...proxyRoutes(context),
     ...zoneRoutes(context, resources),
     ...zoneNameRoutes(context),
     applyRoute(context),

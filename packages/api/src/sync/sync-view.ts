@@ -53,6 +53,20 @@ export interface EndpointsSync {
   readonly problems: readonly string[]
 }
 
+/** A question about the admin interface of one proxy. */
+export interface ProxyQuestion {
+  readonly kind: 'xds' | 'stats' | 'clusters'
+  /** `Dataplane`, `ZoneIngress` or `ZoneEgress`. */
+  readonly resourceType: string
+  /** As its zone calls it. */
+  readonly name: string
+  /** '' for zone proxies. */
+  readonly mesh: string
+  readonly format: 'text' | 'json'
+  readonly includeEds: boolean
+  readonly usedOnly: boolean
+}
+
 /**
  * What the API asks of the part that runs the sessions. Global cannot dial a zone: a question travels inside the
  * zone's session and is answered there by what `createAnswerer` returns.
@@ -69,7 +83,15 @@ export interface SyncView {
    * @throws Problem `unavailable` if the zone is not connected, answers no questions, or did not answer in time
    */
   askZone(zone: string, question: string, body: unknown, options: { readonly signal: AbortSignal }): Promise<unknown>
+  /**
+   * Global: asks a zone about one of its proxies, in whatever way the zone can be asked.
+   * @throws Problem with words for whoever asked
+   */
+  askProxy?(zone: string, question: ProxyQuestion, signal: AbortSignal): Promise<Uint8Array>
 }
+
+/** Asks a proxy of this zone. @throws Problem with words for whoever asked */
+export type AskProxy = (question: ProxyQuestion, signal: AbortSignal) => Promise<Uint8Array>
 
 /** For a control plane that has no peers. */
 export const noSync: SyncView = {

@@ -4,6 +4,7 @@ import type { Mode } from '../options.js'
 import { renderRow, shownAddresses, viewerOf } from '../resources/render.js'
 import { type DnsView, lookedUp, standingOf } from '../routes/dns.js'
 import { answerDiff, diffQuestion } from '../sync/diff.js'
+import type { AskProxy, ProxyQuestion } from '../sync/sync-view.js'
 import type { ClaimReader } from './claims.js'
 import { localClaims } from './local-claims.js'
 
@@ -14,7 +15,41 @@ export const questions = {
   findings: 'vip-findings',
   dnsStanding: 'dns-standing',
   dnsLookup: 'dns-lookup',
+  proxy: 'proxy-admin',
 } as const
+
+/** What a global asks a zone of ours about one of its proxies. */
+export const proxyQuestion = questions.proxy
+
+/** @throws Problem `unavailable` for an answer that is none */
+export function readProxyAnswer(answer: unknown): Uint8Array {
+  const body = (answer as { readonly body?: unknown } | null)?.body
+  if (typeof body === 'string') return Buffer.from(body, 'utf8')
+  throw new Problem(
+    'unavailable',
+    'the zone answered something else than what its proxy says; is it of another version?',
+  )
+}
+
+/** @throws Problem `invalid` for a body that names no proxy */
+function proxyQuestionOf(body: unknown): ProxyQuestion {
+  const field = (name: string): unknown => (body as Readonly<Record<string, unknown>> | null)?.[name]
+  const kind = field('kind')
+  if (kind !== 'xds' && kind !== 'stats' && kind !== 'clusters')
+    throw new Problem('invalid', `kind: must be one of xds, stats, clusters, not ${JSON.stringify(kind)}`)
+  return {
+    kind,
+    resourceType: String(field('resourceType')),
+    name: String(field('name')),
+    mesh: String(field('mesh') ?? ''),
+    format: field('format') === 'json' ? 'json' : 'text',
+    includeEds: field('includeEds') === true,
+    usedOnly: field('usedOnly') === true,
+  }
+}
+
+/** As long as global waits for a zone. */
+const proxyTimeoutMs = 10_000
 
 type Ask = (question: string, body: unknown) => Promise<unknown>
 
@@ -46,8 +81,9 @@ export function createAnswerer(options: {
   readonly mode: Mode
   readonly zoneName: string
   readonly dns?: DnsView | undefined
+  readonly askProxy?: AskProxy | undefined
 }): (question: string, body: unknown) => Promise<unknown> {
-  const { store, mode, zoneName, dns } = options
+  const { store, mode, zoneName, dns, askProxy } = options
   const viewer = viewerOf(mode, zoneName)
   const reader = localClaims(store, (row) => shownAddresses(renderRow(row, viewer, undefined)), dns)
   return async (question, body) => {
@@ -67,6 +103,11 @@ export function createAnswerer(options: {
         return { items: await reader.findings() }
       case questions.dnsStanding:
         return standingOf(dns)
+      case questions.proxy: {
+        if (askProxy === undefined) throw new Problem('unavailable', `zone ${zoneName} asks no proxies`)
+        const answer = await askProxy(proxyQuestionOf(body), AbortSignal.timeout(proxyTimeoutMs))
+        return { body: Buffer.from(answer).toString('utf8') }
+      }
       case questions.dnsLookup:
         return lookedUp(dns, String(field('name') ?? ''), String(field('type') ?? 'A'))
       default: {

@@ -1,9 +1,9 @@
-import { createAnswerer, createGlobalAnswerer, type Mode, type SyncView } from '@holdfast/api'
+import { type AskProxy, createAnswerer, createGlobalAnswerer, type Mode, type SyncView } from '@holdfast/api'
 import type { ZoneDns } from '@holdfast/dns'
 import { GlobalRuntime, HookRunner, hookMetrics } from '@holdfast/global'
 import type { sessionMetrics } from '@holdfast/peer'
 import type { ControlPlaneStore } from '@holdfast/store'
-import { EndpointFile, ZoneRuntime } from '@holdfast/zone'
+import { askProxyAdmin, EndpointFile, ZoneRuntime } from '@holdfast/zone'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
 import { loadPolicyHooks } from '../config/policy-hooks.js'
@@ -68,12 +68,24 @@ export function globalParts({ store, settings, log, scope, metrics, instanceId, 
   }
 }
 
+/** What this zone's proxies say of themselves, for whoever asks: its own API, global, a Kuma global. */
+export const zoneProxies =
+  (store: ControlPlaneStore, zone: string): ((question: Parameters<AskProxy>[0]) => Promise<Uint8Array>) =>
+  (question) =>
+    askProxyAdmin({ store, zone }, question)
+
 /** A zone dials global, if it was told where that is. `fatal` is told when the zone may not join at all. */
 export function zoneParts(parts: Parts, mode: Mode, fatal: (reason: string) => void): Runtime {
   const { store, settings, log, scope, metrics, registry, instanceId, dns } = parts
   if (settings.globalAddresses.length === 0)
     return { sync: zoneSync(undefined), start: () => Promise.resolve(), kdsPort: () => undefined }
-  const answer = createAnswerer({ store, mode, zoneName: settings.zone, dns })
+  const answer = createAnswerer({
+    store,
+    mode,
+    zoneName: settings.zone,
+    dns,
+    askProxy: zoneProxies(store, settings.zone),
+  })
   const zone = new ZoneRuntime({
     store,
     zone: settings.zone,
@@ -84,6 +96,7 @@ export function zoneParts(parts: Parts, mode: Mode, fatal: (reason: string) => v
     nodeConfig: { storeType: 'postgres', environment: 'universal', full: nodeConfigText(settings) },
     wantedCidrs: settings.vipBlocks,
     answer: async (question, body) => JSON.stringify(await answer(question, body === '' ? {} : JSON.parse(body))),
+    answerAdmin: zoneProxies(store, settings.zone),
     faults: () => dns?.faults ?? [],
     log,
     metrics,

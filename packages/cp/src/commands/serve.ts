@@ -23,7 +23,7 @@ import { dnsMetrics, followStore, openedInTime, startDns } from './dns.js'
 import { initialise } from './init.js'
 import { checkPorts } from './ports.js'
 import { listenProblem } from './problems.js'
-import { globalParts, zoneParts } from './runtime.js'
+import { globalParts, zoneParts, zoneProxies } from './runtime.js'
 import { keepScrubbing } from './scrub.js'
 import { serviceMetrics, zoneServices } from './services.js'
 import { keepUp } from './upkeep.js'
@@ -102,6 +102,7 @@ async function run(role: Role, settings: Settings, log: Logger, scope: Scope, si
     // kumactl refuses a product that is not Kuma unless the version says `preview`.
     server: { product: 'Kuma', version: `2.14.3-preview.holdfast-${programVersion}`, hostname: hostname(), instanceId },
     sync: runtime.sync,
+    askProxy: role === 'global' ? undefined : zoneProxies(store, settings.zone),
     services,
     dns,
     config: () => maskedSettings(settings),

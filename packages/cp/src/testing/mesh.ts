@@ -1,10 +1,10 @@
-import { createAnswerer, createApi, createGlobalAnswerer } from '@holdfast/api'
+import { type AskProxy, createAnswerer, createApi, createGlobalAnswerer } from '@holdfast/api'
 import { coverOf, GlobalRuntime, HookRunner, hookMetrics, type PolicyHook } from '@holdfast/global'
 import { type BackoffOptions, sessionMetrics } from '@holdfast/peer'
 import { type ControlPlaneStore, openStore } from '@holdfast/store'
 import { countWrites, rowsWritten } from '@holdfast/store/testing'
 import { freshDatabase, startTcpProxy, type TcpProxy, type TestDatabase } from '@holdfast/testkit'
-import { EndpointFile, ServiceRuntime, type ZoneOptions, ZoneRuntime } from '@holdfast/zone'
+import { askProxyAdmin, EndpointFile, ServiceRuntime, type ZoneOptions, ZoneRuntime } from '@holdfast/zone'
 import type { FastifyInstance } from 'fastify'
 import pino, { type Logger } from 'pino'
 import { Registry } from 'prom-client'
@@ -128,7 +128,8 @@ export async function startZone(
   const { store, registry, metrics } = await openPlane('zone', name, database, options)
   const proxy = await startTcpProxy({ targetPort: globalPort })
   if (options.reachable === false) await proxy.refuse()
-  const answer = createAnswerer({ store, mode: 'federated', zoneName: name })
+  const askProxy: AskProxy = (question) => askProxyAdmin({ store, zone: name }, question)
+  const answer = createAnswerer({ store, mode: 'federated', zoneName: name, askProxy })
   const runtime = new ZoneRuntime({
     store,
     zone: name,
@@ -139,6 +140,7 @@ export async function startZone(
     nodeConfig: { storeType: 'postgres', environment: 'universal', full: '{}' },
     wantedCidrs: options.wantedCidrs ?? [],
     answer: async (question, body) => JSON.stringify(await answer(question, body === '' ? {} : JSON.parse(body))),
+    answerAdmin: (question) => askProxyAdmin({ store, zone: name }, question),
     log: log.child({ cp: name }),
     metrics,
     backoff: options.backoff,
@@ -161,6 +163,7 @@ export async function startZone(
   const api = createApi({
     store,
     services,
+    askProxy,
     mode: 'federated',
     zoneName: name,
     server,

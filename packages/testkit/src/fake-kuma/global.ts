@@ -1,8 +1,10 @@
+import { randomUUID } from 'node:crypto'
 import { create, toBinary } from '@bufbuild/protobuf'
 import { type Metadata, Server, ServerCredentials, type ServerDuplexStream, status } from '@grpc/grpc-js'
 import { type KumaResourceParts, typesSentDownToKuma, typesSentUp } from '@holdfast/model'
 import { ZoneHealthCheckResponseSchema } from '@holdfast/proto'
 import { createLevel, type Level } from '../level.js'
+import { type AdminAsked, type AdminSaid, adminWhat, readAnswer, writeQuestion } from './admin.js'
 import { KumaConsumer } from './consumer.js'
 import { KumaFault, type KumaObjects } from './objects.js'
 import { OwnObjects } from './own-objects.js'
@@ -35,6 +37,8 @@ export interface FakeKumaZoneView {
   sent(): readonly Sent[]
   verdicts(): readonly Verdict[]
   healthChecks(): number
+  /** Asks the zone about one of its proxies, on the stream that it keeps open for that. */
+  ask(asked: AdminAsked): Promise<AdminSaid>
   /** Calls that are open now, by the last part of their path, sorted. */
   calls(): readonly string[]
 }
@@ -61,6 +65,8 @@ interface ZoneState {
   provider?: KumaProvider
   healthChecks: number
   readonly calls: Map<Call, string>
+  readonly admin: Map<AdminAsked['what'], Call>
+  readonly asked: Map<string, (said: AdminSaid) => void>
 }
 
 export async function startFakeKumaGlobal(options: FakeKumaGlobalOptions = {}): Promise<FakeKumaGlobal> {
@@ -75,7 +81,7 @@ export async function startFakeKumaGlobal(options: FakeKumaGlobalOptions = {}): 
   const stateOf = (zone: string): ZoneState => {
     const known = zones.get(zone)
     if (known !== undefined) return known
-    const state: ZoneState = { healthChecks: 0, calls: new Map() }
+    const state: ZoneState = { healthChecks: 0, calls: new Map(), admin: new Map(), asked: new Map() }
     zones.set(zone, state)
     return state
   }
@@ -151,8 +157,16 @@ export async function startFakeKumaGlobal(options: FakeKumaGlobalOptions = {}): 
     return (bytes) => consumer.response(bytes)
   })
   for (const path of adminPaths)
-    serve(path, status.INVALID_ARGUMENT, () => () => {
-      throw new KumaFault('stream', `${path}: an answer to a question that nobody asked`)
+    serve(path, status.INVALID_ARGUMENT, (_zone, state, call) => {
+      const what = adminWhat(path)
+      state.admin.set(what, call)
+      return (bytes) => {
+        const { id, ...said } = readAnswer(what, bytes)
+        const waiting = state.asked.get(id)
+        if (waiting === undefined) throw new KumaFault('stream', `${path}: an answer to a question that nobody asked`)
+        state.asked.delete(id)
+        waiting(said)
+      }
     })
   server.register<Buffer, Buffer>(
     healthCheckPath,
@@ -200,6 +214,17 @@ export async function startFakeKumaGlobal(options: FakeKumaGlobalOptions = {}): 
       sent: () => stateOf(name).provider?.sent ?? [],
       verdicts: () => stateOf(name).provider?.verdicts ?? [],
       healthChecks: () => stateOf(name).healthChecks,
+      ask: (asked) =>
+        new Promise((resolve, reject) => {
+          const call = stateOf(name).admin.get(asked.what)
+          if (call === undefined) {
+            reject(new Error(`client ${name} is not connected`))
+            return
+          }
+          const id = randomUUID()
+          stateOf(name).asked.set(id, resolve)
+          call.write(writeQuestion(id, asked))
+        }),
       calls: () => [...stateOf(name).calls.values()].sort(),
     }),
     metadata: () => seenMetadata,

@@ -1,6 +1,7 @@
 import { Client, type ClientDuplexStream, credentials, Metadata, status } from '@grpc/grpc-js'
 import { findType, type KumaResourceParts, typesSentDownToKuma, typesSentUp } from '@holdfast/model'
 import { createLevel, type Level } from '../level.js'
+import { type AdminAsked, type AdminSaid, adminWhat, readQuestion, writeAnswer } from './admin.js'
 import { KumaConsumer } from './consumer.js'
 import { KumaFault, type KumaObjects } from './objects.js'
 import { OwnObjects } from './own-objects.js'
@@ -25,6 +26,8 @@ export interface FakeKumaZoneOptions {
   readonly asksFor?: readonly string[] | undefined
   /** Why it refuses a resource; it refuses nothing by default. */
   readonly refuses?: ((type: string, parts: KumaResourceParts) => string | undefined) | undefined
+  /** What its proxies say of themselves; `undefined`: it never answers. */
+  readonly proxies?: ((asked: AdminAsked) => AdminSaid | undefined) | undefined
 }
 
 export interface FakeKumaEnd {
@@ -50,6 +53,8 @@ export interface FakeKumaZone {
   dropped(): readonly string[]
   /** Checks of health that were answered. */
   healthChecks(): number
+  /** Questions about its proxies that have arrived. */
+  questions(): number
   /** What ended its run, `undefined` while it runs. A real one would dial again after a back-off. */
   ended(): FakeKumaEnd | undefined
   until: Level['until']
@@ -78,6 +83,7 @@ export function startFakeKumaZone(options: FakeKumaZoneOptions): FakeKumaZone {
 
   let ended: FakeKumaEnd | undefined
   let healthChecks = 0
+  let questions = 0
   const calls: ClientDuplexStream<Buffer, Buffer>[] = []
   const end = (what: string, code: number, details: string): void => {
     if (ended !== undefined) return
@@ -123,7 +129,14 @@ export function startFakeKumaZone(options: FakeKumaZoneOptions): FakeKumaZone {
   })
   const up = open(zoneToGlobalPath, [], (bytes) => provider.request(bytes))
   const down = open(globalToZonePath, [], (bytes) => consumer.response(bytes))
-  for (const path of adminPaths) open(path, [status.UNIMPLEMENTED, status.CANCELLED], () => {})
+  for (const path of adminPaths) {
+    const call = open(path, [status.UNIMPLEMENTED, status.CANCELLED], (bytes) => {
+      questions += 1
+      const { id, ...asked } = readQuestion(adminWhat(path), bytes)
+      const said = options.proxies?.(asked)
+      if (said !== undefined) call.write(writeAnswer(asked.what, id, said))
+    })
+  }
   client.makeUnaryRequest(healthCheckPath, asIs, asIs, Buffer.alloc(0), metadata, (error) => {
     if (error === null) healthChecks += 1
     else if (error.code !== status.UNIMPLEMENTED) end(healthCheckPath, error.code, error.details)
@@ -146,6 +159,7 @@ export function startFakeKumaZone(options: FakeKumaZoneOptions): FakeKumaZone {
     verdicts: () => provider.verdicts,
     dropped: () => consumer.dropped,
     healthChecks: () => healthChecks,
+    questions: () => questions,
     ended: () => ended,
     until: level.until,
     stop() {
