@@ -55,7 +55,10 @@ function settle(command: CommandName, flags: Flags): Resolved | undefined {
   }
   const byKey = Object.fromEntries(specsOf(command).map((spec) => [spec.key, flags[camel(spec.flag)]]))
   const resolved = resolveSettings({ command, flags: byKey, env: process.env, file })
-  if ('settings' in resolved) return resolved
+  if ('settings' in resolved) {
+    for (const warning of resolved.warnings) process.stderr.write(`holdfast ${command}: warning: ${warning}\n`)
+    return resolved
+  }
   process.stderr.write(`holdfast ${command}: ${configProblemText(resolved)}\n`)
   return undefined
 }

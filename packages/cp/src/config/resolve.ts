@@ -1,4 +1,5 @@
 import { parse as parseYaml, YAMLParseError } from 'yaml'
+import { type KumaEnvironment, readKumaEnvironment } from './kuma-environment.js'
 import { type Command, type SettingSpec, type Settings, settingSpecs, specsOf } from './settings.js'
 
 export interface ConfigProblem {
@@ -10,8 +11,10 @@ export interface ConfigProblem {
 
 export interface Resolved {
   readonly settings: Settings
-  /** Where each setting came from: `flag`, `environment`, `file` or `default`. */
+  /** Where each setting came from: `flag`, `environment`, `file`, the variable of Kuma's or `default`. */
   readonly sources: Readonly<Partial<Record<keyof Settings, string>>>
+  /** What an operator should know although nothing is wrong. */
+  readonly warnings: readonly string[]
 }
 
 export interface ConfigInput {
@@ -25,7 +28,8 @@ const loopback = (address: string): boolean =>
   address === 'localhost' || address === '::1' || address === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(address)
 
 /**
- * Flags over `HOLDFAST_*` environment over the YAML file over defaults.
+ * Flags over `HOLDFAST_*` environment over the YAML file over what `KUMA_*` variables mean in our words over defaults: what
+ * a Kuma left behind never overrules what was said to Holdfast.
  * @returns the settings with the source of each, or every problem at once.
  */
 export function resolveSettings(input: ConfigInput): Resolved | readonly ConfigProblem[] {
@@ -34,9 +38,10 @@ export function resolveSettings(input: ConfigInput): Resolved | readonly ConfigP
   const sources: Partial<Record<keyof Settings, string>> = {}
   const fromFile = readFile(input, problems)
   const specs = specsOf(input.command)
+  const kuma = readKumaEnvironment(input.env, input.command, new Set(specs.map(({ key }) => key)))
   for (const spec of settingSpecs) values[spec.key] = spec.fallback
   for (const spec of specs) {
-    const found = find(spec, input, fromFile)
+    const found = find(spec, input, fromFile) ?? ofKuma(spec, kuma)
     if (found === undefined) {
       sources[spec.key] = 'default'
       if (spec.required === true && !(input.command === 'init'))
@@ -62,7 +67,36 @@ export function resolveSettings(input: ConfigInput): Resolved | readonly ConfigP
   }
   problems.push(...unknownKeys(input, fromFile))
   problems.push(...exposures(specs, values, sources))
-  return problems.length > 0 ? problems : { settings: values as unknown as Settings, sources }
+  for (const { variable, message } of kuma.problems) problems.push({ key: variable, source: 'environment', message })
+  return problems.length > 0
+    ? problems
+    : { settings: values as unknown as Settings, sources, warnings: kumaWarnings(specs, sources, kuma) }
+}
+
+function ofKuma(spec: SettingSpec, { values }: KumaEnvironment): Found | undefined {
+  const said = values[spec.key]
+  if (said === undefined) return undefined
+  const { text, variable } = said
+  return { value: coerce(spec, text), raw: text, source: variable, key: variable }
+}
+
+function kumaWarnings(
+  specs: readonly SettingSpec[],
+  sources: Partial<Record<keyof Settings, string>>,
+  kuma: KumaEnvironment,
+): readonly string[] {
+  const taken = specs.flatMap(({ key, env }): readonly string[] => {
+    const said = kuma.values[key]
+    if (said === undefined) return []
+    return sources[key] === said.variable
+      ? [`${said.variable} is understood; Holdfast calls it ${env}, which should be set instead`]
+      : [`${said.variable} is not used: ${env} or another source of Holdfast's says it already`]
+  })
+  return [
+    ...taken,
+    ...kuma.notTaken.map(({ variable, because }) => `${variable} ${because}`),
+    ...(kuma.unknown.length === 0 ? [] : [`${kuma.unknown.join(', ')}: Holdfast has nothing of that name`]),
+  ]
 }
 
 interface Found {

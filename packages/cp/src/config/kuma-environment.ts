@@ -1,0 +1,145 @@
+import type { Command, Settings } from './settings.js'
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** What a set of Kuma's variables says, in our words: the text that our own variable would have. */
+interface Understood {
+  readonly key: keyof Settings
+  /** Variables that say it, the ones that must be there first. */
+  readonly variables: readonly string[]
+  /** @returns undefined: nothing is said; a `reason`: it cannot be said in our words */
+  read(values: readonly (string | undefined)[]): string | { readonly reason: string } | undefined
+}
+
+const asIs = (key: keyof Settings, variable: string): Understood => ({
+  key,
+  variables: [variable],
+  read: ([value]) => value,
+})
+
+/** Kuma's variables that mean the same as a setting of ours. `docs/migrate-from-kuma.md` has them in a table. */
+export const understood: readonly Understood[] = [
+  asIs('zone', 'KUMA_MULTIZONE_ZONE_NAME'),
+  asIs('globalAddresses', 'KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS'),
+  asIs('apiAddress', 'KUMA_API_SERVER_HTTP_INTERFACE'),
+  asIs('apiPort', 'KUMA_API_SERVER_HTTP_PORT'),
+  asIs('kdsPort', 'KUMA_MULTIZONE_GLOBAL_KDS_GRPC_PORT'),
+  asIs('diagnosticsPort', 'KUMA_DIAGNOSTICS_SERVER_PORT'),
+  {
+    key: 'serviceGraceMs',
+    variables: ['KUMA_MESH_SERVICE_DELETION_GRACE_PERIOD'],
+    read: ([value = '']) => {
+      const ms = goDurationMs(value)
+      return ms === undefined ? { reason: `${JSON.stringify(value)} is no duration such as 1h or 90s` } : String(ms)
+    },
+  },
+  {
+    key: 'serviceLabels',
+    variables: [
+      'KUMA_MESH_SERVICE_LABEL_PROPAGATION_ENABLED',
+      'KUMA_MESH_SERVICE_LABEL_PROPAGATION_ALLOWED_LABEL_KEYS',
+    ],
+    read: ([enabled, keys]) => {
+      if (enabled !== 'true') return undefined
+      return keys === undefined || keys === ''
+        ? { reason: 'which labels must be said: Holdfast has no setting for "all of them"' }
+        : keys
+    },
+  },
+  {
+    key: 'vipPools',
+    variables: [
+      'KUMA_IPAM_MESH_SERVICE_CIDR',
+      'KUMA_IPAM_MESH_EXTERNAL_SERVICE_CIDR',
+      'KUMA_IPAM_MESH_MULTI_ZONE_SERVICE_CIDR',
+    ],
+    read: (cidrs) => {
+      const kinds = ['MeshService', 'MeshExternalService', 'MeshMultiZoneService']
+      const said = cidrs.flatMap((cidr, i) => (cidr === undefined || cidr === '' ? [] : [`${kinds[i]}=${cidr}`]))
+      return said.length === 0 ? undefined : said.join(',')
+    },
+  },
+]
+
+/** What looks as if it meant the same and does not; each with what to do. */
+export const deliberatelyNot: readonly {
+  readonly variables: RegExp
+  /** Undefined: it asks for nothing that needs a word. */
+  readonly because: (value: string, command: Command) => string | undefined
+}[] = [
+  {
+    variables: /^KUMA_STORE_(TYPE|POSTGRES_.*)$/,
+    because: () =>
+      "is Kuma's own store, whose tables Holdfast does not share: give Holdfast a database of its own with HOLDFAST_DATABASE_URL, or none for an embedded one",
+  },
+  {
+    variables: /^KUMA_MODE$/,
+    because: (value, command) =>
+      (command === 'global' || command === 'zone') && value !== command
+        ? `says ${JSON.stringify(value)}, and this is "holdfast ${command}": run "holdfast ${value === 'global' ? 'global' : 'zone'}" if that is meant`
+        : undefined,
+  },
+  {
+    variables: /^KUMA_ENVIRONMENT$/,
+    because: (value) =>
+      value === 'universal'
+        ? undefined
+        : `says ${JSON.stringify(value)}: Holdfast runs as Kuma's "universal" does and reads no Kubernetes API`,
+  },
+]
+
+export interface KumaEnvironment {
+  /** In our words, by setting; the source names the variable. */
+  readonly values: Readonly<Partial<Record<keyof Settings, { readonly text: string; readonly variable: string }>>>
+  /** What was understood cannot be said in our words. */
+  readonly problems: readonly { readonly variable: string; readonly message: string }[]
+  /** Variables that say nothing to this program: those it has a word about, and the rest by name. */
+  readonly notTaken: readonly { readonly variable: string; readonly because: string }[]
+  readonly unknown: readonly string[]
+}
+
+/** Reads what Kuma's environment says to a program of ours. @param keys settings of that program */
+export function readKumaEnvironment(env: Environment, command: Command, keys: ReadonlySet<string>): KumaEnvironment {
+  const values: Partial<Record<keyof Settings, { text: string; variable: string }>> = {}
+  const problems: { variable: string; message: string }[] = []
+  const known = new Set<string>()
+  for (const { key, variables, read } of understood) {
+    for (const variable of variables) known.add(variable)
+    const given = variables.map((variable) => env[variable])
+    const variable = variables.find((_, i) => given[i] !== undefined && given[i] !== '')
+    // Said for a program that has no such setting: Kuma's one environment serves both roles.
+    if (variable === undefined || !keys.has(key)) continue
+    const said = read(given)
+    if (typeof said === 'string') values[key] = { text: said, variable }
+    else if (said !== undefined) problems.push({ variable, message: said.reason })
+  }
+  const notTaken: { variable: string; because: string }[] = []
+  const unknown: string[] = []
+  for (const [variable, value] of Object.entries(env).sort(([a], [b]) => (a < b ? -1 : 1))) {
+    if (!variable.startsWith('KUMA_') || value === undefined || value === '' || known.has(variable)) continue
+    if (isServiceLink(variable, value)) continue
+    const word = deliberatelyNot.find(({ variables }) => variables.test(variable))
+    if (word === undefined) unknown.push(variable)
+    else {
+      const because = word.because(value, command)
+      if (because !== undefined) notTaken.push({ variable, because })
+    }
+  }
+  return { values, problems, notTaken, unknown }
+}
+
+/** What Kubernetes puts into every container for a Service named `kuma-…` is nobody's configuration. */
+const isServiceLink = (variable: string, value: string): boolean =>
+  /_SERVICE_(HOST|PORT)(_|$)|_PORT_\d+_(TCP|UDP|SCTP)(_|$)/.test(variable) || /^(tcp|udp|sctp):\/\//.test(value)
+
+const unitsMs: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1_000, ms: 1, us: 0.001, µs: 0.001 }
+
+/** `1h30m`, as Go writes durations; 0 may stand alone. Rounded to whole milliseconds. */
+export function goDurationMs(text: string): number | undefined {
+  if (text === '0') return 0
+  if (!/^(\d+(\.\d+)?(h|ms|us|µs|m|s))+$/.test(text)) return undefined
+  let sum = 0
+  for (const [, amount = '', unit = ''] of text.matchAll(/(\d+(?:\.\d+)?)(h|ms|us|µs|m|s)/g))
+    sum += Number(amount) * (unitsMs[unit] ?? 0)
+  return Math.round(sum)
+}
