@@ -1,6 +1,6 @@
 import type { z } from 'zod'
 import { utf8 } from '../bytes.js'
-import { type Finding, refused } from './finding.js'
+import { type Finding, strict } from './finding.js'
 import { inexactNumbers, isJsonObject, type Json, parseJson } from './json.js'
 import { schemaFindings, schemaText } from './schema.js'
 
@@ -41,10 +41,10 @@ export function jsonKind<Spec>(
   }
 }
 
-/** A number that is not kept exactly would be changed by being stored. */
+/** Written by us, a number that is not kept exactly would be changed. What arrives over KDS is kept in its own bytes. */
 export const inexactFindings = (spec: Json): readonly Finding[] =>
   inexactNumbers(spec, 'spec').map((path) =>
-    refused(path, 'is a number too large to be kept exactly; write it as a string'),
+    strict(path, 'is a number too large to be kept exactly; write it as a string'),
   )
 
 /** The object in a JSON spec, `undefined` if the bytes hold none. */

@@ -99,3 +99,10 @@ test('names: Kuma 2.14 limits the length of two, and warns of the rest', () => {
   expect(named('MeshService', 'a'.repeat(64))).toEqual({ problems: ['name'], warnings: [] })
   expect(named('MeshTimeout', '1'.repeat(64))).toEqual({ problems: [], warnings: [] })
 })
+
+test('UNKNOWN: a number beyond what a program like ours can hold is kept as it came, and our API refuses it', () => {
+  const spec = utf8('{"to":[{"big":9007199254740993}]}')
+  const received = { type: 'MeshTimeout', mesh: 'default', name: 't', labels: {}, typeUrl: '', spec }
+  expect(receiptProblems(received)).toEqual([])
+  expect(receiptWarnings(received)).toMatchObject([{ path: 'spec.to[0].big' }])
+})

@@ -1,4 +1,5 @@
 import { describe } from 'vitest'
+import { bytesConformance } from './bytes.js'
 import { computedConformance } from './computed.js'
 import type { OpenStore } from './fixtures.js'
 import { holdConformance } from './holds.js'
@@ -20,6 +21,7 @@ export function storeConformance(name: string, open: OpenStore): void {
   describe(`${name}: own changes`, () => localConformance(open))
   describe(`${name}: what is computed`, () => computedConformance(open))
   describe(`${name}: what is received`, () => receivedConformance(open))
+  describe(`${name}: bytes`, () => bytesConformance(open))
   describe(`${name}: types that are not known`, () => typesConformance(open))
   describe(`${name}: what cannot be read`, () => unreadableConformance(open))
   describe(`${name}: holds`, () => holdConformance(open))

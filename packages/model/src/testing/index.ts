@@ -1,0 +1,1 @@
+export { anyResourceOf } from './any-resource.js'
