@@ -57,6 +57,11 @@ export interface Answered {
 interface Sent {
   readonly body?: unknown
   readonly headers?: Readonly<Record<string, string>> | undefined
+  /**
+   * Goes on when the program is interrupted: of a write whose answer is not awaited nobody knows whether it was done.
+   * It is bounded by the time for one request.
+   */
+  readonly finishes?: boolean | undefined
 }
 
 /** Pages are as large as the API gives them. */
@@ -152,7 +157,7 @@ export class Api {
     )
   }
 
-  async #send(method: string, path: string, { body, headers }: Sent): Promise<Response> {
+  async #send(method: string, path: string, { body, headers, finishes }: Sent): Promise<Response> {
     const { fetch, version, timeoutMs = 0, debug } = this.#options
     // An answer that goes on, as a watch does, must come to its beginning in time, not to its end.
     const timer = new AbortController()
@@ -168,12 +173,12 @@ export class Api {
           ...headers,
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-        signal: AbortSignal.any([this.#options.signal, timer.signal]),
+        signal: finishes === true ? timer.signal : AbortSignal.any([this.#options.signal, timer.signal]),
       })
       debug?.(`${method} ${this.url}${path} ${response.status}`)
       return response
     } catch (error) {
-      this.#options.signal.throwIfAborted()
+      if (finishes !== true) this.#options.signal.throwIfAborted()
       debug?.(`${method} ${this.url}${path} ${(error as Error).message}`)
       throw timer.signal.aborted
         ? new CliError(

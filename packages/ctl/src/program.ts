@@ -168,6 +168,7 @@ function contextOf(io: Io, { version, env, home, connect }: ProgramOptions, prog
     version,
     env,
     api,
+    connect: () => connect({}),
     connections: readConnections,
     format,
     output: (format === 'wide' ? 'table' : format) as Output,

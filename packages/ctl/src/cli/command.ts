@@ -11,6 +11,8 @@ export interface Context {
   readonly env: Readonly<Record<string, string | undefined>>
   /** The control plane that the command line, the environment or the configuration names. */
   readonly api: () => Promise<Api>
+  /** Asks what is no control plane: where a file is a URL. */
+  readonly connect: () => Promise<typeof fetch>
   /** The control planes and contexts of the configuration files. */
   readonly connections: () => Promise<Connections>
   /** `-o` in its three basic forms; `wide` is a table. */

@@ -22,7 +22,7 @@ describe.each(table.map((entry) => [entry.words, entry] as const))('%s', (words,
     for (const [line, what] of file.examples) {
       expect(what).not.toBe('')
       let ran = 0
-      const args = split(line)
+      const args = split(line.replace(/^.* [|] holdfastctl /, ''))
       expect(entryOf(positionals(args))?.words, line).toBe(words)
       const said = { out: '', err: '' }
       const io = {

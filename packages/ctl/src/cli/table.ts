@@ -37,6 +37,12 @@ export const table: readonly Entry[] = [
     load: async () => (await import('../commands/apply.js')).applyCommand,
   },
   {
+    words: 'diff',
+    summary: 'what applying the files would change; exit status 3 if anything',
+    heading: resources,
+    load: async () => (await import('../commands/diff.js')).diffCommand,
+  },
+  {
     words: 'get',
     summary: 'show resources',
     heading: resources,

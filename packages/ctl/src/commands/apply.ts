@@ -1,58 +1,157 @@
-import { originLabel, type PlacedMessage, placedText } from '@holdfast/model'
-import { type Api, ApiFailure, isObject, type JsonObject, objectsOf, textOf } from '../api.js'
-import { defineCommand, plainOutputs } from '../cli/command.js'
-import { fileOption } from '../cli/options.js'
-import { reportInput } from '../input/report.js'
-import { type InputResource, readResources } from '../input/resources.js'
-import { readSources } from '../input/sources.js'
-import { CliError, exitStatus, type Io } from '../io.js'
+import { type PlacedMessage, placedText } from '@holdfast/model'
+import { Option } from 'commander'
+import { type Api, ApiFailure, type JsonObject, objectsOf, textOf } from '../api.js'
+import { asOwn } from '../changes/change.js'
+import { dryRun } from '../changes/dry-run.js'
+import { type Standing, standingOf } from '../changes/standing.js'
+import { type Context, defineCommand, plainOutputs } from '../cli/command.js'
+import { fileOption, repeated, selectorOption } from '../cli/options.js'
+import { type InputOptions, readInput } from '../input/input.js'
+import type { InputResource } from '../input/resources.js'
+import { CliError, exitStatus, type Io, usageError } from '../io.js'
 import { formatted, type Output } from '../output/format.js'
+import { prunable, pruned } from './prune.js'
 
-export interface ApplyOptions {
-  readonly files: readonly string[]
-  readonly mesh: string
-  readonly output: Output
+export interface ApplyOptions extends InputOptions {
+  readonly dryRun?: 'client' | 'server' | undefined
+  readonly prune: boolean
+  readonly selector?: string | undefined
+  readonly pruneType?: readonly string[] | undefined
 }
 
 /**
  * `apply -f`: everything is read and checked, in dependency order, and sent in one request: all of it is applied or
  * nothing. One line per resource tells what became of it.
  */
-export async function apply(io: Io, api: Api, options: ApplyOptions): Promise<number> {
-  const input = readResources(await readSources(io, options.files), options.mesh)
-  reportInput(io, input)
-  if (input.resources.length === 0) throw new CliError(`there is nothing to apply in ${options.files.join(', ')}`)
-  const resources = [...input.resources].sort((a, b) => a.type.order - b.type.order)
-  const { mode } = await api.get('/_holdfast/status')
-  const objects = resources.map((resource) => asOwn(resource, textOf(mode)))
-  const answer = await api.post('/_apply', { items: objects }).catch((error: unknown) => {
-    throw withPlaces(error, resources)
-  })
-  const results = objectsOf(answer.results)
-  io.out.write(formatted(options.output, { results }, () => results.map(resultLine).join('')))
-  for (const result of results)
-    for (const warning of Array.isArray(result.warnings) ? result.warnings : [])
-      io.err.write(`Warning: ${nameText(result)}: ${String(warning)}\n`)
+async function apply(context: Context, options: ApplyOptions): Promise<number> {
+  const { io, output } = context
+  if (options.prune && options.selector === undefined)
+    throw usageError('--prune needs --selector: it deletes what has these labels and is not in the files')
+  if (!options.prune && options.selector !== undefined) throw usageError('--selector is for --prune only')
+  const resources = await readInput(context, options)
+  if (options.dryRun === 'client') return printOnly(io, resources, output)
+  const api = await context.api()
+  const standing = await standingOf(api)
+  const doomed = options.prune ? await prunable(api, resources, standing, options) : []
+  if (options.dryRun === 'server') return dryRunOnly(io, api, { resources, doomed, standing, output })
+
+  const results = standing.isHoldfast
+    ? await applyAtOnce(io, api, resources, standing)
+    : await applyOneByOne(io, api, resources, output)
+  if (standing.isHoldfast || output !== 'table') print(io, results, output)
+  await pruned(io, api, doomed)
   return exitStatus.fine
 }
 
-/** A federated zone wants to be told that what it is given is its own. */
-function asOwn({ type, object }: InputResource, mode: string): JsonObject {
-  if (mode !== 'federated' || type.style !== 'B') return object
-  const labels = isObject(object.labels) ? object.labels : {}
-  return { ...object, labels: { [originLabel]: 'zone', ...labels } }
+/** One request, one transaction. */
+async function applyAtOnce(
+  io: Io,
+  api: Api,
+  resources: readonly InputResource[],
+  standing: Standing,
+): Promise<readonly JsonObject[]> {
+  const items = resources.map((resource) => asOwn(resource, standing))
+  if (io.errIsTerminal === true && items.length >= progressFrom)
+    io.err.write(`applying ${items.length} resources in one transaction …\n`)
+  // Once it is sent, its answer is waited for, interrupted or not: what the last line says is what was done.
+  const { body } = await api.call('POST', '/_apply', { body: { items }, finishes: true }).catch((error: unknown) => {
+    throw withPlaces(error, resources)
+  })
+  return objectsOf(body.results)
 }
+
+const progressFrom = 500
+
+/** A Kuma takes them one by one: the line of each is written when it is done. */
+async function applyOneByOne(
+  io: Io,
+  api: Api,
+  resources: readonly InputResource[],
+  output: Output,
+): Promise<readonly JsonObject[]> {
+  const results: JsonObject[] = []
+  for (const { type, object, place } of resources) {
+    io.signal.throwIfAborted()
+    const path = `${type.scope === 'mesh' ? `/meshes/${encodeURIComponent(textOf(object.mesh))}` : ''}/${type.path}/${encodeURIComponent(textOf(object.name))}`
+    const { status, body } = await api.call('PUT', path, { body: object, finishes: true }).catch((error: unknown) => {
+      const done =
+        results.length === 0 ? 'nothing was applied' : `${results.length} of ${resources.length} were applied before it`
+      const { file, line, column } = place('')
+      throw new CliError(
+        `${file}:${line}:${column}: ${type.name} ${JSON.stringify(object.name)}: ${(error as Error).message}\n${done}`,
+        { cause: error },
+      )
+    })
+    const result = {
+      type: type.name,
+      ...(type.scope === 'mesh' ? { mesh: object.mesh } : {}),
+      name: object.name,
+      outcome: status === 201 ? 'created' : 'updated',
+      ...(Array.isArray(body.warnings) ? { warnings: body.warnings } : {}),
+    }
+    results.push(result)
+    if (output === 'table') print(io, [result], output)
+  }
+  return results
+}
+
+function print(io: Io, results: readonly JsonObject[], output: Output, suffix = ''): void {
+  io.out.write(formatted(output, { results }, () => results.map((result) => resultLine(result, suffix)).join('')))
+  for (const result of results)
+    for (const warning of Array.isArray(result.warnings) ? result.warnings : [])
+      io.err.write(`Warning: ${nameText(result)}: ${String(warning)}\n`)
+}
+
+/** What kumactl prints with `--dry-run`: the resources, as they would be sent. */
+async function printOnly(io: Io, resources: readonly InputResource[], output: Output): Promise<number> {
+  const { jsonText, yamlText } = await import('../output/format.js')
+  const objects = resources.map(({ object }) => object)
+  io.out.write(
+    output === 'json'
+      ? jsonText({ total: objects.length, items: objects })
+      : objects.map((object) => `---\n${yamlText(object)}`).join(''),
+  )
+  return exitStatus.fine
+}
+
+async function dryRunOnly(
+  io: Io,
+  api: Api,
+  o: {
+    readonly resources: readonly InputResource[]
+    readonly doomed: Awaited<ReturnType<typeof prunable>>
+    readonly standing: Standing
+    readonly output: Output
+  },
+): Promise<number> {
+  const items = o.resources.map((resource) => asOwn(resource, o.standing))
+  const results = await dryRun(api, items).catch((error: unknown) => {
+    throw withPlaces(error, o.resources)
+  })
+  if (results === undefined)
+    throw new CliError(
+      `${api.url} has no dry run of its own; 'holdfastctl diff' compares with what it has now, and --dry-run=client checks what can be checked here`,
+    )
+  const all = [
+    ...results,
+    ...o.doomed.map(({ type, item }) => ({ type: type.name, ...idOf(item), outcome: 'deleted' })),
+  ]
+  print(io, all, o.output, ' (dry run)')
+  return exitStatus.fine
+}
+
+const idOf = ({ mesh, name }: JsonObject): JsonObject => ({ ...(mesh === undefined ? {} : { mesh }), name })
 
 const nameText = (result: JsonObject): string =>
   `${textOf(result.type)} ${JSON.stringify(result.name)}${
     textOf(result.mesh) === '' ? '' : ` in mesh ${JSON.stringify(result.mesh)}`
   }`
 
-function resultLine(result: JsonObject): string {
+function resultLine(result: JsonObject, suffix: string): string {
   const vips = Array.isArray(result.vips) ? result.vips.map(String) : []
   const pending = textOf(result.pending)
   const vip = vips.length > 0 ? `, VIP ${vips.join(', ')}` : pending === '' ? '' : `, no VIP yet: ${pending}`
-  return `${nameText(result)} ${textOf(result.outcome)}${vip}\n`
+  return `${nameText(result)} ${textOf(result.outcome)}${vip}${suffix}\n`
 }
 
 /** What the control plane says of `items[3].spec` is said of the place in the file from which it came. */
@@ -73,9 +172,38 @@ function withPlaces(error: unknown, resources: readonly InputResource[]): unknow
   return new CliError(`${title} (${detail.trim()}), nothing was applied:\n${lines.join('\n')}`, { cause: error })
 }
 
-export const applyCommand = defineCommand<{ readonly file: readonly string[] }>({
-  configure: (command) => command.addOption(fileOption()),
+export const varOption = (): Option =>
+  repeated('-v, --var <name=value>', 'value of a variable {{name}} in the files; may be given several times')
+
+export const applyCommand = defineCommand<ApplyOptions>({
+  configure: (command) =>
+    command
+      .addOption(fileOption())
+      .addOption(varOption())
+      .addOption(
+        new Option(
+          '--dry-run [where]',
+          'change nothing: print what would be sent (client), or what would become of it (server)',
+        )
+          .choices(['client', 'server'])
+          .preset('client'),
+      )
+      .option('--prune', 'then delete what has the labels of --selector and is not in the files', false)
+      .addOption(selectorOption())
+      .addOption(repeated('--prune-type <type>', 'delete only of this type; may be given several times')),
   outputs: plainOutputs,
-  examples: [['apply -f mesh.yaml', 'create or change what the file says']],
-  run: async ({ io, api, mesh, output }, _, { file }) => apply(io, await api(), { files: file, mesh, output }),
+  more: `Files are read first, all of them: if anything is wrong with any, every problem is told with its place, and nothing is
+done. What is right is sent as one transaction, what is referred to before what refers to it. Once it is sent, an interruption
+waits for the answer: what the last line says is what was done.
+
+--prune deletes only what this control plane owns, and never a Mesh, a Zone or a secret unless --prune-type says so.`,
+  examples: [
+    ['apply -f mesh.yaml', 'create or change what the file says'],
+    ['apply -f policies/ -f services/', 'every .yaml, .yml and .json in these folders, at any depth'],
+    ['apply -f service.yaml -v zone=east -v port=8080', 'a template, with values'],
+    ['apply -f shop/ --prune -l team=shop', 'and delete what has this label and is not there any more'],
+    ['apply -f shop/ --dry-run=server', 'what would become of it, addresses included'],
+    ['get meshtimeouts -o yaml | holdfastctl apply -f -', 'changes nothing'],
+  ],
+  run: (context, _, options) => apply(context, options),
 })

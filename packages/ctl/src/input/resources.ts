@@ -92,7 +92,7 @@ function readObject(document: SourceDocument, value: unknown, at: string, mesh: 
       return {
         ...nothing,
         problems: body.violations.map((violation) => ({
-          ...place(violation.path),
+          ...place(violation.path || fieldNamed(violation.message)),
           message: `${type.name}: ${violationText(violation)}`,
         })),
       }
@@ -100,6 +100,9 @@ function readObject(document: SourceDocument, value: unknown, at: string, mesh: 
       return { ...nothing, resources: [{ type, object, place }] }
   }
 }
+
+/** Kuma's words about a field of the first level have no path: they begin with its name. */
+const fieldNamed = (message: string): string => /^(\w+) in body /.exec(message)?.[1] ?? ''
 
 /** One resource twice, in one file or in two: which of them is meant cannot be known. */
 function duplicates(resources: readonly InputResource[]): readonly PlacedMessage[] {

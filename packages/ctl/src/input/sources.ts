@@ -12,13 +12,21 @@ const readable = /\.(ya?ml|json)$/i
 
 /**
  * Texts of files, of everything readable within folders (`.yaml`, `.yml`, `.json`, sorted by path), and of standard
- * input for `-`. Throws a CliError that names every path that cannot be read.
+ * input for `-`, and of what URLs answer. Throws a CliError that names every path that cannot be read.
  */
-export async function readSources(io: Io, paths: readonly string[]): Promise<readonly Source[]> {
+export async function readSources(
+  io: Io,
+  paths: readonly string[],
+  connect?: (() => Promise<typeof fetch>) | undefined,
+): Promise<readonly Source[]> {
   if (paths.filter((path) => path === '-').length > 1) throw usageError('standard input (-) can be read only once')
   const problems: string[] = []
   const files: string[] = []
   for (const path of new Set(paths)) {
+    if (isRemote(path)) {
+      files.push(path)
+      continue
+    }
     const kind = path === '-' ? 'file' : await io.files.kind(path)
     if (kind === undefined) problems.push(`${path}: no such file or folder`)
     else if (kind === 'file') files.push(path)
@@ -31,7 +39,11 @@ export async function readSources(io: Io, paths: readonly string[]): Promise<rea
   const sources: Source[] = []
   for (const file of new Set(files))
     try {
-      const text = await (file === '-' ? io.files.readStdin() : io.files.read(file))
+      const text = await (file === '-'
+        ? io.files.readStdin()
+        : isRemote(file)
+          ? download(io, file, connect)
+          : io.files.read(file))
       sources.push({ file: file === '-' ? '<stdin>' : file, text })
     } catch (error) {
       problems.push(`${file}: ${(error as Error).message}`)
@@ -50,4 +62,17 @@ async function filesWithin(io: Io, folder: string): Promise<readonly string[]> {
     else if (readable.test(name)) found.push(path)
   }
   return found
+}
+
+const isRemote = (path: string): boolean => /^https?:\/\//.test(path)
+/** As kumactl has it. */
+const downloadTimeoutMs = 10_000
+
+async function download(io: Io, url: string, connect: (() => Promise<typeof fetch>) | undefined): Promise<string> {
+  if (connect === undefined) throw new Error('this command reads no URLs; save it as a file first')
+  const ask = await connect()
+  const signal = AbortSignal.any([io.signal, AbortSignal.timeout(downloadTimeoutMs)])
+  const response = await ask(url, { method: 'GET', signal })
+  if (response.status !== 200) throw new Error(`answered ${response.status}`)
+  return response.text()
 }
