@@ -77,9 +77,9 @@ describe('on global', () => {
   test('a copy of a zone is neither changed nor deleted here', async () => {
     const name = 'zt-xww7b765wcbbvwxd'
     const labels = { 'kuma.io/display-name': 'zt', 'kuma.io/mesh': 'default', 'kuma.io/zone': 'zone-1' }
-    store.put({ type: 'MeshTimeout', mesh: 'default', name, labels, origin: 'zone-1', spec: Buffer.from('{}') })
-    const url = `/meshes/default/meshtimeouts/${name}`
-    const body = { type: 'MeshTimeout', mesh: 'default', name, spec: {} }
+    store.put({ type: 'MeshRetry', mesh: 'default', name, labels, origin: 'zone-1', spec: Buffer.from('{}') })
+    const url = `/meshes/default/meshretries/${name}`
+    const body = { type: 'MeshRetry', mesh: 'default', name, spec: {} }
     expect(await call('PUT', url, body)).toEqual(
       problem(
         400,
@@ -109,7 +109,7 @@ describe('on global', () => {
         "the origin label must be set to 'global'",
       ]),
     )
-    expect(store.revision).toBe(store.rows.get(`MeshTimeout\u0000default\u0000${name}`)?.revision)
+    expect(store.revision).toBe(store.rows.get(`MeshRetry\u0000default\u0000${name}`)?.revision)
   })
 
   test('DELETE', async () => {

@@ -17,3 +17,6 @@ export function isDnsName(text: string): boolean {
   const labels = (/[._]$/.test(text) ? text.slice(0, -1) : text).split('.')
   return text.replaceAll('.', '').length <= 255 && !isIp(text) && labels.every((label) => dnsLabel.test(label))
 }
+
+export const isCidr = (text: string): boolean =>
+  (ipaddr.IPv4.isValidCIDRFourPartDecimal(text) || ipaddr.IPv6.isValidCIDR(text)) && !text.includes('%')

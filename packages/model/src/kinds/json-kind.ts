@@ -25,13 +25,7 @@ export function jsonKind<Spec>(
   return {
     type,
     schema,
-    findings(spec) {
-      const parsed = schema.safeParse(spec)
-      return [
-        ...inexactFindings(spec),
-        ...(parsed.success ? semantic(parsed.data) : schemaFindings(schema, spec, 'spec')),
-      ]
-    },
+    findings: (spec) => [...inexactFindings(spec), ...contentFindings(schema, semantic, spec)],
     encode: (spec) => utf8(schemaText(schema, spec)),
     read(spec) {
       const value = readJsonSpec(spec)
@@ -39,6 +33,36 @@ export function jsonKind<Spec>(
       return parsed?.success === true ? parsed.data : undefined
     },
   }
+}
+
+/**
+ * A kind of which everything is kept that arrives over KDS, with its remarks beside it: what one version of a policy
+ * demands another gives up, and a control plane in the middle must not decide for those at the ends. Only our own API
+ * refuses.
+ */
+export function keptKind<Spec>(
+  type: string,
+  schema: z.ZodType<Spec>,
+  semantic: (spec: Spec) => Iterable<Finding>,
+): JsonKind<Spec> {
+  return {
+    ...jsonKind(type, schema, semantic),
+    findings: (spec) => [
+      ...inexactFindings(spec),
+      ...contentFindings(schema, semantic, spec).map(
+        (finding): Finding => (finding.level === 'refused' ? { ...finding, level: 'strict' } : finding),
+      ),
+    ],
+  }
+}
+
+function contentFindings<Spec>(
+  schema: z.ZodType<Spec>,
+  semantic: (spec: Spec) => Iterable<Finding>,
+  spec: Json,
+): readonly Finding[] {
+  const parsed = schema.safeParse(spec)
+  return parsed.success ? [...semantic(parsed.data)] : schemaFindings(schema, spec, 'spec')
 }
 
 /** Written by us, a number that is not kept exactly would be changed. What arrives over KDS is kept in its own bytes. */

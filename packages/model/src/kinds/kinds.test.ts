@@ -43,7 +43,8 @@ test.each([
     { generation: 1, storeId: 's', owner: '', cidr: '241.16.0.0/20', family: 4, kind: 'MeshService' },
     '{"kind":"MeshService","family":4,"cidr":"241.16.0.0/20","owner":"","storeId":"s","generation":1}',
   ],
-  ['MeshTimeout', { b: 1, a: { d: [], c: '' } }, '{"a":{"c":"","d":[]},"b":1}'],
+  ['MeshRetry', { b: 1, a: { d: [], c: '' } }, '{"a":{"c":"","d":[]},"b":1}'],
+  ['Workload', { b: 1, a: [] }, '{"a":[],"b":1}'],
 ])('%s %j is written as Kuma writes it', (type, spec, text) => {
   expect(encoded(type, spec)).toBe(text)
 })

@@ -4,12 +4,33 @@ import { globalEndpointsKind } from './global-endpoints.js'
 import { hostnameGeneratorKind } from './hostname-generator.js'
 import type { JsonKind } from './json-kind.js'
 import { meshKind } from './mesh.js'
+import { meshAccessLogKind } from './mesh-access-log.js'
+import { meshCircuitBreakerKind } from './mesh-circuit-breaker.js'
 import { meshExternalServiceKind } from './mesh-external-service.js'
+import { meshFaultInjectionKind } from './mesh-fault-injection.js'
+import { meshHealthCheckKind } from './mesh-health-check.js'
+import { meshHTTPRouteKind } from './mesh-http-route.js'
+import { meshIdentityKind } from './mesh-identity.js'
+import { meshLoadBalancingStrategyKind } from './mesh-load-balancing-strategy.js'
+import { meshMetricKind } from './mesh-metric.js'
 import { meshMultiZoneServiceKind } from './mesh-multi-zone-service.js'
+import { meshOpenTelemetryBackendKind } from './mesh-open-telemetry-backend.js'
+import { meshPassthroughKind } from './mesh-passthrough.js'
+import { meshProxyPatchKind } from './mesh-proxy-patch.js'
+import { meshRateLimitKind } from './mesh-rate-limit.js'
+import { meshRetryKind } from './mesh-retry.js'
 import { meshServiceKind } from './mesh-service.js'
+import { meshTCPRouteKind } from './mesh-tcp-route.js'
+import { meshTimeoutKind } from './mesh-timeout.js'
+import { meshTLSKind } from './mesh-tls.js'
+import { meshTraceKind } from './mesh-trace.js'
+import { meshTrafficPermissionKind } from './mesh-traffic-permission.js'
+import { meshTrustKind } from './mesh-trust.js'
+import { meshZoneAddressKind } from './mesh-zone-address.js'
 import { type ProtoKind, plainProtoKinds } from './proto-kind.js'
 import { vipBlockKind } from './vip-block.js'
 import { vipPoolKind } from './vip-pool.js'
+import { workloadKind } from './workload.js'
 import { zoneKind } from './zone.js'
 
 const jsonKinds: ReadonlyMap<string, JsonKind<unknown>> = new Map<string, JsonKind<unknown>>(
@@ -21,6 +42,27 @@ const jsonKinds: ReadonlyMap<string, JsonKind<unknown>> = new Map<string, JsonKi
     vipPoolKind,
     vipBlockKind,
     globalEndpointsKind,
+    meshAccessLogKind,
+    meshCircuitBreakerKind,
+    meshFaultInjectionKind,
+    meshHealthCheckKind,
+    meshHTTPRouteKind,
+    meshIdentityKind,
+    meshLoadBalancingStrategyKind,
+    meshMetricKind,
+    meshOpenTelemetryBackendKind,
+    meshPassthroughKind,
+    meshProxyPatchKind,
+    meshRateLimitKind,
+    meshRetryKind,
+    meshTCPRouteKind,
+    meshTimeoutKind,
+    meshTLSKind,
+    meshTraceKind,
+    meshTrafficPermissionKind,
+    meshTrustKind,
+    meshZoneAddressKind,
+    workloadKind,
   ].map((kind) => [kind.type, kind]),
 )
 

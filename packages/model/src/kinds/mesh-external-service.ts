@@ -3,9 +3,7 @@ import { isDnsName, isIp } from './addresses.js'
 import { type Finding, refused, strict } from './finding.js'
 import { jsonKind } from './json-kind.js'
 import { int32 } from './schema.js'
-
-const tlsVersions = ['TLSAuto', 'TLS10', 'TLS11', 'TLS12', 'TLS13'] as const
-const tlsVersion = z.enum(tlsVersions).default('TLSAuto')
+import { tlsVersionFindings, tlsVersions } from './tls-versions.js'
 
 /** Both shapes: up to 2.14 `secret`, `inline`, `inlineString`; later a type and the member that it names. */
 const dataSource = z.looseObject({
@@ -34,7 +32,7 @@ const schema = z.looseObject({
   tls: z
     .looseObject({
       enabled: z.boolean().default(false),
-      version: z.looseObject({ min: tlsVersion, max: tlsVersion }).optional(),
+      version: tlsVersions.optional(),
       allowRenegotiation: z.boolean().default(false),
       verification: z
         .looseObject({
@@ -80,12 +78,7 @@ function* bounds(path: string, value: number, min: number, max: number): Iterabl
 }
 
 function* tlsFindings({ version, verification }: Tls): Iterable<Finding> {
-  if (
-    version !== undefined &&
-    version.max !== 'TLSAuto' &&
-    tlsVersions.indexOf(version.min) > tlsVersions.indexOf(version.max)
-  )
-    yield refused('spec.tls.version.min', 'min version must be lower than max')
+  if (version !== undefined) yield* tlsVersionFindings('spec.tls.version', version)
   if (verification === undefined) return
   const path = 'spec.tls.verification'
   const { serverName, clientCert, clientKey } = verification

@@ -53,7 +53,10 @@ test.each([
   ['HostnameGenerator', { template: '{{ nope }}', selector: { meshService: {} } }, ['spec.template'], []],
   // Kuma can render it and we cannot: its services say so, and it is passed on.
   ['HostnameGenerator', { template: '{{ index .Name 0 }}', selector: { meshService: {} } }, [], ['spec.template']],
-  ['MeshTimeout', { to: 'whatever' }, [], []],
+  // What a newer control plane may mean by it is for its peers to say: it is kept and passed on.
+  ['MeshTimeout', { to: 'whatever' }, [], ['spec.to']],
+  ['MeshTimeout', {}, [], ['spec']],
+  ['MeshHTTPRoute', { to: [{ targetRef: { kind: 'KindOfTomorrow' }, rules: [] }] }, [], ['spec.to[0].targetRef.kind']],
   ['MeshTimeout', 'null', ['spec'], []],
   ['TypeOfTomorrow', 'bytes', [], []],
 ])('%s %j', (type, spec, problems, warnings) => {
@@ -97,7 +100,7 @@ test('names: Kuma 2.14 limits the length of two, and warns of the rest', () => {
   expect(named('MeshService', '1web')).toEqual({ problems: [], warnings: ['name'] })
   expect(named('MeshService', 'a'.repeat(63))).toEqual({ problems: [], warnings: [] })
   expect(named('MeshService', 'a'.repeat(64))).toEqual({ problems: ['name'], warnings: [] })
-  expect(named('MeshTimeout', '1'.repeat(64))).toEqual({ problems: [], warnings: [] })
+  expect(named('MeshRetry', '1'.repeat(64))).toEqual({ problems: [], warnings: [] })
 })
 
 test('UNKNOWN: a number beyond what a program like ours can hold is kept as it came, and our API refuses it', () => {

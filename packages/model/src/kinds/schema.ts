@@ -18,6 +18,13 @@ export const int32 = z.int32()
 export const matchLabels = z.record(z.string(), z.string())
 
 const leftOutWhenEmpty = new WeakSet<z.core.$ZodType>()
+const writtenAs = new WeakMap<z.core.$ZodType, (value: Json) => Json>()
+
+/** Gives a field the form in which Go writes its value, whatever form it came in: `1h` is written `1h0m0s`. */
+export function written<T extends z.ZodType>(schema: T, form: (value: Json) => Json): T {
+  writtenAs.set(schema, form)
+  return schema
+}
 
 /** Marks a field that Go writes with `omitempty`: '' or [] is not written. Pointers are written whatever they hold. */
 export function omitEmpty<T extends z.ZodType>(schema: T): T {
@@ -31,6 +38,8 @@ export function omitEmpty<T extends z.ZodType>(schema: T): T {
  */
 export function schemaText(schema: z.core.$ZodType | undefined, value: Json): string {
   const bare = schema === undefined ? undefined : unwrapped(schema)
+  const form = bare === undefined ? undefined : writtenAs.get(bare)
+  if (form !== undefined) return canonicalJson(form(value))
   if (bare instanceof z.ZodObject && isJsonObject(value)) return objectText(bare.def.shape, value)
   if (bare instanceof z.ZodArray && isJsonArray(value))
     return `[${value.map((each) => schemaText(bare.def.element, each)).join(',')}]`
@@ -103,6 +112,8 @@ function issueFindings(issue: z.core.$ZodIssue, value: Json, base: string): read
         ? [refused(path, 'in body must be of type int32: "int64"')]
         : [strict(path, boundReason(issue.origin, issue.maximum, 'less than or equal to', 'at most'))]
     case 'invalid_format':
+      if (issue.format === 'regex')
+        return [strict(path, `in body should match '${String(issue.pattern).replace(/^\/|\/$/g, '')}'`)]
       return [
         refused(
           path,
@@ -125,7 +136,14 @@ function typeReason(expected: string, given: Json): string {
 function boundReason(origin: string, bound: number | bigint, ofNumbers: string, ofLengths: string): string {
   if (origin === 'array') return `in body should have ${ofLengths} ${bound} items`
   if (origin === 'string') return `in body should be ${ofLengths} ${bound} chars long`
-  return `in body should be ${ofNumbers} ${bound}`
+  return `in body should be ${ofNumbers} ${goNumber(Number(bound))}`
+}
+
+/** As Go's shortest form has it: with an exponent from a million on. */
+function goNumber(value: number): string {
+  if (Math.abs(value) < 1e6) return String(value)
+  const [digits = '', exponent = ''] = value.toExponential().split('e+')
+  return `${digits}e+${exponent.padStart(2, '0')}`
 }
 
 function valueAt(value: Json, path: readonly PropertyKey[]): Json | undefined {

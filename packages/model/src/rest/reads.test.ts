@@ -174,12 +174,19 @@ const bases: readonly (readonly [string, (extra: JsonObject) => JsonObject])[] =
   ],
   ['MeshExternalService', (extra) => ({ ...extra, match: { ...extra, port: 80 }, endpoints: [] })],
   ['HostnameGenerator', (extra) => ({ ...extra, template: 'x', selector: { meshService: {} } })],
-  ['MeshTimeout', (extra) => extra],
+  ['MeshRetry', (extra) => ({ ...extra, targetRef: { ...extra, kind: 'Mesh' } })],
+  [
+    'MeshTimeout',
+    (extra) => ({
+      ...extra,
+      rules: [{ ...extra, default: { ...extra, idleTimeout: '1m0s', http: { ...extra, requestTimeout: '2s' } } }],
+    }),
+  ],
 ]
 
 /** Names that the schemas know mean something there, so they are no unknown fields. */
 const namesKnown =
-  /"(state|selector|ports|identities|name|port|targetPort|appProtocol|dataplane\w*|mesh\w*|match|extension|endpoints|tls|type|protocol|template)":/
+  /"(state|selector|targetRef|kind|labels|tags|proxyTypes|sectionName|namespace|mesh|to|from|rules|matches|default|\w+Timeout|http|\w+Duration|ports|identities|name|port|targetPort|appProtocol|dataplane\w*|mesh\w*|match|extension|endpoints|tls|type|protocol|template)":/
 
 test.each(bases)('UNKNOWN: fields that nobody knows survive in a %s', (type, spec) => {
   fc.assert(
