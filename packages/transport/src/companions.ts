@@ -6,6 +6,7 @@ import { adminKinds, adminPathOf } from './admin/messages.js'
 import { defaultLimits, healthIntervalMs } from './limits.js'
 import { asIs, healthCheckPath } from './methods.js'
 import { type LinkEnd, statusName } from './status.js'
+import { inTurnOfItsOwn } from './turn.js'
 
 /** With its envelope within what a Kuma receives. */
 const answerBytesMax = defaultLimits.messageBytesMax - 1024
@@ -32,11 +33,12 @@ export function startCompanions({
   let stopped = false
   let timer: NodeJS.Timeout | undefined
   let intervalMs = healthIntervalMs
-  const fail = (what: string, code: number, details: string): void => {
-    if (stopped) return
-    stop()
-    onEnded({ code: statusName(code), reason: `${what}: ${details}` })
-  }
+  const fail = (what: string, code: number, details: string): void =>
+    inTurnOfItsOwn(() => {
+      if (stopped) return
+      stop()
+      onEnded({ code: statusName(code), reason: `${what}: ${details}` })
+    })
 
   const calls = adminKinds.map((kind) => {
     const path = adminPathOf[kind]

@@ -7,6 +7,7 @@ import {
 } from '@grpc/grpc-js'
 import type { StreamName } from './codec/streams.js'
 import { type LinkEnd, statusDetails, statusName, statusNumber } from './status.js'
+import { inTurnOfItsOwn } from './turn.js'
 
 // grpc-js writes to stderr on its own; whatever it says there reaches us as a status as well, and is logged by us.
 setLogVerbosity(logVerbosity.NONE)
@@ -32,18 +33,23 @@ export interface WireListener {
   /** Response headers; only a dialled call has them. */
   headers(metadata: Metadata): void
   data(bytes: Uint8Array): void
+  /** In a turn of its own, see `inTurnOfItsOwn`. */
   ended(end: LinkEnd): void
 }
 
-const noListener: WireListener = { headers: () => {}, data: () => {}, ended: () => {} }
-
 export function serverWire(stream: StreamName, call: ServerDuplexStream<Buffer, Buffer>): Wire {
-  let listener = noListener
+  let listener: WireListener | undefined
   let end: LinkEnd | undefined
+  let told = false
+  const tell = (): void => {
+    if (listener === undefined || end === undefined || told) return
+    told = true
+    listener.ended(end)
+  }
   const ended = (how: LinkEnd): void => {
     if (end !== undefined) return
     end = how
-    listener.ended(how)
+    inTurnOfItsOwn(tell)
   }
   // grpc-js tells a cancelled call from a lost connection to nobody.
   call.on('cancelled', () =>
@@ -67,10 +73,10 @@ export function serverWire(stream: StreamName, call: ServerDuplexStream<Buffer, 
     open(to) {
       listener = to
       if (end !== undefined) {
-        to.ended(end)
+        tell()
         return
       }
-      call.on('data', (bytes: Buffer) => listener.data(bytes))
+      call.on('data', (bytes: Buffer) => to.data(bytes))
       // A connection that is closed ends its streams first and cancels them in the same turn.
       call.on('end', () => setImmediate(() => ended({ code: 'OK', reason: 'the zone ended the stream' })))
     },
@@ -103,8 +109,10 @@ export function clientWire(stream: StreamName, dial: () => ClientDuplexStream<Bu
       call.on('error', () => {})
       call.on('status', ({ code, details }) => {
         ended = true
-        settle()
-        listener.ended({ code: statusName(code), reason: details })
+        inTurnOfItsOwn(() => {
+          settle()
+          listener.ended({ code: statusName(code), reason: details })
+        })
       })
     },
     write(bytes, written) {

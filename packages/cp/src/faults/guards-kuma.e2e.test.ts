@@ -9,7 +9,7 @@ import {
   utf8,
   zoneLabel,
 } from '@holdfast/model'
-import { startFakeKumaZone } from '@holdfast/testkit'
+import { startFakeKumaGlobal, startFakeKumaZone } from '@holdfast/testkit'
 import { afterEach, expect, test } from 'vitest'
 import { deletedOf, get, holdsOf } from '../testing/faults.js'
 import { eager, inStep, type Plane, putService, servicesOf, startGlobal, startZone, until } from '../testing/mesh.js'
@@ -137,4 +137,43 @@ test('LKG: what a Kuma zone refuses is shown at global with its reason, and is n
   const again = own(dial(), async (zone) => zone.stop())
   await until('it to have both', () => again.held().get('MeshService')?.size === 2, 30_000)
   await until('nothing to be refused', async () => (await told()).byPeers.length === 0, 30_000)
+})
+
+test('HOLD: our zone under a Kuma global that comes back with less: mark, hold, and back again', {
+  timeout: 90_000,
+}, async () => {
+  const kuma = await startFakeKumaGlobal()
+  const { port } = kuma
+  const mesh: KumaResourceParts = {
+    name: 'default',
+    mesh: '',
+    labels: { [originLabel]: 'global' },
+    typeUrl: 'type.googleapis.com/kuma.mesh.v1alpha1.Mesh',
+    spec: new Uint8Array(),
+  }
+  kuma.put('Mesh', mesh)
+  for (const name of names(30)) kuma.put('MeshService', ofKumaZone(name))
+  const east = own(await startZone('east', port, { backoff: eager }), (zone) => zone.close())
+  await until('it to know what global has', async () => (await northOf(east)) === 30, 20_000)
+  await kuma.close()
+  const again = own(await startFakeKumaGlobal({ port }), (global) => global.close())
+  for (const name of names(25)) again.put('MeshService', ofKumaZone(name))
+  await until(
+    'five to be missing',
+    async () => (await both(east)).absent.some(({ resources }) => resources === 5),
+    30_000,
+  )
+  // A mesh that is missing is held at once, and nothing in it goes.
+  await until('the mesh to be held', async () => (await holdsOf(east)).some(({ type }) => type === 'Mesh'), 30_000)
+  expect([await northOf(east), await deletedOf(east), await deletedOf(east, 'Mesh')]).toEqual([30, 0, 0])
+  again.put('Mesh', mesh)
+  for (const name of names(30)) again.put('MeshService', ofKumaZone(name))
+  await until(
+    'nothing to be missing or held',
+    async () => {
+      const { items, absent } = await both(east)
+      return items.length + absent.length === 0
+    },
+    30_000,
+  )
 })

@@ -8,6 +8,7 @@ import {
   ReviewResponseSchema,
 } from '@holdfast/proto'
 import { asIs } from '../methods.js'
+import { inTurnOfItsOwn } from '../turn.js'
 import type { HookClient, HookEndpoint, HookItem, HookResult } from './client.js'
 import { HookFailure, printable } from './failure.js'
 import { textsOf } from './results.js'
@@ -60,13 +61,14 @@ export function grpcHook(endpoint: HookEndpoint): HookClient {
         request,
         new Metadata(),
         { deadline },
-        (error, answer) => {
-          signal.removeEventListener('abort', aborted)
-          if (signal.aborted) reject(signal.reason)
-          else if (error !== null) reject(new HookFailure(words(error), { cause: error }))
-          else if (answer === undefined) reject(new HookFailure('answers nothing'))
-          else resolve(answer)
-        },
+        (error, answer) =>
+          inTurnOfItsOwn(() => {
+            signal.removeEventListener('abort', aborted)
+            if (signal.aborted) reject(signal.reason)
+            else if (error !== null) reject(new HookFailure(words(error), { cause: error }))
+            else if (answer === undefined) reject(new HookFailure('answers nothing'))
+            else resolve(answer)
+          }),
       )
       const aborted = (): void => started.cancel()
       signal.addEventListener('abort', aborted, { once: true })
@@ -75,6 +77,8 @@ export function grpcHook(endpoint: HookEndpoint): HookClient {
 
   function words({ code, details, message }: ServiceError): string {
     if (code === status.DEADLINE_EXCEEDED) return `does not answer within ${endpoint.timeoutMs} ms`
+    // A call that we cancel ourselves is answered with our own reason before this.
+    if (code === status.CANCELLED) return 'closes the call without an answer'
     const refused =
       /^No connection established(?:\. Last error: (?:Error: )?(.*?))?\.? ?(?:Resolution note:.*)?$/s.exec(details)
     if (code === status.UNAVAILABLE && refused !== null) return `cannot be reached: ${refused[1] ?? 'no connection'}`
