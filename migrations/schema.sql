@@ -123,6 +123,17 @@ create table hook_sweep (
   constraint hook_sweep_one_check CHECK (one)
 );
 
+create table leases (
+  name text collate "C" not null,
+  holder text collate "C" not null,
+  place text not null,
+  token bigint not null,
+  taken_at timestamp with time zone not null,
+  expires_at timestamp with time zone not null,
+  constraint leases_pkey PRIMARY KEY (name),
+  constraint leases_token_check CHECK ((token > 0))
+) with (fillfactor=50, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=500);
+
 create table migrations (
   id integer not null,
   name text not null,

@@ -2,8 +2,8 @@ import { countWrites, freshDatabase, rowsWritten, type TestDatabase } from '@hol
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { inStep, Processes, putService, type Running, readiness, syncOf, until, vipsOf } from './testing/process.js'
 
-// One name, two processes: from the same store the newest session wins and the other one waits; from another store
-// the newcomer is refused.
+// One name, two processes: from the same store one dials and the other one stands by; from another store the newcomer is
+// refused.
 vi.setConfig({ testTimeout: 90_000 })
 const processes = new Processes()
 const databases: TestDatabase[] = []
@@ -41,27 +41,35 @@ const sessionAtGlobal = async (): Promise<unknown> =>
 
 const joins = (process: Running): number => process.log().filter(({ msg }) => msg === 'joined').length
 
-test('ONE: a second process on the same store takes the session, the first parks and takes it back when the second goes', async () => {
+const dials = async (process: Running): Promise<boolean> => {
+  const metrics = await fetch(`http://127.0.0.1:${process.ports.diagnostics}/metrics`)
+  return (await metrics.text()).includes('holdfast_lease_held{lease="dial"} 1')
+}
+
+test('ONE: a second process on the same store stands by and serves; it takes over when the first ends, in whatever way', async () => {
   const second = await processes.start('zone', zone('east', eastUrl))
-  await until('the newest to be in step', () => inStep(second), { otherwise: () => second.out })
-  await until('the first to park', () => first.logged('parked: process'), { otherwise: () => first.out })
-  const joined = [joins(first), joins(second)]
-  // Both serve, and what is written through the parked one is sent by the other.
-  expect((await putService(first, 'api')).status).toBe(201)
+  await until('the second to stand by', () => second.logged('standing by: process'), { otherwise: () => second.out })
+  // Both serve, and what is written through the one that stands by is sent by the other.
+  expect((await putService(second, 'api')).status).toBe(201)
   await until('global to have api', async () => (await vipsOf(global))['east/api']?.length === 2)
   const vips = await vipsOf(global)
   expect(await vipsOf(first)).toEqual(vips)
   expect(await vipsOf(second)).toEqual(vips)
-  expect((await readiness(first)).status).toBe(200)
-  expect((await syncOf(first)).peers).toMatchObject([
-    { connected: false, lastError: expect.stringMatching(/^process \S+ of this zone has a newer session with global/) },
+  expect((await readiness(second)).status).toBe(200)
+  expect((await syncOf(second)).peers).toMatchObject([
+    { connected: false, lastError: expect.stringMatching(/^process \S+ of this zone has the session with global/) },
   ])
-  expect([joins(first), joins(second)]).toEqual(joined)
+  expect([joins(first), joins(second), await dials(first), await dials(second)]).toEqual([1, 0, true, false])
   expect(await sessionAtGlobal()).toEqual([['east', true]])
 
-  expect(await second.signal('SIGTERM')).toMatchObject({ status: 0 })
-  await until('the first to take over', () => inStep(first), { otherwise: () => first.out })
+  expect(await first.signal('SIGTERM')).toMatchObject({ status: 0 })
+  await until('the second to take over', () => inStep(second), { withinMs: 5_000, otherwise: () => second.out })
+  first = await processes.start('zone', zone('east', eastUrl))
+  await until('the first to stand by', () => first.logged('standing by: process'), { otherwise: () => first.out })
+  await second.signal('SIGKILL')
+  await until('the first to take over', () => inStep(first), { withinMs: 5_000, otherwise: () => first.out })
   expect(await vipsOf(global)).toEqual(vips)
+  expect(await sessionAtGlobal()).toEqual([['east', true]])
 })
 
 test('another store under the same name is refused: the incumbent is named, the newcomer exits 1, nothing changes', async () => {

@@ -1,8 +1,9 @@
 import { type PeerSync, proxyQuestion, readProxyAnswer, type SyncView } from '@holdfast/api'
 import type { GlobalRuntime } from '@holdfast/global'
 import { Problem } from '@holdfast/model'
-import type { SessionView } from '@holdfast/peer'
-import type { ZoneRuntime } from '@holdfast/zone'
+import type { Leases, SessionView } from '@holdfast/peer'
+import type { ControlPlaneStore } from '@holdfast/store'
+import { dialLease, type ZoneRuntime } from '@holdfast/zone'
 
 /** What global's API sees of its zones. */
 export const globalSync = (global: GlobalRuntime): SyncView => ({
@@ -54,6 +55,15 @@ export const zoneSync = (zone: ZoneRuntime | undefined): SyncView => ({
 export const isInStep = (sync: SyncView | undefined): boolean => {
   const peers = sync?.peers() ?? []
   return peers.length > 0 && peers.every(({ channels }) => channels.length > 0 && channels.every((c) => c.inStep))
+}
+
+/** Another process of this zone has the session with global, and everything was proven since that session began. */
+export async function isInStepElsewhere(store: ControlPlaneStore, leases: Leases): Promise<boolean> {
+  if (leases.other(dialLease) === undefined) return false
+  const session = (await store.sessions.list()).find(({ peer, closedAtMs }) => peer === '' && closedAtMs === undefined)
+  if (session === undefined) return false
+  const received = (await store.read.cursors()).filter(({ peer, side }) => peer === '' && side === 'received')
+  return received.length > 0 && received.every(({ provenAtMs }) => (provenAtMs ?? 0) >= session.openedAtMs)
 }
 
 function peerOf(view: SessionView, role: 'global' | 'zone'): PeerSync {

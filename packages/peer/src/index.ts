@@ -1,6 +1,7 @@
 export * from './backoff.js'
 export { GuardWatch } from './guard-watch.js'
 export * from './handle.js'
+export * from './leases.js'
 export * from './metrics.js'
 export { runSession, type SessionOptions } from './run-session.js'
 export { onlyStream } from './session-stores.js'

@@ -1,6 +1,6 @@
 import { type Demand, newSession, type SessionRole } from '@holdfast/kds'
 import { describedTypes, hashAlgorithm, typeSetHash, typesSentDownToKuma, typesSentUp } from '@holdfast/model'
-import type { ControlPlaneStore } from '@holdfast/store'
+import type { ControlPlaneStore, HeldLease } from '@holdfast/store'
 import type { Link } from '@holdfast/transport'
 import type { Logger } from 'pino'
 import type { GuardWatch } from './guard-watch.js'
@@ -17,6 +17,8 @@ export interface SessionOptions {
   readonly store: ControlPlaneStore
   readonly version: string
   readonly instanceId: string
+  /** Zone: opened only while this is held. */
+  readonly lease?: HeldLease | undefined
   /** Zone: the peer has shown the extension on an earlier link of this process. */
   readonly peerIsHoldfast?: boolean | undefined
   readonly log: Logger

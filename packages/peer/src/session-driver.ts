@@ -13,7 +13,7 @@ import {
   stepSession,
 } from '@holdfast/kds'
 import { emptyDigest, Problem } from '@holdfast/model'
-import { Fenced } from '@holdfast/store'
+import { Fenced, LeaseLost } from '@holdfast/store'
 import type { Link, LinkEvent } from '@holdfast/transport'
 import type { Logger } from 'pino'
 import type { SessionBeat, SessionEnd, SessionHandle, SessionView } from './handle.js'
@@ -332,7 +332,8 @@ export class SessionDriver implements SessionHandle {
       if (!this.#abort.signal.aborted) this.#push({ type: 'stored', channel, answer, nowMs: this.#nowMs() })
     } catch (error) {
       if (this.#abort.signal.aborted) return
-      if (error instanceof Fenced) this.#end ??= { end: 'superseded', reason: error.message }
+      if (error instanceof Fenced || error instanceof LeaseLost)
+        this.#end ??= { end: 'superseded', reason: error.message }
       this.#log.warn({ err: error, channel, op: op.op }, 'the store failed')
       this.#push({ type: 'storeFailed', channel, reason: (error as Error).message, nowMs: this.#nowMs() })
     }

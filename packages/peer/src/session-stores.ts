@@ -1,5 +1,5 @@
 import type { Channel, ChannelContext, ChannelStore, StoreOp, StoreResults } from '@holdfast/kds'
-import type { ControlPlaneStore } from '@holdfast/store'
+import type { ControlPlaneStore, HeldLease } from '@holdfast/store'
 import type { Link } from '@holdfast/transport'
 
 interface StoresOptions {
@@ -9,6 +9,7 @@ interface StoresOptions {
   readonly link: Link
   readonly store: ControlPlaneStore
   readonly instanceId: string
+  readonly lease?: HeldLease | undefined
 }
 
 /**
@@ -48,7 +49,7 @@ export class SessionStores {
   }
 
   async #open(): Promise<NonNullable<ChannelContext['fence']>> {
-    const { store, peer, sessionId, instanceId, link } = this.#options
+    const { store, peer, sessionId, instanceId, link, lease } = this.#options
     const stream = onlyStream(link)
     const { fence } = await store.sessions.open({
       sessionId,
@@ -58,6 +59,7 @@ export class SessionStores {
       peerVersion: link.peer.version,
       extension: link.peer.extension !== false,
       ...(stream === undefined ? {} : { stream }),
+      ...(lease === undefined ? {} : { lease }),
     })
     return { sessionId, fence, ...(stream === undefined ? {} : { key: `${peer}/${stream}` }) }
   }

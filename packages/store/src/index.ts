@@ -1,6 +1,7 @@
 export type * from './diff-port.js'
 export * from './embedded/index.js'
 export type * from './guards.js'
+export type * from './lease-port.js'
 export * from './memory/index.js'
 export * from './migrate/index.js'
 export * from './pg/index.js'

@@ -11,6 +11,7 @@ import type {
 } from '@holdfast/model'
 import type { DiffReader } from './diff-port.js'
 import type { GuardStore } from './guards.js'
+import type { HeldLease, LeaseStore } from './lease-port.js'
 import type { FormState, HookCover } from './plan/forms.js'
 import type { HookWork, Judged, Verdict } from './plan/judged.js'
 import type { Learned, TypesOfPeer } from './plan/learned-types.js'
@@ -90,6 +91,8 @@ export interface LocalRequest {
   /** All or nothing, in one transaction of any size. Otherwise each change stands alone. */
   readonly atomic: boolean
   readonly actor: string
+  /** Done only while this is held. */
+  readonly lease?: HeldLease | undefined
 }
 
 export interface ListQuery {
@@ -224,6 +227,8 @@ export interface ControlPlaneStore {
       readonly extension: boolean
       /** A plain Kuma zone: the one stream that this session is; it has a fence of its own, `peer/stream`. */
       readonly stream?: 'down' | 'up' | undefined
+      /** Opened only while this is held: a process that was taken over must not void the session of its successor. */
+      readonly lease?: HeldLease | undefined
     }): Promise<{ readonly fence: number }>
     heartbeats(
       beats: readonly {
@@ -240,6 +245,8 @@ export interface ControlPlaneStore {
     /** Global: which of these were met and have no Zone object any more. */
     deletedZones(names: readonly string[]): Promise<readonly string[]>
   }
+  /** What only one of several processes does at a time. */
+  readonly leases: LeaseStore
   /** Work of the policy hooks: a queue that follows from the forms, so it survives whoever works on it. */
   readonly hooks: HookStore
   /** What survives a loss, here or at global. */
@@ -257,7 +264,7 @@ export interface ControlPlaneStore {
    * What has to be done now and then whatever happens, in bounded steps: old tombstones of the log are forgotten, addresses
    * that have served their quarantine are freed where they are needed, the grace of what plain Kuma peers left out ends.
    */
-  upkeep(): Promise<Upkeep>
+  upkeep(options?: { readonly lease?: HeldLease | undefined }): Promise<Upkeep>
   /** One bounded step of the scrub, which goes through everything again and again; see `ScrubPace`. */
   scrub(pace: ScrubPace): Promise<ScrubStep>
   /** Reads for `sync diff`. */
@@ -341,6 +348,8 @@ export interface ScrubPace {
   readonly everyMs: number
   /** A round begins no sooner than this after the last one began. */
   readonly roundEveryMs: number
+  /** Done only while this is held. */
+  readonly lease?: HeldLease | undefined
 }
 
 /** What the scrub has found of one resource, sum or address. */

@@ -96,6 +96,15 @@ export const holds = pgTable('holds', {
   decidedBy: text('decided_by'),
 })
 
+export const leases = pgTable('leases', {
+  name: text('name').notNull().primaryKey(),
+  holder: text('holder').notNull(),
+  place: text('place').notNull(),
+  token: int8('token').notNull(),
+  takenAt: instant('taken_at').notNull(),
+  expiresAt: instant('expires_at').notNull(),
+})
+
 export const migrations = pgTable('migrations', {
   id: integer('id').notNull().primaryKey(),
   name: text('name').notNull(),

@@ -4,6 +4,7 @@ import {
   Backoff,
   type BackoffOptions,
   GuardWatch,
+  type Leases,
   runSession,
   type SessionEnd,
   type SessionHandle,
@@ -15,7 +16,6 @@ import { type DialOptions, dialKds, type Link, type ZoneNodeConfig } from '@hold
 import type { Logger } from 'pino'
 import { type EndpointFile, EndpointKeeper, type EndpointView, globalEndpointsKey } from './endpoints/index.js'
 import { Recall } from './recall.js'
-import { Rivals } from './rivals.js'
 
 export interface ZoneOptions {
   readonly store: ControlPlaneStore
@@ -36,6 +36,8 @@ export interface ZoneOptions {
   readonly answerAdmin?: DialOptions['answerAdmin']
   /** Where what this zone serves differs from what it keeps, in words. */
   readonly faults?: (() => readonly string[]) | undefined
+  /** Of this process, with `dial` among them; undefined: no other process dials for this zone. */
+  readonly leases?: Leases | undefined
   readonly log: Logger
   readonly metrics: SessionMetrics
   /** Waits between attempts to reach global; those of the product unless said otherwise. */
@@ -44,10 +46,15 @@ export interface ZoneOptions {
   readonly dial?: ((options: DialOptions) => Link) | undefined
 }
 
+/** What only one process of a zone does at a time. */
+export const dialLease = 'dial'
+const turnWatchMs = 100
+const standsByText = (holder: string | undefined): string =>
+  holder === undefined
+    ? 'it is not known which process of this zone speaks to global; the database does not say'
+    : `process ${holder} of this zone has the session with global; this one keeps serving and takes over when that one ends`
 /** How long a zone that is refused waits before it asks again; a person has to act first. */
 const parkedMs = 30_000
-/** How often a zone that has lost its session to another process of its own looks whether that one is still there. */
-const rivalWatchMs = 1_000
 const owedReason = 'global keeps what an earlier store of this zone had written, and this one does not have it'
 /** Names in one line of the log. */
 const namedMax = 100
@@ -83,7 +90,6 @@ export class ZoneRuntime {
   #running: Promise<void> | undefined
   #lease: NodeJS.Timeout | undefined
   #fatal: ((reason: string) => void) | undefined
-  readonly #rivals: Rivals
   readonly #endpoints: EndpointKeeper
   /** Hash of global's types, if they are not ours and it has told them. */
   #typeSetOfGlobal: string | undefined
@@ -96,7 +102,6 @@ export class ZoneRuntime {
   constructor(options: ZoneOptions) {
     this.#options = options
     this.#backoff = new Backoff(options.backoff)
-    this.#rivals = new Rivals(options.store.sessions)
     const { globalAddresses: configured, store, endpointFile: file, log } = options
     this.#endpoints = new EndpointKeeper({ configured, store, file, log })
     this.#guards = new GuardWatch(options)
@@ -159,12 +164,11 @@ export class ZoneRuntime {
 
   async #keepSession(): Promise<void> {
     const { signal } = this.#stop
-    await this.#rivals.begin().catch((error: unknown) => {
-      this.#options.log.warn({ err: error }, 'the sessions of before could not be read')
-    })
     await this.#endpoints.open()
     await this.#rememberTypes()
-    while (!signal.aborted) {
+    for (;;) {
+      await this.#turn()
+      if (signal.aborted) return
       const startedMs = performance.now()
       const end = await this.#oneSession().catch(
         (error: unknown): SessionEnd => ({ end: 'lost', reason: (error as Error).message }),
@@ -173,12 +177,12 @@ export class ZoneRuntime {
       this.#lastEnd = end
       this.#endpoints.ended(end.reason)
       if (signal.aborted) return
+      if (this.#options.leases?.other(dialLease) !== undefined) continue
       if (end.end === 'refused') await this.#refused(end.reason)
       else {
         const waitMs = this.#waitMs(performance.now() - startedMs)
         this.#options.log.warn({ reason: end.reason, waitMs }, `session with global ${end.end}; trying again`)
         await this.#pause(waitMs)
-        await this.#yieldToRival()
       }
     }
   }
@@ -201,21 +205,34 @@ export class ZoneRuntime {
     return this.#backoff.nextMs(chance)
   }
 
-  /** Of two processes on one store the newest session wins, and the other one waits for it to end. */
-  async #yieldToRival(): Promise<void> {
-    const { log } = this.#options
-    let yielded = false
-    for (;;) {
-      // A store that does not answer lets no session open either.
-      const rival = await this.#rivals.living(performance.now()).catch(() => undefined)
-      if (rival === undefined || this.#stop.signal.aborted) break
-      const reason = `process ${rival.instanceId} of this zone has a newer session with global; this one keeps serving and takes over when that one ends`
-      if (!yielded) log.warn({ session: rival.sessionId.slice(0, 8) }, `parked: ${reason}`)
-      yielded = true
+  /** Of several processes on one store one dials; the others stand by, serve, and take over when it is gone. */
+  async #turn(): Promise<void> {
+    const { leases, log } = this.#options
+    let stoodBy = false
+    while (leases !== undefined && leases.held(dialLease) === undefined && !this.#stop.signal.aborted) {
+      const reason = standsByText(leases.other(dialLease)?.holder)
+      if (this.#lastEnd?.reason !== reason) log.info(`standing by: ${reason}`)
+      stoodBy = true
       this.#lastEnd = { end: 'superseded', reason }
-      await this.#pause(rivalWatchMs)
+      await this.#pause(turnWatchMs)
     }
-    if (yielded) log.info('the newer session is gone: taking over')
+    if (stoodBy && !this.#stop.signal.aborted) log.info('taking over the session with global')
+  }
+
+  /** Until the session ends, or another process has the turn: what this one still has under way is void then. */
+  async #whileOurs(session: SessionHandle): Promise<SessionEnd> {
+    const { leases } = this.#options
+    const look = (): void => {
+      const other = leases?.other(dialLease)
+      if (other !== undefined) void session.close(standsByText(other.holder))
+    }
+    const stopListening = leases?.onChange(look)
+    look()
+    try {
+      return await session.ended
+    } finally {
+      stopListening?.()
+    }
   }
 
   async #refused(reason: string): Promise<void> {
@@ -232,7 +249,7 @@ export class ZoneRuntime {
   async #oneSession(): Promise<SessionEnd> {
     const { store, zone, version, instanceId, nodeConfig, log, metrics, dial = dialKds } = this.#options
     const sessionId = randomUUID()
-    this.#rivals.own(sessionId)
+    const lease = this.#options.leases?.held(dialLease)
     let isOwed = false
     const link = dial({
       address: this.#endpoints.next(),
@@ -271,6 +288,7 @@ export class ZoneRuntime {
         this.#endpoints.proven()
         this.#askForBlocksSoon()
       },
+      lease,
       knownTypeSet: this.#typeSetOfGlobal,
       onTypesLearned: (typeSet) => {
         this.#typeSetOfGlobal = typeSet
@@ -288,7 +306,7 @@ export class ZoneRuntime {
     })
     this.#session = session
     if (this.#stop.signal.aborted) return session.close('the zone control plane stops')
-    const end = await session.ended
+    const end = await this.#whileOurs(session)
     await this.#recalling
     this.#globalIsHoldfast ||= link.peer.extension === true
     if (isOwed) await store.returns.begin(owedReason)

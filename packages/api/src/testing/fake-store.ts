@@ -97,6 +97,7 @@ export class FakeStore {
       status: async () => status(),
       initialise: unused,
       finishRecovery: unused,
+      leases: { take: unused, release: unused, list: async () => [] },
       types: { learn: unused, learned: async () => [] },
       local: {
         apply: async ({ changes, actor }) => {

@@ -73,7 +73,7 @@ export async function openedInTime<T>(
 export function followStore(
   dns: ZoneDns,
   store: ControlPlaneStore,
-  isInStep: (() => boolean) | undefined,
+  isInStep: (() => boolean | Promise<boolean>) | undefined,
   scope: Scope,
 ): void {
   scope.own('names', () => dns.unfollow())
@@ -81,7 +81,7 @@ export function followStore(
     const { state } = await store.status()
     // Out of step, a zone's store may lack what it has not been told yet; put back from a backup it is ready, and only
     // global knows what it had since.
-    return state === 'ready' && (isInStep === undefined || isInStep())
+    return state === 'ready' && (isInStep === undefined || (await isInStep()))
   })
 }
 

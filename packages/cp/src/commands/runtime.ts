@@ -1,7 +1,7 @@
 import { type AskProxy, createAnswerer, createGlobalAnswerer, type Mode, type SyncView } from '@holdfast/api'
 import type { ZoneDns } from '@holdfast/dns'
 import { GlobalRuntime, HookRunner, hookMetrics } from '@holdfast/global'
-import type { sessionMetrics } from '@holdfast/peer'
+import type { Leases, sessionMetrics } from '@holdfast/peer'
 import type { ControlPlaneStore } from '@holdfast/store'
 import { askProxyAdmin, EndpointFile, ZoneRuntime } from '@holdfast/zone'
 import type { Logger } from 'pino'
@@ -22,6 +22,8 @@ export interface Parts {
   readonly scope: Scope
   readonly metrics: ReturnType<typeof sessionMetrics>
   readonly instanceId: string
+  /** What this process does because no other one on its database does. */
+  readonly leases: Leases
   readonly dns: ZoneDns | undefined
   readonly registry: Registry
 }
@@ -76,7 +78,7 @@ export const zoneProxies =
 
 /** A zone dials global, if it was told where that is. `fatal` is told when the zone may not join at all. */
 export function zoneParts(parts: Parts, mode: Mode, fatal: (reason: string) => void): Runtime {
-  const { store, settings, log, scope, metrics, registry, instanceId, dns } = parts
+  const { store, settings, log, scope, metrics, registry, instanceId, dns, leases } = parts
   if (settings.globalAddresses.length === 0)
     return { sync: zoneSync(undefined), start: () => Promise.resolve(), kdsPort: () => undefined }
   const answer = createAnswerer({
@@ -98,6 +100,7 @@ export function zoneParts(parts: Parts, mode: Mode, fatal: (reason: string) => v
     answer: async (question, body) => JSON.stringify(await answer(question, body === '' ? {} : JSON.parse(body))),
     answerAdmin: zoneProxies(store, settings.zone),
     faults: () => dns?.faults ?? [],
+    leases,
     log,
     metrics,
   })

@@ -1,8 +1,10 @@
+import type { Leases } from '@holdfast/peer'
 import type { ControlPlaneStore } from '@holdfast/store'
 import type { Logger } from 'pino'
 import { Counter, Gauge, type Registry } from 'prom-client'
 import type { Scope } from '../lifecycle/scope.js'
 
+export const scrubLease = 'scrub'
 const everyMs = 1_000
 /** A start has enough to do, and who looks at what a reconnect writes is not shown the scrub instead. */
 const firstAfterMs = 60_000
@@ -11,6 +13,7 @@ const roundEveryMs = 5 * 60_000
 
 export interface ScrubbingOptions {
   readonly store: ControlPlaneStore
+  readonly leases: Leases
   readonly registry: Registry
   readonly log: Logger
   readonly scope: Scope
@@ -20,10 +23,10 @@ export interface ScrubbingOptions {
 }
 
 /**
- * Goes through the store again and again at a steady pace, and tells what it finds. Every replica may: together they
- * are no faster than one.
+ * Goes through the store again and again at a steady pace, and tells what it finds; one process of a
+ * database does.
  */
-export function keepScrubbing({ store, registry, log, scope, signal, rowsPerSecond }: ScrubbingOptions): void {
+export function keepScrubbing({ store, leases, registry, log, scope, signal, rowsPerSecond }: ScrubbingOptions): void {
   const metrics = scrubMetrics(registry, store)
   if (rowsPerSecond === 0) {
     log.warn('the scrub is off: what rots without a write is found by nobody')
@@ -32,9 +35,10 @@ export function keepScrubbing({ store, registry, log, scope, signal, rowsPerSeco
   let step: Promise<void> | undefined
   const firstAtMs = performance.now() + firstAfterMs
   const timer = setInterval(() => {
-    if (step !== undefined || signal.aborted || performance.now() < firstAtMs) return
+    const lease = leases.held(scrubLease)
+    if (step !== undefined || signal.aborted || lease === undefined || performance.now() < firstAtMs) return
     step = store
-      .scrub({ rows: rowsPerSecond, everyMs: everyMs - 100, roundEveryMs })
+      .scrub({ rows: rowsPerSecond, everyMs: everyMs - 100, roundEveryMs, lease })
       .then(({ rows, found, roundEnded }) => {
         metrics.rows.inc(rows)
         if (roundEnded) metrics.rounds.inc()

@@ -3,7 +3,7 @@ import { rename, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { createApi, type Mode, type SyncView } from '@holdfast/api'
 import { Problem } from '@holdfast/model'
-import { sessionMetrics } from '@holdfast/peer'
+import { Leases, sessionMetrics } from '@holdfast/peer'
 import type { ControlPlaneStore } from '@holdfast/store'
 import type { Logger } from 'pino'
 import { collectDefaultMetrics, Registry } from 'prom-client'
@@ -11,16 +11,18 @@ import { createDefaults } from '../bootstrap.js'
 import { maskedSettings, maskUrl } from '../config/resolve.js'
 import type { Settings } from '../config/settings.js'
 import { type Readiness, serveDiagnostics } from '../diagnostics.js'
+import { hasEnded, ownPlace } from '../lifecycle/place.js'
 import { Scope } from '../lifecycle/scope.js'
 import { stopOnSignals } from '../lifecycle/signals.js'
 import { createLog } from '../logging.js'
 import { storeMetrics } from '../store-metrics.js'
-import { isInStep } from '../sync.js'
+import { isInStep, isInStepElsewhere } from '../sync.js'
 import { programVersion } from '../version.js'
 import { advertise } from './advertise.js'
 import { openConfiguredStore } from './database.js'
 import { dnsMetrics, followStore, openedInTime, startDns } from './dns.js'
 import { initialise } from './init.js'
+import { leaseMetrics, leaseNames } from './leases.js'
 import { checkPorts } from './ports.js'
 import { listenProblem } from './problems.js'
 import { globalParts, zoneParts, zoneProxies } from './runtime.js'
@@ -82,13 +84,29 @@ async function run(role: Role, settings: Settings, log: Logger, scope: Scope, si
   collectDefaultMetrics({ register: registry })
   storeMetrics(registry, store)
   const metrics = sessionMetrics(registry)
-  const instanceId = `${hostname()}-${randomBytes(2).toString('hex')}`
-  const parts = { store, settings, log, scope, metrics, instanceId, registry, dns }
+  const instanceId = `${hostname()}-${randomBytes(4).toString('hex')}`
+  const leases = new Leases({
+    store: store.leases,
+    holder: instanceId,
+    place: { text: ownPlace(), isGone: hasEnded },
+    names: leaseNames[role],
+    log,
+  })
+  // Closed after everything that acts on them.
+  scope.own('leases', () => leases.close())
+  await leases.start()
+  leaseMetrics(registry, leases, leaseNames[role])
+  const parts = { store, settings, log, scope, metrics, instanceId, registry, dns, leases }
   const mode: Mode = role === 'global' ? 'global' : settings.globalAddresses.length === 0 ? 'standalone' : 'federated'
 
   let sync: SyncView | undefined
   if (dns !== undefined) {
-    followStore(dns, store, mode === 'federated' ? () => isInStep(sync) : undefined, scope)
+    followStore(
+      dns,
+      store,
+      mode === 'federated' ? async () => isInStep(sync) || (await isInStepElsewhere(store, leases)) : undefined,
+      scope,
+    )
     dnsMetrics(registry, dns)
   }
   const runtime = role === 'global' ? globalParts(parts) : zoneParts(parts, mode, fatal.resolve)
@@ -116,8 +134,8 @@ async function run(role: Role, settings: Settings, log: Logger, scope: Scope, si
   scope.own('HTTP API', async () => {
     await api.close()
   })
-  keepUp(store, log, scope, signal)
-  keepScrubbing({ store, registry, log, scope, signal, rowsPerSecond: settings.scrubRowsPerSecond })
+  keepUp(store, leases, log, scope, signal)
+  keepScrubbing({ store, leases, registry, log, scope, signal, rowsPerSecond: settings.scrubRowsPerSecond })
   let started = false
   const diagnostics = await serveDiagnostics({
     address: settings.diagnosticsAddress,

@@ -1,19 +1,18 @@
-import type { ControlPlaneStore } from '@holdfast/store'
 import { ServiceRuntime } from '@holdfast/zone'
-import type { Logger } from 'pino'
 import { Gauge, type Registry } from 'prom-client'
-import type { Settings } from '../config/settings.js'
+import type { Parts } from './runtime.js'
 import type { Role } from './serve.js'
 
 /** What makes MeshServices of a zone's Dataplanes; global has none. Not started yet. */
 export function zoneServices(
   role: Role,
-  { store, settings, log }: { readonly store: ControlPlaneStore; readonly settings: Settings; readonly log: Logger },
+  { store, settings, log, leases }: Pick<Parts, 'store' | 'settings' | 'log' | 'leases'>,
 ): ServiceRuntime | undefined {
   if (role !== 'zone') return undefined
   const { zone, serviceGraceMs, serviceLabels } = settings
   return new ServiceRuntime({
     store,
+    leases,
     zone,
     graceMs: serviceGraceMs,
     propagated: serviceLabels,

@@ -81,16 +81,24 @@ test('RO: a zone that goes over to the other global writes nothing and is told n
   expect(await vipsOf(moved)).toEqual(before)
 })
 
-test('ONE: a zone that is dialled twice, at one global each: the newest has the say, the older writes nothing more', {
+test('ONE: of two processes of a zone, at one global each, one dials; the other one serves, and takes over without a full sync', {
   timeout: 60_000,
 }, async () => {
   const [first, second, east, west] = await pair(true)
   await putService(east, 'a')
   const before = await converged([first, second, east, west], ['east/a'])
   const twin = own(await startZone('east', second.port, { database: east.database, backoff: eager }))
-  await until('the twin to be in step', () => inStep(twin))
+  expect([inStep(east), inStep(twin)]).toEqual([true, false])
+  // What is written through the one that stands by is sent by the one that dials.
   await putService(twin, 'b')
   const after = await converged([first, second, twin, west], ['east/a', 'east/b'])
   expect(after['east/a']).toEqual(before['east/a'])
-  await until('one of them to be left', () => inStep(twin) !== inStep(east) || !inStep(east), 20_000)
+  expect([inStep(east), twin.runtime.lastEnd?.end]).toEqual([true, 'superseded'])
+  await until('everything to be proven', () => first.runtime.views().every((view) => view.inStep) && inStep(west))
+  const rows = await rowsOf([first, east, west])
+  await east.close()
+  await until('the twin to have taken over', () => inStep(twin), 5_000)
+  expect(twin.runtime.view()?.bytesToProven).toBeLessThanOrEqual(2_048)
+  expect(await rowsOf([first, twin, west])).toBe(rows)
+  expect(await vipsOf(twin)).toEqual(after)
 })

@@ -39,7 +39,7 @@ const written = async (url: string) =>
 const services = async (plane: Running): Promise<readonly string[]> => Object.keys(await vipsOf(plane)).sort()
 const joins = (plane: Running): number => plane.log().filter(({ msg }) => msg === 'joined').length
 
-test('ONE: a zone process that stood still is taken over; when it goes on it writes nothing, and parks', async () => {
+test('ONE: a zone process that stood still is taken over; when it goes on it writes nothing, and stands by', async () => {
   const processes = new Processes()
   closers.push(() => processes.close())
   const [globalUrl, eastUrl, westUrl] = await Promise.all([freshDatabase(), freshDatabase(), freshDatabase()].map(own))
@@ -53,9 +53,10 @@ test('ONE: a zone process that stood still is taken over; when it goes on it wri
   await putService(west, 'before')
   await until('east to have it', async () => (await services(first)).includes('west/before'))
 
-  first.send('SIGSTOP')
   const second = await processes.start('zone', flags('east', as(eastUrl ?? '', 'second')))
-  await until('the second to be in step', () => inStep(second), { withinMs: 60_000, otherwise: () => second.out })
+  await until('the second to stand by', () => second.logged('standing by: process'), { otherwise: () => second.out })
+  first.send('SIGSTOP')
+  await until('the second to be in step', () => inStep(second), { withinMs: 5_000, otherwise: () => second.out })
   await until('global to have one session of east', () => joins(second) === 1)
   await watch(eastUrl ?? '', 'first')
   // Long enough to be dead: three heartbeats of five seconds. What comes meanwhile is written by the second.
@@ -65,7 +66,7 @@ test('ONE: a zone process that stood still is taken over; when it goes on it wri
     await until('east to have it', async () => (await services(second)).includes(`west/during-${n % 5}`))
   }
   first.send('SIGCONT')
-  await until('the first to have noticed', () => first.logged(/parked: process|session with global|took the session/), {
+  await until('the first to have noticed', () => first.logged(/standing by: process/), {
     withinMs: 60_000,
     otherwise: () => first.out,
   })

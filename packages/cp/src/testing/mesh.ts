@@ -1,6 +1,7 @@
+import { randomUUID } from 'node:crypto'
 import { type AskProxy, createAnswerer, createApi, createGlobalAnswerer } from '@holdfast/api'
 import { coverOf, GlobalRuntime, HookRunner, hookMetrics, type PolicyHook } from '@holdfast/global'
-import { type BackoffOptions, sessionMetrics } from '@holdfast/peer'
+import { type BackoffOptions, Leases, sessionMetrics } from '@holdfast/peer'
 import { type ControlPlaneStore, openStore } from '@holdfast/store'
 import { countWrites, rowsWritten } from '@holdfast/store/testing'
 import { freshDatabase, startTcpProxy, type TcpProxy, type TestDatabase } from '@holdfast/testkit'
@@ -9,6 +10,7 @@ import type { FastifyInstance } from 'fastify'
 import pino, { type Logger } from 'pino'
 import { Registry } from 'prom-client'
 import { initialise } from '../commands/init.js'
+import { leaseNames } from '../commands/leases.js'
 import { resolveSettings } from '../config/resolve.js'
 import { globalSync, zoneSync } from '../sync.js'
 import { programVersion } from '../version.js'
@@ -130,6 +132,8 @@ export async function startZone(
   if (options.reachable === false) await proxy.refuse()
   const askProxy: AskProxy = (question) => askProxyAdmin({ store, zone: name }, question)
   const answer = createAnswerer({ store, mode: 'federated', zoneName: name, askProxy })
+  const leases = new Leases({ store: store.leases, holder: randomUUID(), names: leaseNames.zone, log })
+  await leases.start()
   const runtime = new ZoneRuntime({
     store,
     zone: name,
@@ -137,6 +141,7 @@ export async function startZone(
     endpointFile: options.dataDir === undefined ? undefined : new EndpointFile(options.dataDir),
     version: programVersion,
     instanceId: `${name}-test`,
+    leases,
     nodeConfig: { storeType: 'postgres', environment: 'universal', full: '{}' },
     wantedCidrs: options.wantedCidrs ?? [],
     answer: async (question, body) => JSON.stringify(await answer(question, body === '' ? {} : JSON.parse(body))),
@@ -152,6 +157,7 @@ export async function startZone(
   })
   const services = new ServiceRuntime({
     store,
+    leases,
     zone: name,
     graceMs: options.serviceGraceMs ?? 3_600_000,
     propagated: options.serviceLabels ?? [],
@@ -186,6 +192,7 @@ export async function startZone(
       await api.close()
       await services.close()
       await runtime.close()
+      await leases.close()
       await proxy.close()
       await store.close()
     },

@@ -4,6 +4,7 @@ import { computedConformance } from './computed.js'
 import type { OpenStore } from './fixtures.js'
 import { holdConformance } from './holds.js'
 import { hookConformance } from './hooks.js'
+import { leaseConformance } from './leases.js'
 import { localConformance } from './local.js'
 import { logConformance } from './log.js'
 import { receivedConformance } from './received.js'
@@ -29,6 +30,7 @@ export function storeConformance(name: string, open: OpenStore): void {
   describe(`${name}: the log`, () => logConformance(open))
   describe(`${name}: policy hooks`, () => hookConformance(open))
   describe(`${name}: sessions`, () => sessionConformance(open))
+  describe(`${name}: leases`, () => leaseConformance(open))
   describe(`${name}: recovery`, () => recoveryConformance(open))
   describe(`${name}: returns and names`, () => returnsConformance(open))
 }

@@ -6,6 +6,7 @@ import { type ControlPlaneStore, type SessionRecord, scrubOff } from '../port.js
 import { changesIn } from './changes.js'
 import { memoryGuards } from './guards.js'
 import { memoryHooks } from './hooks.js'
+import { MemoryLeases } from './leases.js'
 import type { MemoryStore } from './memory-store.js'
 import { memoryRecovery } from './recovery.js'
 import * as returns from './returns.js'
@@ -16,6 +17,7 @@ const sessionsPerPeerMax = 10
 
 /** A store in memory behind the port that the product uses, so that one conformance suite judges both. */
 export function asControlPlane(store: MemoryStore): ControlPlaneStore {
+  const leases = new MemoryLeases(store.nowMs)
   const rows = (): readonly Row[] => [...store.image.rows.values()].filter((row) => !row.deleted)
   return {
     status: async () => store.status(),
@@ -24,6 +26,7 @@ export function asControlPlane(store: MemoryStore): ControlPlaneStore {
     local: {
       apply: async (request, { signal }) => {
         signal.throwIfAborted()
+        leases.check(request.lease)
         return store.apply(request)
       },
       writeStatus: async (key, status) => store.writeStatus(key, status),
@@ -99,7 +102,8 @@ export function asControlPlane(store: MemoryStore): ControlPlaneStore {
       freeQuarantined: async (nowMs) => store.freeQuarantined(nowMs, lowestAcked(store)),
     },
     sessions: {
-      open: async (session) => {
+      open: async ({ lease, ...session }) => {
+        leases.check(lease)
         if (session.stream === undefined) supersede(store, session.peer, session.sessionId)
         return store.openSession(session.peer, session.sessionId, {
           ...session,
@@ -146,7 +150,11 @@ export function asControlPlane(store: MemoryStore): ControlPlaneStore {
         rows().flatMap((row) => (row.type === 'LearnedTypes' ? (readLearnedTypes(row.spec) ?? []) : [])),
     },
     channel: (context) => asyncChannel(store, context),
-    upkeep: async () => upkeepOf(store),
+    leases,
+    upkeep: async ({ lease } = {}) => {
+      leases.check(lease)
+      return upkeepOf(store)
+    },
     get diff(): never {
       throw new Error('a store in memory is compared by the simulation itself')
     },

@@ -1,6 +1,7 @@
 export { asControlPlane } from './control-plane.js'
 export { claimWork, settleVerdicts, sweepAll } from './hooks.js'
 export { copyOf, type Image } from './image.js'
+export { MemoryLeases } from './leases.js'
 export { LiveImage, type StoreListener, type WatchedTable } from './live-image.js'
 export { MemoryStore, type MemoryStoreOptions, type Planted } from './memory-store.js'
 export * as memoryReturns from './returns.js'

@@ -1,5 +1,6 @@
-import { digestEquals } from '@holdfast/model'
+import { digestEquals, type Problem } from '@holdfast/model'
 import { Fenced } from '../plan/fenced.js'
+import { LeaseLost } from '../plan/lease-lost.js'
 import { isNothing, mergedNeeds } from '../plan/loaded.js'
 import { afterMark, afterProgress } from '../plan/progress.js'
 import type { CursorRow, WritePlan } from '../plan/types.js'
@@ -9,6 +10,7 @@ import { execute } from './execute.js'
 import { load } from './load.js'
 import { type Sql, timestamp } from './sql.js'
 import { advanceHead, type Head, readHead } from './statements/head.js'
+import { lostLeases } from './statements/leases.js'
 import { lockFences } from './statements/sessions.js'
 import { cursorsOf, readOffered } from './statements/sync-read.js'
 import { writeCursors } from './statements/sync-write.js'
@@ -48,17 +50,28 @@ function attempted(work: Work<unknown>, ws: WorkingSet): Outcome {
   }
 }
 
-/** Works whose session was superseded meanwhile, each with what its caller is told (OWN, ONE). */
-export async function voided(sql: Sql, works: readonly Work<unknown>[]): Promise<ReadonlyMap<Work<unknown>, Fenced>> {
+/** Works whose session was superseded or whose lease was lost meanwhile, each with what its caller is told (OWN, ONE). */
+export async function voided(sql: Sql, works: readonly Work<unknown>[]): Promise<ReadonlyMap<Work<unknown>, Problem>> {
+  return new Map([...(await leaseless(sql, works)), ...(await superseded(sql, works))])
+}
+
+async function leaseless(sql: Sql, works: readonly Work<unknown>[]): Promise<readonly [Work<unknown>, LeaseLost][]> {
+  const leases = works.flatMap(({ lease }) => (lease === undefined ? [] : [lease]))
+  if (leases.length === 0) return []
+  const lost = await lostLeases(sql, leases)
+  return works.flatMap((work): [Work<unknown>, LeaseLost][] =>
+    work.lease !== undefined && lost.has(work.lease) ? [[work, new LeaseLost(work.lease.name)]] : [],
+  )
+}
+
+async function superseded(sql: Sql, works: readonly Work<unknown>[]): Promise<readonly [Work<unknown>, Fenced][]> {
   const peers = [...new Set(works.flatMap((work) => work.fence?.peer ?? []))].sort()
-  if (peers.length === 0) return new Map()
+  if (peers.length === 0) return []
   const fences = await lockFences(sql, peers)
-  return new Map(
-    works.flatMap((work): [Work<unknown>, Fenced][] =>
-      work.fence === undefined || fences.get(work.fence.peer) === work.fence.fence
-        ? []
-        : [[work, new Fenced(work.fence.peer, work.fence.sessionId)]],
-    ),
+  return works.flatMap((work): [Work<unknown>, Fenced][] =>
+    work.fence === undefined || fences.get(work.fence.peer) === work.fence.fence
+      ? []
+      : [[work, new Fenced(work.fence.peer, work.fence.sessionId)]],
   )
 }
 

@@ -1,3 +1,4 @@
+import type { HeldLease } from '../lease-port.js'
 import { originWords, ownerOf, ownerText, ownerWords } from '../plan/keys.js'
 import { judgeRow } from '../plan/scrub.js'
 import type { LedgerRow, RoleIdentity, Row } from '../plan/types.js'
@@ -5,6 +6,7 @@ import type { ScrubFinding, ScrubStep } from '../port.js'
 import { codeOf, type Database, type Sql } from './sql.js'
 import { typeOrderOf } from './statements/columns.js'
 import { lockHead } from './statements/head.js'
+import { lockLease } from './statements/leases.js'
 import { ledgerOfOwners } from './statements/ledger-read.js'
 import {
   bucketsOfType,
@@ -40,6 +42,8 @@ export interface ScrubOptions {
   readonly everyMs: number
   /** A new round begins no sooner than this after the last one began. */
   readonly roundEveryMs: number
+  /** Done only while this is held. */
+  readonly lease?: HeldLease | undefined
 }
 
 type Finding = Omit<ScrubFinding, 'sinceMs' | 'lastAtMs'>
@@ -52,9 +56,10 @@ const idle: ScrubStep = { rows: 0, found: [], roundEnded: false }
  * write behind the position is added by a trigger. Nothing here takes a revision: peers find out by their proofs.
  */
 export async function scrubStep(options: ScrubOptions): Promise<ScrubStep> {
-  const { database, nowMs, everyMs, roundEveryMs } = options
+  const { database, nowMs, everyMs, roundEveryMs, lease } = options
   return database.transaction('write', async (sql) => {
     await lockHead(sql, 0)
+    if (lease !== undefined) await lockLease(sql, lease)
     const at = await lockScrub(sql)
     // A clock that was set back does not stop it.
     const wait = (since: number | undefined, ms: number): boolean =>

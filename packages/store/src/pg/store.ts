@@ -1,6 +1,7 @@
 import type { ChannelContext, ChannelStore, Cursor, Demand } from '@holdfast/kds'
 import { allTypes, isHeadless, Problem, type ResourceKey, readLearnedTypes, type Violation } from '@holdfast/model'
 import type { DiffReader } from '../diff-port.js'
+import type { HeldLease } from '../lease-port.js'
 import { differencesOf } from '../memory/verify.js'
 import { finishUnit } from '../plan/finish.js'
 import type { HookCover } from '../plan/forms.js'
@@ -47,6 +48,7 @@ import { type Database, timestamp } from './sql.js'
 import { readChanges } from './statements/changes.js'
 import { type Head, readHead, setState } from './statements/head.js'
 import { openHolds } from './statements/holds.js'
+import { listLeases, lockLease, releaseLeases, takeLeases } from './statements/leases.js'
 import { readBlocks } from './statements/ledger-read.js'
 import { listRows, namedRows, readCounts } from './statements/read.js'
 import { pendingRows, rowsByKey, rowsOfTypes } from './statements/rows-read.js'
@@ -247,10 +249,7 @@ export class PgStore implements ControlPlaneStore {
       ])
       return differencesOf({ rows: services, ledger }, this.identity.name)
     },
-    freeQuarantined: async (nowMs) => {
-      await this.#acks.flush()
-      return this.#run(freeUnit(this.#planOptions(nowMs), await lowestAcked(this.database)))
-    },
+    freeQuarantined: (nowMs) => this.#freeQuarantined(nowMs, undefined),
   }
 
   get returns(): ZoneReturns {
@@ -266,10 +265,21 @@ export class PgStore implements ControlPlaneStore {
     },
   }
 
+  readonly leases: ControlPlaneStore['leases'] = {
+    take: (request) => takeLeases(this.database.unobserved, request),
+    release: (holder, names) => releaseLeases(this.database, holder, names),
+    list: () => listLeases(this.database.unobserved),
+  }
+
   readonly sessions: ControlPlaneStore['sessions'] = {
-    open: async (session) => ({
-      fence: await openSession(this.database, { ...session, openedAtMs: this.#parts.nowMs() }),
-    }),
+    open: async ({ lease, ...session }) => {
+      const opened = { ...session, openedAtMs: this.#parts.nowMs() }
+      if (lease === undefined) return { fence: await openSession(this.database, opened) }
+      return this.database.transaction('write', async (sql) => {
+        await lockLease(sql, lease)
+        return { fence: await openSession(sql, opened) }
+      })
+    },
     heartbeats: (beats) => writeHeartbeats(this.database, beats, this.#parts.nowMs()),
     close: (sessionId, reason) => closeSession(this.database, sessionId, reason, this.#parts.nowMs()),
     list: () => lastSessions(this.database),
@@ -307,12 +317,13 @@ export class PgStore implements ControlPlaneStore {
     )
   }
 
-  upkeep(): Promise<Upkeep> {
+  upkeep({ lease }: Parameters<ControlPlaneStore['upkeep']>[0] = {}): Promise<Upkeep> {
     return upkeep({
+      lease,
       database: this.database,
       options: this.#options(),
       submit: (work) => this.#writer.submit(work),
-      freeQuarantined: (nowMs) => this.vip.freeQuarantined(nowMs),
+      freeQuarantined: (nowMs) => this.#freeQuarantined(nowMs, lease),
     })
   }
 
@@ -365,7 +376,7 @@ export class PgStore implements ControlPlaneStore {
 
   async #applyTogether(request: LocalRequest, signal: AbortSignal): Promise<readonly LocalOutcome[]> {
     const unit = localUnit(request, this.#options())
-    return (await this.#writer.submit({ unit, size: request.changes.length }, signal)).value
+    return (await this.#writer.submit({ unit, size: request.changes.length, lease: request.lease }, signal)).value
   }
 
   /** The database took none of them: each stands alone, so that only the one at fault is refused. */
@@ -382,6 +393,12 @@ export class PgStore implements ControlPlaneStore {
       }
     }
     return outcomes
+  }
+
+  async #freeQuarantined(nowMs: number, lease: HeldLease | undefined): Promise<number> {
+    await this.#acks.flush()
+    const unit = freeUnit(this.#planOptions(nowMs), await lowestAcked(this.database))
+    return (await this.#writer.submit({ unit, size: 1, lease })).value
   }
 
   async #demand(): Promise<readonly Demand[]> {

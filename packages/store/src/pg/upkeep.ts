@@ -1,3 +1,4 @@
+import type { HeldLease } from '../lease-port.js'
 import { absenceUnit } from '../plan/absence.js'
 import { tombstoneKeptMaxMs, tombstoneKeptMs } from '../plan/compaction.js'
 import { absentGraceMs } from '../plan/holds.js'
@@ -16,6 +17,8 @@ export interface UpkeepParts {
   readonly options: PlanOptions
   readonly submit: <T>(work: Work<T>) => Promise<Done<T>>
   readonly freeQuarantined: (nowMs: number) => Promise<number>
+  /** Done only while this is held. */
+  readonly lease: HeldLease | undefined
 }
 
 /** Sessions write down that they live every few seconds. */
@@ -32,7 +35,7 @@ export async function upkeep(parts: UpkeepParts): Promise<Upkeep> {
 }
 
 /** What plain Kuma peers have left out of their lists for long enough goes now, if they are still there and it is little. */
-async function endGraces({ database, options, submit }: UpkeepParts): Promise<number> {
+async function endGraces({ database, options, submit, lease }: UpkeepParts): Promise<number> {
   const { identity, nowMs } = options
   const types = await typesWithAbsent(database, nowMs - absentGraceMs)
   if (types.length === 0) return 0
@@ -42,19 +45,20 @@ async function endGraces({ database, options, submit }: UpkeepParts): Promise<nu
     if (identity.role === 'global' && stream === 'down') continue
     const hearing = { peer, channel: identity.role === 'global' ? ('up' as const) : ('down' as const) }
     const unit = absenceUnit(types, hearing, options)
-    deleted += (await submit({ unit, size: 1, fence: { peer: key, sessionId, fence } })).value.deleted
+    deleted += (await submit({ unit, size: 1, lease, fence: { peer: key, sessionId, fence } })).value.deleted
   }
   return deleted
 }
 
 /** Under the lock of the head, like every write: a reader of the log sees tombstones and its new beginning together. */
-async function forgetTombstones({ database, options, submit }: UpkeepParts): Promise<number> {
+async function forgetTombstones({ database, options, submit, lease }: UpkeepParts): Promise<number> {
   const { nowMs } = options
   const ackedByAll = await lowestAcked(database)
   let forgotten = 0
   await submit({
     unit: nothing,
     size: 1,
+    lease,
     also: async (sql) => {
       forgotten = await compactLog(sql, {
         ackedBeforeMs: nowMs - tombstoneKeptMs,

@@ -1,5 +1,6 @@
 import type { Batch, Channel, Mark } from '@holdfast/kds'
 import { type Digest, sumOfDigests } from '@holdfast/model'
+import type { HeldLease } from '../lease-port.js'
 import type { Unit } from '../plan/unit.js'
 import type { Sql } from './sql.js'
 import type { DigestRow } from './statements/sync-read.js'
@@ -33,6 +34,8 @@ export interface Work<T> {
   /** Changes in it: a group has so many at most, but a request is never split. */
   readonly size: number
   readonly fence?: Fence | undefined
+  /** Done only while this is held. */
+  readonly lease?: HeldLease | undefined
   readonly progress?: ProgressStep | undefined
   /** Written in the same transaction, after the plan; `value` is what the unit has answered. */
   readonly also?: ((sql: Sql, value: T) => Promise<void>) | undefined

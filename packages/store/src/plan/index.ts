@@ -23,6 +23,7 @@ export { changeProblem, type HookWork, type Judged, judgedUnit, sweptUnit, type 
 export { ownerText } from './keys.js'
 export { type Learned, learnedTypesKey, learnUnit, type TypesOfPeer } from './learned-types.js'
 export { demandOf, kindsOf, knownPools, type Leased, type LeaseRequest, leaseUnit } from './lease.js'
+export { LeaseLost } from './lease-lost.js'
 export type { BlockUse } from './ledger-set.js'
 export { isNothing, type Loaded, mergedNeeds, nothingNeeded, type Vanishing, type ZoneFacts } from './loaded.js'
 export { localUnit, type PlanOptions } from './local.js'

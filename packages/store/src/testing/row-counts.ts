@@ -1,10 +1,10 @@
 import pg from 'pg'
 
 /**
- * Tables that an idle reconnect may write: who is connected, and how far. The scrub goes its way whoever reconnects: where it
- * stands says nothing about them; what it mends is counted where it is mended.
+ * Tables that an idle reconnect may write: who is connected, and how far. Scrub and leases go their way whoever reconnects:
+ * where they stand says nothing about them; what is mended is counted where it is mended.
  */
-const mayBeWrittenIdle = ['sessions', 'session_fence', 'heartbeats', 'cursors', 'scrub', 'scrub_sums']
+const mayBeWrittenIdle = ['sessions', 'session_fence', 'heartbeats', 'cursors', 'scrub', 'scrub_sums', 'leases']
 
 const install = `
   create schema observed;

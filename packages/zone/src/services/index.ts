@@ -1,2 +1,2 @@
 export type { ProblemReason, ServiceProblem } from './service-plan.js'
-export { type KnownProblem, type ServiceOptions, ServiceRuntime } from './service-runtime.js'
+export { type KnownProblem, type ServiceOptions, ServiceRuntime, servicesLease } from './service-runtime.js'

@@ -1,5 +1,6 @@
 import type { Position } from '@holdfast/kds'
-import type { ControlPlaneStore, LocalChange, LocalOutcome } from '@holdfast/store'
+import type { Leases } from '@holdfast/peer'
+import type { ControlPlaneStore, HeldLease, LocalChange, LocalOutcome } from '@holdfast/store'
 import type { Logger } from 'pino'
 import { followedOwnTypes, followedTypes, ServiceIndex, type ServiceKey } from './service-index.js'
 import { planService, type ServicePlan, type ServiceProblem, type ServiceRules } from './service-plan.js'
@@ -8,7 +9,12 @@ export interface ServiceOptions extends Pick<ServiceRules, 'zone' | 'graceMs' | 
   readonly store: ControlPlaneStore
   readonly log: Logger
   readonly nowMs: () => number
+  /** Of this process, with `services` among them; undefined: no other process makes services for this zone. */
+  readonly leases?: Leases | undefined
 }
+
+/** What only one process of a zone writes at a time. */
+export const servicesLease = 'services'
 
 /** A problem with when it was first seen. */
 export interface KnownProblem extends ServiceProblem {
@@ -29,8 +35,8 @@ const timerMaxMs = 2_147_483_647
 /**
  * Makes MeshServices of this zone's Dataplanes and keeps what is computed of all its services up to date: follows the
  * change log from its start, then change by change, and writes what follows. It reacts to commits, not to a clock, and
- * every write holds only for the service as it was read; so where several processes serve one zone each of them may
- * run this, and the first one writes.
+ * every write holds only for the service as it was read. Where several processes serve one zone each of them runs this and
+ * knows what is wrong; the one with the lease writes, and who takes over plans everything anew.
  *
  *   log grows ──▶ read to its end ──▶ services that are due ──▶ plan each ──▶ write, a batch at a time
  *                    ▲                       ▲ a grace ends
@@ -49,6 +55,9 @@ export class ServiceRuntime {
   /** When to look again at services although nothing changes: a grace ends, or a refusal may be over. */
   readonly #waits = new Map<string, { readonly key: ServiceKey; readonly endsAtMs: number }>()
   #notedVersion = 0
+  #mayWrite = false
+  /** The index lacks what is due. */
+  #isStale = false
   readonly #problems = new Map<string, readonly KnownProblem[]>()
 
   constructor(options: ServiceOptions) {
@@ -56,7 +65,13 @@ export class ServiceRuntime {
   }
 
   start(): void {
-    this.#stopListening = this.#options.store.onAdvanced(() => this.#call())
+    const stopHearing = this.#options.store.onAdvanced(() => this.#call())
+    const stopWatching = this.#options.leases?.onChange(() => this.#turned())
+    this.#stopListening = () => {
+      stopHearing()
+      stopWatching?.()
+    }
+    this.#mayWrite = this.#turn() !== undefined
     this.#call()
   }
 
@@ -71,6 +86,22 @@ export class ServiceRuntime {
   /** What an operator should know, ordered by mesh and name. */
   problems(): readonly KnownProblem[] {
     return [...this.#problems.values()].flat().sort((a, b) => compare(a.mesh, b.mesh) || compare(a.name, b.name))
+  }
+
+  /** What was planned while somebody else wrote was given up: all of it is planned again. */
+  #turned(): void {
+    const mayWrite = this.#turn() !== undefined
+    if (mayWrite && !this.#mayWrite) {
+      this.#isStale = true
+      this.#call()
+    }
+    this.#mayWrite = mayWrite
+  }
+
+  /** Undefined: another process writes. */
+  #turn(): HeldLease | 'alone' | undefined {
+    const { leases } = this.#options
+    return leases === undefined ? 'alone' : leases.held(servicesLease)
   }
 
   #call(): void {
@@ -115,6 +146,7 @@ export class ServiceRuntime {
 
   /** Reads the log to its end. Whether the store is one that conclusions may be drawn from. */
   async #readOn(): Promise<boolean> {
+    if (this.#isStale) this.#forget()
     for (;;) {
       this.#stop.signal.throwIfAborted()
       const page = await this.#options.store.read.changes({
@@ -124,16 +156,21 @@ export class ServiceRuntime {
         limit: pageMax,
       })
       if (page === undefined) {
-        this.#index = new ServiceIndex()
-        this.#notedVersion = 0
-        this.#waits.clear()
-        this.#after = undefined
+        this.#forget()
         continue
       }
       for (const row of page.rows) this.#index.apply(row)
       this.#after = { epoch: page.epoch, position: page.through }
       if (page.complete) return page.state === 'ready'
     }
+  }
+
+  #forget(): void {
+    this.#index = new ServiceIndex()
+    this.#notedVersion = 0
+    this.#waits.clear()
+    this.#after = undefined
+    this.#isStale = false
   }
 
   #endWaits(): void {
@@ -150,10 +187,16 @@ export class ServiceRuntime {
     const keys = this.#index.takeDue(batchMax)
     const plans = keys.map((key) => this.#planned(key))
     const planned = plans.flatMap(({ key, plan }) => (plan.change === undefined ? [] : [{ key, change: plan.change }]))
-    if (planned.length === 0) return
+    const turn = this.#turn()
+    if (planned.length === 0 || turn === undefined) return
     try {
       const outcomes = await store.local.apply(
-        { changes: planned.map(({ change }) => change), atomic: false, actor: 'meshservice-generator' },
+        {
+          changes: planned.map(({ change }) => change),
+          atomic: false,
+          actor: 'meshservice-generator',
+          ...(turn === 'alone' ? {} : { lease: turn }),
+        },
         { signal: this.#stop.signal },
       )
       for (const [i, { key, change }] of planned.entries()) this.#written(key, change, outcomes[i])
