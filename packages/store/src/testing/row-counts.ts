@@ -1,10 +1,10 @@
 import pg from 'pg'
 
 /**
- * Tables that an idle reconnect may write: who is connected, and how far. Scrub and leases go their way whoever reconnects:
- * where they stand says nothing about them; what is mended is counted where it is mended.
+ * Tables that an idle reconnect may write: who is connected, and how far. The scrub goes its way whoever reconnects: where it
+ * stands says nothing about them; what it mends is counted where it is mended.
  */
-const mayBeWrittenIdle = ['sessions', 'session_fence', 'heartbeats', 'cursors', 'scrub', 'scrub_sums', 'leases']
+const mayBeWrittenIdle = ['sessions', 'session_fence', 'heartbeats', 'cursors', 'scrub', 'scrub_sums']
 
 const install = `
   create schema observed;
@@ -23,7 +23,8 @@ const install = `
   declare
     name text;
   begin
-    for name in select tablename from pg_tables where schemaname = current_schema() loop
+    -- Leases are renewed by the clock, whatever else happens.
+    for name in select tablename from pg_tables where schemaname = current_schema() and tablename <> 'leases' loop
       execute format('create trigger observed_insert after insert on %I referencing new table as new_rows
         for each statement execute function observed.count_writes()', name);
       execute format('create trigger observed_update after update on %I referencing new table as new_rows
@@ -34,7 +35,7 @@ const install = `
   end $$`
 
 /**
- * Counts every row that is inserted, updated or deleted in a database from here on, by triggers on all its tables: exact
+ * Counts every row that is inserted, updated or deleted in a database from here on, by triggers on its tables: exact
  * at once, which the server's own statistics are not (each connection reports its share seconds later). Without effect
  * where it counts already.
  */
