@@ -2,7 +2,12 @@ import { defineConfig } from 'vitest/config'
 
 // Sources are run without building: the custom condition points every workspace package at its src.
 // Only these two conditions: adding `import` breaks pg's CommonJS entry.
-const needsDatabase = ['packages/*/src/**/*.pg.test.ts', 'packages/*/src/**/*.e2e.test.ts']
+const needsDatabase = [
+  'packages/*/src/**/*.pg.test.ts',
+  'packages/*/src/**/*.e2e.test.ts',
+  // A real kuma-cp beside ours: skipped, and saying so, unless HOLDFAST_KUMA_CP names its binary.
+  'packages/*/src/**/*.kuma.test.ts',
+]
 
 export default defineConfig({
   ssr: { resolve: { conditions: ['@holdfast/source', 'node'] } },

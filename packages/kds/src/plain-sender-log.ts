@@ -1,4 +1,4 @@
-import { wireKey } from '@holdfast/model'
+import { encodeForZone, kumaVersion, wireKey } from '@holdfast/model'
 import { plainListBytes } from './constants.js'
 import type { Offer } from './messages.js'
 import { isDoubted } from './plain-doubts.js'
@@ -52,8 +52,12 @@ function wholeList(
 ): PlainPart {
   const keys = new Set(offers.map(keyOf))
   const removals = Object.keys(initial).filter((key) => !keys.has(key))
-  return { resourceType, offers: offers.filter((offer) => initial[keyOf(offer)] !== offer.version), removals }
+  return { resourceType, offers: offers.filter((offer) => !isHeld(offer, initial[keyOf(offer)])), removals }
 }
+
+/** A plain zone knows a resource by the version that it has on the wire, which is of the bytes there and not ours. */
+const isHeld = ({ version, resource }: Offer, said: string | undefined): boolean =>
+  said !== undefined && (said === version || said === kumaVersion(encodeForZone(resource)))
 
 const keyOf = ({ resource }: Offer): string => wireKey(resource.mesh, resource.name)
 

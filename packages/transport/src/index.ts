@@ -6,7 +6,7 @@ export { type LinkRole, type StreamName, streamNames, streamOf } from './codec/s
 export { type DialOptions, type DialTls, dialKds, type ZoneNodeConfig } from './dial.js'
 export { type HookClient, type HookEndpoint, type HookItem, type HookResult, openHook } from './hooks/client.js'
 export { HookFailure } from './hooks/failure.js'
-export { type KdsAddress, parseKdsAddress } from './kds-address.js'
+export { grpcTarget, type KdsAddress, parseKdsAddress } from './kds-address.js'
 export { defaultLimits, type LinkLimits } from './limits.js'
 export type { Link, LinkCounters, LinkEvent, LinkPeer, Sendable } from './link.js'
 export { type DialingPeer, extensionFeature } from './metadata.js'

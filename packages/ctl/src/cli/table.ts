@@ -21,6 +21,7 @@ export const groups: Readonly<Record<string, string>> = {
   hold: 'what vanished without having been deleted, and what to do about it',
   sync: 'how control planes agree',
   recover: "after a loss of global's store",
+  conformance: 'whether somebody else keeps the rules of a protocol',
 }
 
 const resources = 'Resources:'
@@ -227,6 +228,12 @@ export const table: readonly Entry[] = [
     summary: 'serve again although the recovery still waits for something',
     heading: operations,
     load: async () => (await import('../commands/recover.js')).recoverFinishCommand,
+  },
+  {
+    words: 'conformance kds',
+    summary: 'play a Kuma zone at any KDS global and tell which rules it keeps; exit status 3 if it breaks one',
+    heading: operations,
+    load: async () => (await import('../commands/conformance.js')).conformanceKdsCommand,
   },
 ]
 

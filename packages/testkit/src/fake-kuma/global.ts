@@ -17,7 +17,7 @@ import {
   nodeMetadata,
   zoneToGlobalPath,
 } from './paths.js'
-import { KumaProvider, type Sent, type Verdict } from './provider.js'
+import { KumaProvider, type ProviderFlaws, type Sent, type Verdict } from './provider.js'
 
 type Call = ServerDuplexStream<Buffer, Buffer>
 
@@ -27,6 +27,8 @@ export interface FakeKumaGlobalOptions {
   readonly version?: string | undefined
   /** Why it refuses a resource; it refuses nothing by default. */
   readonly refuses?: ((type: string, parts: KumaResourceParts) => string | undefined) | undefined
+  /** What it does worse than a real one, for whoever checks that this is found out. */
+  readonly flaws?: (ProviderFlaws & { readonly nameless?: boolean }) | undefined
 }
 
 /** What a stock global knows of one zone, over all of its connections. */
@@ -101,7 +103,7 @@ export async function startFakeKumaGlobal(options: FakeKumaGlobalOptions = {}): 
     const name = path.slice(path.lastIndexOf('/') + 1)
     const opened = (call: Call): void => {
       call.on('error', () => {})
-      const zone = clientId(call.metadata)
+      const zone = clientId(call.metadata) ?? (options.flaws?.nameless === true ? '' : undefined)
       if (zone === undefined) {
         end(call, missing, '"client-id" is not present in metadata')
         return
@@ -134,6 +136,7 @@ export async function startFakeKumaGlobal(options: FakeKumaGlobalOptions = {}): 
   serve(globalToZonePath, status.UNKNOWN, (zone, state, call) => {
     const provider = new KumaProvider({
       identifier: 'global',
+      flaws: options.flaws,
       nodeId: zone,
       types: typesSentDownToKuma.map(({ name }) => name),
       objects: () => own.all(),

@@ -3,7 +3,20 @@ import { kumaResourceTypeUrl } from '@holdfast/model'
 import { DeltaDiscoveryRequestSchema, DeltaDiscoveryResponseSchema } from '@holdfast/proto'
 import { encodeObject, KumaFault, type KumaObjects } from './objects.js'
 
+/** Ways in which a provider may be worse than a real one. */
+export interface ProviderFlaws {
+  /** Types whose initial request it does not answer. */
+  readonly withholds?: readonly string[]
+  /** Does not answer for types that it does not know. */
+  readonly ignoresUnknown?: boolean
+  readonly nonce?: (count: number) => string
+  readonly resendsRefused?: boolean
+  /** @param stream counts the streams of the process */
+  readonly version?: (hash: string, stream: number) => string
+}
+
 export interface ProviderOptions {
+  readonly flaws?: ProviderFlaws | undefined
   /** Control plane identifier: `global` or the zone's name. */
   readonly identifier: string
   /** Id that the node of every request must have. */
@@ -30,6 +43,8 @@ export interface Sent {
   readonly removed: readonly string[]
 }
 
+let streams = 0
+
 interface Subscription {
   /** Believed to be held once it was *sent*: that is what a real Kuma believes. */
   readonly returned: Map<string, string>
@@ -46,10 +61,13 @@ export class KumaProvider {
   readonly sent: Sent[] = []
   readonly #options: ProviderOptions
   readonly #subscriptions = new Map<string, Subscription>()
+  readonly #stream: number
   #nonce = 0
 
   constructor(options: ProviderOptions) {
     this.#options = options
+    streams += 1
+    this.#stream = streams
   }
 
   /** Throws a KumaFault for what a real one would not survive. */
@@ -71,6 +89,7 @@ export class KumaProvider {
     }
     this.#subscriptions.set(type, subscription)
     subscription.armed = true
+    if (this.#options.flaws?.resendsRefused === true && request.errorDetail !== undefined) subscription.returned.clear()
     this.#offer(type, subscription, initial)
   }
 
@@ -81,13 +100,19 @@ export class KumaProvider {
   }
 
   #offer(type: string, subscription: Subscription, evenEmpty: boolean): void {
+    const { flaws } = this.#options
+    if (flaws?.withholds?.includes(type) === true) return
+    if (flaws?.ignoresUnknown === true && !this.#options.types.includes(type)) return
     const wanted = this.#options.types.includes(type) ? (this.#options.objects().get(type) ?? new Map()) : new Map()
-    const encoded = [...wanted].map(([key, parts]) => ({ key, ...encodeObject(parts) }))
+    const encoded = [...wanted].map(([key, parts]) => {
+      const { bytes, version } = encodeObject(parts)
+      return { key, bytes, version: flaws?.version?.(version, this.#stream) ?? version }
+    })
     const changed = encoded.filter(({ key, version }) => subscription.returned.get(key) !== version)
     const removed = [...subscription.returned.keys()].filter((key) => !wanted.has(key))
     if (changed.length === 0 && removed.length === 0 && !evenEmpty) return
     this.#nonce += 1
-    const nonce = String(this.#nonce)
+    const nonce = flaws?.nonce?.(this.#nonce) ?? String(this.#nonce)
     subscription.armed = false
     for (const { key, version } of changed) subscription.returned.set(key, version)
     for (const key of removed) subscription.returned.delete(key)
