@@ -161,6 +161,12 @@ export interface StoreCounts {
   readonly pendingVips: number
 }
 
+export interface MeshCount {
+  readonly type: string
+  readonly mesh: string
+  readonly count: number
+}
+
 /** Everything the product asks of a store. PostgreSQL implements it; the simulation's memory store implements its core. */
 export interface ControlPlaneStore {
   status(): Promise<StoreStatus>
@@ -188,6 +194,8 @@ export interface ControlPlaneStore {
     byDisplayName(type: string, mesh: string, displayName: string, zone?: string): Promise<readonly Row[]>
     list(query: ListQuery): Promise<{ readonly total: number; readonly items: readonly Row[] }>
     counts(): Promise<StoreCounts>
+    /** Living resources by type and mesh ('' for types of global scope), without what is our own bookkeeping. */
+    countsByMesh(): Promise<readonly MeshCount[]>
     refused(): Promise<readonly RefusedRow[]>
     /** Those that wait for an operator. */
     holds(): Promise<readonly HoldRow[]>

@@ -41,6 +41,7 @@ export const titles = {
   update: 'Failed to update a resource',
   immutable: 'Could not update a resource',
   delete: 'Could not delete a resource',
+  insights: 'Could not retrieve insights',
   mesh: 'Failed to retrieve Mesh',
   badRequest: 'Bad Request',
   readOnly: 'Method not allowed',

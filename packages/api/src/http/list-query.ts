@@ -17,15 +17,16 @@ const kumactlSize = 10_000
 /**
  * Paging and filters of any list: `size`, `offset`, `name`, `filter[labels.KEY]`. Unknown parameters are ignored.
  * @param template route template for messages, `/meshes/{mesh}/dataplanes`
+ * @param title of the errors
  * @throws ApiError 400 in Kuma's words
  */
-export function listRequestOf(request: ApiRequest, template: string): ListRequest {
+export function listRequestOf(request: ApiRequest, template: string, title: string = titles.list): ListRequest {
   const { query } = request
-  const filters = filtersOf(query, template)
+  const filters = filtersOf(query, template, title)
   const name = query.get('name')
   return {
-    offset: offsetOf(query.get('offset') ?? ''),
-    size: sizeOf(query.get('size') ?? '', request.userAgent.startsWith('kumactl/') ? kumactlSize : defaultSize),
+    offset: offsetOf(query.get('offset') ?? '', title),
+    size: sizeOf(query.get('size') ?? '', request.userAgent.startsWith('kumactl/') ? kumactlSize : defaultSize, title),
     ...(name === null || name === '' ? {} : { nameContains: name }),
     labels: filters,
   }
@@ -33,7 +34,7 @@ export function listRequestOf(request: ApiRequest, template: string): ListReques
 
 const integer = /^[+-]?\d+$/
 
-function sizeOf(text: string, fallback: number): number {
+function sizeOf(text: string, fallback: number, title: string): number {
   if (text === '') return fallback
   const size = Number(text)
   const reason = !integer.test(text)
@@ -44,23 +45,23 @@ function sizeOf(text: string, fallback: number): number {
         ? `invalid page size of ${size}. Maximum page size is ${sizeMax}`
         : undefined
   if (reason === undefined) return size
-  throw new ApiError('invalid', titles.list, 'Invalid page size', [{ path: 'size', message: reason }])
+  throw new ApiError('invalid', title, 'Invalid page size', [{ path: 'size', message: reason }])
 }
 
-function offsetOf(text: string): number {
+function offsetOf(text: string, title: string): number {
   if (text === '') return 0
   if (!integer.test(text))
     throw new ApiError(
       'invalid',
-      titles.list,
+      title,
       `invalid: invalid offset: strconv.Atoi: parsing ${JSON.stringify(text)}: invalid syntax`,
     )
   const offset = Number(text)
-  if (offset < 0) throw new ApiError('invalid', titles.list, 'invalid: invalid offset: must be non-negative')
+  if (offset < 0) throw new ApiError('invalid', title, 'invalid: invalid offset: must be non-negative')
   return offset
 }
 
-function filtersOf(query: URLSearchParams, template: string): Readonly<Record<string, string>> {
+function filtersOf(query: URLSearchParams, template: string, title: string): Readonly<Record<string, string>> {
   const labels: Record<string, string> = {}
   const violations: Violation[] = []
   for (const [key, value] of query) {
@@ -72,7 +73,7 @@ function filtersOf(query: URLSearchParams, template: string): Readonly<Record<st
       violations.push({ path, message: 'filters are only supported on labels' })
     else labels[inner.slice('labels.'.length)] = value
   }
-  if (violations.length > 0) throw notValid(titles.list, violations)
+  if (violations.length > 0) throw notValid(title, violations)
   return labels
 }
 

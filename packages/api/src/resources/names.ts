@@ -114,10 +114,19 @@ const keyText = ({ type, mesh, name }: Row): string => `${type}\u0000${mesh}\u00
 const pageSize = 1000
 
 /** Every living row of a type, page by page. */
-export async function allRows(store: ControlPlaneStore, type: string): Promise<readonly Row[]> {
+export const allRows = (store: ControlPlaneStore, type: string): Promise<readonly Row[]> => pagesOf(store, { type })
+
+/** The same of one mesh. */
+export const rowsOfMesh = (store: ControlPlaneStore, type: string, mesh: string): Promise<readonly Row[]> =>
+  pagesOf(store, { type, mesh })
+
+async function pagesOf(
+  store: ControlPlaneStore,
+  of: { readonly type: string; readonly mesh?: string },
+): Promise<readonly Row[]> {
   const rows: Row[] = []
   for (let offset = 0; ; offset += pageSize) {
-    const { total, items } = await store.read.list({ type, offset, limit: pageSize })
+    const { total, items } = await store.read.list({ ...of, offset, limit: pageSize })
     rows.push(...items)
     if (items.length === 0 || offset + pageSize >= total) return rows
   }

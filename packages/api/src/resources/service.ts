@@ -45,8 +45,13 @@ export class Resources {
 
   shownLabels = (row: Row): Readonly<Record<string, string>> => shownLabelsOf(row, this.#viewer)
 
-  /** A page of one type, in one mesh or in all. */
-  async page(type: TypeDescriptor, mesh: string | undefined, list: ListRequest): Promise<Page> {
+  /** A page of one type, in one mesh or in all. `where`: what the store cannot look for. */
+  async page(
+    type: TypeDescriptor,
+    mesh: string | undefined,
+    list: ListRequest,
+    where?: ((row: Row) => boolean) | undefined,
+  ): Promise<Page> {
     const query: ListQuery = {
       type: type.name,
       ...(mesh === undefined ? {} : { mesh }),
@@ -55,12 +60,16 @@ export class Resources {
       limit: list.size,
     }
     const { [originLabel]: origin, ...labels } = list.labels
-    if (origin === undefined) return this.#context.store.read.list({ ...query, labels })
+    if (origin === undefined && where === undefined) return this.#context.store.read.list({ ...query, labels })
     // Whose a resource is follows from where one looks, and is no stored label: picked here, page by page.
     const all: Row[] = []
     for (let offset = 0; ; offset += scanSize) {
       const { total, items } = await this.#context.store.read.list({ ...query, labels, offset, limit: scanSize })
-      all.push(...items.filter((row) => this.shownLabels(row)[originLabel] === origin))
+      all.push(
+        ...items.filter(
+          (row) => (origin === undefined || this.shownLabels(row)[originLabel] === origin) && (where?.(row) ?? true),
+        ),
+      )
       if (items.length === 0 || offset + scanSize >= total) break
     }
     return { total: all.length, items: all.slice(list.offset, list.offset + list.size) }

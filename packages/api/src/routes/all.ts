@@ -1,13 +1,19 @@
 import type { Route } from '../http/route.js'
+import { EstateReader } from '../insights/reader.js'
 import type { ApiContext } from '../options.js'
 import { Resources } from '../resources/service.js'
 import { localClaims } from '../vips/local-claims.js'
 import { applyRoute } from './apply.js'
+import { attachmentRoutes } from './attachments.js'
+import { dataplaneRoutes } from './dataplanes.js'
 import { dnsRoutes } from './dns.js'
 import { findRoute } from './find.js'
 import { holdRoutes } from './holds.js'
 import { hookRoutes } from './hooks.js'
 import { hostnameRoutes } from './hostnames.js'
+import { insightRoutes } from './insights.js'
+import { kriRoute } from './kri.js'
+import { overviewRoutes } from './overviews.js'
 import { proxyRoutes } from './proxies.js'
 import { recoveryRoutes } from './recovery.js'
 import { resourceRoutes } from './resources.js'
@@ -29,6 +35,11 @@ export function routesOf(context: ApiContext): readonly Route[] {
     ...resourceRoutes(context, resources),
     ...hostnameRoutes(context, resources),
     ...proxyRoutes(context),
+    ...overviewRoutes(context, resources),
+    ...insightRoutes(context, new EstateReader(context.store, context.nowMs)),
+    ...attachmentRoutes(context, resources),
+    ...dataplaneRoutes(context, resources),
+    kriRoute(context, resources),
     ...zoneRoutes(context, resources),
     ...zoneNameRoutes(context),
     applyRoute(context),

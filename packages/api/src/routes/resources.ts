@@ -2,6 +2,7 @@ import { allTypes, parseBody, type TypeDescriptor } from '@holdfast/model'
 import type { LocalOutcome, Row } from '@holdfast/store'
 import { type ApiError, badRequest, notFound, notValid, titles, underTitle } from '../http/errors.js'
 import { listRequestOf, nextPage } from '../http/list-query.js'
+import { proxyFilterOf } from '../http/proxy-filter.js'
 import { type Answer, type ApiRequest, ok, param, type Route, templateOf } from '../http/route.js'
 import type { ApiContext } from '../options.js'
 import { kubernetesObject, wantsKubernetes } from '../resources/kubernetes.js'
@@ -11,8 +12,8 @@ import { checkImmutable, plannedPut } from '../resources/put.js'
 import type { Resources } from '../resources/service.js'
 import { isZoneConnected } from '../sync/sync-json.js'
 
-/** Kept by control planes about each other; shown from the sessions, see `zoneRoutes`. */
-const shownElsewhere = new Set(['ZoneInsight'])
+/** Summaries, made when somebody asks: see `zoneRoutes` and `insightRoutes`. */
+const shownElsewhere = new Set(['ZoneInsight', 'MeshInsight', 'ServiceInsight'])
 
 /** The four verbs of every type of the table that has a path, the same in both roles. */
 export function resourceRoutes(context: ApiContext, resources: Resources): readonly Route[] {
@@ -43,7 +44,7 @@ function listRoute(context: ApiContext, resources: Resources, type: TypeDescript
       if (mesh !== undefined) await checkMesh(context.store, context.mode, mesh)
       checkAccess(type, request.actor)
       const list = listRequestOf(request, templateOf(path))
-      const { total, items } = await resources.page(type, mesh, list)
+      const { total, items } = await resources.page(type, mesh, list, proxyFilterOf(type, request, templateOf(path)))
       return ok({ total, items: await resources.render(items), next: nextPage(request, list, total) })
     },
   }

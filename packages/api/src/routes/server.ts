@@ -2,8 +2,9 @@ import { allTypes, isPluginPolicy, type TypeDescriptor } from '@holdfast/model'
 import { maskSecrets } from '../http/mask.js'
 import { ok, type Route } from '../http/route.js'
 import type { ApiContext } from '../options.js'
+import { readOnlyReason } from '../resources/permissions.js'
 
-/** What the server is: `/`, `/config`, `/_resources`. */
+/** What the server is, and who is asking: `/`, `/config`, `/who-am-i`, `/_resources`, `/policies`. */
 export function serverRoutes(context: ApiContext): readonly Route[] {
   const { server, mode, config } = context
   const title = 'Could not tell about the control plane'
@@ -26,6 +27,24 @@ export function serverRoutes(context: ApiContext): readonly Route[] {
         }),
     },
     { method: 'GET', path: '/config', title, handle: async () => ok(maskSecrets(config())) },
+    {
+      method: 'GET',
+      path: '/who-am-i',
+      title,
+      handle: async ({ actor: { name, groups } }) => ok({ name, groups }),
+    },
+    {
+      method: 'GET',
+      path: '/policies',
+      title,
+      handle: async () =>
+        ok({
+          policies: allTypes
+            .filter((type) => isPluginPolicy(type) && type.path !== undefined)
+            .map((type) => policyJson(type, readOnlyReason(type, mode) !== undefined))
+            .sort((a, b) => (a.name < b.name ? -1 : 1)),
+        }),
+    },
     {
       method: 'GET',
       path: '/_resources',
@@ -62,4 +81,17 @@ const resourceJson = (type: TypeDescriptor, federated: boolean) => ({
   scope: type.scope === 'global' ? 'Global' : 'Mesh',
   shortName: type.shortName,
   singularDisplayName: type.displayName,
+})
+
+/** The older list, of the policies alone. */
+const policyJson = (type: TypeDescriptor, readOnly: boolean) => ({
+  name: type.name,
+  readOnly,
+  path: type.path,
+  singularDisplayName: type.displayName,
+  pluralDisplayName: type.displayNamePlural,
+  isExperimental: false,
+  isTargetRefBased: true,
+  isInbound: type.policy?.hasFrom ?? false,
+  isOutbound: type.policy?.hasTo ?? false,
 })

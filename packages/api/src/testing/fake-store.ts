@@ -122,6 +122,14 @@ export class FakeStore {
           ),
         list: async (query) => this.#list(query),
         counts: async () => ({ resources: [], refused: this.refusedRows.length, held: 0, pendingVips: 0 }),
+        countsByMesh: async () => {
+          const counts = new Map<string, { type: string; mesh: string; count: number }>()
+          for (const { type, mesh } of this.#living()) {
+            const key = `${type}\u0000${mesh}`
+            counts.set(key, { type, mesh, count: (counts.get(key)?.count ?? 0) + 1 })
+          }
+          return [...counts.values()]
+        },
         refused: async () => this.refusedRows,
         holds: async () => this.holdRows,
         cursors: async () => this.cursorRows,

@@ -9,7 +9,7 @@ export {
 } from './global-endpoints.js'
 export { generatorProblems, type HostnameGeneratorSpec, hostnameGeneratorKind } from './hostname-generator.js'
 export type { Json, JsonObject } from './json.js'
-export { parseJson } from './json.js'
+export { isJsonObject as isPlainObject, parseJson } from './json.js'
 export type { JsonKind } from './json-kind.js'
 export { specTypeUrl } from './kinds.js'
 export { meshKind } from './mesh.js'

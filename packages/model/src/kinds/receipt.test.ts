@@ -104,7 +104,7 @@ test('names: Kuma 2.14 limits the length of two, and warns of the rest', () => {
 })
 
 test('UNKNOWN: a number beyond what a program like ours can hold is kept as it came, and our API refuses it', () => {
-  const spec = utf8('{"to":[{"big":9007199254740993}]}')
+  const spec = utf8('{"to":[{"big":9007199254740993,"targetRef":{"kind":"Mesh"},"default":{"idleTimeout":"1s"}}]}')
   const received = { type: 'MeshTimeout', mesh: 'default', name: 't', labels: {}, typeUrl: '', spec }
   expect(receiptProblems(received)).toEqual([])
   expect(receiptWarnings(received)).toMatchObject([{ path: 'spec.to[0].big' }])

@@ -1,5 +1,5 @@
 export { kriOf, type Sni, snisOf } from './kri.js'
 export type { WriteContext, Writer } from './metadata.js'
 export { type BodyResult, type ParsedBody, parseBody } from './parse.js'
-export { type RestOptions, shownLabels, toRest, type Viewer } from './render.js'
+export { type RestOptions, shownLabels, specJson, toRest, type Viewer } from './render.js'
 export { type ServiceStatus, serviceStatus } from './service-status.js'

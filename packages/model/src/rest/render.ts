@@ -83,6 +83,10 @@ function specEntries(type: TypeDescriptor | undefined, spec: Uint8Array): readon
   }
 }
 
+/** The fields of a spec as the API shows them beside the metadata, or its `spec`. */
+export const specJson = ({ type, spec }: Pick<Resource, 'type' | 'spec'>): JsonObject =>
+  Object.fromEntries(specEntries(findType(type), spec))
+
 function zeroStatus(type: TypeDescriptor): JsonObject {
   const result = parseJson(type.emptyStatus)
   return result.outcome === 'read' && isJsonObject(result.value) ? result.value : {}

@@ -18,6 +18,7 @@ export {
   type WantedService,
 } from './generated.js'
 export { type Candidate, MultiZoneIndex, type MultiZoneStatus } from './multi-zone.js'
+export { policySelects } from './policy-target.js'
 export {
   type Inbound,
   type MeshRules,
@@ -27,4 +28,5 @@ export {
   proxyOf,
   type ServingProxy,
 } from './proxy.js'
+export { type ProxyKind, type ProxyState, type ProxyStatus, proxyStateOf } from './proxy-state.js'
 export { pairsOf, pairsWanted, selects } from './selector.js'

@@ -67,6 +67,14 @@ export function asControlPlane(store: MemoryStore): ControlPlaneStore {
           pendingVips: rows().filter((row) => row.pendingReason !== undefined).length,
         }
       },
+      countsByMesh: async () => {
+        const counts = new Map<string, { type: string; mesh: string; count: number }>()
+        for (const { type, mesh } of rows()) {
+          const key = `${type} ${mesh}`
+          counts.set(key, { type, mesh, count: (counts.get(key)?.count ?? 0) + 1 })
+        }
+        return [...counts.values()].sort((a, b) => byText(a.type, b.type) || byText(a.mesh, b.mesh))
+      },
       refused: async () => [...store.image.refused.values()],
       holds: async () => [...store.image.holds.values()].filter((hold) => hold.state === 'held'),
       cursors: async () => [...store.image.cursors.values()],

@@ -50,7 +50,7 @@ import { type Head, readHead, setState } from './statements/head.js'
 import { openHolds } from './statements/holds.js'
 import { listLeases, lockLease, releaseLeases, takeLeases } from './statements/leases.js'
 import { readBlocks } from './statements/ledger-read.js'
-import { listRows, namedRows, readCounts } from './statements/read.js'
+import { listRows, meshCounts, namedRows, readCounts } from './statements/read.js'
 import { pendingRows, rowsByKey, rowsOfTypes } from './statements/rows-read.js'
 import { readScrub } from './statements/scrub-read.js'
 import {
@@ -225,6 +225,7 @@ export class PgStore implements ControlPlaneStore {
       namedRows(this.database, { type, mesh, displayName, origin: zone === '' ? this.identity.name : zone }),
     list: (query) => listRows(this.database, query),
     counts: () => readCounts(this.database),
+    countsByMesh: () => meshCounts(this.database),
     refused: () => allRefused(this.database),
     holds: () => openHolds(this.database),
     cursors: async () => {

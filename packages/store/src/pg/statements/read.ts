@@ -1,6 +1,6 @@
 import type { Origin } from '@holdfast/model'
 import type { Row } from '../../plan/types.js'
-import type { ListQuery, StoreCounts } from '../../port.js'
+import type { ListQuery, MeshCount, StoreCounts } from '../../port.js'
 import type { Sql } from '../sql.js'
 import { type ResourceRecord, resourceColumns, rowOf } from './columns.js'
 
@@ -102,4 +102,12 @@ export async function readCounts(sql: Sql): Promise<StoreCounts> {
     held: counts?.held ?? 0,
     pendingVips: counts?.pending ?? 0,
   }
+}
+
+export async function meshCounts(sql: Sql): Promise<readonly MeshCount[]> {
+  const { rows } = await sql.run<MeshCount>(
+    'count by mesh',
+    'select type, mesh, count(*) as count from resources where not deleted group by type, mesh order by type, mesh',
+  )
+  return rows
 }
