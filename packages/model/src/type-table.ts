@@ -477,7 +477,7 @@ const rows: readonly Row[] = [
   legacy(690, 'TrafficLog', 'traffic-logs'),
   legacy(700, 'TrafficPermission', 'traffic-permissions'),
   legacy(710, 'TrafficTrace', 'traffic-traces'),
-  legacy(720, 'VirtualOutbound', 'virtual-outbounds', { policy: undefined }),
+  legacy(720, 'VirtualOutbound', 'virtual-outbounds'),
 
   insight(800, 'DataplaneInsight', 'dataplane-insights', meshProto('DataplaneInsight'), up),
   insight(810, 'ServiceInsight', 'service-insights', meshProto('ServiceInsight'), down),

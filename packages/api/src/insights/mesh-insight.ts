@@ -23,10 +23,10 @@ export function meshInsight(mesh: Row, estate: Estate) {
     modificationTime: timeText(atMs),
     dataplanes: withoutZeros(tallyOf(proxies)),
     policies: totals(ofMesh.filter(({ type }) => type.policy !== undefined)),
-    dpVersions: {
-      kumaDp: tallyBy(proxies, ({ kumaDp }) => [kumaDp]),
-      envoy: tallyBy(proxies, ({ envoy }) => [envoy]),
-    },
+    dpVersions:
+      proxies.length === 0
+        ? {}
+        : { kumaDp: tallyBy(proxies, ({ kumaDp }) => [kumaDp]), envoy: tallyBy(proxies, ({ envoy }) => [envoy]) },
     mTLS: {
       ...(Object.keys(issued).length === 0 ? {} : { issuedBackends: issued }),
       ...(Object.keys(supported).length === 0 ? {} : { supportedBackends: supported }),

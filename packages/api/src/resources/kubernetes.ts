@@ -26,9 +26,10 @@ export function wantsKubernetes(query: URLSearchParams): boolean {
 
 /** A resource as it would stand in a Kubernetes cluster. `namespace`: '' for the one that its labels say. */
 export function kubernetesObject(type: TypeDescriptor, item: JsonObject, namespace: string): JsonObject {
-  const { name = '', mesh, creationTime = '', labels } = item
+  const { name = '', mesh, creationTime = '', labels, status } = item
   const own = isObject(labels) ? labels[namespaceLabel] : undefined
   const isNamespaced = type.scope === 'mesh' || type.style === 'B'
+  if (type.name === 'Secret' || type.name === 'GlobalSecret') return secretObject(type, item, namespace)
   const spec =
     type.style === 'B'
       ? (item.spec ?? {})
@@ -44,7 +45,22 @@ export function kubernetesObject(type: TypeDescriptor, item: JsonObject, namespa
       ...(labels === undefined ? {} : { labels }),
     },
     spec,
+    ...(type.style === 'B' && status !== undefined ? { status } : {}),
   }
 }
+
+/** A Kubernetes Secret of Kuma's own types; there they all live in the namespace of the control plane. */
+const secretObject = (type: TypeDescriptor, item: JsonObject, namespace: string): JsonObject => ({
+  kind: 'Secret',
+  apiVersion: 'v1',
+  metadata: {
+    name: item.name ?? '',
+    namespace: namespace || systemNamespace,
+    creationTimestamp: item.creationTime ?? '',
+    ...(item.labels === undefined ? {} : { labels: item.labels }),
+  },
+  data: { value: item.data ?? '' },
+  type: type.name === 'Secret' ? 'system.kuma.io/secret' : 'system.kuma.io/global-secret',
+})
 
 const isObject = (value: unknown): value is JsonObject => typeof value === 'object' && value !== null

@@ -35,7 +35,7 @@ export function attachmentRoutes(context: ApiContext, resources: Resources): rea
     metaRoute(context, resources, service, '_dataplanes', selectedBy),
     metaRoute(context, resources, service, '_resources/dataplanes', selectedBy),
     // Nothing here runs a builtin gateway, so there is no proxy behind one.
-    legacyRoute(context, gateway, () => false),
+    legacyRoute(context, gateway, () => false, 'Could not find MeshGateway'),
   ]
 }
 
@@ -97,8 +97,8 @@ function metaRoute(
   }
 }
 
-/** The form of before; of what is not there it says that nothing is attached. */
-function legacyRoute(context: ApiContext, type: TypeDescriptor, isAbout: Selects): Route {
+/** The form of before; of what is not there it says that nothing is attached, or that it is `missing`. */
+function legacyRoute(context: ApiContext, type: TypeDescriptor, isAbout: Selects, missing?: string): Route {
   return {
     method: 'GET',
     path: `/meshes/:mesh/${type.path}/:name/dataplanes`,
@@ -106,6 +106,7 @@ function legacyRoute(context: ApiContext, type: TypeDescriptor, isAbout: Selects
     type,
     async handle(request) {
       const row = await inspected(context, type, request)
+      if (row === undefined && missing !== undefined) throw notFound(missing)
       const all = row === undefined ? [] : await rowsOfMesh(context.store, 'Dataplane', row.mesh)
       const items = all
         .filter((each) => row !== undefined && isAbout(row, each))

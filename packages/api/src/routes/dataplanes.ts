@@ -24,7 +24,12 @@ const wholeProxy = targetRefPolicies.filter(({ policy }) => policy?.hasTo === fa
 /** What is configured of one proxy, seen from its policies. */
 export function dataplaneRoutes(context: ApiContext, resources: Resources): readonly Route[] {
   const type = typeOf('Dataplane')
-  const get = (tail: string, title: string, handle: (row: Row, request: ApiRequest) => Promise<unknown>): Route => ({
+  const get = (
+    tail: string,
+    title: string,
+    handle: (row: Row, request: ApiRequest) => Promise<unknown>,
+    first?: ((mesh: string) => Promise<void>) | undefined,
+  ): Route => ({
     method: 'GET',
     path: `/meshes/:mesh/dataplanes/:name/${tail}`,
     title,
@@ -32,6 +37,7 @@ export function dataplaneRoutes(context: ApiContext, resources: Resources): read
     async handle(request) {
       const mesh = param(request, 'mesh')
       await checkMesh(context.store, context.mode, mesh)
+      await first?.(mesh)
       const row = living(await context.store.read.get({ type: type.name, mesh, name: param(request, 'name') }))
       if (row === undefined) throw notFound(title)
       return ok(await handle(row, request))
@@ -64,18 +70,26 @@ export function dataplaneRoutes(context: ApiContext, resources: Resources): read
         }),
       }
     }),
-    get('_layout', 'Could not retrieve Dataplane', async (row) => {
-      await checkExclusive(context, row.mesh, '_layout')
-      return layoutOf(row, resources)
-    }),
-    get('_config', 'Failed to fetch dataplane insight', async (row) => {
-      if (context.mode === 'global') throw new ApiError('readOnly', titles.readOnly, 'Not allowed on global CP')
-      const insight = living(await context.store.read.get({ ...row, type: 'DataplaneInsight' }))
-      if (insight === undefined) throw notFound('Failed to fetch dataplane insight')
-      throw badRequest(
-        `bad request: Holdfast does not compute the configuration of proxies; GET …/dataplanes/${row.name}/xds shows what this one has`,
-      )
-    }),
+    get(
+      '_layout',
+      'Could not retrieve Dataplane',
+      async (row) => layoutOf(row, resources),
+      (mesh) => checkExclusive(context, mesh, '_layout'),
+    ),
+    get(
+      '_config',
+      'Failed to fetch dataplane insight',
+      async (row) => {
+        const insight = living(await context.store.read.get({ ...row, type: 'DataplaneInsight' }))
+        if (insight === undefined) throw notFound('Failed to fetch dataplane insight')
+        throw badRequest(
+          `bad request: Holdfast does not compute the configuration of proxies; GET …/dataplanes/${row.name}/xds shows what this one has`,
+        )
+      },
+      async () => {
+        if (context.mode === 'global') throw new ApiError('readOnly', titles.readOnly, 'Not allowed on global CP')
+      },
+    ),
   ]
 }
 

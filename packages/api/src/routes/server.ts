@@ -40,7 +40,7 @@ export function serverRoutes(context: ApiContext): readonly Route[] {
       handle: async () =>
         ok({
           policies: allTypes
-            .filter((type) => isPluginPolicy(type) && type.path !== undefined)
+            .filter((type) => type.policy !== undefined && type.path !== undefined)
             .map((type) => policyJson(type, readOnlyReason(type, mode) !== undefined))
             .sort((a, b) => (a.name < b.name ? -1 : 1)),
         }),
@@ -91,7 +91,7 @@ const policyJson = (type: TypeDescriptor, readOnly: boolean) => ({
   singularDisplayName: type.displayName,
   pluralDisplayName: type.displayNamePlural,
   isExperimental: false,
-  isTargetRefBased: true,
+  isTargetRefBased: isPluginPolicy(type),
   isInbound: type.policy?.hasFrom ?? false,
   isOutbound: type.policy?.hasTo ?? false,
 })

@@ -132,7 +132,7 @@ function* patchFindings(path: string, member: string, { value, jsonPatches: patc
       yield strict(`${at}.value`, '"value" must not be empty when "op" is one of ["add", "replace"]')
     if (!sets && patched !== undefined)
       yield strict(`${at}.value`, '"value" is allowed only when "op" is one of ["add", "replace"]')
-    if (to === '') yield strict(`${at}.path`, 'must not be empty')
+    if (op === 'remove' && (to === '' || to === '/')) yield strict(`${at}.path`, 'root path cannot be removed')
   }
 }
 
