@@ -17,7 +17,7 @@ test.each([
   [['get', 'a', 'b', 'c'], "Error: too many arguments for 'get'. Expected 2 arguments but got 3.\n"],
   [
     ['get', 'meshes', '-o', 'xml'],
-    "Error: option '-o, --output <format>' argument 'xml' is invalid. Allowed choices are table, yaml, json.\n",
+    "Error: option '-o, --output <format>' argument 'xml' is invalid. Allowed choices are table, wide, yaml, json, name, jsonpath=EXPRESSION.\n",
   ],
   [
     ['get', 'meshes', '--url', 'foo'],

@@ -1,5 +1,5 @@
 import type { TypeDescriptor } from '@holdfast/model'
-import { type Api, type JsonObject, objectsOf, textOf } from '../api.js'
+import { type Api, ApiFailure, type JsonObject, objectsOf, textOf } from '../api.js'
 import { CliError, usageError } from '../io.js'
 import { displayNameOf, zoneOf } from '../output/services.js'
 import { listPath } from './types.js'
@@ -32,7 +32,7 @@ export async function resolveWithGuards(api: Api, wanted: Wanted): Promise<Resol
     ...(type.scope === 'mesh' ? { mesh } : {}),
     ...(zone === undefined ? {} : { zone }),
   })
-  const answer = await api.get(`/_holdfast/resources?${query}`)
+  const answer = await named(api, wanted, query)
   const found = objectsOf(answer.items)
   // Within one zone only namespaces tell them apart, and the stored name tells the namespace.
   const sameZone = new Set(found.map(zoneOf)).size === 1
@@ -49,6 +49,21 @@ export async function resolveWithGuards(api: Api, wanted: Wanted): Promise<Resol
       type.scope === 'mesh' ? ` in mesh ${JSON.stringify(mesh)}` : ''
     } at ${api.url}; see those there are with 'holdfastctl get ${type.path}'`,
   )
+}
+
+/** By display name; a Kuma has only stored names and labels. */
+async function named(api: Api, { type, name, mesh, zone }: Wanted, query: URLSearchParams): Promise<JsonObject> {
+  try {
+    return await api.get(`/_holdfast/resources?${query}`)
+  } catch (error) {
+    if (!(error instanceof ApiFailure) || !error.noSuchPath) throw error
+    if ((await api.server()).holdfast !== undefined) throw error
+    const { items } = await api.list(listPath(type, mesh), {
+      'filter[labels.kuma.io/display-name]': name,
+      ...(zone === undefined ? {} : { 'filter[labels.kuma.io/zone]': zone }),
+    })
+    return { items }
+  }
 }
 
 export const itemPath = ({ type, mesh }: Pick<Wanted, 'type' | 'mesh'>, name: string): string =>
