@@ -150,9 +150,8 @@ function contextOf(io: Io, { version, env, home, connect }: ProgramOptions, prog
     )
     return connections
   }
-  const api = async (): Promise<Api> => {
+  const apiOf = async ({ url, controlPlane }: Place): Promise<Api> => {
     const { Api } = await import('./api.js')
-    const { url, controlPlane } = await placeOf(globals, env, readConnections)
     return new Api({
       url,
       version,
@@ -167,7 +166,8 @@ function contextOf(io: Io, { version, env, home, connect }: ProgramOptions, prog
     io,
     version,
     env,
-    api,
+    api: async () => apiOf(await placeOf(globals, env, readConnections)),
+    apiAt: (controlPlane) => apiOf({ url: controlPlane.url, controlPlane }),
     connect: () => connect({}),
     connections: readConnections,
     format,

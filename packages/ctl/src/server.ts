@@ -4,6 +4,8 @@ export interface ServerSaid {
   readonly version: string
   /** Holdfast's version, where it is Holdfast. */
   readonly holdfast: string | undefined
+  /** All of it, as it was said. */
+  readonly index: Readonly<Record<string, unknown>>
   /** What to tell somebody who has asked it for what it does not have. */
   readonly lacks: (url: string, ours: string) => string
 }
@@ -19,6 +21,7 @@ export function whoIsThere(status: number, body: Readonly<Record<string, unknown
     product,
     version,
     holdfast,
+    index: body ?? {},
     lacks: (url, ours) => lacking(url, ours, { product, version, holdfast, status }),
   }
 }

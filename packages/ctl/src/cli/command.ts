@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { Api } from '../api.js'
-import type { Connections } from '../config/connections.js'
+import type { Connections, ControlPlane } from '../config/connections.js'
 import type { Io } from '../io.js'
 import type { Output } from '../output/format.js'
 
@@ -11,6 +11,8 @@ export interface Context {
   readonly env: Readonly<Record<string, string | undefined>>
   /** The control plane that the command line, the environment or the configuration names. */
   readonly api: () => Promise<Api>
+  /** Another one than that, with its own headers, certificates and token. */
+  readonly apiAt: (controlPlane: ControlPlane) => Promise<Api>
   /** Asks what is no control plane: where a file is a URL. */
   readonly connect: () => Promise<typeof fetch>
   /** The control planes and contexts of the configuration files. */
@@ -30,12 +32,17 @@ export const noOutputs: Outputs = []
 export const listOutputs: Outputs = ['table', 'wide', 'yaml', 'json', 'name', 'jsonpath=']
 export const plainOutputs: Outputs = ['table', 'yaml', 'json']
 
+/** What the names of can be completed. */
+export type Completable = 'type' | 'name' | 'zone' | 'service' | 'hold' | 'kind' | 'shell' | 'none'
+
 /** One command, in a file of its own that is loaded when the command is called. */
 export interface CommandFile {
   /** Its arguments and options. */
   readonly configure?: ((command: Command) => void) | undefined
   /** Command lines without the program's name, each with what it does. A test runs every one of them. */
   readonly examples: readonly (readonly [line: string, what: string])[]
+  /** What each positional argument is, for completion; the last counts for those after it. */
+  readonly completes?: readonly Completable[] | undefined
   /** What `-o` takes. */
   readonly outputs: Outputs
   /** Paragraphs between the summary and the options. */

@@ -20,6 +20,8 @@ export const groups: Readonly<Record<string, string>> = {
   refused: 'what somebody does not take, and keeps its last good version of',
   hold: 'what vanished without having been deleted, and what to do about it',
   sync: 'how control planes agree',
+  config: 'which control planes there are, and which is meant',
+  'config control-planes': 'add, remove, list and choose them',
   recover: "after a loss of global's store",
   conformance: 'whether somebody else keeps the rules of a protocol',
 }
@@ -28,6 +30,7 @@ const resources = 'Resources:'
 const glance = 'The mesh at a glance:'
 const addresses = 'Addresses and names:'
 const operations = 'Operations:'
+const program = 'This program:'
 
 /** Every command there is, in the order of the help. A new one is a file of its own and a row here. */
 export const table: readonly Entry[] = [
@@ -54,6 +57,12 @@ export const table: readonly Entry[] = [
     summary: 'delete a resource',
     heading: resources,
     load: async () => (await import('../commands/delete.js')).deleteCommand,
+  },
+  {
+    words: 'export',
+    summary: 'everything, as documents that another control plane takes',
+    heading: resources,
+    load: async () => (await import('../commands/export.js')).exportCommand,
   },
   {
     words: 'convert kubernetes',
@@ -234,6 +243,55 @@ export const table: readonly Entry[] = [
     summary: 'play a Kuma zone at any KDS global and tell which rules it keeps; exit status 3 if it breaks one',
     heading: operations,
     load: async () => (await import('../commands/conformance.js')).conformanceKdsCommand,
+  },
+  {
+    words: 'config view',
+    summary: 'what counts of the configuration files',
+    heading: program,
+    load: async () => (await import('../commands/config.js')).configViewCommand,
+  },
+  {
+    words: 'config control-planes list',
+    summary: 'which there are, and which is active',
+    heading: program,
+    load: async () => (await import('../commands/config.js')).controlPlanesListCommand,
+  },
+  {
+    words: 'config control-planes add',
+    summary: 'add one, and make it the active one',
+    heading: program,
+    load: async () => (await import('../commands/config.js')).controlPlanesAddCommand,
+  },
+  {
+    words: 'config control-planes remove',
+    summary: 'remove one, and its context',
+    heading: program,
+    load: async () => (await import('../commands/config.js')).controlPlanesRemoveCommand,
+  },
+  {
+    words: 'config control-planes switch',
+    summary: 'make another one the active one',
+    heading: program,
+    load: async () => (await import('../commands/config.js')).controlPlanesSwitchCommand,
+  },
+  {
+    words: 'version',
+    summary: 'of this program and of the control plane',
+    heading: program,
+    load: async () => (await import('../commands/version.js')).versionCommand,
+  },
+  {
+    words: 'completion',
+    summary: 'script that completes commands, options and names of resources',
+    heading: program,
+    load: async () => (await import('../commands/completion.js')).completionCommand,
+  },
+  {
+    words: '__complete',
+    summary: 'how a command line may go on',
+    heading: program,
+    hidden: true,
+    load: async () => (await import('../commands/complete.js')).completeCommand,
   },
 ]
 

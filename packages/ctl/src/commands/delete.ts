@@ -32,6 +32,7 @@ export const deleteCommand = defineCommand<{ readonly zone?: string; readonly fo
       .argument('<name>', 'its display name, or the name under which it is stored')
       .addOption(zoneOption())
       .option('--force', 'a zone that is connected as well: its sessions end', false),
+  completes: ['type', 'name'],
   outputs: noOutputs,
   examples: [['delete meshservice web', 'the MeshService web of mesh default']],
   run: async ({ io, api, mesh }, [type = '', name = ''], options) =>

@@ -113,6 +113,7 @@ export const getCommand = defineCommand<GetOptions>({
       .addOption(watchOption())
       .option('--size <count>', 'one page of so many, instead of all')
       .option('--offset <position>', 'where that page begins'),
+  completes: ['type', 'name'],
   outputs: listOutputs,
   more: 'A list is always whole: every page is fetched. What -o yaml and -o json print can be applied again.',
   examples: [

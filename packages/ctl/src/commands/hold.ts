@@ -129,6 +129,7 @@ export const holdListCommand = defineCommand<{ readonly all: boolean }>({
 
 export const holdShowCommand = defineCommand({
   configure: (command) => command.argument('<id>'),
+  completes: ['hold'],
   outputs: plainOutputs,
   examples: [['hold show 8f14e45f-ceea-467f-a9f1-0123456789ab', 'the names of what it keeps']],
   run: async ({ io, api, output }, [id = '']) => holdShow(io, await api(), { id, output }),
@@ -137,6 +138,7 @@ export const holdShowCommand = defineCommand({
 const decisionCommand = (verb: 'approve' | 'reject', what: string) =>
   defineCommand({
     configure: (command) => command.argument('<id...>'),
+    completes: ['hold'],
     outputs: plainOutputs,
     examples: [[`hold ${verb} 8f14e45f-ceea-467f-a9f1-0123456789ab`, what]],
     run: async ({ io, api, output }, ids) => holdDecide(io, await api(), { verb, ids, output }),

@@ -103,6 +103,7 @@ export const recoverStatusCommand = defineCommand({
 
 export const recoverFromZoneCommand = defineCommand<{ readonly yes: boolean }>({
   configure: (command) => command.argument('<zone>').addOption(yesOption()),
+  completes: ['zone'],
   outputs: plainOutputs,
   examples: [
     ['recover from-zone east', 'what would come back'],

@@ -34,6 +34,7 @@ export async function syncDiff(
 
 export const syncDiffCommand = defineCommand({
   configure: (command) => command.argument('[zone]', 'at global: the zone; a zone compares itself'),
+  completes: ['zone'],
   outputs: plainOutputs,
   more: 'Exit status 3 if anything differs.',
   examples: [['sync diff east', 'every resource in which east and global differ']],

@@ -200,6 +200,7 @@ export const vipExplainCommand = defineCommand<Narrow>({
       .argument('<subject>', 'an address, or a service by display name')
       .addOption(kindOption())
       .addOption(zoneOption()),
+  completes: ['service'],
   outputs: plainOutputs,
   examples: [
     ['vip explain 241.16.0.1', 'whose it is, and why'],
@@ -215,6 +216,7 @@ export const vipHistoryCommand = defineCommand<Narrow>({
       .argument('[subject]', 'an address, or a service by display name')
       .addOption(kindOption())
       .addOption(zoneOption()),
+  completes: ['service'],
   outputs: plainOutputs,
   examples: [['vip history web', 'what happened to its address, newest first']],
   run: async ({ io, api, output, meshIfSaid: mesh }, [subject], options) =>

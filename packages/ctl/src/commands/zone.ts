@@ -151,6 +151,7 @@ export const zoneAdoptCommand = defineCommand<{ readonly storeId?: string; reado
       .argument('<zone>')
       .option('--store-id <uuid>', 'the new store; that which has asked for the name last if not said')
       .addOption(yesOption()),
+  completes: ['zone'],
   outputs: plainOutputs,
   examples: [
     ['zone adopt east', 'what would happen'],
@@ -161,6 +162,7 @@ export const zoneAdoptCommand = defineCommand<{ readonly storeId?: string; reado
 
 export const zoneDecommissionCommand = defineCommand<{ readonly yes: boolean }>({
   configure: (command) => command.argument('<zone>').addOption(yesOption()),
+  completes: ['zone'],
   outputs: plainOutputs,
   examples: [
     ['zone decommission east', 'what would go with it'],

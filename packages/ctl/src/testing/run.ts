@@ -24,7 +24,7 @@ export interface World {
   /** Called instead of waiting; interrupting is how a watch ends. */
   /** Headers of requests that `asked` tells. */
   readonly sees?: readonly string[]
-  readonly onWait?: (interrupt: () => void) => void
+  readonly onWait?: (interrupt: () => void) => unknown
   /** Stands for the editor: the file's text before, and after. */
   readonly edit?: (text: string) => string
 }
@@ -74,7 +74,7 @@ export async function run(args: readonly string[], world: World = {}): Promise<R
     nowMs: () => nowMs,
     wait: async () => {
       if (world.onWait === undefined) throw new Error('nothing in this test says how long to wait')
-      world.onWait(() => interrupted.abort())
+      await world.onWait(() => interrupted.abort())
       interrupted.signal.throwIfAborted()
     },
     signal: interrupted.signal,
