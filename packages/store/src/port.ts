@@ -13,6 +13,7 @@ import type { DiffReader } from './diff-port.js'
 import type { GuardStore } from './guards.js'
 import type { HeldLease, LeaseStore } from './lease-port.js'
 import type { FormState, HookCover } from './plan/forms.js'
+import type { ImportedVerdict, ImportVips } from './plan/import-vips.js'
 import type { HookWork, Judged, Verdict } from './plan/judged.js'
 import type { Learned, TypesOfPeer } from './plan/learned-types.js'
 import type {
@@ -219,6 +220,10 @@ export interface ControlPlaneStore {
     demand(): Promise<readonly Demand[]>
     /** A block given by the operator before the first contact (`--vip-block`), to be confirmed or refused by global. */
     adoptBlocks(cidrs: readonly string[]): Promise<readonly Violation[]>
+    /** Takes over addresses that services have in a zone of another control plane; a verdict for each, in their order. */
+    importAddresses(request: ImportVips): Promise<readonly ImportedVerdict[]>
+    /** Aliases of these owners that hold in a zone. */
+    aliases(owners: readonly Owner[], zone: string): Promise<readonly LedgerRow[]>
     /** Ledger against resources, in the database: every active row has its service with the same addresses, and back. */
     verifyLocal(): Promise<readonly { readonly subject: string; readonly problem: string }[]>
     /** Frees what has served its quarantine, only in blocks above 75 % load. */

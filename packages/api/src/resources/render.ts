@@ -26,6 +26,7 @@ export function renderRow(
   names: ServiceNames | undefined,
   guards: readonly Guard[] = [],
   matches?: MultiZoneStatus | undefined,
+  aliases: readonly string[] = [],
 ): JsonObject {
   const type = typeOf(row.type)
   // As its author wrote it, whatever policy hooks have let through of it.
@@ -33,7 +34,7 @@ export function renderRow(
     viewer,
     creationTime: timeText(row.createdAtMs),
     modificationTime: timeText(row.modifiedAtMs),
-    ...(type.hasStatus ? { status: statusOf(type, row, names, guards.map(guardCondition), matches) } : {}),
+    ...(type.hasStatus ? { status: statusOf(type, row, names, guards.map(guardCondition), matches, aliases) } : {}),
   })
   const publication = publicationJson(row)
   return publication === undefined ? shown : { ...shown, publication }
@@ -51,12 +52,14 @@ function statusOf(
   names: ServiceNames | undefined,
   guarded: readonly JsonObject[],
   matches: MultiZoneStatus | undefined,
+  aliases: readonly string[],
 ): JsonObject {
   if (!type.vipKind) return serviceStatus(type, row.status, { ...nothing, conditions: guarded })
   const vips = row.vips?.addresses ?? []
   const named = vips.length > 0 || !wantsVip(type, row.labels) ? names : undefined
   return serviceStatus(type, row.status, {
-    vips,
+    // What it had in this zone before still holds here, after what everybody calls it.
+    vips: [...vips, ...aliases],
     addresses: named?.addresses ?? [],
     hostnameGenerators: named?.hostnameGenerators ?? [],
     meshServices: matches?.meshServices,

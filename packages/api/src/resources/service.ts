@@ -1,8 +1,9 @@
-import { isZoneEnabled, type JsonObject, originLabel, type TypeDescriptor } from '@holdfast/model'
-import type { ListQuery, Row } from '@holdfast/store'
+import { findType, isZoneEnabled, type JsonObject, originLabel, type TypeDescriptor } from '@holdfast/model'
+import type { ListQuery, Owner, Row } from '@holdfast/store'
 import { GuardReader } from '../guards/standing.js'
 import type { ListRequest } from '../http/list-query.js'
 import type { ApiContext } from '../options.js'
+import { ownerKey } from '../vips/owners.js'
 import { Matches } from './matches.js'
 import { allRows, Names } from './names.js'
 import { renderRow, shownAddresses, shownLabelsOf, viewerOf } from './render.js'
@@ -32,7 +33,22 @@ export class Resources {
   async render(rows: readonly Row[]): Promise<readonly JsonObject[]> {
     const [named, guarded] = [await this.names.of(rows), await this.guards.of(rows)]
     const matched = await this.#matches.of(rows)
-    return rows.map((row) => renderRow(row, this.#viewer, named(row), guarded(row), matched(row)))
+    const aliases = await this.#aliasesOf(rows)
+    return rows.map((row) => renderRow(row, this.#viewer, named(row), guarded(row), matched(row), aliases(row)))
+  }
+
+  /** Addresses that hold in this zone alone: what services had in it before it was ours, or before it had a global. */
+  async #aliasesOf(rows: readonly Row[]): Promise<(row: Row) => readonly string[]> {
+    const { store, mode, zoneName } = this.#context
+    const owners = rows.filter((row) => findType(row.type)?.vipKind === true).map(ownerOfRow)
+    if (mode === 'global' || owners.length === 0) return () => []
+    const found = new Map<string, string[]>()
+    for (const alias of await store.vip.aliases(owners, zoneName)) {
+      if (alias.state !== 'active') continue
+      const key = ownerKey(alias)
+      found.set(key, [...(found.get(key) ?? []), alias.address])
+    }
+    return (row) => found.get(ownerKey(ownerOfRow(row))) ?? []
   }
 
   async renderOne(row: Row): Promise<JsonObject> {
@@ -82,5 +98,13 @@ export class Resources {
     )
   }
 }
+
+const ownerOfRow = ({ type, mesh, origin, namespace, displayName }: Row): Owner => ({
+  kind: type,
+  mesh,
+  origin,
+  namespace,
+  displayName,
+})
 
 const scanSize = 1000

@@ -22,6 +22,7 @@ import { serviceRoutes } from './services.js'
 import { syncRoutes } from './sync.js'
 import { syncDiffRoute } from './sync-diff.js'
 import { typeRoutes } from './types.js'
+import { vipImportRoute } from './vip-import.js'
 import { vipRoutes } from './vips.js'
 import { zoneNameRoutes } from './zone-names.js'
 import { zoneRoutes } from './zones.js'
@@ -45,6 +46,7 @@ export function routesOf(context: ApiContext): readonly Route[] {
     applyRoute(context),
     findRoute(context, resources),
     ...vipRoutes(context, resources, claims),
+    vipImportRoute(context),
     ...syncRoutes(context),
     ...typeRoutes(context),
     ...hookRoutes(context),

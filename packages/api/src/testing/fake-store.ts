@@ -175,6 +175,8 @@ export class FakeStore {
         lease: unused,
         demand: unused,
         adoptBlocks: unused,
+        importAddresses: unused,
+        aliases: async () => [],
         verifyLocal: async () => this.findings,
         freeQuarantined: unused,
       },

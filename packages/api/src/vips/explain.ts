@@ -127,6 +127,7 @@ function becauseOf(
   history: readonly HistoryRow[],
   blocks: readonly (BlockRow & { readonly used: number })[],
 ): string {
+  if (row.scope !== 'canonical') return becauseOfAlias(row, history)
   const given = history.find((event) => event.address === row.address && event.event === 'allocated')
   const witnessed = history.find((event) => event.address === row.address && event.event === 'witnessed')
   const block = blocks.find((each) => each.family === row.family && isInCidr(row.address, each.cidr))
@@ -143,6 +144,12 @@ function becauseOf(
       ? ''
       : `; its owner was deleted at ${isoTime(row.tombstonedAtMs)}, and it goes to nobody else until its quarantine is over`
   return `${row.address} ${origin}, generation ${row.generation}${state}`
+}
+
+function becauseOfAlias(row: LedgerRow, history: readonly HistoryRow[]): string {
+  const zone = row.scope.slice('zone:'.length)
+  const why = history.find((event) => event.address === row.address && event.scope === row.scope)?.why
+  return `${row.address} holds in zone ${zone} alone, since ${isoTime(row.allocatedAtMs)}${why === undefined || why === '' ? '' : `: ${why}`}`
 }
 
 const isoTime = (ms: number): string => new Date(ms).toISOString()

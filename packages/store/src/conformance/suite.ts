@@ -4,6 +4,7 @@ import { computedConformance } from './computed.js'
 import type { OpenStore } from './fixtures.js'
 import { holdConformance } from './holds.js'
 import { hookConformance } from './hooks.js'
+import { importedConformance } from './imported.js'
 import { leaseConformance } from './leases.js'
 import { localConformance } from './local.js'
 import { logConformance } from './log.js'
@@ -27,6 +28,7 @@ export function storeConformance(name: string, open: OpenStore): void {
   describe(`${name}: what cannot be read`, () => unreadableConformance(open))
   describe(`${name}: holds`, () => holdConformance(open))
   describe(`${name}: VIPs`, () => vipConformance(open))
+  describe(`${name}: imported VIPs`, () => importedConformance(open))
   describe(`${name}: the log`, () => logConformance(open))
   describe(`${name}: policy hooks`, () => hookConformance(open))
   describe(`${name}: sessions`, () => sessionConformance(open))

@@ -1,7 +1,7 @@
 import type { ChannelContext, ChannelStore, StoreOp, StoreResults } from '@holdfast/kds'
 import { Problem, readLearnedTypes } from '@holdfast/model'
-import { type LedgerRow, learnUnit, type Row } from '../plan/index.js'
-import { byText, keyText, ledgerText } from '../plan/keys.js'
+import { importAddresses, type LedgerRow, learnUnit, type Row } from '../plan/index.js'
+import { byText, keyText, ledgerText, ownerText } from '../plan/keys.js'
 import { type ControlPlaneStore, type SessionRecord, scrubOff } from '../port.js'
 import { changesIn } from './changes.js'
 import { memoryGuards } from './guards.js'
@@ -106,6 +106,12 @@ export function asControlPlane(store: MemoryStore): ControlPlaneStore {
       lease: async (request) => store.lease(request),
       demand: async () => store.demand(),
       adoptBlocks: async (cidrs) => store.adoptBlocks(cidrs),
+      importAddresses: (request) =>
+        importAddresses(request, { options: () => store.options(store.nowMs()), run: async (unit) => store.run(unit) }),
+      aliases: async (owners, zone) =>
+        [...store.image.ledger.values()].filter(
+          (row) => row.scope === `zone:${zone}` && owners.some((owner) => ownerText(owner) === ownerText(row)),
+        ),
       verifyLocal: async () => differencesOf(store.image, store.identity.name),
       freeQuarantined: async (nowMs) => store.freeQuarantined(nowMs, lowestAcked(store)),
     },

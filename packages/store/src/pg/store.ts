@@ -6,6 +6,7 @@ import { differencesOf } from '../memory/verify.js'
 import { finishUnit } from '../plan/finish.js'
 import type { HookCover } from '../plan/forms.js'
 import type { HoldThresholds } from '../plan/holds.js'
+import { importAddresses } from '../plan/import-vips.js'
 import { learnUnit, needsOfLearned } from '../plan/learned-types.js'
 import {
   demandOf,
@@ -49,7 +50,7 @@ import { readChanges } from './statements/changes.js'
 import { type Head, readHead, setState } from './statements/head.js'
 import { openHolds } from './statements/holds.js'
 import { listLeases, lockLease, releaseLeases, takeLeases } from './statements/leases.js'
-import { readBlocks } from './statements/ledger-read.js'
+import { aliasesOf, readBlocks } from './statements/ledger-read.js'
 import { listRows, meshCounts, namedRows, readCounts } from './statements/read.js'
 import { pendingRows, rowsByKey, rowsOfTypes } from './statements/rows-read.js'
 import { readScrub } from './statements/scrub-read.js'
@@ -243,6 +244,9 @@ export class PgStore implements ControlPlaneStore {
     lease: (request: LeaseRequest): Promise<Leased> => this.#run(leaseUnit(request, this.#options())),
     demand: () => this.#demand(),
     adoptBlocks: (cidrs): Promise<readonly Violation[]> => this.#run(adoptUnit(cidrs, this.#options())),
+    importAddresses: (request) =>
+      importAddresses(request, { options: () => this.#options(), run: (unit) => this.#run(unit) }),
+    aliases: (owners, zone) => aliasesOf(this.database, owners, zone),
     verifyLocal: async () => {
       const [services, ledger] = await this.database.transaction('read', async (sql) => [
         await serviceRows(sql, vipKinds),

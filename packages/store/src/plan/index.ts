@@ -19,6 +19,12 @@ export {
 } from './forms.js'
 export { approveUnit, type HoldDecision, type HoldRequest, holdFate, rejectUnit } from './hold-decisions.js'
 export { type HoldThreshold, type HoldThresholds, holdThresholdDefault } from './holds.js'
+export {
+  type ImportedVerdict,
+  type ImportedVip,
+  type ImportVips,
+  importAddresses,
+} from './import-vips.js'
 export { changeProblem, type HookWork, type Judged, judgedUnit, sweptUnit, type Verdict, workOf } from './judged.js'
 export { ownerText } from './keys.js'
 export { type Learned, learnedTypesKey, learnUnit, type TypesOfPeer } from './learned-types.js'

@@ -100,6 +100,15 @@ export const ledgerInBlocks = (sql: Sql, ids: readonly string[]): Promise<readon
 export const aliases = (sql: Sql): Promise<readonly LedgerRow[]> =>
   ledgerWhere(sql, 'aliases', "vip_ledger l where l.scope <> 'canonical'", [])
 
+/** Addresses of these owners that hold in one zone alone. */
+export const aliasesOf = (sql: Sql, owners: readonly Owner[], zone: string): Promise<readonly LedgerRow[]> =>
+  ledgerWhere(
+    sql,
+    'aliases of owners',
+    `vip_ledger l join ${ownerList} on ${sameOwner('l')} where l.scope = $6 order by l.family`,
+    [...ownerColumns(owners), `zone:${zone}`],
+  )
+
 /** How many addresses of each block are taken, by what we allocated ourselves or by whatever lies in it. */
 const usedBy = {
   us: '(select count(*) from vip_ledger l where l.block_id = b.id)',

@@ -1,0 +1,12 @@
+export {
+  changeOf,
+  type MovePlan,
+  type MoveSource,
+  type MoveTarget,
+  type Moving,
+  moveProblem,
+  planMove,
+  type Staying,
+  type VipClaim,
+} from './plan.js'
+export { labelsOf, systemNamespaceDefault, universalObject, withOwner } from './universal.js'
