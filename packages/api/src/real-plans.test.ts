@@ -157,3 +157,57 @@ test('every write is audited with who did it', async () => {
     ['mesh-system:admin', 'created', 'MeshService "web" in mesh "default" of zone east'],
   ])
 })
+
+const claim = (address: string, more: Readonly<Record<string, unknown>> = {}) => ({
+  ...{ kind: 'MeshService', mesh: 'default', zone: 'east', namespace: '', name: 'web', inZone: 'east', address },
+  ...more,
+})
+const bring = (claims: unknown, apply = true) => zone.call('POST', '/_holdfast/vips/import', { claims, apply })
+
+test('VIP-2, VIP-4: an address that a service had in this zone is shown behind everybody’s, explained, and nobody’s doubt', async () => {
+  expect(await bring([claim('241.0.0.4')], false)).toMatchObject({
+    status: 200,
+    body: { applied: false, items: [{ name: 'web', verdict: 'alias' }] },
+  })
+  expect(await bring([claim('241.0.0.4'), claim('241.0.0.4', { name: 'api' })])).toMatchObject({
+    body: {
+      applied: true,
+      items: [{ verdict: 'alias' }, { verdict: 'refused', reason: expect.stringContaining('has it') }],
+    },
+  })
+  await zone.call('PUT', url('web'), service('web'))
+  const { vips } = (await zone.call('GET', url('web'))).body.status
+  expect(vips).toEqual([{ ip: expect.stringMatching(/^241\.64\./) }, { ip: '241.0.0.4' }])
+  const [listed] = (await zone.call('GET', '/meshservices')).body.items
+  expect(listed.status.vips).toEqual(vips)
+  const { matches } = (await zone.call('GET', '/_holdfast/vips/explain?address=241.0.0.4')).body
+  expect(matches[0].because).toContainEqual(
+    expect.stringMatching(/^241\.0\.0\.4 holds in zone east alone, since .*: imported/),
+  )
+  // It is no part of what control planes have to agree on.
+  expect((await zone.call('GET', '/_holdfast/vips/verify')).body).toMatchObject({ agree: true })
+  const { revision } = (await zone.store.status()).head
+  expect((await bring([claim('241.0.0.4')])).body.items).toMatchObject([{ verdict: 'here' }])
+  expect((await zone.store.status()).head.revision).toBe(revision)
+  expect((await zone.call('GET', '/_holdfast/audit')).body.items).toContainEqual(
+    expect.objectContaining({ action: 'VIPs imported', detail: { aliases: 1, canonical: 0, zones: ['east'] } }),
+  )
+})
+
+test('claims that are none are told all at once, by place', async () => {
+  expect(await bring('x')).toMatchObject({ status: 400, body: { detail: '"claims" must be a list' } })
+  expect(await bring([claim('241.0.0.4', { name: 7 }), null])).toMatchObject({
+    status: 400,
+    body: {
+      title: 'Could not import VIPs',
+      invalid_parameters: [
+        { field: 'claims[0].name' },
+        { field: 'claims[1].kind' },
+        { field: 'claims[1].mesh' },
+        { field: 'claims[1].name' },
+        { field: 'claims[1].inZone' },
+        { field: 'claims[1].address' },
+      ],
+    },
+  })
+})

@@ -1,6 +1,6 @@
 import type { Violation, VipClaim } from '@holdfast/model'
 import type { ImportedVerdict } from '@holdfast/store'
-import { ApiError, badRequest, notValid } from '../http/errors.js'
+import { ApiError, badRequest, notValid, titles } from '../http/errors.js'
 import { ok, type Route } from '../http/route.js'
 import type { ApiContext } from '../options.js'
 
@@ -20,6 +20,12 @@ export function vipImportRoute({ store, limits }: ApiContext): Route {
     bodyMaxBytes: limits.bulkBodyBytes,
     handle: async ({ body = '', actor }) => {
       const { claims, apply } = readBody(body)
+      if (apply && !actor.admin)
+        throw new ApiError(
+          'forbidden',
+          titles.denied,
+          'addresses are imported by administrators only; without "apply" anybody may ask',
+        )
       const verdicts = await store.vip.importAddresses({
         claims: claims.map(({ zone, inZone, name, ...rest }) => ({
           ...rest,

@@ -14,6 +14,7 @@ export interface Entry {
 export const groups: Readonly<Record<string, string>> = {
   inspect: 'show how things stand',
   convert: 'print as Holdfast resources what is written for something else',
+  import: 'take over what another control plane has',
   zone: 'zones, and whose their names are',
   vip: 'who has which virtual IP',
   dns: 'names that a zone answers',
@@ -69,6 +70,12 @@ export const table: readonly Entry[] = [
     summary: 'Kubernetes Services as MeshServices',
     heading: resources,
     load: async () => (await import('../commands/convert.js')).convertKubernetesCommand,
+  },
+  {
+    words: 'import kuma',
+    summary: 'what a Kuma has becomes ours: resources, and the addresses of services in their zones',
+    heading: resources,
+    load: async () => (await import('../commands/import-kuma.js')).importKumaCommand,
   },
   {
     words: 'status',

@@ -1,5 +1,6 @@
 import { sameAuthored } from '../kinds/index.js'
 import { fieldOf, isJsonArray, type Json, type JsonObject } from '../kinds/json.js'
+import { specKindOf } from '../kinds/kinds.js'
 import { displayNameLabel, namespaceLabel, originLabel, zoneLabel } from '../labels.js'
 import { displayNameOf } from '../names.js'
 import { violationText } from '../problems.js'
@@ -111,6 +112,8 @@ function ownerElsewhere(
   target: MoveTarget,
 ): [Staying['verdict'], string] | undefined {
   if (type.readOnly || type.internal) return ['computed', 'is computed by each control plane itself']
+  if (type.name === 'GlobalSecret' && textOf(object, 'name') === 'inter-cp-ca')
+    return ['computed', "is between Kuma's own processes"]
   const labels = labelsOf(object)
   if (target.mode === 'global') {
     const zone = source.zone || labels[zoneLabel]
@@ -119,14 +122,19 @@ function ownerElsewhere(
     if (source.zone !== '' && type.providedByGlobal && !type.providedByZone)
       return ['elsewhere', "is global's: import from there"]
     if (source.zone !== '' || labels[originLabel] === 'zone' || !type.providedByGlobal)
-      return ['elsewhere', zone === undefined ? 'comes with its zone' : `comes with zone ${zone}`]
+      return [
+        'elsewhere',
+        zone === undefined
+          ? 'is the copy of a zone’s, as its name shows: it comes with its zone'
+          : `comes with zone ${zone}`,
+      ]
     return undefined
   }
   if (labels[originLabel] === 'global') return ['elsewhere', 'comes from global']
+  if (type.name === 'Zone') return ['elsewhere', "is global's: a zone is known there by its name"]
   // Its name says nothing either.
   if (target.mode === 'federated' && labels[originLabel] === undefined && !type.hashed)
     return ['elsewhere', "does not say whose it is, and is taken for global's"]
-  if (type.name === 'Zone') return ['elsewhere', "is global's: a zone is known there by its name"]
   return target.mode === 'federated' && !type.providedByZone ? ['elsewhere', 'comes from global'] : undefined
 }
 
@@ -159,10 +167,23 @@ function readMoving(
     case 'unreadable':
       return read.reason
     case 'invalid':
-      return type.policy !== undefined && !type.policy.plugin
-        ? `a policy of the old kind, whose fields Holdfast does not know: write it as ${type.name === 'TrafficRoute' ? 'MeshHTTPRoute or MeshTCPRoute' : 'one of the policies that begin with "Mesh"'}, or leave it out`
+      return isOpaque(type)
+        ? `of the old kind, whose fields Holdfast does not know: write it as ${type.name === 'TrafficRoute' ? 'MeshHTTPRoute or MeshTCPRoute' : 'one of the policies that begin with "Mesh"'}, or leave it out`
         : read.violations.map(violationText).join('; ')
   }
+}
+
+/** An export says of every mesh that no policies shall be made with it, which means something only when it is created. */
+function specToCompare({ type, object, body }: Moving, target: MoveTarget): Uint8Array {
+  const { skipCreatingInitialPolicies: said, ...rest } = object
+  if (type.name !== 'Mesh' || !isJsonArray(said) || said.length !== 1 || said[0] !== '*') return body.spec
+  const read = readMoving(type, rest, target)
+  return typeof read === 'string' ? body.spec : read.body.spec
+}
+
+const isOpaque = (type: TypeDescriptor): boolean => {
+  const known = specKindOf(type)
+  return known.format === 'protobuf' && known.kind === undefined
 }
 
 /** What an object that is here already would become: `same` decides on values, as an apply does. */
@@ -177,7 +198,7 @@ export function changeOf(
   const { body } = moving
   const kept = labelsOf(existing)
   const isLabelled = Object.entries(body.labels).every(([key, value]) => key === originLabel || kept[key] === value)
-  return isLabelled && sameAuthored(moving.type, before.body.spec, body.spec) ? 'same' : 'change'
+  return isLabelled && sameAuthored(moving.type, before.body.spec, specToCompare(moving, target)) ? 'same' : 'change'
 }
 
 /**

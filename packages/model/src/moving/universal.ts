@@ -60,7 +60,7 @@ export function withOwner(
   sourceZone: string,
 ): JsonObject {
   const labels = labelsOf(object)
-  if (labels[originLabel] !== undefined || !type.hashed) return object
+  if (labels[originLabel] !== undefined || !type.hashed || (sourceZone === '' && !type.zoneToGlobal)) return object
   const name = textOf(object, 'name')
   const base = /^(.+)-[bcdfghjklmnpqrstvwxz2456789]{16}$/.exec(name)?.[1]
   if (base === undefined) return object
@@ -75,7 +75,6 @@ export function withOwner(
   )
   const origin = sourceZone === '' ? 'zone' : 'global'
   if (owner !== undefined) return { ...object, labels: { ...ofOwner(owner), [originLabel]: origin } }
-  if (sourceZone === '') return object
   // Somebody's copy for certain, and not known whose: nobody's address is told by it.
   const { status: _, ...rest } = object
   return { ...rest, labels: { ...labels, [originLabel]: origin } }
