@@ -107,7 +107,8 @@ export class Api {
     )
     const items: JsonObject[] = []
     let total: number | undefined
-    let next: string | undefined = `${path}?${new URLSearchParams([...given, ['size', String(pageSize)]])}`
+    let next: string | undefined =
+      `${path}${path.includes('?') ? '&' : '?'}${new URLSearchParams([...given, ['size', String(pageSize)]])}`
     while (next !== undefined) {
       const page: JsonObject = await this.get(next)
       items.push(...itemsOf(page))

@@ -26,6 +26,9 @@ export async function runProgram(args: readonly string[], io: Io, options: Progr
   let status: number = exitStatus.fine
   try {
     const words = positionals(args)
+    // kumactl has a command for each policy; one of ours takes them all.
+    if (words[0] === 'inspect' && words.length > 2 && entryOf(words) === undefined)
+      return runProgram(withWord(args, 'inspect', 'policy'), io, options)
     // `help vip list` is what people type for `vip list --help`; commander knows one word only.
     if (words[0] === 'help' && words.length > 1)
       return runProgram([...args.filter((arg) => arg !== 'help'), '--help'], io, options)
@@ -40,6 +43,11 @@ export async function runProgram(args: readonly string[], io: Io, options: Progr
   } catch (error) {
     return failure(error, io)
   }
+}
+
+const withWord = (args: readonly string[], after: string, word: string): readonly string[] => {
+  const at = args.indexOf(after) + 1
+  return [...args.slice(0, at), word, ...args.slice(at)]
 }
 
 function failure(error: unknown, io: Io): number {

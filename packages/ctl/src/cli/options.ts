@@ -17,6 +17,7 @@ export const zoneOption = (what = 'zone that owns it, or global'): Option => new
 export const kindOption = (): Option => new Option('--kind <kind>', 'for example MeshService')
 export const allMeshesOption = (): Option => new Option('-A, --all-meshes', 'of every mesh').default(false)
 export const yesOption = (): Option => new Option('--yes', 'do it, instead of telling what would happen').default(false)
-export const watchOption = (): Option => new Option('-w, --watch', 'go on, and print what changes').default(false)
+export const watchOption = (what = 'go on, and print what changes'): Option =>
+  new Option('-w, --watch', what).default(false)
 export const selectorOption = (): Option =>
   new Option('-l, --selector <labels>', 'only those with these labels, for example app=web,kuma.io/zone=east')

@@ -23,6 +23,8 @@ describe.each(table.map((entry) => [entry.words, entry] as const))('%s', (words,
       expect(what).not.toBe('')
       let ran = 0
       const args = split(line.replace(/^.* [|] holdfastctl /, ''))
+      // A command for each policy, as kumactl has them, is one of ours.
+      if (words === 'inspect policy' && args[1] !== 'policy') args.splice(1, 0, 'policy')
       expect(entryOf(positionals(args))?.words, line).toBe(words)
       const said = { out: '', err: '' }
       const io = {

@@ -60,6 +60,18 @@ export const table: readonly Entry[] = [
     load: async () => (await import('../commands/delete.js')).deleteCommand,
   },
   {
+    words: 'edit',
+    summary: 'a resource in an editor, and back',
+    heading: resources,
+    load: async () => (await import('../commands/edit.js')).editCommand,
+  },
+  {
+    words: 'wait',
+    summary: 'until zones are in step, a service has its address, or something is gone',
+    heading: resources,
+    load: async () => (await import('../commands/wait.js')).waitCommand,
+  },
+  {
     words: 'export',
     summary: 'everything, as documents that another control plane takes',
     heading: resources,
@@ -88,6 +100,30 @@ export const table: readonly Entry[] = [
     summary: 'which zones are connected to this global',
     heading: glance,
     load: async () => (await import('../commands/inspect-zones.js')).inspectZonesCommand,
+  },
+  {
+    words: 'inspect meshes',
+    summary: 'what is in each mesh, counted',
+    heading: glance,
+    load: async () => (await import('../commands/inspect-meshes.js')).inspectMeshesCommand,
+  },
+  {
+    words: 'inspect dataplanes',
+    summary: 'which proxies are online, and since when',
+    heading: glance,
+    load: async () => (await import('../commands/inspect-dataplanes.js')).inspectDataplanesCommand,
+  },
+  {
+    words: 'inspect dataplane',
+    summary: 'which policies one gets, or what its proxy says of itself',
+    heading: glance,
+    load: async () => (await import('../commands/inspect-dataplanes.js')).inspectDataplaneCommand,
+  },
+  {
+    words: 'inspect policy',
+    summary: 'which Dataplanes a policy concerns; `inspect TYPE NAME` does the same',
+    heading: glance,
+    load: async () => (await import('../commands/inspect-dataplanes.js')).inspectPolicyCommand,
   },
   {
     words: 'inspect services',
@@ -208,6 +244,12 @@ export const table: readonly Entry[] = [
     summary: 'every zone, its store, and who else asks for its name',
     heading: operations,
     load: async () => (await import('../commands/zone.js')).zoneListCommand,
+  },
+  {
+    words: 'zone describe',
+    summary: 'all that global knows of one zone; exit status 3 unless it is in step',
+    heading: operations,
+    load: async () => (await import('../commands/zone-describe.js')).zoneDescribeCommand,
   },
   {
     words: 'zone adopt',

@@ -1,5 +1,6 @@
 import { type Api, isObject, type JsonObject, objectsOf, textOf } from '../api.js'
 import { defineCommand, plainOutputs } from '../cli/command.js'
+import { watchOption } from '../cli/options.js'
 import { exitStatus, type Io } from '../io.js'
 import { ageText } from '../output/age.js'
 import { paint } from '../output/colour.js'
@@ -94,9 +95,49 @@ const attentionText = (io: Io, { what, since, next }: JsonObject): string =>
     `    next: ${textOf(next)}`,
   ].join('\n')
 
-export const statusCommand = defineCommand({
+const refreshMs = 2_000
+/** Back to the first column of the first line, and nothing below. */
+const clear = '\u001b[H\u001b[2J\u001b[3J'
+
+/** `status -w`: on a terminal one screen that is renewed, elsewhere one page after the other. Until interrupted. */
+async function statusAgain(io: Io, api: Api, output: Output): Promise<number> {
+  for (let round = 0; ; round++) {
+    // A control plane that is away for a moment is what somebody watches for.
+    const body = await api.get('/_holdfast/overview').catch((error: unknown) => {
+      if (io.signal.aborted) throw error
+      return error as Error
+    })
+    const text =
+      body instanceof Error
+        ? `${paint(io, 'bad', body.message)}\n`
+        : formatted(output, body, () => statusText(io, body))
+    io.out.write(io.terminal === undefined ? `${round === 0 ? '' : '\n'}${text}` : `${clear}${fitting(io, text)}`)
+    try {
+      await io.wait(refreshMs)
+    } catch {
+      return exitStatus.fine
+    }
+  }
+}
+
+/** What a screen holds; the end of a page is what waits for somebody, so the middle is left out. */
+function fitting({ terminal }: Io, text: string): string {
+  const lines = text.trimEnd().split('\n')
+  const rows = (terminal?.rows ?? lines.length) - 1
+  if (lines.length <= rows || rows < 4) return text
+  const half = Math.floor((rows - 1) / 2)
+  const left = lines.length - 2 * half
+  return [...lines.slice(0, half), `… ${left} more lines: make the window higher`, ...lines.slice(-half), ''].join('\n')
+}
+
+export const statusCommand = defineCommand<{ readonly watch: boolean }>({
+  configure: (command) => command.addOption(watchOption('renew it every two seconds')),
   outputs: plainOutputs,
   more: 'Exit status 3 while something waits for somebody.',
-  examples: [['status', 'how everything stands, and what waits for a decision']],
-  run: async ({ io, api, output }) => status(io, await api(), { output }),
+  examples: [
+    ['status', 'how everything stands, and what waits for a decision'],
+    ['status -w', 'again and again'],
+  ],
+  run: async ({ io, api, output }, _, { watch }) =>
+    watch ? statusAgain(io, await api(), output) : status(io, await api(), { output }),
 })

@@ -125,10 +125,16 @@ function response(answer: unknown): Response {
   if (answer instanceof Error) throw answer
   if (answer instanceof Response) return answer
   if (typeof answer === 'number') return new Response('404: Page Not Found', { status: answer })
-  const { httpStatus, body } = answer as { readonly httpStatus?: number; readonly body?: unknown }
-  return httpStatus === undefined
+  const { httpStatus, headers, body, text } = answer as {
+    readonly httpStatus?: number
+    readonly headers?: Readonly<Record<string, string>>
+    readonly body?: unknown
+    readonly text?: string
+  }
+  if (text !== undefined) return new Response(text, { status: 200 })
+  return httpStatus === undefined && headers === undefined
     ? new Response(JSON.stringify(answer), { status: 200 })
-    : new Response(JSON.stringify(body), { status: httpStatus })
+    : new Response(JSON.stringify(body), { status: httpStatus ?? 200, ...(headers === undefined ? {} : { headers }) })
 }
 
 /**
