@@ -15,5 +15,6 @@ export {
   startGrpcHook,
   startHttpHook,
 } from './policy-hook.js'
+export { askRedis, type RedisServer, type RedisServerOptions, startRedis } from './redis.js'
 export type { LinkShape } from './tcp-flow.js'
 export { startTcpProxy, type TcpProxy, type TcpProxyCounts, type TcpProxyOptions } from './tcp-proxy.js'

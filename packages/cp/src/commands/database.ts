@@ -1,14 +1,19 @@
+import { parseRedisUrl, RedisHints } from '@holdfast/bus'
 import { coverOf } from '@holdfast/global'
+import { Problem } from '@holdfast/model'
 import { type ControlPlaneStore, openStore, startEmbedded } from '@holdfast/store'
 import type { Logger } from 'pino'
+import type { Registry } from 'prom-client'
 import type { Settings } from '../config/settings.js'
 import type { Scope } from '../lifecycle/scope.js'
+import { redisMetrics } from '../redis-metrics.js'
 import { programVersion } from '../version.js'
 
 export interface Opening {
   readonly log: Logger
   readonly scope: Scope
   readonly signal: AbortSignal
+  readonly registry?: Registry | undefined
   /** Told when the embedded database ended without having been asked to. */
   readonly onLost?: (reason: string) => void
 }
@@ -21,6 +26,20 @@ export async function databaseUrl(settings: Settings, { log, scope, signal, onLo
   scope.own('embedded PostgreSQL', () => embedded.stop())
   if (onLost !== undefined) void embedded.died.then(onLost)
   return embedded.url
+}
+
+/** Each store has a channel of its own: several installations may use one Redis. */
+export function redisBus(
+  url: string,
+  { log, registry }: Pick<Opening, 'log' | 'registry'>,
+): (storeId: string) => RedisHints {
+  const target = parseRedisUrl(url)
+  if (!('shape' in target)) throw new Problem('invalid', `--redis-url: ${target.join('; ')}`)
+  return (storeId) => {
+    const hints = new RedisHints({ target, channel: `holdfast:${storeId}`, log })
+    if (registry !== undefined) redisMetrics(registry, hints)
+    return hints
+  }
 }
 
 /** Opens the store of a control plane; `scope` closes it again. */
@@ -40,6 +59,7 @@ export async function openConfiguredStore(
     thresholds: settings.holdThresholds,
     log,
     signal,
+    ...(settings.redisUrl === undefined ? {} : { bus: redisBus(settings.redisUrl, opening) }),
     ...(role === 'global' && settings.policyHooks.length > 0 ? { hooks: coverOf(settings.policyHooks) } : {}),
   })
   scope.own('store', () => store.close())

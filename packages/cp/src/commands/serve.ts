@@ -69,9 +69,10 @@ async function run(role: Role, settings: Settings, log: Logger, scope: Scope, si
   log.info({ version: programVersion, settings: maskedSettings(settings) }, `holdfast ${role} starts`)
   await checkPorts(role, settings)
   const fatal = withResolvers<string>()
+  const registry = new Registry()
   const dns = await startDns(role, settings, log, scope)
   const store = await openedInTime(
-    () => openConfiguredStore(role, settings, { log, scope, signal, onLost: fatal.resolve }),
+    () => openConfiguredStore(role, settings, { log, scope, signal, registry, onLost: fatal.resolve }),
     settings.databaseUrl === undefined ? undefined : dns,
     log,
     signal,
@@ -80,7 +81,6 @@ async function run(role: Role, settings: Settings, log: Logger, scope: Scope, si
   if (role === 'zone' || settings.init) await initialise(store, role, settings, log, signal)
   if (store.faults().length === 0) await adoptBlocks(store, settings)
 
-  const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   storeMetrics(registry, store)
   const metrics = sessionMetrics(registry)

@@ -208,15 +208,21 @@ function exposures(
 }
 
 /** What `/config` and the log may show. */
-export function maskedSettings({ databaseUrl, policyHooks, ...settings }: Settings): Readonly<Record<string, unknown>> {
+export function maskedSettings({
+  databaseUrl,
+  redisUrl,
+  policyHooks,
+  ...settings
+}: Settings): Readonly<Record<string, unknown>> {
   return {
     ...settings,
     policyHooks: policyHooks.map((hook) => ({ ...hook, url: maskUrl(hook.url) })),
+    ...(redisUrl === undefined ? {} : { redis: maskUrl(redisUrl) }),
     database: databaseUrl === undefined ? 'embedded' : maskUrl(databaseUrl),
   }
 }
 
 /** Hides the password of a URL, wherever it stands. */
 export function maskUrl(url: string): string {
-  return url.replace(/^([a-z+]+:\/\/[^:@/]*):[^@]*@/i, '$1:*****@').replace(/([?&]password=)[^&]*/gi, '$1*****')
+  return url.replace(/^([a-z+]+:\/\/[^:@/]*):[^@]*@/i, '$1:*****@').replace(/([?&]\w*password=)[^&]*/gi, '$1*****')
 }

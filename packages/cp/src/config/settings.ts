@@ -1,3 +1,4 @@
+import { parseRedisUrl } from '@holdfast/bus'
 import { globalEndpointsMax, labelKeyProblems } from '@holdfast/model'
 import type { HoldThresholds } from '@holdfast/store'
 import { z } from 'zod'
@@ -14,6 +15,8 @@ export interface Settings {
   readonly globalAddresses: readonly string[]
   readonly advertisedAddresses: readonly string[]
   readonly databaseUrl: string | undefined
+  /** Undefined: hints between processes come through PostgreSQL. */
+  readonly redisUrl: string | undefined
   readonly dataDir: string
   readonly apiAddress: string
   readonly apiPort: number
@@ -64,6 +67,11 @@ const zoneName = z
 const databaseUrl = z
   .string()
   .regex(/^postgres(ql)?:\/\//, 'must be a PostgreSQL URL such as postgres://user:password@host:5432/holdfast')
+const redisUrl = z.string().superRefine((text, context) => {
+  const parsed = parseRedisUrl(text)
+  if ('shape' in parsed) return
+  for (const message of parsed) context.addIssue({ code: 'custom', message })
+})
 /** Each problem of a list names its entry, and no address of it is looked at twice. */
 const globalAddresses = z
   .array(
@@ -134,6 +142,18 @@ export const settingSpecs: readonly SettingSpec[] = [
     fallback: undefined,
     secret: true,
     describe: 'PostgreSQL to keep everything in; without it an embedded one under --data-dir',
+  },
+  {
+    key: 'redisUrl',
+    flag: '--redis-url',
+    env: 'HOLDFAST_REDIS_URL',
+    commands: servers,
+    kind: 'text',
+    schema: redisUrl,
+    fallback: undefined,
+    secret: true,
+    describe:
+      'Redis through which the processes of one database tell each other that something has changed, instead of NOTIFY; it is never needed, see docs/replicas.md',
   },
   {
     key: 'dataDir',

@@ -1,3 +1,4 @@
+import { startRedis } from '@holdfast/testkit'
 import { afterEach, expect, test } from 'vitest'
 import { converged, vipsOf } from '../testing/faults.js'
 import {
@@ -25,9 +26,11 @@ const own = <T extends { close(): Promise<unknown> }>(thing: T): T => {
   return thing
 }
 
-async function pair(listen: boolean): Promise<readonly [GlobalPlane, GlobalPlane, ZonePlane, ZonePlane]> {
-  const first = own(await startGlobal({ listen }))
-  const second = own(await startGlobal({ listen, database: first.database }))
+type Hinted = Pick<NonNullable<Parameters<typeof startGlobal>[0]>, 'listen' | 'redisUrl'>
+
+async function pair(hints: Hinted = {}): Promise<readonly [GlobalPlane, GlobalPlane, ZonePlane, ZonePlane]> {
+  const first = own(await startGlobal(hints))
+  const second = own(await startGlobal({ ...hints, database: first.database }))
   const east = own(await startZone('east', first.port, { backoff: eager }))
   const west = own(await startZone('west', second.port, { backoff: eager }))
   await until('both zones to be in step', () => inStep(east) && inStep(west), 20_000)
@@ -41,7 +44,7 @@ test.each([
   'two globals on one database, $hints hints: what one zone does reaches the other through the other global',
   { timeout: 60_000 },
   async ({ listen }) => {
-    const planes = await pair(listen)
+    const planes = await pair({ listen })
     const [, , east, west] = planes
     const names = Array.from({ length: 20 }, (_, i) => `s${i}`)
     await Promise.all(names.flatMap((name) => [putService(east, name), putService(west, name)]))
@@ -57,10 +60,34 @@ test.each([
   },
 )
 
+test('two globals on one database, hints through Redis, which is killed and comes back: a change is a second late at most', {
+  timeout: 90_000,
+}, async () => {
+  const redis = own(await startRedis())
+  const planes = await pair({ redisUrl: redis.url })
+  const [first, second, east, west] = planes
+  // From one zone through its global to the other one and its zone.
+  const lateMs = async (name: string): Promise<number> => {
+    await putService(east, name)
+    await until(`${name} at the first`, async () => (await vipsOf(first))[`east/${name}`]?.length === 2)
+    const fromMs = performance.now()
+    await until(`${name} in west`, async () => (await vipsOf(west))[`east/${name}`]?.length === 2)
+    return performance.now() - fromMs
+  }
+  const names = ['a', 'b', 'c']
+  for (const name of names) await lateMs(name)
+  await redis.signal('SIGKILL')
+  // Second's poll is a second long; what comes after it takes its time on a busy machine.
+  for (const name of ['d', 'e']) expect(await lateMs(name)).toBeLessThan(1_000 + 3_000)
+  await redis.start()
+  await putService(west, 'f')
+  await converged([first, second, east, west], [...[...names, 'd', 'e'].map((name) => `east/${name}`), 'west/f'])
+})
+
 test('RO: a zone that goes over to the other global writes nothing and is told nothing', {
   timeout: 60_000,
 }, async () => {
-  const [first, second, east, west] = await pair(true)
+  const [first, second, east, west] = await pair()
   await Promise.all(['a', 'b'].flatMap((name) => [putService(east, name), putService(west, name)]))
   const keys = ['east/a', 'east/b', 'west/a', 'west/b']
   const before = await converged([first, second, east, west], keys)
@@ -84,7 +111,7 @@ test('RO: a zone that goes over to the other global writes nothing and is told n
 test('ONE: of two processes of a zone, at one global each, one dials; the other one serves, and takes over without a full sync', {
   timeout: 60_000,
 }, async () => {
-  const [first, second, east, west] = await pair(true)
+  const [first, second, east, west] = await pair()
   await putService(east, 'a')
   const before = await converged([first, second, east, west], ['east/a'])
   const twin = own(await startZone('east', second.port, { database: east.database, backoff: eager }))

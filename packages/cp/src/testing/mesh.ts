@@ -9,6 +9,7 @@ import { askProxyAdmin, EndpointFile, ServiceRuntime, type ZoneOptions, ZoneRunt
 import type { FastifyInstance } from 'fastify'
 import pino, { type Logger } from 'pino'
 import { Registry } from 'prom-client'
+import { redisBus } from '../commands/database.js'
 import { initialise } from '../commands/init.js'
 import { leaseNames } from '../commands/leases.js'
 import { resolveSettings } from '../config/resolve.js'
@@ -62,14 +63,26 @@ interface PlaneOptions {
   readonly vipPools?: readonly string[]
   /** False: only the poll finds out what another process has committed. */
   readonly listen?: boolean
+  /** Instead of NOTIFY. */
+  readonly redisUrl?: string
   /** Global: see docs/policy-hooks.md. */
   readonly hooks?: readonly PolicyHook[]
 }
 
 async function openPlane(role: 'global' | 'zone', name: string, database: TestDatabase, options: PlaneOptions) {
-  const { dataDir, init = true, listen = true, vipPools = [] } = options
+  const { dataDir, init = true, listen = true, vipPools = [], redisUrl } = options
   const hooks = options.hooks === undefined ? undefined : coverOf(options.hooks)
-  const store = await openStore({ databaseUrl: database.url, role, name, programVersion, dataDir, listen, log, hooks })
+  const store = await openStore({
+    databaseUrl: database.url,
+    role,
+    name,
+    programVersion,
+    dataDir,
+    listen,
+    log,
+    hooks,
+    ...(redisUrl === undefined ? {} : { bus: redisBus(redisUrl, { log }) }),
+  })
   await countWrites(database.url)
   if (init) await initialise(store, role, settingsOf(role, name, vipPools), log, AbortSignal.timeout(30_000))
   const registry = new Registry()

@@ -85,8 +85,7 @@ export interface Written {
 export async function writeGroup(
   sql: Sql,
   { head, plan, outcomes }: Planned,
-  tag: string,
-  nowMs: number,
+  { tag, nowMs, notifies }: { readonly tag: string; readonly nowMs: number; readonly notifies: boolean },
 ): Promise<Written> {
   const isEmpty = isEmptyPlan(plan)
   const taken = takesRevision(plan)
@@ -95,7 +94,7 @@ export async function writeGroup(
   for (const [work, outcome] of outcomes) if (outcome.ok) await work.also?.(sql, outcome.value)
   const proofs = await writeProgress(sql, outcomes)
   const cursor = taken ? { epoch: head.epoch, revision, tag } : undefined
-  if (!isEmpty) await advanceHead(sql, { cursor, at: timestamp(nowMs) })
+  if (!isEmpty) await advanceHead(sql, { cursor, at: timestamp(nowMs), notifies })
   return { cursor, proofs }
 }
 

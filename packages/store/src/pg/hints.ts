@@ -1,8 +1,19 @@
 import pg from 'pg'
 import { logChannel } from './statements/head.js'
 
+/** Another way than NOTIFY to tell other processes of the same database that the log has grown. It may lose any hint. */
+export interface HintBus {
+  /** Never waits, never throws. */
+  announce(): void
+  /** Returns the way to stop listening. */
+  onHint(listener: () => void): () => void
+  close(): Promise<void>
+}
+
 export interface HintsOptions {
   readonly url: string
+  /** Instead of LISTEN. */
+  readonly bus?: HintBus | undefined
   /** Something may have been committed: look. */
   readonly onHint: () => void
   readonly onFailure: (error: unknown) => void
@@ -14,7 +25,7 @@ export interface HintsOptions {
 const reconnectMs = { first: 250, most: 30_000 }
 
 /**
- * When to look at the log: at every NOTIFY of a commit, and every second whatever happens. A hint that is lost costs a
+ * When to look at the log: at every NOTIFY of a commit, or hint of another bus, and every second whatever happens. A hint that is lost costs a
  * second, never data.
  */
 export class Hints {
@@ -24,16 +35,19 @@ export class Hints {
   #reconnect: NodeJS.Timeout | undefined
   #waitMs = reconnectMs.first
   #closed = false
+  readonly #stopHearing: (() => void) | undefined
 
   constructor(options: HintsOptions) {
     this.#options = options
     this.#poll = setInterval(options.onHint, options.pollEveryMs)
-    if (options.listen) void this.#listen()
+    this.#stopHearing = options.bus?.onHint(options.onHint)
+    if (options.listen && options.bus === undefined) void this.#listen()
   }
 
   async close(): Promise<void> {
     this.#closed = true
     clearInterval(this.#poll)
+    this.#stopHearing?.()
     clearTimeout(this.#reconnect)
     await this.#client?.end().catch(() => {})
   }

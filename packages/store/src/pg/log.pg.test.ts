@@ -9,11 +9,15 @@ import { Counter, freshStore, openOn } from './testing.js'
 
 const { signal } = new AbortController()
 
+const specOf = (value: number) => ({
+  to: [{ targetRef: { kind: 'Mesh' }, default: { connectionTimeout: `${value + 1}s` } }],
+})
+
 /** A resource of global's that all zones see. */
 const put = (name: string, value: number): LocalChange => ({
   change: 'put',
   key: { type: 'MeshTimeout', mesh: 'default', name },
-  content: { labels: {}, ...jsonSpec(typeOf('MeshTimeout'), { value }) },
+  content: { labels: {}, ...jsonSpec(typeOf('MeshTimeout'), specOf(value)) },
   namespace: '',
   displayName: name,
   wantsVip: false,

@@ -7,7 +7,7 @@ import { originOfLog } from '../plan/progress.js'
 import type { Evidence } from '../plan/recovery.js'
 import { refuseElsewhere } from './elsewhere.js'
 import { type HighWater, HighWaterFile } from './high-water.js'
-import { Hints } from './hints.js'
+import { type HintBus, Hints } from './hints.js'
 import { History } from './history.js'
 import { Soundness } from './soundness.js'
 import { Database, type StatementCount, timestamp } from './sql.js'
@@ -34,6 +34,8 @@ export interface OpenStoreOptions {
   /** Tests: without LISTEN only the poll finds out what others have committed. */
   readonly listen?: boolean | undefined
   readonly pollEveryMs?: number | undefined
+  /** Instead of NOTIFY, for the processes of this store. The store closes it. */
+  readonly bus?: ((storeId: string) => HintBus) | undefined
   /** Global: what is published only with a hook's consent. */
   readonly hooks?: HookCover | undefined
 }
@@ -94,8 +96,11 @@ export async function openStore(options: OpenStoreOptions): Promise<PgStore> {
           }
         })
     }
+    const bus = options.bus?.(head.identity.storeId)
+    if (bus !== undefined) closers.push(() => bus.close())
     const started = new Hints({
       url: databaseUrl,
+      bus,
       onHint: look,
       onFailure: (error) => log.warn({ err: error }, 'no hints from the database; its log is polled'),
       listen: options.listen ?? true,
@@ -122,6 +127,7 @@ export async function openStore(options: OpenStoreOptions): Promise<PgStore> {
       hooks: options.hooks,
       closers,
       thresholds: options.thresholds,
+      bus,
     })
   } catch (error) {
     for (const close of closers) await close().catch(() => {})

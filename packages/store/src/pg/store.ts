@@ -37,6 +37,7 @@ import { Acks } from './acks.js'
 import { PgChannel } from './channel.js'
 import { diffReader } from './diff.js'
 import { pgGuards } from './guards.js'
+import type { HintBus } from './hints.js'
 import type { History } from './history.js'
 import { pgHooks } from './hooks.js'
 import { LogTail } from './log-tail.js'
@@ -91,6 +92,8 @@ export interface PgStoreParts {
   readonly log: StoreLog
   readonly hooks?: HookCover | undefined
   readonly thresholds?: HoldThresholds | undefined
+  /** Undefined: NOTIFY. */
+  readonly bus?: HintBus | undefined
   /** Closed after everything else, in this order. */
   readonly closers: readonly (() => Promise<void>)[]
 }
@@ -126,7 +129,11 @@ export class PgStore implements ControlPlaneStore {
       nextTag,
       check: () => soundness.check(),
       seen: () => history.seen,
-      onCommitted: (cursor) => history.committed(cursor),
+      notifies: parts.bus === undefined,
+      onCommitted: (cursor) => {
+        history.committed(cursor)
+        parts.bus?.announce()
+      },
       onContradiction: () => history.judge([]),
       onInserted: (rows) => this.#statistics.inserted(rows),
       onForms: () => {

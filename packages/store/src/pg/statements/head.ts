@@ -93,10 +93,12 @@ export interface Advance {
   /** The revision that this commit takes, with its tag; undefined: it takes none. */
   readonly cursor?: { readonly epoch: string; readonly revision: number; readonly tag: string } | undefined
   readonly at: string | null
+  /** False: others are told in another way. */
+  readonly notifies: boolean
 }
 
 /** Last of a commit that has written rows: the new head and its place in the history, and a hint for everybody. */
-export async function advanceHead(sql: Sql, { cursor, at }: Advance): Promise<void> {
+export async function advanceHead(sql: Sql, { cursor, at, notifies }: Advance): Promise<void> {
   if (cursor === undefined) {
     await sql.run('advance head', 'update store_head set write_sequence = write_sequence + 1')
     return
@@ -108,8 +110,8 @@ export async function advanceHead(sql: Sql, { cursor, at }: Advance): Promise<vo
      ), history as (
        insert into revisions (revision, epoch, tag, committed_at) select $1, epoch, $2, $3 from head
      )
-     select pg_notify('${logChannel}', $1::text)`,
-    [cursor.revision, cursor.tag, at],
+     select pg_notify('${logChannel}', $1::text) where $4`,
+    [cursor.revision, cursor.tag, at, notifies],
   )
 }
 
