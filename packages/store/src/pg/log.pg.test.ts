@@ -167,7 +167,7 @@ test('the same reader does miss a writer that takes its number first and commits
   const held = await reader.reaching(store, revision + 3)
   const truth = await wholeView(store, 'east')
   const key = [...truth.keys()].find((name) => name.startsWith('slow')) ?? ''
-  expect([truth.get(key), held.get(key)]).toEqual(['changed', JSON.stringify({ value: 1 })])
+  expect([truth.get(key), held.get(key)]).toEqual(['changed', JSON.stringify(specOf(1))])
   reader.stop()
 })
 
@@ -237,5 +237,5 @@ test('a commit that is larger than the tail in memory is read to its end, page b
     from = page.through
     complete = page.head !== undefined
   }
-  expect(seen.sort()).toEqual(names.map((_, i) => JSON.stringify({ value: i })).sort())
+  expect(seen.sort()).toEqual(names.map((_, i) => JSON.stringify(specOf(i))).sort())
 })
