@@ -10,7 +10,7 @@ import { Counter, freshStore, openOn } from './testing.js'
 const { signal } = new AbortController()
 
 const specOf = (value: number) => ({
-  to: [{ targetRef: { kind: 'Mesh' }, default: { connectionTimeout: `${value + 1}s` } }],
+  to: [{ targetRef: { kind: 'MeshService', name: `s${value}` }, default: { connectionTimeout: '1s' } }],
 })
 
 /** A resource of global's that all zones see. */
