@@ -1,4 +1,4 @@
-import type { DescribedType, Digest, ExportedResource, Vips } from '@holdfast/model'
+import type { DescribedType, Digest, ExportedResource, Origin, Vips } from '@holdfast/model'
 
 /**
  * The vocabulary of one KDS session, free of gRPC and protobuf. The transport turns it into delta xDS and back.
@@ -167,6 +167,17 @@ export interface Heartbeat {
   readonly reportKept?: string | undefined
   /** What the speaker refuses and holds of what it is sent, while the peer has not kept this one. */
   readonly report?: GuardReport | undefined
+  readonly settled?: Settled | undefined
+}
+
+/**
+ * How far what is gone in the peer's log is gone at the speaker too, and where the speaker is global, in every other zone.
+ * More than acked: proven, and nothing of it held or refused. A fact that does not become untrue.
+ */
+export interface Settled {
+  readonly cursor: Cursor
+  /** Origins of which the speaker keeps services that it was told are gone or otherwise: it does not speak for them. */
+  readonly except: readonly Origin[]
 }
 
 /** What a receiver refuses and holds, for its sender's operators. The body is theirs; here only its hash counts. */

@@ -113,6 +113,8 @@ function stored(s: SenderState, answer: StoreAnswer): SenderStep {
     case 'verify':
     case 'admit':
     case 'diverged':
+    case 'settled':
+    case 'peer-settled':
       throw new Error(`kds: a sender never asks for ${answer.op}`)
   }
 }

@@ -3,6 +3,7 @@ import { type Channel, channels, type GuardReport, type Heartbeat, type Mark, ty
 import { ackedRevision } from './receiver-state.js'
 import { spokenMark } from './sender-state.js'
 import { toReceiver, toSender } from './session-channels.js'
+import { askSettled, heardSettled } from './session-settled.js'
 import { closed, type Machine, type SessionEffect, type SessionState, type SessionStep } from './session-state.js'
 import { andThen } from './step.js'
 
@@ -58,7 +59,7 @@ export function beat(s: SessionState, nowMs: number): SessionStep {
   const spoken: SessionStep = [said, [{ type: 'send', message: { type: 'heartbeat', heartbeat: heartbeatOf(said) } }]]
   return channels.reduce<SessionStep>(
     (step, channel) => andThen(step, (now) => tickChannel(now, channel, nowMs)),
-    spoken,
+    andThen(spoken, askSettled),
   )
 }
 
@@ -80,6 +81,7 @@ function heartbeatOf(s: SessionState): Heartbeat {
     statusMark: markOf(status),
     ackedRevision: received.role === 'receiver' ? ackedRevision(received.state) : 0,
     faults: s.faults,
+    ...(s.settling.said === undefined ? {} : { settled: s.settling.said }),
     ...(reportKept === '' ? {} : { reportKept }),
     ...(peerKept === undefined || peerKept === report.hash ? {} : { report }),
   }
@@ -97,12 +99,13 @@ const markOf = (machine: SessionState['machines'][Channel]): Mark | undefined =>
 
 /** What the peer sends is proven by its marks while nothing happens. */
 export function heardBeat(s: SessionState, heartbeat: Heartbeat, nowMs: number): SessionStep {
-  const { mark, statusMark, ackedRevision, faults, report, reportKept = '' } = heartbeat
+  const { mark, statusMark, ackedRevision, faults, report, reportKept = '', settled } = heartbeat
   const heard: SessionEffect = { type: 'heard', ackedRevision, faults }
   const main: Channel = s.config.role === 'acceptor' ? 'up' : 'down'
   const told: readonly SessionEffect[] =
     report === undefined || report.hash === s.beats.reportKept ? [heard] : [heard, { type: 'reported', report }]
   let step: SessionStep = [{ ...s, beats: { ...s.beats, peerKept: reportKept } }, told]
+  step = andThen(step, (now) => heardSettled(now, settled))
   if (mark !== undefined) step = andThen(step, (now) => marked(now, main, mark, nowMs))
   if (statusMark !== undefined && s.config.role === 'acceptor')
     step = andThen(step, (now) => marked(now, 'status', statusMark, nowMs))

@@ -81,8 +81,14 @@ const performed = (s: SessionState, channel: Channel, effects: readonly Inner[])
 function perform(s: SessionState, channel: Channel, effect: Inner): SessionStep {
   if (s.phase === 'closed') return [s, []]
   switch (effect.type) {
-    case 'store':
-      return [s, [{ type: 'store', channel, op: effect.op }]]
+    case 'store': {
+      const { op } = effect
+      const asked: SessionEffect = { type: 'store', channel, op }
+      // It cannot say what it has let go of: what it has acked has to do.
+      return op.op === 'acked'
+        ? [s, [asked, { type: 'store', channel, op: { op: 'peer-settled', settled: { cursor: op.cursor, except: [] } } }]]
+        : [s, [asked]]
+    }
     case 'send':
       return [s, [{ type: 'sendPlain', channel, message: effect.message }]]
     case 'violation':

@@ -9,6 +9,7 @@ import type {
   Mark,
   ReceiverMessage,
   SessionMessage,
+  Settled,
   Standing,
   StoreState,
 } from './messages.js'
@@ -145,8 +146,21 @@ export interface SessionCore {
     readonly peerKept: string | undefined
   }
   readonly faults: readonly string[]
+  readonly settling: Settling
   /** The peer has said its types. */
   readonly typesHeard: boolean
+}
+
+/** What of the peer's removals is settled: here, and at global everywhere. See `session-settled.ts`. */
+export interface Settling {
+  /** Proof that the store was asked about, until it answers. */
+  readonly asked: Cursor | undefined
+  /** Acceptor: once all others have come to `head` of our log, everything through `cursor` of the zone's is settled. */
+  readonly candidate: { readonly cursor: Cursor; readonly head: number } | undefined
+  /** What our heartbeats say. */
+  readonly said: Settled | undefined
+  /** What the peer's have said and is written down. */
+  readonly heard: Settled | undefined
 }
 
 /** A receiver that is in step asks for what it has refused; the sender that it asks learns of that from the answer. */
@@ -215,13 +229,14 @@ export const newSession = (config: SessionConfig): SessionState => ({
   held: {},
   beats: { nextAtMs: 0, sequence: 0, tickedAtMs: 0, silentMs: 0, owedMs: { up: 0, status: 0 }, ...noReports },
   faults: [],
+  settling: { asked: undefined, candidate: undefined, said: undefined, heard: undefined },
   typesHeard: false,
 })
 
 /** The same session in another phase: the fields of the phase that is left go with it. */
 export function enter(s: SessionState, phase: SessionPhases): SessionState {
-  const { config, storeState, machines, held, beats, faults, typesHeard } = s
-  return { config, storeState, machines, held, beats, faults, typesHeard, ...phase }
+  const { config, storeState, machines, held, beats, faults, settling, typesHeard } = s
+  return { config, storeState, machines, held, beats, faults, settling, typesHeard, ...phase }
 }
 
 export const closed = (s: SessionState, status: CloseStatus, reason: string): SessionStep => [

@@ -5,6 +5,7 @@ import { beat, heardBeat, reportsChanged, sawLife } from './session-beats.js'
 import { answeredBy, routed, startSender, toReceiver, toSender } from './session-channels.js'
 import { answerArrived, askedEarly, entryRefused, readAnswer, readForHello } from './session-dialer.js'
 import { goPlain, plainMessage, plainSend, plainStored, storeMayBeShown } from './session-plain.js'
+import { settledAnswered } from './session-settled.js'
 import {
   closed,
   enter,
@@ -172,6 +173,7 @@ function passedOn(s: SessionState, message: PassedOn): SessionStep {
 }
 
 function stored(s: SessionState, channel: Channel, answer: StoreAnswer, nowMs: number): SessionStep {
+  if (answer.op === 'settled' || answer.op === 'peer-settled') return settledAnswered(s, answer)
   switch (s.phase) {
     case 'reading':
       return readAnswer(s, channel, answer, nowMs)

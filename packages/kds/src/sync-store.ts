@@ -1,4 +1,4 @@
-import type { Digest } from '@holdfast/model'
+import type { Digest, Origin } from '@holdfast/model'
 import type {
   BucketDigest,
   Channel,
@@ -10,6 +10,7 @@ import type {
   Position,
   Refused,
   Removal,
+  Settled,
   Standing,
   TypeDigest,
   Unreadable,
@@ -121,6 +122,8 @@ export type StoreRead =
     }
   | { readonly op: 'offered-entries'; readonly resourceType: string; readonly buckets: readonly number[] }
   | { readonly op: 'due-refusals'; readonly nowMs: number }
+  /** How far what the peer has removed is gone here, and everywhere behind us: see `Settled`. */
+  | { readonly op: 'settled' }
   /** Whole current list of one type for a peer without the extension. */
   | { readonly op: 'list'; readonly resourceType: string }
 
@@ -128,6 +131,8 @@ export type StoreWrite =
   | { readonly op: 'apply'; readonly batch: Batch; readonly nowMs: number }
   | { readonly op: 'verify'; readonly mark: Mark }
   | { readonly op: 'acked'; readonly cursor: Cursor }
+  /** What the peer says of our own log. The newest word counts. */
+  | { readonly op: 'peer-settled'; readonly settled: Settled }
   /** `instanceId`: the process that dials, as its connection says; added by the shell. */
   | { readonly op: 'admit'; readonly hello: Hello; readonly instanceId?: string | undefined; readonly nowMs: number }
   /** Before a repair of these types begins: whether a minute has passed since the last one in this log of the sender, whoever did it. */
@@ -144,6 +149,14 @@ export interface RepairTurns {
   readonly due: readonly string[]
   /** When the first of the others may; undefined: there are no others. */
   readonly retryAtMs?: number | undefined
+}
+
+export interface SettledFacts {
+  /** Origins of which services are kept here that their sender has removed or changed: they are held or refused. */
+  readonly except: readonly Origin[]
+  /** Revision of our own log, and the lowest one that every other peer has settled for what is of this peer; global's. */
+  readonly head: number
+  readonly others: number
 }
 
 /** What each operation answers. */
@@ -163,6 +176,8 @@ export interface StoreResults {
   readonly apply: Applied
   readonly verify: { readonly verified: boolean; readonly offered: Digest }
   readonly acked: null
+  readonly settled: SettledFacts
+  readonly 'peer-settled': null
   readonly admit:
     | {
         readonly admitted: true

@@ -31,6 +31,7 @@ const changes: ReadonlySet<StoreOp['op']> = new Set([
   'apply',
   'verify',
   'acked',
+  'peer-settled',
   'admit',
   'repaired',
   'diverged',

@@ -15,7 +15,7 @@ const quarantineLeastMs = 24 * 3_600_000 - 2 * skewMaxMs
 
 interface Holder {
   readonly owner: string
-  /** In how many of the stores that a quarantine waits for its row is active now: its owner's and global's. */
+  /** In how many stores its row is active now. */
   active: number
   /** Until when it was, anywhere. */
   untilMs: number
@@ -33,7 +33,7 @@ export class AddressBook {
   /** VIP-2 and VIP-3 across all control planes. */
   follow(store: Origin, changes: Changes['ledger'], nowMs: number): void {
     const where = store || 'global'
-    for (const { before } of changes) if (isInForce(before) && isWaitedFor(store, before)) this.#leave(before, nowMs)
+    for (const { before } of changes) if (isInForce(before)) this.#leave(before, nowMs)
     for (const { before, after } of changes)
       if (after === undefined && before?.blockId !== undefined && before.scope === 'canonical')
         this.#free(where, before, nowMs)
@@ -85,10 +85,9 @@ export class AddressBook {
 
   #enter(store: Origin, row: LedgerRow, nowMs: number): void {
     const owner = ownerText(row)
-    const counts = isWaitedFor(store, row)
     const holder = this.#holder.get(row.address)
     if (holder?.owner === owner) {
-      if (counts) holder.active++
+      holder.active++
       return
     }
     const restedMs = holder === undefined ? undefined : this.#restedMs(holder, nowMs)
@@ -98,12 +97,9 @@ export class AddressBook {
       () =>
         `${store || 'global'}: ${row.address} is ${owner}'s, ${(restedMs ?? 0) / 1000} s after it was ${holder?.owner}'s`,
     )
-    if (counts) this.#holder.set(row.address, { owner, active: 1, untilMs: nowMs })
+    this.#holder.set(row.address, { owner, active: 1, untilMs: nowMs })
   }
 }
-
-/** Other zones are not waited for: whoever is away for longer than a quarantine may still know the owner of before. */
-const isWaitedFor = (store: Origin, { origin }: LedgerRow): boolean => store === origin || store === ''
 
 /** VIP-1 and VIP-5 within one control plane, at every revision. */
 export class LocalAddresses {

@@ -52,6 +52,7 @@ export const cursors = pgTable(
     divergedAt: instant('diverged_at'),
     divergedType: text('diverged_type'),
     divergedTypes: text('diverged_types').array().notNull().default(sql`'{}'::text[]`),
+    unsettled: text('unsettled').array().notNull().default(sql`'{}'::text[]`),
   },
   (t) => [primaryKey({ columns: [t.peer, t.channel, t.side] })],
 )

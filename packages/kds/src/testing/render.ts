@@ -8,6 +8,7 @@ import type {
   ReceiverMessage,
   SenderMessage,
   SessionMessage,
+  Settled,
   Standing,
 } from '../messages.js'
 import type { PlainMessage } from '../plain.js'
@@ -147,9 +148,10 @@ function sessionMessage(m: SessionMessage): string {
     case 'to-receiver':
       return `${m.channel} ${inner(m.message)}`
     case 'heartbeat': {
-      const { sequence, mark: main, statusMark, ackedRevision } = m.heartbeat
+      const { sequence, mark: main, statusMark, ackedRevision, settled } = m.heartbeat
       const marks = [main, statusMark].map((x) => (x === undefined ? 'none' : mark(x)))
-      return `heartbeat ${sequence} marks ${marks.join(', ')} acked ${ackedRevision}`
+      const gone = settled === undefined ? '' : ` settled ${settledText(settled)}`
+      return `heartbeat ${sequence} marks ${marks.join(', ')} acked ${ackedRevision}${gone}`
     }
     case 'types':
       return `types ${m.typeSet} [${m.types.map(({ name }) => name).join(' ')}]${m.wanted ? ', wants ours' : ''}`
@@ -176,6 +178,9 @@ function plain(m: PlainMessage): string {
   }
 }
 
+const settledText = ({ cursor: through, except }: Settled): string =>
+  `${cursor(through)}${except.length === 0 ? '' : ` but ${except.join(' ')}`}`
+
 function op(o: StoreOp): string {
   switch (o.op) {
     case 'compare':
@@ -186,6 +191,8 @@ function op(o: StoreOp): string {
       return `verify ${mark(o.mark)}`
     case 'acked':
       return `acked ${cursor(o.cursor)}`
+    case 'peer-settled':
+      return `peer-settled ${settledText(o.settled)}`
     case 'apply': {
       const { type, offers: kept, unreadable = [], removals, absent, wholeList, progress } = o.batch
       const moves = progress === undefined ? '' : `, ${progress.lastOfPage ? 'moves the position' : 'inside a page'}`
@@ -212,6 +219,7 @@ function op(o: StoreOp): string {
     case 'standing':
     case 'offered-types':
     case 'due-refusals':
+    case 'settled':
     case 'admit':
       return o.op
   }

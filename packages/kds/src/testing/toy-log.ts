@@ -1,5 +1,5 @@
 import { type Digest, emptyDigest, wireKey } from '@holdfast/model'
-import type { Cursor, Mark, Offer, Removal } from '../messages.js'
+import type { Cursor, Mark, Offer, Removal, Settled } from '../messages.js'
 import { comparePositions } from '../position.js'
 import type {
   LogItem,
@@ -47,6 +47,8 @@ export class ToyLog implements SyncChannelStore {
   compactedThrough = 0
   /** What the shell was told that the receiver has acked. */
   acked: Cursor | undefined
+  /** What the receiver says that it has let go of. */
+  settled: Settled | undefined
   /** Smaller pages than asked for. */
   pageMax = Number.POSITIVE_INFINITY
   /** Why nobody is let in. */
@@ -130,6 +132,9 @@ export class ToyLog implements SyncChannelStore {
         this.acked = op.cursor
         this.onAcked(op.cursor)
         return null
+      case 'peer-settled':
+        this.settled = op.settled
+        return null
       case 'admit':
         return this.refusesEntry === undefined ? { admitted: true } : { admitted: false, reason: this.refusesEntry }
       case 'standing':
@@ -142,6 +147,7 @@ export class ToyLog implements SyncChannelStore {
       case 'apply':
       case 'verify':
       case 'diverged':
+      case 'settled':
         throw new Error(`a log is never asked for ${op.op}`)
     }
   }

@@ -1,7 +1,15 @@
 import { digestEquals, wireKey } from '@holdfast/model'
 import { repairEveryMs } from '../constants.js'
 import type { Cursor, Mark, Position, Refused, Standing } from '../messages.js'
-import type { Applied, Batch, RepairTurns, StoreOp, StoreResults, SyncChannelStore } from '../sync-store.js'
+import type {
+  Applied,
+  Batch,
+  RepairTurns,
+  SettledFacts,
+  StoreOp,
+  StoreResults,
+  SyncChannelStore,
+} from '../sync-store.js'
 import { bucketDigestsOf, digestOf, type Entry, entryOf, inBuckets, mesh, textOf, typeDigestsOf } from './toy.js'
 
 const retryMs = 30_000
@@ -19,6 +27,8 @@ export class ToyReplica implements SyncChannelStore {
   writtenRows = 0
   divergedCount = 0
   repairedAtMs = new Map<string, number>()
+  /** What the other control planes have let go of, and what is held here. */
+  settled: SettledFacts = { except: [], head: 0, others: 0 }
   /** Called with everything that a batch carries: for tests that look at each write. */
   onApply: (batch: Batch) => void = () => {}
 
@@ -53,6 +63,9 @@ export class ToyReplica implements SyncChannelStore {
       case 'diverged':
         this.divergedCount += 1
         return null
+      case 'settled':
+        return this.settled
+      case 'peer-settled':
       case 'compare':
       case 'changes':
       case 'buckets':

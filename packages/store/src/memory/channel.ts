@@ -1,4 +1,13 @@
-import type { Batch, ChannelContext, Cursor, Mark, StoreOp, StoreResults, SyncChannelStore } from '@holdfast/kds'
+import type {
+  Batch,
+  ChannelContext,
+  Cursor,
+  Mark,
+  Settled,
+  StoreOp,
+  StoreResults,
+  SyncChannelStore,
+} from '@holdfast/kds'
 import { type Digest, digestEquals, wireKey } from '@holdfast/model'
 import {
   admitUnit,
@@ -14,6 +23,7 @@ import { originWords } from '../plan/keys.js'
 import { cursorText, type Image } from './image.js'
 import type { MemoryStore } from './memory-store.js'
 import { Offered } from './offered.js'
+import { settledFacts } from './settled.js'
 import { View } from './views.js'
 
 /** One channel of one session on a store in memory: every operation that the machines ask for. */
@@ -62,6 +72,10 @@ export class MemoryChannel implements SyncChannelStore {
         return this.#verify(op.mark)
       case 'acked':
         return this.#acked(op.cursor)
+      case 'settled':
+        return settledFacts(this.#image, this.#store.identity, this.#context)
+      case 'peer-settled':
+        return this.#peerSettled(op.settled)
       case 'admit':
         return this.#write(() =>
           this.#store.run(admitUnit(op.hello, this.#context.peer, this.#store.options(op.nowMs), op.instanceId)),
@@ -180,6 +194,15 @@ export class MemoryChannel implements SyncChannelStore {
       const zone = this.#image.zones.get(peer)
       if (channel === 'down' && zone !== undefined && !zone.everInStep)
         this.#image.zones.set(peer, { ...zone, everInStep: true })
+      return null
+    })
+  }
+
+  #peerSettled({ cursor, except }: Settled): null {
+    const { peer, channel } = this.#context
+    return this.#write(() => {
+      const row: CursorRow = { peer, channel, side: 'settled', cursor, except }
+      this.#image.cursors.set(cursorText(row), row)
       return null
     })
   }

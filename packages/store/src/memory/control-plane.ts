@@ -10,7 +10,8 @@ import { MemoryLeases } from './leases.js'
 import type { MemoryStore } from './memory-store.js'
 import { memoryRecovery } from './recovery.js'
 import * as returns from './returns.js'
-import { lowestAcked, upkeepOf } from './upkeep.js'
+import { lowestSettled } from './settled.js'
+import { upkeepOf } from './upkeep.js'
 import { differencesOf } from './verify.js'
 
 const sessionsPerPeerMax = 10
@@ -113,7 +114,7 @@ export function asControlPlane(store: MemoryStore): ControlPlaneStore {
           (row) => row.scope === `zone:${zone}` && owners.some((owner) => ownerText(owner) === ownerText(row)),
         ),
       verifyLocal: async () => differencesOf(store.image, store.identity.name),
-      freeQuarantined: async (nowMs) => store.freeQuarantined(nowMs, lowestAcked(store)),
+      freeQuarantined: async (nowMs) => store.freeQuarantined(nowMs, lowestSettled(store)),
     },
     sessions: {
       open: async ({ lease, ...session }) => {

@@ -1,10 +1,11 @@
 import { tombstoneKeptMaxMs, tombstoneKeptMs } from '../plan/compaction.js'
 import type { Upkeep } from '../port.js'
 import type { MemoryStore } from './memory-store.js'
+import { lowestSettled } from './settled.js'
 
 /** One round of what has to be done now and then, as the database does it. */
 export const upkeepOf = (store: MemoryStore): Upkeep => ({
-  addressesFreed: store.freeQuarantined(store.nowMs(), lowestAcked(store)),
+  addressesFreed: store.freeQuarantined(store.nowMs(), lowestSettled(store)),
   absentDeleted: 0,
   tombstonesForgotten: forgetTombstones(store),
 })

@@ -1,4 +1,5 @@
 import type { Channel, Cursor } from '@holdfast/kds'
+import type { Origin } from '@holdfast/model'
 import type { Database } from './sql.js'
 import { writeAcked } from './statements/acks.js'
 import { setZonesInStep } from './statements/sync-write.js'
@@ -7,6 +8,8 @@ import type { Fence } from './work.js'
 export interface Acked {
   readonly peer: string
   readonly channel: Channel
+  readonly side: 'acked' | 'settled'
+  readonly except?: readonly Origin[] | undefined
   readonly cursor: Cursor
   readonly fence: Fence | undefined
 }
@@ -29,7 +32,7 @@ export class Acks {
   }
 
   note(acked: Acked): void {
-    this.#waiting.set(`${acked.channel} ${acked.peer}`, acked)
+    this.#waiting.set(`${acked.side} ${acked.channel} ${acked.peer}`, acked)
     this.#timer ??= setTimeout(() => void this.flush(), flushMs)
   }
 
@@ -44,7 +47,9 @@ export class Acks {
 
   async #write(batch: readonly Acked[]): Promise<void> {
     await writeAcked(this.#database, batch)
-    const fresh = batch.filter((acked) => acked.channel === 'down' && !this.#inStep.has(acked.peer))
+    const fresh = batch.filter(
+      ({ channel, side, peer }) => side === 'acked' && channel === 'down' && !this.#inStep.has(peer),
+    )
     if (fresh.length === 0) return
     const peers = fresh.map((acked) => acked.peer)
     await setZonesInStep(this.#database, peers)

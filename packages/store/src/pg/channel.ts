@@ -30,6 +30,7 @@ import { type Head, readEpochs, readHead, tagsAt } from './statements/head.js'
 import { keyParts, offeredBuckets, offeredEntries, repairParts, viewBuckets } from './statements/repair.js'
 import { noteDivergence, noteRepairs, turnsOf } from './statements/repairs.js'
 import { lockFences } from './statements/sessions.js'
+import { settledFacts } from './statements/settled.js'
 import { cursorsOf, dueRefusals, readOffered } from './statements/sync-read.js'
 import { readSeenDigests } from './statements/tail.js'
 import { inPageOrder, logPage, toggledOrigins, wholeList } from './statements/views.js'
@@ -121,7 +122,14 @@ export class PgChannel implements ChannelStore {
       case 'verify':
         return this.#verify(op.mark, signal)
       case 'acked':
-        acks.note({ peer, channel, cursor: op.cursor, fence: this.#fence })
+        acks.note({ peer, channel, side: 'acked', cursor: op.cursor, fence: this.#fence })
+        return null
+      case 'settled':
+        // What others have said is written down in batches.
+        await acks.flush()
+        return settledFacts(database, this.#parts.identity, { peer, channel })
+      case 'peer-settled':
+        acks.note({ peer, channel, side: 'settled', ...op.settled, fence: this.#fence })
         return null
       case 'admit': {
         // That a zone was ever in step is learned from what it has acked.

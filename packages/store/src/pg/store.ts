@@ -63,13 +63,13 @@ import {
   writeHeartbeats,
   zoneRecords,
 } from './statements/sessions.js'
+import { lowestSettled } from './statements/settled.js'
 import { allCursors, allRefused, lastAudit } from './statements/sync-read.js'
 import {
   activeCounts,
   activeLedger,
   historyOf,
   ledgerPage,
-  lowestAcked,
   poolSpecs,
   serviceRows,
 } from './statements/vip-read.js'
@@ -409,7 +409,7 @@ export class PgStore implements ControlPlaneStore {
 
   async #freeQuarantined(nowMs: number, lease: HeldLease | undefined): Promise<number> {
     await this.#acks.flush()
-    const unit = freeUnit(this.#planOptions(nowMs), await lowestAcked(this.database))
+    const unit = freeUnit(this.#planOptions(nowMs), await lowestSettled(this.database, this.identity))
     return (await this.#writer.submit({ unit, size: 1, lease })).value
   }
 

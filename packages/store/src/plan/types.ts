@@ -130,8 +130,13 @@ export interface HoldRow {
 export interface CursorRow {
   readonly peer: string
   readonly channel: Channel
-  /** `received`: where we stand in the peer's log; `acked`: where the peer stands in ours. */
-  readonly side: 'received' | 'acked'
+  /**
+   * `received`: where we stand in the peer's log; `acked`: where the peer stands in ours; `settled`: through where what is
+   * gone in our log is gone at the peer too (and where the peer is global, in all zones).
+   */
+  readonly side: 'received' | 'acked' | 'settled'
+  /** Of a `settled` position: origins for which it does not speak. */
+  readonly except?: readonly Origin[] | undefined
   readonly cursor?: Cursor | undefined
   readonly partial?: Position | undefined
   readonly provenAtMs?: number | undefined

@@ -3,9 +3,11 @@ import type { GuardReport, Heartbeat } from '@holdfast/kds'
 import { utf8 } from '@holdfast/model'
 import { GuardReportSchema, HeartbeatSchema, type Heartbeat as WireHeartbeat } from '@holdfast/proto'
 import { bytesOfHex, countOf, hexOf, malformed } from './fields.js'
-import { markFromWire, markToWire } from './standing.js'
+import { cursorFromWire, cursorToWire, markFromWire, markToWire } from './standing.js'
 
 const hashBytes = 8
+/** More zones than one installation has. */
+const unsettledMax = 4_096
 /** Enough for some hundred refusals; what is said every few seconds must not be what a link is busy with. */
 const bodyBytesMax = 256 * 1024
 
@@ -23,6 +25,9 @@ export const heartbeatToWire = (heartbeat: Heartbeat): WireHeartbeat =>
     ackedRevision: BigInt(heartbeat.ackedRevision),
     faults: heartbeat.faults.map((what) => ({ what })),
     reportKept: hashToWire(heartbeat.reportKept ?? ''),
+    ...(heartbeat.settled === undefined
+      ? {}
+      : { settled: cursorToWire(heartbeat.settled.cursor), unsettled: [...heartbeat.settled.except] }),
     ...(heartbeat.report === undefined
       ? {}
       : {
@@ -34,6 +39,9 @@ export const heartbeatToWire = (heartbeat: Heartbeat): WireHeartbeat =>
   })
 
 export const heartbeatFromWire = (heartbeat: WireHeartbeat): Heartbeat => {
+  const { unsettled } = heartbeat
+  if (unsettled.length > unsettledMax)
+    throw malformed('heartbeat.unsettled', `names ${unsettled.length} origins, more than ${unsettledMax}`)
   const reportKept = hashFromWire('heartbeat.report_kept', heartbeat.reportKept)
   return {
     sequence: countOf('heartbeat.sequence', heartbeat.sequence),
@@ -45,6 +53,14 @@ export const heartbeatFromWire = (heartbeat: WireHeartbeat): Heartbeat => {
     faults: heartbeat.faults.map(({ what }) => what),
     ...(reportKept === '' ? {} : { reportKept }),
     ...(heartbeat.report === undefined ? {} : { report: reportFromWire(heartbeat.report) }),
+    ...(heartbeat.settled === undefined
+      ? {}
+      : {
+          settled: {
+            cursor: cursorFromWire('heartbeat.settled', heartbeat.settled),
+            except: unsettled,
+          },
+        }),
   }
 }
 

@@ -108,15 +108,16 @@ interface CursorRecord {
   readonly proven_at: number | null
   readonly diverged_at: number | null
   readonly diverged_types: readonly string[]
+  readonly unsettled: readonly Origin[]
 }
 
 export const cursorColumns =
   'c.peer, c.channel, c.side, c.epoch, c.revision, c.tag, c.partial_revision, c.partial_type_order, c.partial_mesh, ' +
-  'c.partial_name, c.proven_at, c.diverged_at, c.diverged_types'
+  'c.partial_name, c.proven_at, c.diverged_at, c.diverged_types, c.unsettled'
 
 const cursorOf = (record: CursorRecord): CursorRow => {
   const { epoch, revision, tag, partial_revision, partial_type_order, partial_mesh, partial_name, proven_at } = record
-  const { diverged_at, diverged_types } = record
+  const { diverged_at, diverged_types, unsettled } = record
   const partial =
     partial_revision === null || partial_type_order === null || partial_mesh === null || partial_name === null
       ? {}
@@ -135,6 +136,7 @@ const cursorOf = (record: CursorRecord): CursorRow => {
     ...(epoch === null || revision === null || tag === null ? {} : { cursor: { epoch, revision, tag } }),
     ...partial,
     ...(proven_at === null ? {} : { provenAtMs: proven_at }),
+    ...(unsettled.length === 0 ? {} : { except: unsettled }),
     ...(diverged_at === null ? {} : { diverged: { sinceMs: diverged_at, types: diverged_types } }),
   }
 }
