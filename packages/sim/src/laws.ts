@@ -69,7 +69,7 @@ export class Laws implements Watch {
   readonly #mismatched = new Set<string>()
   /** Somebody has changed rows by hand: from then on a repair needs no other reason. */
   tampered = false
-  readonly counts = { written: 0, refused: 0, sessions: 0, repairs: 0, fenced: 0 }
+  readonly counts = { written: 0, refused: 0, sessions: 0, repairs: 0, fenced: 0, freed: 0 }
 
   constructor(nodes: () => readonly ControlPlane[], trace?: (line: () => string) => void) {
     this.#nodes = nodes
@@ -272,7 +272,7 @@ export class Laws implements Watch {
       holds(problem === undefined, 'EQ', () => `${nameOf(node)}, ${channel} to ${nameOf({ peer })}: ${problem}`)
     }
     for (const receiver of known.receivers.values()) receiver.follow(changes)
-    this.#addresses.follow(node.name, changes.ledger, node.clock.wallMs)
+    this.counts.freed += this.#addresses.follow(node.name, changes.ledger, node.clock.wallMs)
     known.absences.follow(changes.rows, node.nowMs)
     known.addresses.follow(changes)
     known.addresses.check()

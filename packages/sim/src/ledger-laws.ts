@@ -30,17 +30,21 @@ export class AddressBook {
   readonly #freed = new Set<string>()
   readonly #holder = new Map<string, Holder>()
 
-  /** VIP-2 and VIP-3 across all control planes. */
-  follow(store: Origin, changes: Changes['ledger'], nowMs: number): void {
+  /** VIP-2 and VIP-3 across all control planes. How many addresses their own control plane has given up. */
+  follow(store: Origin, changes: Changes['ledger'], nowMs: number): number {
+    let freed = 0
     const where = store || 'global'
     for (const { before } of changes) if (isInForce(before)) this.#leave(before, nowMs)
     for (const { before, after } of changes)
-      if (after === undefined && before?.blockId !== undefined && before.scope === 'canonical')
+      if (after === undefined && before?.blockId !== undefined && before.scope === 'canonical') {
         this.#free(where, before, nowMs)
+        freed++
+      }
     for (const { after } of changes) {
       if (after?.scope === 'canonical') this.#checkSame(where, after)
       if (isInForce(after)) this.#enter(store, after, nowMs)
     }
+    return freed
   }
 
   #checkSame(where: string, row: LedgerRow): void {

@@ -46,6 +46,8 @@ const zoneName = (at: number): string =>
   (at < 26 ? '' : String.fromCharCode(96 + Math.floor(at / 26))) + String.fromCharCode(97 + (at % 26))
 /** With these few addresses a zone's services want the same ones all the time, which in a /20 they hardly ever do. */
 const smallBlocksOf = (at: number): readonly string[] => [`241.64.${at}.0/27`]
+/** So many services, made at random, are more than a small block has room for. */
+const crowdMax = 40
 /** More than this never happens in a seed that ends; a machine that talks to itself for ever does. */
 const stepsMax = 400_000
 
@@ -132,8 +134,8 @@ class Run {
   run(): void {
     const { global } = this
     this.laws.begin()
-    this.#workload.prepare(global)
     for (const node of this.#processes) node.start()
+    this.#workload.prepare(global)
     this.#storm()
     this.#calm()
     const time = { advance: (ms: number) => this.#until(this.#clock.nowMs + ms), nowMs: () => this.#clock.nowMs }
@@ -154,7 +156,31 @@ class Run {
       }
     }
     if (has.has('tamper')) this.#tamper(random)
-    return has.has('lostHints') || has.has('tamper')
+    if (has.has('days')) this.#laterDays(random.fork('days'))
+    return has.has('lostHints') || has.has('tamper') || has.has('days')
+  }
+
+  /** A block gets crowded and is cleared out; a day later what rested there may go to others, unless somebody is away. */
+  #laterDays(random: Random): void {
+    const zones = this.#nodes.filter((node) => node.role === 'zone')
+    const zone = random.pick(zones)
+    if (zone === undefined) return
+    const away = random.chance(0.4) ? random.pick(zones.filter((other) => other !== zone)) : undefined
+    const wait = (ms: number): void => this.#until(this.#clock.nowMs + ms)
+    this.#mass(zone, () => this.#workload.fill(zone, random.fork('fill'), crowdMax))
+    wait(random.between(100, 8_000))
+    if (away !== undefined) {
+      this.#unreachable.add(away.name)
+      this.#links.get(away.name)?.cut()
+      this.#tell(() => `${away.name} is away`)
+    }
+    this.#mass(zone, () => this.#workload.clearOut(zone, random.fork('clear out')))
+    wait(random.between(2_000, 30_000))
+    this.#clock.pass(25 * 3_600_000)
+    this.#tell(() => 'a day passes')
+    for (const node of this.#processes) node.upkeep()
+    this.#mass(zone, () => this.#workload.fill(zone, random.fork('fill again'), crowdMax))
+    this.#unreachable.clear()
   }
 
   get #processes(): readonly ControlPlane[] {

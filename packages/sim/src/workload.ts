@@ -64,7 +64,8 @@ export class Workload {
 
   /** What there is before anything happens: meshes at global. */
   prepare(global: ControlPlane): void {
-    this.#apply(global, [this.#mesh('default'), this.#mesh('shop')], true)
+    const outcomes = this.#apply(global, [this.#mesh('default'), this.#mesh('shop')], true)
+    if (outcomes?.every(({ outcome }) => outcome === 'created') !== true) throw new Error('sim: a world without meshes')
   }
 
   /** One deed of one control plane, with a chance of its own. Returns what it was, for the story. */
@@ -80,14 +81,15 @@ export class Workload {
   }
 
   /** Much comes at once, so that addresses become few. */
-  fill(node: ControlPlane, random: Random): string {
+  fill(node: ControlPlane, random: Random, attempts = 24): string {
     this.#random = random
     const puts =
       node.role === 'zone'
-        ? distinct(Array.from({ length: 24 }, () => this.#service(node, {})))
+        ? distinct(Array.from({ length: attempts }, () => this.#service(node, {})))
         : [...names].map((name) => this.#put(node, 'MeshTimeout', this.#meshName(), name, {}, this.#spec({})))
-    this.#apply(node, puts, false)
-    return `makes ${puts.length} resources`
+    const outcomes = this.#apply(node, puts, false) ?? []
+    const refused = outcomes.find((outcome) => outcome.outcome === 'refused')
+    return `makes ${puts.length} resources${refused === undefined ? '' : `, ${outcomeText(refused)}`}`
   }
 
   /** Most of what a control plane has is deleted, in many transactions and none of them large. */
