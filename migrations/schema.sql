@@ -28,11 +28,12 @@ create table cursors (
   diverged_at timestamp with time zone,
   diverged_type text,
   diverged_types text[] not null default '{}'::text[],
+  unsettled text[] not null default '{}'::text[],
   constraint cursors_pkey PRIMARY KEY (peer, channel, side),
   constraint cursors_channel_check CHECK ((channel = ANY (ARRAY['down'::text, 'up'::text, 'status'::text]))),
   constraint cursors_check CHECK ((((epoch IS NULL) = (revision IS NULL)) AND ((epoch IS NULL) = (tag IS NULL)))),
   constraint cursors_check1 CHECK (((partial_revision IS NULL) = (partial_name IS NULL))),
-  constraint cursors_side_check CHECK ((side = ANY (ARRAY['received'::text, 'acked'::text])))
+  constraint cursors_side_check CHECK ((side = ANY (ARRAY['received'::text, 'acked'::text, 'settled'::text])))
 ) with (fillfactor=50, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=500);
 
 create table digests (

@@ -3,7 +3,14 @@ import type { StatementCount } from '@holdfast/store'
 export type Counts = Readonly<Record<string, number>>
 
 /** What the clock asks for, not what is measured: the record of the sessions and what is refused or held, every few seconds. */
-const clocked = new Set(['write heartbeats', 'oldest refused', 'refused counts', 'open holds', 'peer reports'])
+const clocked = new Set([
+  'write heartbeats',
+  'oldest refused',
+  'refused counts',
+  'open holds',
+  'peer reports',
+  'settled facts',
+])
 /** The table that it is written in. */
 export const clockedTable = 'heartbeats'
 

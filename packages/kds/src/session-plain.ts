@@ -86,7 +86,10 @@ function perform(s: SessionState, channel: Channel, effect: Inner): SessionStep 
       const asked: SessionEffect = { type: 'store', channel, op }
       // It cannot say what it has let go of: what it has acked has to do.
       return op.op === 'acked'
-        ? [s, [asked, { type: 'store', channel, op: { op: 'peer-settled', settled: { cursor: op.cursor, except: [] } } }]]
+        ? [
+            s,
+            [asked, { type: 'store', channel, op: { op: 'peer-settled', settled: { cursor: op.cursor, except: [] } } }],
+          ]
         : [s, [asked]]
     }
     case 'send':

@@ -20,14 +20,12 @@ export function askSettled(s: SessionState): SessionStep {
   const channel = mainChannel(s)
   const machine = s.machines[channel]
   const { asked, said } = s.settling
-  if (s.phase !== 'open' || s.storeState !== 'ready' || asked !== undefined || machine.role !== 'receiver') return [s, []]
+  if (s.phase !== 'open' || s.storeState !== 'ready' || asked !== undefined || machine.role !== 'receiver')
+    return [s, []]
   const proven = machine.state.proven?.mark.cursor
   if (proven === undefined) return [s, []]
   if (said !== undefined && said.except.length === 0 && cursorEquals(said.cursor, proven)) return [s, []]
-  return [
-    { ...s, settling: { ...s.settling, asked: proven } },
-    [{ type: 'store', channel, op: { op: 'settled' } }],
-  ]
+  return [{ ...s, settling: { ...s.settling, asked: proven } }, [{ type: 'store', channel, op: { op: 'settled' } }]]
 }
 
 type Answer = Extract<StoreAnswer, { op: 'settled' | 'peer-settled' }>
@@ -51,10 +49,8 @@ export function settledAnswered(s: SessionState, answer: Answer): SessionStep {
   ]
 }
 
-const throughOf = (
-  candidate: SessionState['settling']['candidate'],
-  others: number,
-): Cursor | undefined => (candidate !== undefined && others >= candidate.head ? candidate.cursor : undefined)
+const throughOf = (candidate: SessionState['settling']['candidate'], others: number): Cursor | undefined =>
+  candidate !== undefined && others >= candidate.head ? candidate.cursor : undefined
 
 /** The peer's word is written down when it says something new. */
 export function heardSettled(s: SessionState, settled: Settled | undefined): SessionStep {

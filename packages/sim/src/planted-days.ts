@@ -1,6 +1,6 @@
 import type { LogItem, StoreResults } from '@holdfast/kds'
 import { type Digest, subEntry, wireKey } from '@holdfast/model'
-import { type Loaded, MemoryStore, type MemoryStoreOptions } from '@holdfast/store'
+import { type Loaded, lowestAcked, MemoryStore, type MemoryStoreOptions } from '@holdfast/store'
 import { type Detour, detoured } from './planted-store.js'
 
 /** Addresses are free after their day, whoever has not heard yet that their owner is gone. */
@@ -10,6 +10,20 @@ export const quarantineWaitsForNobody = (options: MemoryStoreOptions): MemorySto
       return super.freeQuarantined(nowMs, this.image.head.revision)
     }
   })(options)
+
+/** A zone asks nobody but global whether what it has removed is gone. */
+export const quarantineWaitsForGlobal = (options: MemoryStoreOptions): MemoryStore =>
+  new (class extends MemoryStore {
+    override freeQuarantined(nowMs: number): number {
+      return super.freeQuarantined(nowMs, lowestAcked(this))
+    }
+  })(options)
+
+/** What is held or refused counts as gone, because its removal was heard of. */
+export const heldCountsAsGone = detoured((real, op) => {
+  const result = real(op)
+  return op.op === 'settled' ? { ...(result as StoreResults['settled']), except: [] } : result
+})
 
 /** Whoever resumes is sent what the log has, whether it reaches back to where he stands or not. */
 export const compactionForgotten = detoured((real, op) => {

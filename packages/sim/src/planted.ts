@@ -1,8 +1,10 @@
 import type { Law } from './broken.js'
 import {
   compactionForgotten,
+  heldCountsAsGone,
   holdCounted,
   holdsNothing,
+  quarantineWaitsForGlobal,
   quarantineWaitsForNobody,
   sequenceOrder,
 } from './planted-days.js'
@@ -95,6 +97,12 @@ export const plantedBugs: readonly PlantedBug[] = [
   }),
   bug('quarantine-waits-for-nobody', 'an address is free though a zone has not heard of it', ['VIP-3'], 300, {
     store: quarantineWaitsForNobody,
+  }),
+  bug('quarantine-waits-for-global', 'a zone waits for global and not for the other zones', ['VIP-3'], 300, {
+    store: quarantineWaitsForGlobal,
+  }),
+  bug('held-counts-as-gone', 'what a receiver holds or refuses counts as removed', ['VIP-3'], 300, {
+    store: heldCountsAsGone,
   }),
   bug('compaction-forgotten', 'a log that was compacted is resumed as if it were whole', ['EQ', 'HEAL', 'RO'], 300, {
     store: compactionForgotten,

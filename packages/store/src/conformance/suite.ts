@@ -12,6 +12,7 @@ import { receivedConformance } from './received.js'
 import { recoveryConformance } from './recovery.js'
 import { returnsConformance } from './returns.js'
 import { sessionConformance } from './sessions.js'
+import { settledConformance } from './settled.js'
 import { typesConformance } from './types.js'
 import { unreadableConformance } from './unreadable.js'
 import { vipConformance } from './vips.js'
@@ -33,6 +34,7 @@ export function storeConformance(name: string, open: OpenStore): void {
   describe(`${name}: policy hooks`, () => hookConformance(open))
   describe(`${name}: sessions`, () => sessionConformance(open))
   describe(`${name}: leases`, () => leaseConformance(open))
+  describe(`${name}: what is settled`, () => settledConformance(open))
   describe(`${name}: recovery`, () => recoveryConformance(open))
   describe(`${name}: returns and names`, () => returnsConformance(open))
 }

@@ -29,7 +29,8 @@ function lowestOf(image: Image, { role }: RoleIdentity, origin: Origin): number 
 export function settledFacts(image: Image, identity: RoleIdentity, { channel, peer }: ChannelContext): SettledFacts {
   const except = new Set<Origin>()
   for (const row of image.rows.values())
-    if (row.origin !== identity.name && (channel === 'down' || row.origin === peer) && isKept(row)) except.add(row.origin)
+    if (row.origin !== identity.name && (channel === 'down' || row.origin === peer) && isKept(row))
+      except.add(row.origin)
   const head = image.head.revision
   return { except: [...except].sort(), head, others: lowestOf(image, identity, peer) ?? head }
 }

@@ -65,14 +65,7 @@ import {
 } from './statements/sessions.js'
 import { lowestSettled } from './statements/settled.js'
 import { allCursors, allRefused, lastAudit } from './statements/sync-read.js'
-import {
-  activeCounts,
-  activeLedger,
-  historyOf,
-  ledgerPage,
-  poolSpecs,
-  serviceRows,
-} from './statements/vip-read.js'
+import { activeCounts, activeLedger, historyOf, ledgerPage, poolSpecs, serviceRows } from './statements/vip-read.js'
 import { upkeep } from './upkeep.js'
 import { Writer } from './writer.js'
 

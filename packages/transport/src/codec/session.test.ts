@@ -184,8 +184,9 @@ const heartbeat = fc
     optional('statusMark', mark),
     optional('reportKept', hexDigits(8)),
     optional('report', fc.record({ hash: fc.oneof(fc.constant(''), hexDigits(8)), body: text })),
+    optional('settled', fc.record({ cursor, except: fc.array(text, { maxLength: 3 }) })),
   )
-  .map(([a, b, c, d, e]) => ({ type: 'heartbeat' as const, heartbeat: { ...a, ...b, ...c, ...d, ...e } }))
+  .map(([a, b, c, d, e, f]) => ({ type: 'heartbeat' as const, heartbeat: { ...a, ...b, ...c, ...d, ...e, ...f } }))
 
 const described = fc.record({
   name: text,
