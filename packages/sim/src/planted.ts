@@ -42,17 +42,20 @@ export interface PlantedBug {
   readonly mistake: string
   readonly planted: Planted
   readonly laws: readonly Law[]
-  /** It must be caught within so many seeds, counted from 1. */
+  /** It must be caught within so many seeds. */
   readonly seedsMax: number
+  /** Counted from here: what needs a rare world is begun near one. */
+  readonly from: number
 }
 
-const bug = (name: string, mistake: string, laws: readonly Law[], seedsMax: number, planted: Planted): PlantedBug => ({
-  name,
-  mistake,
-  laws,
-  seedsMax,
-  planted,
-})
+const bug = (
+  name: string,
+  mistake: string,
+  laws: readonly Law[],
+  seedsMax: number,
+  planted: Planted,
+  from = 1,
+): PlantedBug => ({ name, mistake, laws, seedsMax, planted, from })
 
 export const plantedBugs: readonly PlantedBug[] = [
   bug('believe-on-send', 'what is sent counts as held', ['EQ', 'HONEST'], 5, { step: believeOnSend }),
@@ -95,22 +98,57 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug('sequence-order', 'revisions before the commit: a slow one is passed by', ['EQ', 'DUR'], 20, {
     store: sequenceOrder,
   }),
-  bug('quarantine-waits-for-nobody', 'an address is free though a zone has not heard of it', ['VIP-3'], 300, {
-    store: quarantineWaitsForNobody,
-  }),
-  bug('quarantine-waits-for-global', 'a zone waits for global and not for the other zones', ['VIP-3'], 300, {
-    store: quarantineWaitsForGlobal,
-  }),
-  bug('held-counts-as-gone', 'what a receiver holds or refuses counts as removed', ['VIP-3'], 300, {
-    store: heldCountsAsGone,
-  }),
-  bug('compaction-forgotten', 'a log that was compacted is resumed as if it were whole', ['EQ', 'HEAL', 'RO'], 300, {
-    store: compactionForgotten,
-  }),
-  bug('holds-nothing', 'what is absent is gone, a mass of it too', ['HOLD'], 300, { store: holdsNothing }),
-  bug('hold-counted', 'what is held still counts as offered', ['EQ', 'HEAL', 'EMPTY', 'MONO', 'LKG', 'RO'], 300, {
-    store: holdCounted,
-  }),
+  bug(
+    'quarantine-waits-for-nobody',
+    'an address is free though a zone has not heard of it',
+    ['VIP-3'],
+    40,
+    {
+      store: quarantineWaitsForNobody,
+    },
+    20,
+  ),
+  bug(
+    'quarantine-waits-for-global',
+    'a zone waits for global and not for the other zones',
+    ['VIP-3'],
+    40,
+    {
+      store: quarantineWaitsForGlobal,
+    },
+    20,
+  ),
+  bug(
+    'held-counts-as-gone',
+    'what a receiver holds or refuses counts as removed',
+    ['VIP-3'],
+    40,
+    {
+      store: heldCountsAsGone,
+    },
+    290,
+  ),
+  bug(
+    'compaction-forgotten',
+    'a log that was compacted is resumed as if it were whole',
+    ['EQ', 'HEAL', 'RO'],
+    40,
+    {
+      store: compactionForgotten,
+    },
+    30,
+  ),
+  bug('holds-nothing', 'what is absent is gone, a mass of it too', ['HOLD'], 40, { store: holdsNothing }, 30),
+  bug(
+    'hold-counted',
+    'what is held still counts as offered',
+    ['EQ', 'HEAL', 'EMPTY', 'MONO', 'LKG', 'RO'],
+    40,
+    {
+      store: holdCounted,
+    },
+    30,
+  ),
 ]
 
 export interface Caught {
@@ -120,10 +158,10 @@ export interface Caught {
 }
 
 /** Runs seeds until a law is broken; undefined if none is within the bound. */
-export function catchBug({ planted, seedsMax }: PlantedBug): Caught | undefined {
-  for (let seed = 1; seed <= seedsMax; seed++) {
-    const { violation } = simulate({ seed, planted })
-    if (violation !== undefined) return { seeds: seed, law: violation.law, message: violation.message }
+export function catchBug({ planted, seedsMax, from }: PlantedBug): Caught | undefined {
+  for (let seeds = 1; seeds <= seedsMax; seeds++) {
+    const { violation } = simulate({ seed: from + seeds - 1, planted })
+    if (violation !== undefined) return { seeds, law: violation.law, message: violation.message }
   }
   return undefined
 }
@@ -131,16 +169,17 @@ export function catchBug({ planted, seedsMax }: PlantedBug): Caught | undefined 
 /** The table of `docs/planted-bugs.md`: what was planted, which law noticed, after how many seeds, and the bound. */
 export function tableOf(rows: readonly { readonly bug: PlantedBug; readonly caught: Caught | undefined }[]): string {
   const cells = [
-    ['bug', 'the mistake', 'law that catches it', 'seeds needed', 'at most'],
+    ['bug', 'the mistake', 'law that catches it', 'from seed', 'needed', 'at most'],
     ...rows.map(({ bug, caught }) => [
       bug.name,
       bug.mistake,
       caught?.law ?? 'none',
+      String(bug.from),
       String(caught?.seeds ?? '-'),
       String(bug.seedsMax),
     ]),
   ]
-  const widths = [0, 1, 2, 3, 4].map((at) => Math.max(...cells.map((row) => row[at]?.length ?? 0)))
+  const widths = [0, 1, 2, 3, 4, 5].map((at) => Math.max(...cells.map((row) => row[at]?.length ?? 0)))
   const line = (row: readonly string[]): string =>
     `| ${row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join(' | ')} |`
   const [head = [], ...body] = cells
