@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import {
   computedLabels,
   originLabel,
@@ -9,6 +10,7 @@ import {
   type Writer,
 } from '@holdfast/model'
 import { isObject, type JsonObject, textOf } from '../api.js'
+import { authored } from './authored.js'
 import type { Standing } from './standing.js'
 
 /** A resource that is to be applied. */
@@ -33,6 +35,16 @@ export interface Change {
 export const keyOf = (type: TypeDescriptor, mesh: string, name: string): string =>
   JSON.stringify([type.name, type.scope === 'mesh' ? mesh : '', name])
 
+/** What another control plane owns, as its own label says: it cannot be written here, and need not if it is the same. */
+export function isForeign({ type, object }: Wanted, { mode }: Standing): boolean {
+  const origin = isObject(object.labels) ? object.labels[originLabel] : undefined
+  return mode === 'global' ? origin === 'zone' : mode === 'federated' && type.style === 'B' && origin === 'global'
+}
+
+/** Whether somebody has written something else: what is computed, and the order of keys, are nobody's writing. */
+export const sameAsShown = (a: JsonObject, b: JsonObject | undefined): boolean =>
+  isDeepStrictEqual(authored(a), authored(b))
+
 export const writerOf = ({ mode, zone }: Standing): Writer =>
   mode === 'global' ? { role: 'global' } : { role: 'zone', zone, federated: mode === 'federated' }
 
@@ -55,6 +67,8 @@ export function changeOf(wanted: Wanted, before: JsonObject | undefined, standin
   const now = read(type, before, standing)
   const then = read(type, object, standing)
   const role = standing.mode === 'global' ? 'global' : 'zone'
+  if (isForeign(wanted, standing) && sameAsShown(wanted.object, before))
+    return { outcome: 'unchanged', type, mesh, name, before, after: wanted.object }
   // It was read once when the files were; what this control plane alone refuses, it will say itself.
   if (then === undefined)
     return { outcome: before === undefined ? 'created' : 'updated', type, mesh, name, before, after: object }

@@ -48,6 +48,12 @@ export const table: readonly Entry[] = [
     load: async () => (await import('../commands/diff.js')).diffCommand,
   },
   {
+    words: 'plan',
+    summary: 'what applying the files would change in every zone, addresses and names included',
+    heading: resources,
+    load: async () => (await import('../commands/plan.js')).planCommand,
+  },
+  {
     words: 'get',
     summary: 'show resources',
     heading: resources,

@@ -1,7 +1,8 @@
 import { type PlacedMessage, placedText } from '@holdfast/model'
 import { Option } from 'commander'
 import { type Api, ApiFailure, type JsonObject, objectsOf, textOf } from '../api.js'
-import { asOwn } from '../changes/change.js'
+import { asOwn, isForeign, keyOf, sameAsShown } from '../changes/change.js'
+import { currentOf } from '../changes/current.js'
 import { dryRun } from '../changes/dry-run.js'
 import { type Standing, standingOf } from '../changes/standing.js'
 import { type Context, defineCommand, plainOutputs } from '../cli/command.js'
@@ -28,19 +29,45 @@ async function apply(context: Context, options: ApplyOptions): Promise<number> {
   if (options.prune && options.selector === undefined)
     throw usageError('--prune needs --selector: it deletes what has these labels and is not in the files')
   if (!options.prune && options.selector !== undefined) throw usageError('--selector is for --prune only')
-  const resources = await readInput(context, options)
-  if (options.dryRun === 'client') return printOnly(io, resources, output)
+  const all = await readInput(context, options)
+  if (options.dryRun === 'client') return printOnly(io, all, output)
   const api = await context.api()
   const standing = await standingOf(api)
-  const doomed = options.prune ? await prunable(api, resources, standing, options) : []
+  const { resources, kept } = await withoutForeign(api, all, standing)
+  const doomed = options.prune ? await prunable(api, all, standing, options) : []
   if (options.dryRun === 'server') return dryRunOnly(io, api, { resources, doomed, standing, output })
 
-  const results = standing.isHoldfast
-    ? await applyAtOnce(io, api, resources, standing)
-    : await applyOneByOne(io, api, resources, output)
-  if (standing.isHoldfast || output !== 'table') print(io, results, output)
+  if (standing.isHoldfast || output !== 'table') {
+    const results = await (resources.length === 0
+      ? []
+      : standing.isHoldfast
+        ? applyAtOnce(io, api, resources, standing)
+        : applyOneByOne(io, api, resources, output))
+    print(io, [...kept, ...results], output)
+  } else {
+    print(io, kept, output)
+    await applyOneByOne(io, api, resources, output)
+  }
   await pruned(io, api, doomed)
   return exitStatus.fine
+}
+
+/**
+ * What another control plane owns and what nobody has changed need not be written, so that what was read can be applied.
+ * What is owned elsewhere and differs is left in: the control plane says where it can be written.
+ */
+async function withoutForeign(api: Api, all: readonly InputResource[], standing: Standing) {
+  const foreign = all.filter((each) => isForeign(each, standing))
+  const current = foreign.length === 0 ? new Map<string, JsonObject>() : await currentOf(api, foreign)
+  const same = new Set(
+    foreign.filter(({ type, object }) =>
+      sameAsShown(object, current.get(keyOf(type, textOf(object.mesh), textOf(object.name)))),
+    ),
+  )
+  return {
+    resources: all.filter((each) => !same.has(each)),
+    kept: [...same].map(({ type, object }) => ({ type: type.name, ...idOf(object), outcome: 'unchanged' })),
+  }
 }
 
 /** One request, one transaction. */

@@ -195,6 +195,35 @@ describe('templates', () => {
   })
 })
 
+describe('what was read can be applied, whoever owns it', () => {
+  const copy = shown('z-x7', '1s', { 'kuma.io/origin': 'zone', 'kuma.io/zone': 'east' })
+  const stdin = JSON.stringify({ total: 2, items: [copy, shown('a', '1s')], next: null })
+  const answers = {
+    ...global,
+    [at('z-x7')]: copy,
+    [at('a')]: shown('a', '1s'),
+    'POST /_apply': { results: [{ type: 'MeshTimeout', mesh: 'default', name: 'a', outcome: 'unchanged' }] },
+  }
+
+  test('what a zone owns is not sent where it is the same', async () => {
+    const ran = await run(['apply', '-f', '-'], { stdin, answers })
+    expect([ran.status, ran.err, ran.out]).toEqual([
+      0,
+      '',
+      'MeshTimeout "z-x7" in mesh "default" unchanged\nMeshTimeout "a" in mesh "default" unchanged\n',
+    ])
+    const [, sent] = ran.asked.at(-1) ?? []
+    expect((sent as { items: { name: string }[] }).items.map(({ name }) => name)).toEqual(['a'])
+    expect((await run(['diff', '-f', '-'], { stdin, answers })).status).toBe(0)
+  })
+
+  test('where it differs, the control plane has the word', async () => {
+    const ran = await run(['apply', '-f', '-'], { stdin: stdin.replace('1s', '2s'), answers })
+    const [, sent] = ran.asked.at(-1) ?? []
+    expect((sent as { items: { name: string }[] }).items.map(({ name }) => name)).toEqual(['z-x7', 'a'])
+  })
+})
+
 describe('a Kuma instead of Holdfast', () => {
   const kuma = {
     'GET /': { product: 'Kuma', version: '2.14.3' },

@@ -1,14 +1,9 @@
 import { createTwoFilesPatch } from 'diff'
 import { isObject, type JsonObject } from '../api.js'
+import { authored } from '../changes/authored.js'
 import type { Io } from '../io.js'
 import { paint } from './colour.js'
 import { yamlText } from './format.js'
-
-/** What the control plane computes anew each time: no difference that somebody has made. */
-const computed = new Set(['creationTime', 'modificationTime', 'kri', 'snis', 'status', 'publication'])
-
-export const authored = (item: JsonObject | undefined): JsonObject | undefined =>
-  item === undefined ? undefined : Object.fromEntries(Object.entries(item).filter(([key]) => !computed.has(key)))
 
 /** Of keys in another order nobody has to think: below the first level they are sorted. */
 const sorted = (value: unknown): unknown =>
