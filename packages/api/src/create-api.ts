@@ -1,9 +1,9 @@
 import { problemOf } from '@holdfast/model'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { drain } from './http/drain.js'
-import { ApiError, badRequest, errorBody, httpStatus, titles } from './http/errors.js'
-import { acceptsJson, isJson } from './http/media-types.js'
-import { sendBytes, sendJson, sendText } from './http/replies.js'
+import { ApiError, badRequest, errorBody, statusOf, titles } from './http/errors.js'
+import { acceptsEvents, acceptsJson, isJson } from './http/media-types.js'
+import { sendBytes, sendEvents, sendJson, sendText } from './http/replies.js'
 import type { Answer, ApiRequest, Route } from './http/route.js'
 import { RouteIndex } from './http/route-index.js'
 import { type Actor, type ApiContext, type ApiOptions, contextOf } from './options.js'
@@ -35,10 +35,13 @@ export function createApi(options: ApiOptions): FastifyInstance {
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body))
 
+  // Whoever watches would keep the server open for ever.
+  const closing = new AbortController()
+  app.addHook('preClose', async () => closing.abort(new Error('the server is closing')))
   const index = new RouteIndex()
   for (const route of routesOf(context)) {
     index.add(route.method, route.path)
-    mount(app, context, route)
+    mount(app, context, route, closing.signal)
   }
 
   app.setNotFoundHandler((request, reply) => {
@@ -51,7 +54,7 @@ export function createApi(options: ApiOptions): FastifyInstance {
   return app
 }
 
-function mount(app: FastifyInstance, context: ApiContext, route: Route): void {
+function mount(app: FastifyInstance, context: ApiContext, route: Route, closing: AbortSignal): void {
   const bodyMaxBytes = route.bodyMaxBytes ?? context.limits.bodyBytes
   const actors = new WeakMap<FastifyRequest, Actor>()
   app.route({
@@ -61,7 +64,8 @@ function mount(app: FastifyInstance, context: ApiContext, route: Route): void {
     errorHandler: (error, request, reply) =>
       fail(context, request, reply, asTooLarge(error, request, route, bodyMaxBytes), route.title),
     onRequest: async (request, reply) => {
-      if (!acceptsJson(request.headers.accept))
+      const watches = route.watchable === true && acceptsEvents(request.headers.accept)
+      if (!watches && !acceptsJson(request.headers.accept))
         return sendText(reply, 406, '406: Not Acceptable\n\nAvailable representations: application/json')
       if (route.open !== true) actors.set(request, await context.authenticate(callerOf(request)))
       if (route.refused !== undefined) throw new ApiError('readOnly', titles.readOnly, route.refused)
@@ -74,7 +78,9 @@ function mount(app: FastifyInstance, context: ApiContext, route: Route): void {
     },
     handler: async (request, reply) => {
       const actor = actors.get(request) ?? { name: '', groups: [], admin: false }
-      const answer: Answer = await route.handle(apiRequest(request, reply, actor, hasBody(route.method)))
+      const answer: Answer = await route.handle(apiRequest(request, reply, actor, hasBody(route.method), closing))
+      for (const [name, value] of Object.entries(answer.headers ?? {})) reply.header(name, value)
+      if (answer.events !== undefined) return sendEvents(reply, answer.status, answer.events)
       return answer.raw === undefined
         ? sendJson(reply, answer.status, answer.body)
         : sendBytes(reply, answer.status, answer.raw.contentType, answer.raw.bytes)
@@ -82,7 +88,13 @@ function mount(app: FastifyInstance, context: ApiContext, route: Route): void {
   })
 }
 
-function apiRequest(request: FastifyRequest, reply: FastifyReply, actor: Actor, withBody: boolean): ApiRequest {
+function apiRequest(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  actor: Actor,
+  withBody: boolean,
+  closing: AbortSignal,
+): ApiRequest {
   const gone = new AbortController()
   reply.raw.once('close', () => {
     if (!reply.raw.writableFinished) gone.abort(new Error('the client went away'))
@@ -94,8 +106,11 @@ function apiRequest(request: FastifyRequest, reply: FastifyReply, actor: Actor, 
     baseUrl: `${request.protocol}://${request.headers.host ?? 'localhost'}`,
     path: pathOf(request),
     userAgent: request.headers['user-agent'] ?? '',
+    headers: Object.fromEntries(
+      Object.entries(request.headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : value]),
+    ),
     body: withBody ? ((request.body as string | undefined) ?? '') : undefined,
-    signal: gone.signal,
+    signal: AbortSignal.any([gone.signal, closing]),
   }
 }
 
@@ -125,7 +140,7 @@ function tooLarge(request: FastifyRequest, route: Route, limitBytes: number): Ap
 
 function fail(context: ApiContext, request: FastifyRequest, reply: FastifyReply, error: unknown, title: string) {
   const problem = problemOf(frameworkProblem(error))
-  const status = httpStatus[problem.kind]
+  const status = statusOf(problem)
   if (status >= 500)
     context.log.error({ err: problem.cause ?? problem, method: request.method, url: request.url, status }, title)
   return sendJson(reply, status, errorBody(problem, title))

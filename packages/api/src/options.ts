@@ -25,6 +25,8 @@ export interface ApiLimits {
   readonly bulkBodyBytes: number
   /** Most objects in one `POST /_apply`. */
   readonly bulkObjectMax: number
+  /** Most who may watch at once. */
+  readonly watcherMax: number
   /** How long a zone may take over one question. */
   readonly zoneAnswerTimeoutMs: number
 }
@@ -34,6 +36,7 @@ export const defaultLimits: ApiLimits = {
   bodyBytes: 1 << 20,
   bulkBodyBytes: 64 << 20,
   bulkObjectMax: 10_000,
+  watcherMax: 1_000,
   zoneAnswerTimeoutMs: 10_000,
 }
 
@@ -78,12 +81,15 @@ export interface ApiOptions {
   /** Absent: whoever is on this machine is the administrator, all others are anonymous. */
   readonly authenticate?: Authenticate | undefined
   readonly nowMs: () => number
+  /** New meshes begin with Kuma's timeouts, retries and limits. Absent: with nothing. */
+  readonly initialPolicies?: boolean | undefined
   /** Global: the policy hooks as they are configured. */
   readonly hooks?: readonly ConfiguredHook[] | undefined
 }
 
 /** The options as routes see them: nothing is left open. */
-export interface ApiContext extends Omit<ApiOptions, 'limits' | 'clusterId' | 'authenticate'> {
+export interface ApiContext extends Omit<ApiOptions, 'limits' | 'clusterId' | 'authenticate' | 'initialPolicies'> {
+  readonly initialPolicies: boolean
   readonly limits: ApiLimits
   readonly clusterId: () => Promise<string>
   readonly authenticate: Authenticate
@@ -93,6 +99,7 @@ export function contextOf(options: ApiOptions): ApiContext {
   return {
     ...options,
     limits: { ...defaultLimits, ...options.limits },
+    initialPolicies: options.initialPolicies ?? false,
     clusterId: async () => (await options.clusterId?.()) ?? (await options.store.status()).identity.storeId,
     authenticate: options.authenticate ?? localhostAdmin,
   }

@@ -58,6 +58,8 @@ export type LocalChange =
       readonly sameAs?: ((existing: Resource) => boolean) | undefined
       /** Made by this control plane itself: the computed fields of the spec are meant, and the status is written with it. */
       readonly generated?: ({ readonly status: Uint8Array | undefined } & IfRevision) | undefined
+      /** Only over the row as its author has read it; 0: only if there is none. */
+      readonly ifRevision?: number | undefined
     }
   | ({ readonly change: 'delete'; readonly key: ResourceKey } & Partial<IfRevision>)
   /** What is computed of a resource of ours, and nothing else of it. */
@@ -81,6 +83,9 @@ export type LocalOutcome =
       readonly pendingReason?: string | undefined
       /** Zones see it once this policy hook has let it through. */
       readonly waitsForHook?: string | undefined
+      /** Of a dry run: the row as it is, and as it would be. */
+      readonly before?: Row | undefined
+      readonly row?: Row | undefined
     }
   | { readonly outcome: 'deleted' }
   /** It was made for a row that is another one by now: nothing was done. */
@@ -94,6 +99,8 @@ export interface LocalRequest {
   readonly actor: string
   /** Done only while this is held. */
   readonly lease?: HeldLease | undefined
+  /** Everything is planned and checked as if it were written, and nothing is. Atomic requests only. */
+  readonly dryRun?: boolean | undefined
 }
 
 export interface ListQuery {

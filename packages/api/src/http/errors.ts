@@ -19,6 +19,8 @@ export const httpStatus: Readonly<Record<ProblemKind, number>> = {
  */
 export class ApiError extends Problem {
   readonly title: string
+  /** Where HTTP has a more exact word than the kind of problem. */
+  readonly status: number
 
   constructor(
     kind: ProblemKind,
@@ -26,12 +28,18 @@ export class ApiError extends Problem {
     detail: string,
     violations: readonly Violation[] = [],
     cause?: unknown,
+    status: number = httpStatus[kind],
   ) {
     super(kind, detail, { violations, ...(cause === undefined ? {} : { cause }) })
     this.name = 'ApiError'
     this.title = title
+    this.status = status
   }
 }
+
+/** The status of an answer to whoever met this problem. */
+export const statusOf = (problem: Problem): number =>
+  problem instanceof ApiError ? problem.status : httpStatus[problem.kind]
 
 export const titles = {
   get: 'Could not retrieve a resource',
@@ -47,6 +55,8 @@ export const titles = {
   readOnly: 'Method not allowed',
   denied: 'Access Denied',
   conflict: 'Conflict',
+  changed: 'Precondition failed',
+  gone: 'Position is gone',
   tooLarge: 'Request body is too large',
   vip: 'Could not tell about a VIP',
   zone: 'Could not change whose a zone is',
@@ -73,7 +83,7 @@ export interface ErrorBody {
 /** The body in Kuma's order, its older mirrors (`details`, `causes`) included. Internals never leave. */
 export function errorBody(error: unknown, title: string): ErrorBody {
   const problem = problemOf(error)
-  const status = httpStatus[problem.kind]
+  const status = statusOf(problem)
   const detail = problem.kind === 'internal' ? 'Internal Server Error' : problem.message
   const violations = problem.kind === 'internal' ? [] : problem.violations
   return {

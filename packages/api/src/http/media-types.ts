@@ -13,3 +13,7 @@ export function acceptsJson(accept: string | undefined): boolean {
     return !refused && (range === '*/*' || range === 'application/*' || range === json)
   })
 }
+
+/** Server-sent events, said by name. */
+export const acceptsEvents = (accept: string | undefined): boolean =>
+  accept?.toLowerCase().includes('text/event-stream') === true

@@ -12,6 +12,8 @@ export interface ApiRequest {
   /** Path without the query, as it was sent. */
   readonly path: string
   readonly userAgent: string
+  /** Of HTTP itself; names in lower case. */
+  readonly headers: Readonly<Record<string, string | undefined>>
   /** As it came; undefined for verbs without a body. */
   readonly body: string | undefined
   /** Aborts when the client goes away. */
@@ -21,6 +23,9 @@ export interface ApiRequest {
 export interface Answer {
   readonly status: number
   readonly body: unknown
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  /** Events as they come, instead of a body. Ends when the client goes away or the server closes. */
+  readonly events?: AsyncIterable<string> | undefined
   /** Bytes to be sent as they are instead of a JSON body. */
   readonly raw?: { readonly contentType: string; readonly bytes: Uint8Array } | undefined
 }
@@ -36,6 +41,8 @@ export interface Route {
   /** Why nobody may do this here; told before anything else is looked at. */
   readonly refused?: string | undefined
   readonly bodyMaxBytes?: number | undefined
+  /** Answers with events where it is asked to watch. */
+  readonly watchable?: boolean | undefined
   /** Reachable without saying who one is. */
   readonly open?: boolean | undefined
   handle(request: ApiRequest): Promise<Answer>

@@ -43,7 +43,7 @@ export function routesOf(context: ApiContext): readonly Route[] {
     kriRoute(context, resources),
     ...zoneRoutes(context, resources),
     ...zoneNameRoutes(context),
-    applyRoute(context),
+    applyRoute(context, resources),
     findRoute(context, resources),
     ...vipRoutes(context, resources, claims),
     vipImportRoute(context),

@@ -6,12 +6,17 @@ import {
   type TypeDescriptor,
   type Violation,
 } from '@holdfast/model'
-import type { LocalOutcome } from '@holdfast/store'
+import type { LocalChange, LocalOutcome } from '@holdfast/store'
 import { ApiError, badRequest, notValid, titles, underTitle } from '../http/errors.js'
+import { isDryRun } from '../http/preconditions.js'
 import { ok, type Route } from '../http/route.js'
 import type { ApiContext } from '../options.js'
+import { initialPolicies } from '../resources/initial-policies.js'
+import { living } from '../resources/meshes.js'
 import { checkAccess, readOnlyReason, writerOf } from '../resources/permissions.js'
 import { type PlannedPut, plannedPut } from '../resources/put.js'
+import type { Resources } from '../resources/service.js'
+import { plannedJson, plannedRow } from './writes.js'
 
 interface Wanted {
   readonly index: number
@@ -24,14 +29,16 @@ interface Wanted {
  * `POST /_apply`: a list of objects as the API shows them, put in dependency order in one transaction. All or nothing;
  * every problem of every object is told, as `items[3].spec.ports[0].port`.
  */
-export function applyRoute(context: ApiContext): Route {
+export function applyRoute(context: ApiContext, resources: Resources): Route {
   const { store, limits } = context
   return {
     method: 'POST',
     path: '/_apply',
     title: titles.process,
     bodyMaxBytes: limits.bulkBodyBytes,
-    async handle({ body = '', actor, signal }) {
+    async handle(request) {
+      const { body = '', actor, signal } = request
+      const dryRun = isDryRun(request)
       const objects = objectsOf(body, limits.bulkObjectMax)
       const read = objects.map((object, index) => readObject(context, object, index))
       for (const { type } of read) if (type !== undefined) checkAccess(type, actor)
@@ -40,20 +47,38 @@ export function applyRoute(context: ApiContext): Route {
       if (violations.length > 0) throw refusedBefore(violations, read)
 
       const ordered = [...wanted].sort((a, b) => a.type.order - b.type.order || a.index - b.index)
+      const changes = [...ordered.map(({ planned }) => planned.change), ...(await withNewMeshes(context, ordered))]
       const outcomes = await store.local
-        .apply({ changes: ordered.map(({ planned }) => planned.change), atomic: true, actor: actor.name }, { signal })
+        .apply({ changes, atomic: true, actor: actor.name, dryRun }, { signal })
         .catch((error: unknown) => {
           throw underTitle(error, titles.process)
         })
       const results = ordered.map((each, i) => ({ each, outcome: outcomes[i] }))
       checkRefused(results)
+      const told = [...results].sort((a, b) => a.each.index - b.each.index)
+      if (!dryRun) return ok({ results: told.map(({ each, outcome }) => resultJson(each, outcome)) })
+      const rows = told.flatMap(({ outcome }) => plannedRow(outcome) ?? [])
+      const shown = new Map((await resources.render(rows)).map((item, index) => [rows[index], item]))
       return ok({
-        results: results
-          .sort((a, b) => a.each.index - b.each.index)
-          .map(({ each, outcome }) => resultJson(each, outcome)),
+        dryRun,
+        results: told.map(({ each, outcome }) => ({
+          ...resultJson(each, outcome),
+          ...plannedJson(context, outcome, each.planned, shown.get(plannedRow(outcome))),
+        })),
       })
     },
   }
+}
+
+/** The policies that come with each mesh of the list that is new, but for those that the list has itself. */
+async function withNewMeshes(context: ApiContext, wanted: readonly Wanted[]): Promise<readonly LocalChange[]> {
+  const given = new Set(wanted.map(({ planned }) => JSON.stringify(planned.change.key)))
+  const changes: LocalChange[] = []
+  for (const { type, body, planned } of wanted) {
+    if (type.name !== 'Mesh' || living(await context.store.read.get(planned.change.key)) !== undefined) continue
+    changes.push(...initialPolicies(context, type, body).filter(({ key }) => !given.has(JSON.stringify(key))))
+  }
+  return changes
 }
 
 /** A bare array, or an object with `items`, as lists of this API are. */

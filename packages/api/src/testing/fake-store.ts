@@ -100,9 +100,10 @@ export class FakeStore {
       leases: { take: unused, release: unused, list: async () => [] },
       types: { learn: unused, learned: async () => [] },
       local: {
-        apply: async ({ changes, actor }) => {
+        apply: async ({ changes, actor, dryRun }) => {
           if (this.failure !== undefined) throw this.failure
           const outcomes = changes.map((change) => this.#planned(change))
+          if (dryRun === true) return outcomes.map(({ outcome }) => outcome)
           if (outcomes.every(({ outcome }) => outcome.outcome !== 'refused')) for (const { write } of outcomes) write()
           this.audits.push({ atMs: startMs, actor, action: 'apply', subject: `${changes.length}`, detail: {} })
           return outcomes.map(({ outcome }) => outcome)
@@ -235,6 +236,9 @@ export class FakeStore {
 
   #planned(change: LocalChange): { readonly outcome: LocalOutcome; readonly write: () => void } {
     const existing = this.rows.get(keyText(change.key))
+    const expected = change.ifRevision
+    if (expected !== undefined && expected !== (existing?.deleted === false ? existing.revision : 0))
+      return { outcome: { outcome: 'stale' }, write: () => undefined }
     if (change.change === 'delete')
       return {
         outcome: { outcome: 'deleted' },

@@ -116,6 +116,7 @@ async function run(role: Role, settings: Settings, log: Logger, scope: Scope, si
   const api = await createApi({
     store,
     mode,
+    initialPolicies: mode !== 'federated',
     zoneName: role === 'global' ? '' : settings.zone,
     // kumactl refuses a product that is not Kuma unless the version says `preview`.
     server: { product: 'Kuma', version: `2.14.3-preview.holdfast-${programVersion}`, hostname: hostname(), instanceId },

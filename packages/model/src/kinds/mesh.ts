@@ -4,6 +4,9 @@ import { protoKind } from './proto-kind.js'
 
 export const meshKind = protoKind(MeshSchema, findings)
 
+/** Undefined for bytes that are no Mesh. */
+export const readMesh = (spec: Uint8Array): Mesh | undefined => meshKind.read(spec)
+
 const backendTypes = ['builtin', 'provided', 'vault', 'acmpca', 'certmanager']
 
 function* findings({ mtls, logging, tracing, metrics }: Mesh): Iterable<Finding> {

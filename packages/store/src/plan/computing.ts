@@ -9,7 +9,7 @@ import type { WorkingSet } from './working-set.js'
  * over what it has read: of two processes that compute the same service the second one finds it done.
  */
 export function isStale(change: LocalChange, ws: WorkingSet): boolean {
-  const expected = change.change === 'put' ? change.generated?.ifRevision : change.ifRevision
+  const expected = change.change === 'put' ? (change.generated?.ifRevision ?? change.ifRevision) : change.ifRevision
   if (expected === undefined) return false
   const row = ws.liveRow(change.key)
   // What an earlier change of the same commit has done shows in no revision yet.

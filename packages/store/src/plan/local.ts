@@ -86,13 +86,29 @@ export function moreOfLocal(request: LocalRequest, ws: WorkingSet): Needs {
  */
 export function planLocal(request: LocalRequest, ws: WorkingSet, options: PlanOptions): readonly LocalOutcome[] {
   return ws.attempt(() => {
+    const before = request.dryRun === true ? request.changes.map(({ key }) => ws.liveRow(key)) : []
     const outcomes = segments(request.changes).flatMap((changes) => planSegment(changes, ws, options, request.actor))
     const isUndone = ({ outcome }: LocalOutcome): boolean => outcome === 'refused' || outcome === 'stale'
-    const keep = !request.atomic || !outcomes.some(isUndone)
+    const holds = !request.atomic || !outcomes.some(isUndone)
+    if (holds && request.dryRun === true) return { keep: false, value: withRows(request.changes, outcomes, before, ws) }
+    const keep = holds
     const value = keep ? outcomes : outcomes.map((o): LocalOutcome => (isUndone(o) ? o : { outcome: 'unchanged' }))
     return { keep, value }
   })
 }
+
+/** What a dry run has planned, before it is forgotten. */
+const withRows = (
+  changes: readonly LocalChange[],
+  outcomes: readonly LocalOutcome[],
+  before: readonly (Row | undefined)[],
+  ws: WorkingSet,
+) =>
+  outcomes.map((outcome, index): LocalOutcome => {
+    const change = changes[index]
+    const row = change === undefined ? undefined : ws.liveRow(change.key)
+    return row !== undefined && 'vips' in outcome ? { ...outcome, before: before[index], row } : outcome
+  })
 
 /** Runs of changes with different keys, so that the VIPs of a whole run are planned at once. */
 function segments(changes: readonly LocalChange[]): readonly (readonly LocalChange[])[] {

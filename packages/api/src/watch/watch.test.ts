@@ -1,0 +1,184 @@
+import { afterEach, expect, test } from 'vitest'
+import { openReal, type Real } from '../testing/real.js'
+import { watchId, watchPositionOf } from './position.js'
+
+interface Event {
+  readonly event: string
+  readonly id: string | undefined
+  readonly data: {
+    readonly name?: string
+    readonly detail?: string
+    readonly labels?: Readonly<Record<string, string>>
+  }
+}
+
+/** A client that keeps what it has been told, and waits for a level of it. */
+class Watcher {
+  readonly events: Event[] = []
+  readonly #abort = new AbortController()
+  #isEnded = false
+
+  async begin(url: string, headers: Readonly<Record<string, string>> = {}): Promise<Response> {
+    const response = await fetch(url, {
+      headers: { accept: 'text/event-stream', ...headers },
+      signal: this.#abort.signal,
+    })
+    if (response.status === 200) void this.#read(response)
+    return response
+  }
+
+  async #read(response: Response): Promise<void> {
+    let text = ''
+    try {
+      for await (const chunk of response.body ?? []) {
+        text += Buffer.from(chunk as Uint8Array).toString()
+        for (let end = text.indexOf('\n\n'); end !== -1; end = text.indexOf('\n\n')) {
+          const fields = new Map(
+            text
+              .slice(0, end)
+              .split('\n')
+              .filter((line) => !line.startsWith(':'))
+              .map((line): [string, string] => [line.slice(0, line.indexOf(': ')), line.slice(line.indexOf(': ') + 2)]),
+          )
+          text = text.slice(end + 2)
+          const event = fields.get('event')
+          if (event !== undefined)
+            this.events.push({ event, id: fields.get('id'), data: JSON.parse(fields.get('data') ?? '{}') })
+        }
+      }
+    } catch {
+      // Ended by us or by the server: either way there is no more.
+    }
+    this.#isEnded = true
+  }
+
+  get isEnded(): boolean {
+    return this.#isEnded
+  }
+
+  /** In short: what, of whom. */
+  get told(): readonly string[] {
+    return this.events.map(({ event, data }) => (data.name === undefined ? event : `${event} ${data.name}`))
+  }
+
+  async until(level: () => boolean): Promise<void> {
+    const endMs = performance.now() + 10_000
+    while (!level()) {
+      if (performance.now() > endMs) throw new Error(`told so far: ${JSON.stringify(this.told)}`)
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+  }
+
+  end(): void {
+    this.#abort.abort()
+  }
+}
+
+let api: Real
+const watchers: Watcher[] = []
+const watcher = (): Watcher => {
+  const made = new Watcher()
+  watchers.push(made)
+  return made
+}
+afterEach(async () => {
+  for (const each of watchers.splice(0)) each.end()
+  await api.app.close()
+})
+
+async function open(options: Parameters<typeof openReal>[2] = {}) {
+  api = await openReal('global', [], options)
+  for (const name of ['default', 'shop']) await api.call('PUT', `/meshes/${name}`, { type: 'Mesh', name })
+  await api.app.listen({ host: '127.0.0.1', port: 0 })
+  const address = api.app.server.address()
+  const base = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`
+  const put = (name: string, labels: Readonly<Record<string, string>> = {}, mesh = 'default') =>
+    api.call('PUT', `/meshes/${mesh}/meshretries/${name}`, { type: 'MeshRetry', mesh, name, labels, spec: {} })
+  const remove = (name: string) => api.call('DELETE', `/meshes/default/meshretries/${name}`)
+  return { base, put, remove }
+}
+
+test('what is there, then what changes, and after a break what has changed meanwhile', async () => {
+  const { base, put, remove } = await open()
+  await put('a')
+  await put('b')
+  await put('gone')
+  await remove('gone')
+  await put('elsewhere', {}, 'shop')
+  const url = `${base}/meshes/default/meshretries?watch=true`
+  const first = watcher()
+  const response = await first.begin(url)
+  expect(response.headers.get('content-type')).toBe('text/event-stream')
+  await first.until(() => first.told.includes('synced'))
+  expect(first.told).toEqual(['changed a', 'changed b', 'synced'])
+  await put('c', { team: 'x' })
+  await remove('a')
+  await first.until(() => first.told.includes('deleted a'))
+  expect(first.told.slice(3)).toEqual(['changed c', 'deleted a'])
+  expect(first.events[3]?.data).toEqual((await api.call('GET', '/meshes/default/meshretries/c')).body)
+  first.end()
+
+  await put('d')
+  await put('d', { team: 'y' })
+  await remove('b')
+  const second = watcher()
+  await second.begin(url, { 'last-event-id': first.events.at(-1)?.id ?? '' })
+  await second.until(() => second.told.includes('deleted b'))
+  // Two changes of d are the last of them, and nothing that was told before is told again.
+  expect(second.told).toEqual(['changed d', 'deleted b'])
+  expect(second.events[0]?.data.labels?.team).toBe('y')
+})
+
+test('filters hold for what is told, and what no longer matches is taken back', async () => {
+  const { base, put } = await open()
+  await put('a', { team: 'x' })
+  await put('b', { team: 'y' })
+  const one = watcher()
+  await one.begin(`${base}/meshretries?watch=true&filter[labels.team]=x`)
+  await one.until(() => one.told.includes('synced'))
+  await put('b', { team: 'x' })
+  await put('a', { team: 'y' })
+  await one.until(() => one.told.includes('deleted a'))
+  expect(one.told).toEqual(['changed a', 'synced', 'changed b', 'deleted a'])
+})
+
+test('a position of another log is gone, and one that no watch has said is refused', async () => {
+  const { base } = await open()
+  const url = `${base}/meshes/default/meshretries?watch=true`
+  const position = { revision: 1, typeOrder: 1, mesh: '', name: '' }
+  const ask = async (id: string) => {
+    const response = await watcher().begin(url, { 'last-event-id': id })
+    return { status: response.status, body: (await response.json()) as { title: string } }
+  }
+  expect(await ask(watchId({ epoch: 'f'.repeat(32), position }))).toMatchObject({
+    status: 410,
+    body: { title: 'Position is gone' },
+  })
+  for (const id of ['x', '1.', '1.e30', `1.${Buffer.from('[1,2]').toString('base64url')}`])
+    expect((await ask(id)).status).toBe(400)
+  expect((await api.call('GET', '/meshes/default/meshretries?watch=maybe')).status).toBe(400)
+  expect((await api.call('GET', '/meshes/nope/meshretries?watch=true')).status).toBe(404)
+})
+
+test('nobody watches for ever a server that closes, and no more than may', async () => {
+  const { base } = await open({ limits: { watcherMax: 2 } })
+  const url = `${base}/meshretries?watch=true`
+  const [one, two, three] = [watcher(), watcher(), watcher()]
+  expect((await one.begin(url)).status).toBe(200)
+  expect((await two.begin(url)).status).toBe(200)
+  expect((await three.begin(url)).status).toBe(503)
+  two.end()
+  const again = watcher()
+  const endMs = performance.now() + 10_000
+  while ((await again.begin(url)).status !== 200)
+    if (performance.now() > endMs) throw new Error('whoever has gone still counts')
+  await api.app.close()
+  await one.until(() => one.isEnded)
+})
+
+test('an id says where one stands, and back', () => {
+  const position = { revision: 42, typeOrder: 510, mesh: 'default', name: 'a.b-é' }
+  const id = watchId({ epoch: 'e', position })
+  expect(id).toMatch(/^42\.[\w-]+$/)
+  expect(watchPositionOf(id)).toEqual({ epoch: 'e', position })
+})
