@@ -36,9 +36,9 @@ export const keyOf = (type: TypeDescriptor, mesh: string, name: string): string 
   JSON.stringify([type.name, type.scope === 'mesh' ? mesh : '', name])
 
 /** What another control plane owns, as its own label says: it cannot be written here, and need not if it is the same. */
-export function isForeign({ type, object }: Wanted, { mode }: Standing): boolean {
+export function isForeign({ object }: Wanted, { mode }: Standing): boolean {
   const origin = isObject(object.labels) ? object.labels[originLabel] : undefined
-  return mode === 'global' ? origin === 'zone' : mode === 'federated' && type.style === 'B' && origin === 'global'
+  return mode === 'global' ? origin === 'zone' : mode === 'federated' && origin === 'global'
 }
 
 /** Whether somebody has written something else: what is computed, and the order of keys, are nobody's writing. */

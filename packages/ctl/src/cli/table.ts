@@ -66,6 +66,12 @@ export const table: readonly Entry[] = [
     load: async () => (await import('../commands/delete.js')).deleteCommand,
   },
   {
+    words: 'explain',
+    summary: 'the fields of a type, from the schemas of the API',
+    heading: resources,
+    load: async () => (await import('../commands/explain.js')).explainCommand,
+  },
+  {
     words: 'edit',
     summary: 'a resource in an editor, and back',
     heading: resources,
@@ -274,6 +280,12 @@ export const table: readonly Entry[] = [
     summary: 'at a zone that ran by itself: which of its addresses are leased to others, and what becomes of them',
     heading: operations,
     load: async () => (await import('../commands/zone.js')).zoneFederateCommand,
+  },
+  {
+    words: 'bundle',
+    summary: 'one file with what somebody needs who is to help; secrets are masked',
+    heading: operations,
+    load: async () => (await import('../commands/bundle.js')).bundleCommand,
   },
   {
     words: 'recover status',

@@ -30,6 +30,7 @@ async function apply(context: Context, options: ApplyOptions): Promise<number> {
     throw usageError('--prune needs --selector: it deletes what has these labels and is not in the files')
   if (!options.prune && options.selector !== undefined) throw usageError('--selector is for --prune only')
   const all = await readInput(context, options)
+  if (all.length === 0) io.err.write('the list is empty: there is nothing to apply\n')
   if (options.dryRun === 'client') return printOnly(io, all, output)
   const api = await context.api()
   const standing = await standingOf(api)

@@ -25,6 +25,7 @@ export async function readInput(
   }
   const input = readResources(sources, mesh)
   reportInput(io, input)
-  if (input.resources.length === 0) throw new CliError(`there is nothing to apply in ${file.join(', ')}`)
+  if (input.resources.length === 0 && input.emptyLists === 0)
+    throw new CliError(`there is nothing to apply in ${file.join(', ')}`)
   return [...input.resources].sort((a, b) => a.type.order - b.type.order)
 }

@@ -29,6 +29,8 @@ export interface Input {
   readonly problems: readonly PlacedMessage[]
   readonly warnings: readonly PlacedMessage[]
   readonly skipped: readonly { readonly kind: string; readonly count: number }[]
+  /** Lists without an item, as `get` prints where there is nothing: nothing to do, and nobody's mistake. */
+  readonly emptyLists: number
 }
 
 /**
@@ -50,6 +52,7 @@ function readDocument(document: SourceDocument, mesh: string): Input {
   if (isKubernetesDocument(value)) {
     const { resources, problems, warnings, skipped } = convertDocument(document)
     return {
+      ...nothing,
       problems,
       warnings,
       skipped,
@@ -61,7 +64,9 @@ function readDocument(document: SourceDocument, mesh: string): Input {
   }
   // What `get -o yaml` prints of a list can be applied again.
   if (value.type === undefined && Array.isArray(value.items))
-    return joined(value.items.map((item: unknown, index) => readObject(document, item, `items[${index}]`, mesh)))
+    return value.items.length === 0
+      ? { ...nothing, emptyLists: 1 }
+      : joined(value.items.map((item: unknown, index) => readObject(document, item, `items[${index}]`, mesh)))
   return readObject(document, value, '', mesh)
 }
 
@@ -129,7 +134,7 @@ const joinedPath = (at: string, path: string): string =>
 const isObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-const nothing: Input = { resources: [], problems: [], warnings: [], skipped: [] }
+const nothing: Input = { resources: [], problems: [], warnings: [], skipped: [], emptyLists: 0 }
 
 function joined(parts: readonly Input[]): Input {
   const counts = new Map<string, number>()
@@ -139,6 +144,7 @@ function joined(parts: readonly Input[]): Input {
     resources: parts.flatMap(({ resources }) => resources),
     problems: parts.flatMap(({ problems }) => problems),
     warnings: parts.flatMap(({ warnings }) => warnings),
+    emptyLists: parts.reduce((sum, { emptyLists }) => sum + emptyLists, 0),
     skipped: [...counts].map(([kind, count]) => ({ kind, count })).sort((a, b) => (a.kind < b.kind ? -1 : 1)),
   }
 }

@@ -1,0 +1,1 @@
+export { type Field, fieldsOf } from './fields.js'
