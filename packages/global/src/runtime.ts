@@ -160,6 +160,15 @@ export class GlobalRuntime {
   async #run(link: Link): Promise<void> {
     const { store, version, instanceId, log, metrics, answer } = this.#options
     const zone = link.peer.name
+    if (link.peer.extension === false) {
+      const met = await store.sessions.meetPlain(zone)
+      if (!met.admitted) {
+        log.warn({ zone, reason: met.reason }, 'a Kuma zone may not join')
+        await link.close({ code: 'FAILED_PRECONDITION', reason: met.reason })
+        return
+      }
+      if (met.created) log.info({ zone, version: link.peer.version }, 'a Kuma zone has joined for the first time')
+    }
     const session = await runSession({
       role: 'acceptor',
       peer: zone,

@@ -125,6 +125,6 @@ function batchOf(s: PlainReceiverState, response: PlainResponse, nowMs: number):
   const { resourceType: type, offers, unreadable } = response
   // A plain peer does not say when something was deleted; its VIP rests from now on.
   const removals = response.removals.map((key) => ({ key, deletedAtMs: nowMs }))
-  const batch = { type, offers, unreadable, removals, absent: [] }
+  const batch = { type, offers, unreadable, removals, absent: [], plain: true }
   return s.answered.get(type) === true ? batch : { ...batch, wholeList: true }
 }

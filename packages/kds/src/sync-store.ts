@@ -76,6 +76,8 @@ export interface Batch {
     | undefined
   /** A whole list of a peer without the extension: what is not in it is absent. */
   readonly wholeList?: boolean | undefined
+  /** Said by a peer that speaks plain Kuma KDS: it carries statuses, and nothing about virtual IPs is meant by it. */
+  readonly plain?: boolean | undefined
   /** Epoch that the sender speaks of, where known: absence in another epoch than the cursor's is always held. */
   readonly epoch?: string | undefined
 }

@@ -16,6 +16,7 @@ import type { FormState, HookCover } from './plan/forms.js'
 import type { ImportedVerdict, ImportVips } from './plan/import-vips.js'
 import type { HookWork, Judged, Verdict } from './plan/judged.js'
 import type { Learned, TypesOfPeer } from './plan/learned-types.js'
+import type { PlainMeeting } from './plan/plain-zones.js'
 import type {
   AuditRow,
   BlockRow,
@@ -262,6 +263,8 @@ export interface ControlPlaneStore {
     /** The last ten per peer, newest first. */
     list(): Promise<readonly SessionRecord[]>
     zones(): Promise<readonly ZoneRecord[]>
+    /** Global: a zone that speaks plain Kuma KDS begins to. It gets its Zone object, or is told why it may not. */
+    meetPlain(zone: string): Promise<PlainMeeting>
     /** Global: which of these were met and have no Zone object any more. */
     deletedZones(names: readonly string[]): Promise<readonly string[]>
   }

@@ -46,7 +46,7 @@ beforeEach(() => {
   for (const zone of ['east', 'west']) {
     const own = new FakeStore(zone)
     zones.set(zone, own)
-    store.zoneRecords.push({ name: zone, everInStep: true })
+    store.zoneRecords.push({ name: zone, storeId: `store-${zone}`, everInStep: true })
   }
   for (const each of [store, ...zones.values()]) {
     serviceRow(each, 'web', 'east', '241.16.0.1')
@@ -201,9 +201,20 @@ test('VIP-4: verify tells what a zone says otherwise', async () => {
   ])
 })
 
+test('a Kuma zone is not asked: it knows only addresses of its own, and nothing is missing without it', async () => {
+  store.zoneRecords.push({ name: 'kuma', everInStep: false })
+  const told = await verify()
+  expect(told.complete).toBe(true)
+  expect((told.checked as readonly object[]).at(-1)).toEqual({
+    controlPlane: 'kuma',
+    result: 'not asked',
+    reason: 'a Kuma zone: its own addresses are aliases in its scope, everybody else has those of the ledger',
+  })
+})
+
 test('a zone that cannot be asked is listed as not verified', async () => {
   zones.delete('west')
-  store.zoneRecords.push({ name: 'north', everInStep: false })
+  store.zoneRecords.push({ name: 'north', storeId: 'store-north', everInStep: false })
   expect(await verify()).toEqual({
     agree: true,
     complete: false,

@@ -197,6 +197,7 @@ export class FakeStore {
         close: unused,
         list: async () => this.sessionRecords,
         zones: async () => this.zoneRecords,
+        meetPlain: unused,
         deletedZones: async () => [],
       },
       channel: unused,

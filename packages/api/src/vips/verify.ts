@@ -9,7 +9,8 @@ import { askedClaims } from './questions.js'
 /** One control plane that was to be asked. */
 export interface CheckedJson {
   readonly controlPlane: string
-  readonly result: 'verified' | 'not verified'
+  /** `not asked`: a Kuma zone, which answers no questions and knows only addresses of its own. */
+  readonly result: 'verified' | 'not verified' | 'not asked'
   readonly services?: number
   readonly reason?: string
 }
@@ -42,7 +43,7 @@ export async function verifyVips(
   const result = first.found.length === 0 ? first : confirmed(first, await round(context, resources, local, signal))
   return {
     agree: result.found.length === 0,
-    complete: result.checked.every((checked) => checked.result === 'verified'),
+    complete: result.checked.every((checked) => checked.result !== 'not verified'),
     scope:
       context.mode === 'global'
         ? 'global and every zone'
@@ -73,7 +74,7 @@ async function round(
   signal: AbortSignal,
 ): Promise<Round> {
   const { sync, mode, zoneName } = context
-  const zones = mode === 'global' ? await zonesOf(context) : []
+  const { ours: zones, plain } = mode === 'global' ? await zonesOf(context) : { ours: [], plain: [] }
   const ours = await partyOf(zoneName, local)
   const theirs = await Promise.all(
     zones.map(async (zone): Promise<Party | { readonly name: string; readonly reason: string }> => {
@@ -91,7 +92,7 @@ async function round(
   )
   const parties = [ours, ...theirs.filter((party): party is Party => 'claims' in party)]
   return {
-    checked: [ours, ...theirs].map(checkedOf),
+    checked: [...[ours, ...theirs].map(checkedOf), ...plain.map(notAsked)],
     found: disagreements(parties, { hidden: await resources.disabledZones() }),
   }
 }
@@ -114,9 +115,20 @@ const reasonOf = (error: unknown, within: AbortSignal): string => {
   return problem.kind === 'internal' ? (error as Error).message : problem.message
 }
 
-/** Every zone that this global has met or has an object for, connected or not. */
-async function zonesOf({ store, sync }: ApiContext): Promise<readonly string[]> {
-  const met = (await store.sessions.zones()).map(({ name }) => name)
-  const connected = sync.peers().map(({ peer }) => peer)
-  return [...new Set([...met, ...connected])].filter((name) => name !== '').sort()
+const notAsked = (zone: string): CheckedJson => ({
+  controlPlane: zone,
+  result: 'not asked',
+  reason: 'a Kuma zone: its own addresses are aliases in its scope, everybody else has those of the ledger',
+})
+
+/** Every zone that this global has met, connected or not. One that is bound to no store of ours is a Kuma's. */
+async function zonesOf({ store, sync }: ApiContext) {
+  const met = await store.sessions.zones()
+  const connected = sync.peers()
+  const isPlain = (zone: string): boolean =>
+    met.some(({ name, storeId }) => name === zone && storeId === undefined) &&
+    !connected.some(({ peer, extension }) => peer === zone && extension)
+  const names = [...new Set([...met.map(({ name }) => name), ...connected.map(({ peer }) => peer)])]
+  const zones = names.filter((name) => name !== '').sort()
+  return { ours: zones.filter((zone) => !isPlain(zone)), plain: zones.filter(isPlain) }
 }

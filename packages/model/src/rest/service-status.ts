@@ -1,6 +1,7 @@
-import { fieldOf, type Json, type JsonObject } from '../kinds/json.js'
+import { fieldOf, isJsonObject, type Json, type JsonObject } from '../kinds/json.js'
 import { readJsonSpec } from '../kinds/json-kind.js'
 import type { TypeDescriptor } from '../type-table.js'
+import { addressBytes, addressText } from '../vips.js'
 
 /** What the control plane that is asked knows of a service by itself; the rest of a status is its origin's. */
 export interface ServiceStatus {
@@ -11,6 +12,25 @@ export interface ServiceStatus {
   readonly conditions: readonly Json[]
   /** Of a MeshMultiZoneService: the services that it matches. */
   readonly meshServices?: readonly Json[] | undefined
+}
+
+/** Addresses that a control plane has written into the status of a service, in canonical text; none in what is no such JSON. */
+export function statusVips(status: Uint8Array | undefined): readonly string[] {
+  const read = status === undefined || status.byteLength === 0 ? undefined : readJsonSpec(status)
+  if (read === undefined) return []
+  const listed = fieldOf(read, 'vips')
+  const all = [fieldOf(read, 'vip'), ...(Array.isArray(listed) ? listed : [])]
+  return [...new Set(all.flatMap((one) => ipOf(one) ?? []))]
+}
+
+function ipOf(value: Json | undefined): string | undefined {
+  const ip = isJsonObject(value) ? fieldOf(value, 'ip') : undefined
+  if (typeof ip !== 'string') return undefined
+  try {
+    return addressText(addressBytes(ip))
+  } catch {
+    return undefined
+  }
 }
 
 const keyOrder = [

@@ -2,6 +2,7 @@ import type { ChannelContext, ChannelStore, StoreOp, StoreResults } from '@holdf
 import { Problem, readLearnedTypes } from '@holdfast/model'
 import { importAddresses, type LedgerRow, learnUnit, type Row } from '../plan/index.js'
 import { byText, keyText, ledgerText, ownerText } from '../plan/keys.js'
+import { meetPlainUnit } from '../plan/plain-zones.js'
 import { type ControlPlaneStore, type SessionRecord, scrubOff } from '../port.js'
 import { changesIn } from './changes.js'
 import { memoryGuards } from './guards.js'
@@ -142,6 +143,7 @@ export function asControlPlane(store: MemoryStore): ControlPlaneStore {
         return [...peers.values()].flat()
       },
       zones: async () => [...store.image.zones.values()],
+      meetPlain: async (zone) => store.run(meetPlainUnit(zone, store.options(store.nowMs()))),
       deletedZones: async (names) =>
         names.filter((name) => {
           const row = store.image.rows.get(keyText({ type: 'Zone', mesh: '', name }))

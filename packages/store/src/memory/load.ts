@@ -50,7 +50,10 @@ export function loadNeeds(needs: Needs, image: LiveImage, identity: RoleIdentity
     zones: needs.zones.flatMap((name) => {
       const zone = image.zones.get(name)
       const open = openSession(image, name)
-      const session = open === undefined ? {} : { session: { id: open.sessionId, instanceId: open.peerInstanceId } }
+      const session =
+        open === undefined
+          ? {}
+          : { session: { id: open.sessionId, instanceId: open.peerInstanceId, plain: open.extension === false } }
       const superseded = supersededIn(image, name)
       return zone === undefined ? [] : [{ ...zone, hasSession: open !== undefined, superseded, ...session }]
     }),

@@ -19,6 +19,7 @@ import {
 } from '../plan/lease.js'
 import { nothingNeeded } from '../plan/loaded.js'
 import { localUnit, type PlanOptions } from '../plan/local.js'
+import { meetPlainUnit } from '../plan/plain-zones.js'
 import type { RoleIdentity } from '../plan/types.js'
 import type { Unit } from '../plan/unit.js'
 import { adoptUnit, freeUnit, poolsUnit, servingUnit, statusUnit } from '../plan/upkeep.js'
@@ -288,6 +289,7 @@ export class PgStore implements ControlPlaneStore {
     heartbeats: (beats) => writeHeartbeats(this.database, beats, this.#parts.nowMs()),
     close: (sessionId, reason) => closeSession(this.database, sessionId, reason, this.#parts.nowMs()),
     list: () => lastSessions(this.database),
+    meetPlain: (zone) => this.#run(meetPlainUnit(zone, this.#options())),
     deletedZones: (names) => deletedZones(this.database, names),
     zones: async () => {
       await this.#acks.flush()

@@ -18,6 +18,8 @@ export interface LeaseRequest {
   readonly demands: readonly Demand[]
   /** Blocks that an operator gave the zone before its first contact: confirmed, or refused with the reason. */
   readonly wantedCidrs: readonly string[]
+  /** For a zone that speaks plain Kuma KDS and has no store of ours: global allocates from the block in its name. */
+  readonly onBehalf?: boolean | undefined
 }
 
 export interface Leased {
@@ -92,11 +94,20 @@ function leaseProblem(request: LeaseRequest, ws: WorkingSet): string | undefined
   if (ws.state === 'recovering')
     return 'global is recovering and leases nothing until its zones have told it what they hold'
   if (request.owner !== globalOrigin && isZoneDeleted(request.owner, ws)) return deletedZoneWords(request.owner)
-  const bound = request.owner === globalOrigin ? ws.identity.storeId : ws.zone(request.owner)?.storeId
+  const bound =
+    request.owner === globalOrigin || request.onBehalf === true ? ws.identity.storeId : ws.zone(request.owner)?.storeId
   return bound === request.storeId
     ? undefined
     : `zone "${request.owner}" is bound to the store ${bound ?? '(none)'}, not to ${request.storeId}`
 }
+
+/** What must be read before a block may be leased to a control plane that is none of ours. */
+export const needsOfBehalf = (owner: string): Needs => ({
+  ...nothingNeeded,
+  aliases: true,
+  wholeTypes: [{ type: 'VipPool', origin: globalOrigin }],
+  keys: [zoneKey(owner)],
+})
 
 const poolsOf = (ws: WorkingSet): readonly VipPoolSpec[] =>
   ws.ofOrigin('VipPool', globalOrigin).flatMap((row) => (row.deleted ? [] : (vipPoolKind.read(row.spec) ?? [])))

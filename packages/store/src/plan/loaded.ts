@@ -44,7 +44,9 @@ export interface ZoneFacts extends ZoneRow {
   /** An open session that has been heard of lately. */
   readonly hasSession: boolean
   /** That session, as this store knows it. */
-  readonly session?: { readonly id: string; readonly instanceId: string } | undefined
+  readonly session?:
+    | { readonly id: string; readonly instanceId: string; readonly plain?: boolean | undefined }
+    | undefined
   /** Processes whose last session was ended by a newer one of another process. */
   readonly superseded?: readonly string[] | undefined
 }

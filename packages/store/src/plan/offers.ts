@@ -46,12 +46,7 @@ export function planOffer(offer: Offer, hearing: Hearing, ws: WorkingSet, option
   const offeredEntry = entryOfOffer(resource, origin)
   // RO: the same again touches nothing. It was let in as it is, so nothing about it is checked again.
   if (existing !== undefined && isSettled(existing, origin, offeredEntry)) return { warnings: [], written: false }
-  const reason =
-    refusedTypeOf(resource.type, hearing.peer, ws) ??
-    attributionProblem(resource, origin, hearing, ws.identity, learnedType(resource.type, ws)) ??
-    collision(key, resource, origin, existing, ws)
-  const { problems, warnings } = reason === undefined ? specProblems(resource) : { problems: [], warnings: [] }
-  const problem = reason ?? (problems.length > 0 ? problems.join('; ') : undefined)
+  const { problem, warnings } = offerProblem(resource, origin, existing, hearing, ws)
   if (problem !== undefined)
     return refuseOffer({ key, exportName: resource.name, origin, offeredEntry, reason: problem }, hearing, ws, options)
   const judged = receiveVips(ownerOfOffer(resource, origin), resource, ws, options)
@@ -61,6 +56,23 @@ export function planOffer(offer: Offer, hearing: Hearing, ws: WorkingSet, option
   ws.clearRefusal({ ...key, peer: hearing.peer, channel: hearing.channel })
   if (hearing.channel === 'up') statusIsDue(key, hearing.peer, ws, options.nowMs)
   return { warnings: warnings.map((warning) => `${resource.type} ${wireKeyOf(resource)}: ${warning}`), written }
+}
+
+/** What keeps an offered resource from being kept; its virtual IPs are judged apart. */
+export function offerProblem(
+  resource: ExportedResource,
+  origin: Origin,
+  existing: Row | undefined,
+  hearing: Hearing,
+  ws: WorkingSet,
+): { readonly problem: string | undefined; readonly warnings: readonly string[] } {
+  const reason =
+    refusedTypeOf(resource.type, hearing.peer, ws) ??
+    attributionProblem(resource, origin, hearing, ws.identity, learnedType(resource.type, ws)) ??
+    collision(keyOfOffer(resource), resource, origin, existing, ws)
+  if (reason !== undefined) return { problem: reason, warnings: [] }
+  const { problems, warnings } = specProblems(resource)
+  return { problem: problems.length > 0 ? problems.join('; ') : undefined, warnings }
 }
 
 const isSettled = (row: Row, origin: Origin, offeredEntry: string): boolean =>

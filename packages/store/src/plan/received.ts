@@ -10,6 +10,7 @@ import { mergedNeeds, nothingNeeded } from './loaded.js'
 import type { PlanOptions } from './local.js'
 import { meshGoes } from './meshes.js'
 import { planOffer } from './offers.js'
+import { forgetAliases, isOfPlainZone, moreOfPlain, needsOfPlain, planPlainStatuses, withVips } from './plain-zones.js'
 import { planStatuses } from './statuses.js'
 import type { Needs, RoleIdentity, Row } from './types.js'
 import type { Unit } from './unit.js'
@@ -43,7 +44,13 @@ const keysOf = (batch: Batch): readonly ResourceKey[] => [
 const keyOfWire = (type: string, key: string): ResourceKey => ({ type, ...parseWireKey(key) })
 
 /** First round: everything that the batch names, whatever it turns out to be. */
-export function needsOfBatch(batch: Batch, hearing: Hearing, identity: RoleIdentity): Needs {
+export const needsOfBatch = (batch: Batch, hearing: Hearing, identity: RoleIdentity): Needs =>
+  mergedNeeds([
+    needsOfAny(batch, hearing, identity),
+    isOfPlainZone(batch, hearing, identity) ? needsOfPlain(batch, hearing) : nothingNeeded,
+  ])
+
+function needsOfAny(batch: Batch, hearing: Hearing, identity: RoleIdentity): Needs {
   const keys = keysOf(batch)
   const offered = batch.offers.map(({ resource }) => ({ resource, origin: originOf(resource, hearing) }))
   const services = findType(batch.type)?.vipKind === true
@@ -88,6 +95,7 @@ export function moreOfBatch(batch: Batch, hearing: Hearing, ws: WorkingSet): Nee
   const mine = blocks.filter((b) => b.owner === ws.identity.name && b.storeId === ws.identity.storeId)
   const pending = mine.length === 0 ? [] : waitingFor([...new Set(mine.map((block) => block.kind))], ws)
   return mergedNeeds([
+    isOfPlainZone(batch, hearing, ws.identity) ? moreOfPlain(batch, hearing, ws) : nothingNeeded,
     allocationNeeds(
       pending.flatMap((row) => wishOfRow(row) ?? []),
       ws,
@@ -115,10 +123,15 @@ const changedMeshes = (batch: Batch, ws: WorkingSet): readonly string[] => [
 export function planReceived(batch: Batch, hearing: Hearing, ws: WorkingSet, options: PlanOptions): Received {
   if (hearing.channel !== 'down') checkNotDeleted(hearing.peer, ws)
   if (hearing.channel === 'status') return planStatuses(batch, hearing, ws, options)
+  const plain = isOfPlainZone(batch, hearing, ws.identity)
+  const { offers: offered, warnings: withoutVip } = plain
+    ? withVips(batch, hearing, ws, options)
+    : { offers: batch.offers, warnings: [] }
   const offers = [
-    ...batch.offers.map((offer) => planOffer(offer, hearing, ws, options)),
+    ...offered.map((offer) => planOffer(offer, hearing, ws, options)),
     ...(batch.unreadable ?? []).map((it) => planUnreadable(batch.type, it, hearing, ws, options)),
   ]
+  const statuses = plain ? planPlainStatuses(batch, hearing, ws, options) : 0
   const removed = batch.removals.filter((removal) => planRemoval(batch, removal, hearing, ws, options)).length
   const missing =
     batch.wholeList === true
@@ -134,9 +147,10 @@ export function planReceived(batch: Batch, hearing: Hearing, ws: WorkingSet, opt
   const served = batch.type === 'VipBlock' ? servePending(batch, ws, options) : 0
   return {
     refused: offers.flatMap((offer) => offer.refused ?? []),
-    warnings: offers.flatMap((offer) => offer.warnings),
+    warnings: [...offers.flatMap((offer) => offer.warnings), ...withoutVip],
     heldKeys: [...missing.heldKeys, ...absent.heldKeys],
-    writtenRows: offers.filter((offer) => offer.written).length + removed + missing.deleted + absent.deleted + served,
+    writtenRows:
+      offers.filter((offer) => offer.written).length + statuses + removed + missing.deleted + absent.deleted + served,
   }
 }
 
@@ -181,7 +195,10 @@ export function removeRow(
   absentSinceMs?: number | undefined,
 ): void {
   ws.tombstone(row, { atMs, absentSinceMs })
-  if (findType(row.type)?.vipKind === true) releaseVips(ownerOf(row), ws, atMs, why)
+  if (findType(row.type)?.vipKind === true) {
+    releaseVips(ownerOf(row), ws, atMs, why)
+    forgetAliases(ownerOf(row), ws, atMs, why)
+  }
   if (row.type === 'Mesh' && ws.identity.role === 'zone') meshGoes(row.name, ws, atMs)
   if (row.type === 'VipBlock') blockGoes(row, ws)
 }

@@ -77,18 +77,20 @@ const singleAddressesMax = 2_048
  * What must be read before VIPs can be chosen: who has the addresses that the wishes may get. Two statements, whether
  * for one service or for 10,000.
  * @param arriving blocks that this very transaction brings
+ * @param own blocks that are allocated from
  */
 export function allocationNeeds(
   wishes: readonly VipWish[],
   ws: WorkingSet,
   arriving: readonly Omit<BlockRow, 'createdAtMs'>[] = [],
+  own: readonly BlockUse[] = ownBlocks(ws),
 ): Needs {
   const known = new Map([
     ...arriving.map((block): [string, BlockUse] => [
       block.id,
       { ...block, createdAtMs: Number.MAX_SAFE_INTEGER, used: 0 },
     ]),
-    ...ownBlocks(ws).map((block): [string, BlockUse] => [block.id, block]),
+    ...own.map((block): [string, BlockUse] => [block.id, block]),
   ])
   const fresh = openWishes(wishes, [...known.values()], ws)
   if (fresh.length === 0) return nothingNeeded
@@ -109,8 +111,13 @@ export function allocationNeeds(
  * Gives each wish its addresses: those it has, those that its tombstones keep for it, else new ones from our blocks.
  * Nothing that stands is moved (VIP-2); what cannot be served says why.
  */
-export function assignVips(wishes: readonly VipWish[], ws: WorkingSet, nowMs: number, why: string): Assigned {
-  const own = ownBlocks(ws)
+export function assignVips(
+  wishes: readonly VipWish[],
+  ws: WorkingSet,
+  nowMs: number,
+  why: string,
+  own: readonly BlockUse[] = ownBlocks(ws),
+): Assigned {
   const open = openWishes(wishes, own, ws)
   const pending = new Map<string, string>()
   const refused = new Map<string, Problem>()

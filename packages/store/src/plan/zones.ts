@@ -65,6 +65,13 @@ export function planAdmit(
   const loses = duplicateProblem(peer, zone, hello.storeId, instanceId)
   if (loses !== undefined) return { admitted: false, reason: loses }
   const isFree = zone?.decommissionedAtMs !== undefined
+  // Known, and bound to no store: a zone of Kuma, whose name this one would take over.
+  const wasPlain = zone !== undefined && zone.storeId === undefined
+  if (wasPlain && zone.hasSession)
+    return {
+      admitted: false,
+      reason: `zone "${peer}" is a Kuma zone, and it is connected: stop its control plane if this one is to take its place; if not, give this zone another name`,
+    }
   if (isFree && zone.storeId === hello.storeId)
     return {
       admitted: false,
@@ -90,6 +97,8 @@ export function planAdmit(
       storeId: hello.storeId,
       everInStep: zone?.everInStep ?? false,
       decommissionedAtMs: undefined,
+      // What global keeps of the Kuma zone, and has given addresses to, is this zone's from now on.
+      ...(wasPlain ? { owesReturn: true } : {}),
     })
     rebindBlocks(peer, hello.storeId, ws, options)
     ws.audit({
@@ -100,7 +109,7 @@ export function planAdmit(
       detail: { storeId: hello.storeId, before: zone?.storeId ?? null },
     })
   }
-  const owesReturn = zone?.owesReturn === true
+  const owesReturn = zone?.owesReturn === true || wasPlain
   const said = ws.liveRow(learnedTypesKey(peer))
   const typesKnown = said !== undefined && isSaid(readLearnedTypes(said.spec), hello.typeSet)
   return { admitted: true, created: makeZone(peer, ws, nowMs), owesReturn, typesKnown }

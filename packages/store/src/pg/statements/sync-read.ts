@@ -191,27 +191,28 @@ export async function zoneFacts(sql: Sql, names: readonly string[], aliveSince: 
     ZoneRecordColumns & {
       readonly session_id: string | null
       readonly peer_instance_id: string | null
+      readonly extension: boolean | null
       readonly superseded: readonly string[]
     }
   >(
     'zone facts',
-    `select ${zoneColumns}, s.session_id, s.peer_instance_id, array(
+    `select ${zoneColumns}, s.session_id, s.peer_instance_id, s.extension, array(
        select l.peer_instance_id from (
          select distinct on (o.peer_instance_id) o.peer_instance_id, o.close_reason
          from sessions o where o.peer = z.name order by o.peer_instance_id, o.opened_at desc) l
        where l.close_reason like 'a newer session%') as superseded
      from zones z left join lateral (
-       select s.session_id, s.peer_instance_id from sessions s left join heartbeats b using (session_id)
+       select s.session_id, s.peer_instance_id, s.extension from sessions s left join heartbeats b using (session_id)
        where s.peer = z.name and s.closed_at is null and coalesce(b.at, s.opened_at) > $2
        order by s.opened_at desc limit 1) s on true
      where z.name = any($1::text[])`,
     [names, timestamp(aliveSince)],
   )
-  return rows.map(({ session_id: id, peer_instance_id: instanceId, superseded, ...zone }) => ({
+  return rows.map(({ session_id: id, peer_instance_id: instanceId, extension, superseded, ...zone }) => ({
     ...zoneRowOf(zone),
     superseded,
     hasSession: id !== null,
-    ...(id === null || instanceId === null ? {} : { session: { id, instanceId } }),
+    ...(id === null || instanceId === null ? {} : { session: { id, instanceId, plain: extension === false } }),
   }))
 }
 

@@ -1,0 +1,241 @@
+import type { ExportedResource } from '@holdfast/model'
+import { utf8 } from '@holdfast/model'
+import { expect, test } from 'vitest'
+import type { LedgerRow } from '../plan/types.js'
+import {
+  deleteOf,
+  hello,
+  keyOf,
+  type OpenStore,
+  offerOf,
+  otherStoreId,
+  removalOf,
+  Subject,
+  service,
+  serviceKey,
+} from './fixtures.js'
+
+const fromNorth = { channel: 'up', peer: 'north' } as const
+const fromWest = { channel: 'up', peer: 'west' } as const
+
+/** As a Kuma sends it: with a status, and in it the address that it has given for itself. */
+const withStatus = (name: string, vip?: string, zone = 'north', port = 80): ExportedResource => ({
+  ...service({ name, zone, port }),
+  status: utf8(
+    `{${vip === undefined ? '' : `"vips":[{"ip":"${vip}"}],`}"tls":{"status":"NotReady"},"dataplaneProxies":{}}`,
+  ),
+})
+
+/** A zone that speaks plain Kuma KDS under a global of ours (decision 31). */
+export function plainZoneConformance(open: OpenStore): void {
+  const ready = async () => {
+    const global = await Subject.ready(open, 'global')
+    const north = global.channel(fromNorth)
+    const offer = (...resources: readonly ExportedResource[]) =>
+      north.apply({ type: 'MeshService', offers: resources.map(offerOf), plain: true })
+    return { global, north, offer }
+  }
+  const ledger = async (global: Subject, scope: string) => {
+    const found: LedgerRow[] = []
+    for (let after: string | undefined, more = true; more; ) {
+      const page = await global.store.vip.ledger({ includeTombstoned: true, limit: 500, after })
+      found.push(...page.items)
+      after = page.next
+      more = after !== undefined
+    }
+    return found.filter((row) => row.scope === scope && row.family === 4)
+  }
+  const aliases = async (global: Subject, zone = 'north') =>
+    (await ledger(global, `zone:${zone}`)).map(({ displayName, address }) => `${displayName} ${address}`).sort()
+  const vipsOf = async (global: Subject, ...names: readonly string[]) => {
+    const { items } = await global.store.read.list({ type: 'MeshService', offset: 0, limit: 100 })
+    return names.map((name) => items.find(({ displayName }) => displayName === name)?.vips?.addresses)
+  }
+
+  test('it gets its Zone object when it is met, once, and not while the store is not ready', async () => {
+    await using raw = await Subject.open(open, 'global', '')
+    expect(await raw.store.sessions.meetPlain('north')).toEqual({ admitted: true, created: false })
+    await using global = await Subject.ready(open, 'global')
+    expect(await global.store.sessions.meetPlain('north')).toEqual({ admitted: true, created: true })
+    const revision = await global.revision()
+    expect(await global.store.sessions.meetPlain('north')).toEqual({ admitted: true, created: false })
+    expect(await global.revision()).toBe(revision)
+    expect(await global.store.sessions.zones()).toEqual([{ name: 'north', everInStep: false }])
+  })
+
+  test('one whose Zone object was deleted is not let in again until somebody makes it anew', async () => {
+    await using global = await Subject.ready(open, 'global')
+    await global.store.sessions.meetPlain('north')
+    await global.apply(deleteOf({ type: 'Zone', mesh: '', name: 'north' }))
+    expect(await global.store.sessions.meetPlain('north')).toMatchObject({
+      admitted: false,
+      reason: expect.stringContaining('was deleted at global') as string,
+    })
+  })
+
+  test('its services get virtual IPs from a block in its name, which global leases to itself for it', async () => {
+    const { global, offer } = await ready()
+    await using _ = global
+    const { refused, warnings } = await offer(withStatus('a'), withStatus('b'))
+    expect([refused, warnings]).toEqual([[], []])
+    const [a, b] = await vipsOf(global, 'a', 'b')
+    expect([a?.length, b?.length, a?.[0] === b?.[0]]).toEqual([2, 2, false])
+    const blocks = await global.store.vip.blocks()
+    const { storeId } = (await global.store.status()).identity
+    expect(
+      blocks.filter((block) => block.owner === 'north').map((block) => [block.kind, block.family, block.storeId]),
+    ).toEqual([
+      ['MeshService', 4, storeId],
+      ['MeshService', 6, storeId],
+    ])
+    expect(await global.store.vip.verifyLocal()).toEqual([])
+    const seen = await global
+      .channel({ channel: 'down', peer: 'west' })
+      .perform({ op: 'list', resourceType: 'MeshService' })
+    expect(seen.offers.map(({ resource }) => resource.vips?.addresses).sort()).toEqual([a, b].sort())
+  })
+
+  test('RO: the same whole list again writes nothing, status and addresses of its own included', async () => {
+    const { global, north } = await ready()
+    await using _ = global
+    const list = {
+      type: 'MeshService',
+      offers: [withStatus('a', '241.0.0.0'), withStatus('b', '241.0.0.1')].map(offerOf),
+      wholeList: true,
+      plain: true,
+    }
+    await north.apply(list)
+    const [before, revision] = [await vipsOf(global, 'a', 'b'), await global.revision()]
+    expect((await north.apply(list)).writtenRows).toBe(0)
+    expect([await vipsOf(global, 'a', 'b'), await global.revision()]).toEqual([before, revision])
+  })
+
+  test('its own addresses are aliases in its scope: seen, replaced as it says, and gone with their service', async () => {
+    const { global, north, offer } = await ready()
+    await using _ = global
+    await offer(withStatus('a', '241.0.0.0'), withStatus('b', '241.0.0.1'))
+    const vips = await vipsOf(global, 'a', 'b')
+    expect(await aliases(global)).toEqual(['a 241.0.0.0', 'b 241.0.0.1'])
+    // A Kuma moves addresses as it likes; ours stay.
+    await offer(withStatus('a', '241.0.0.7'))
+    expect([await aliases(global), await vipsOf(global, 'a', 'b')]).toEqual([['a 241.0.0.7', 'b 241.0.0.1'], vips])
+    // b is gone, and c has its address at once.
+    await north.apply({ type: 'MeshService', removals: [removalOf(withStatus('b'), global.nowMs)], plain: true })
+    await offer(withStatus('c', '241.0.0.1'))
+    expect(await aliases(global)).toEqual(['a 241.0.0.7', 'c 241.0.0.1'])
+    expect(await global.store.vip.verifyLocal()).toEqual([])
+    // The same address in another Kuma zone is another alias.
+    await global
+      .channel(fromWest)
+      .apply({ type: 'MeshService', offers: [offerOf(withStatus('a', '241.0.0.7', 'west'))], plain: true })
+    expect(await aliases(global, 'west')).toEqual(['a 241.0.0.7'])
+  })
+
+  test('two services with one address, as a Kuma may come to: the first keeps it, and nothing flaps', async () => {
+    const { global, offer } = await ready()
+    await using _ = global
+    const both = [withStatus('a', '241.0.0.0'), withStatus('b', '241.0.0.0')]
+    await offer(...both)
+    expect(await aliases(global)).toEqual(['a 241.0.0.0'])
+    const revision = await global.revision()
+    expect((await offer(...both)).writtenRows).toBe(0)
+    expect([await aliases(global), await global.revision()]).toEqual([['a 241.0.0.0'], revision])
+  })
+
+  test('VIP-2: a service that goes and comes back has its address again, whatever its zone thinks of it', async () => {
+    const { global, north, offer } = await ready()
+    await using _ = global
+    await offer(withStatus('a', '241.0.0.0'))
+    const before = await vipsOf(global, 'a')
+    await north.apply({ type: 'MeshService', removals: [removalOf(withStatus('a'), global.nowMs)], plain: true })
+    expect(await vipsOf(global, 'a')).toEqual([undefined])
+    global.pass(3_600_000)
+    await offer(withStatus('a', '241.0.0.9', 'north', 8080))
+    expect(await vipsOf(global, 'a')).toEqual(before)
+  })
+
+  test('its status is kept, and a status alone moves nothing that zones see', async () => {
+    const { global, offer } = await ready()
+    await using _ = global
+    await offer(withStatus('a'))
+    const revision = await global.revision()
+    const other = { ...withStatus('a'), status: utf8('{"tls":{"status":"Ready"},"dataplaneProxies":{"total":1}}') }
+    expect((await offer(other)).writtenRows).toBe(1)
+    const row = await global.store.read.get({ ...serviceKey(other.name) })
+    expect([row?.status === undefined ? '' : Buffer.from(row.status).toString(), row?.revision]).toEqual([
+      '{"tls":{"status":"Ready"},"dataplaneProxies":{"total":1}}',
+      (await global.store.read.get(serviceKey(other.name)))?.revision,
+    ])
+    const changes = await global.channel({ channel: 'down', peer: 'west' }).perform({
+      op: 'changes',
+      from: { revision, afterOrder: Number.MAX_SAFE_INTEGER, afterKey: '' } as never,
+      limitBytes: 1_000_000,
+      withRemovals: true,
+    })
+    expect(changes.items).toEqual([])
+  })
+
+  test('what is refused gets no address; headless services get none either', async () => {
+    const { global, offer } = await ready()
+    await using _ = global
+    const lying = { ...withStatus('liar'), name: 'liar-0000000000000000' }
+    const headless = { ...service({ name: 'h', zone: 'north', labels: { 'k8s.kuma.io/is-headless-service': 'true' } }) }
+    const { refused } = await offer(lying, headless)
+    expect(refused.map(({ key }) => key)).toEqual([keyOf(lying)])
+    expect([await vipsOf(global, 'h'), await ledger(global, 'canonical')]).toEqual([[undefined], []])
+  })
+
+  test('more services than a block has room for: another block, and nobody moves', async () => {
+    const { global, offer } = await ready()
+    await using _ = global
+    const names = Array.from({ length: 3_000 }, (_x, i) => `s-${i}`)
+    await offer(...names.slice(0, 1_000).map((name) => withStatus(name)))
+    const first = await ledger(global, 'canonical')
+    await offer(...names.slice(1_000).map((name) => withStatus(name)))
+    const all = await ledger(global, 'canonical')
+    expect(all.length).toBe(3_000)
+    const now = new Map(all.map(({ displayName, address }) => [displayName, address]))
+    expect(first.filter(({ displayName, address }) => now.get(displayName) !== address)).toEqual([])
+    expect(new Set(now.values()).size).toBe(3_000)
+    const blocks = (await global.store.vip.blocks()).filter(({ owner, family }) => owner === 'north' && family === 4)
+    expect(blocks.length).toBeGreaterThan(1)
+  })
+
+  test('the name of a living Kuma zone is not taken; a zone of ours that follows it gets block and rows back', async () => {
+    const { global, offer } = await ready()
+    await using _ = global
+    await global.store.sessions.meetPlain('north')
+    await offer(withStatus('a', '241.0.0.0'))
+    const session = {
+      ...{ sessionId: 's1', peer: 'north', instanceId: 'g', peerInstanceId: '', peerVersion: '2.14.3' },
+      ...{ extension: false, stream: 'up' as const },
+    }
+    await global.store.sessions.open(session)
+    const ours = global.channel({ channel: 'down', peer: 'north' })
+    const admit = () => ours.perform({ op: 'admit', hello: hello(otherStoreId), nowMs: global.nowMs })
+    expect(await admit()).toMatchObject({
+      admitted: false,
+      reason: expect.stringContaining('is a Kuma zone, and it is connected') as string,
+    })
+    await global.store.sessions.close('s1', 'the zone ended')
+    expect(await admit()).toMatchObject({ admitted: true, owesReturn: true })
+    const blocks = (await global.store.vip.blocks()).filter(({ owner }) => owner === 'north')
+    expect(blocks.map(({ storeId, generation }) => [storeId, generation])).toEqual([
+      [otherStoreId, 2],
+      [otherStoreId, 2],
+    ])
+  })
+
+  test('a Kuma zone does not take the session of a living zone of ours by saying its name', async () => {
+    await using global = await Subject.ready(open, 'global')
+    const ours = global.channel({ channel: 'down', peer: 'east' })
+    await ours.perform({ op: 'admit', hello: hello(otherStoreId), nowMs: global.nowMs })
+    await global.store.sessions.open({
+      ...{ sessionId: 's1', peer: 'east', instanceId: 'g', peerInstanceId: 'e', peerVersion: '0.1.0', extension: true },
+    })
+    expect(await global.store.sessions.meetPlain('east')).toMatchObject({
+      admitted: false,
+      reason: expect.stringContaining('and this is a Kuma zone of the same name') as string,
+    })
+  })
+}
