@@ -135,6 +135,13 @@ create table leases (
   constraint leases_token_check CHECK ((token > 0))
 ) with (fillfactor=50, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=500);
 
+create table lone_streams (
+  session text collate "C" not null,
+  instance_id text collate "C" not null,
+  at timestamp with time zone not null,
+  constraint lone_streams_pkey PRIMARY KEY (session)
+);
+
 create table migrations (
   id integer not null,
   name text not null,
@@ -191,6 +198,24 @@ create table repairs (
   constraint repairs_pkey PRIMARY KEY (peer, channel, type),
   constraint repairs_channel_check CHECK ((channel = ANY (ARRAY['down'::text, 'up'::text, 'status'::text])))
 );
+
+create table replica_key (
+  only_row boolean not null default true,
+  key bytea not null,
+  constraint replica_key_pkey PRIMARY KEY (only_row),
+  constraint replica_key_key_check CHECK ((length(key) = 32)),
+  constraint replica_key_only_row_check CHECK (only_row)
+);
+
+create table replicas (
+  instance_id text collate "C" not null,
+  address text not null,
+  version text not null,
+  draining boolean not null,
+  started_at timestamp with time zone not null,
+  heard_at timestamp with time zone not null,
+  constraint replicas_pkey PRIMARY KEY (instance_id)
+) with (fillfactor=50, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=500);
 
 create table resources (
   type text collate "C" not null,

@@ -9,7 +9,7 @@ import { dialLease, type ZoneRuntime } from '@holdfast/zone'
 export const globalSync = (global: GlobalRuntime): SyncView => ({
   peers: () => {
     const byZone = new Map<string, PeerSync>()
-    for (const view of global.views()) {
+    for (const view of global.allViews()) {
       const peer = peerOf(view, 'global')
       const other = byZone.get(peer.peer)
       // The two streams of a plain zone are sessions of their own.

@@ -1,2 +1,3 @@
 export * from './hooks/index.js'
+export * from './replicas/index.js'
 export * from './runtime.js'

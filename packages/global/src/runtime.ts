@@ -14,6 +14,7 @@ import type { Logger } from 'pino'
 import { DeletedZones } from './deleted-zones.js'
 import { answerRecall } from './recall.js'
 import { Recovery } from './recovery.js'
+import type { Replicas } from './replicas/index.js'
 import { Witnesses } from './witnesses.js'
 
 export interface GlobalOptions {
@@ -24,6 +25,8 @@ export interface GlobalOptions {
   readonly instanceId: string
   readonly log: Logger
   readonly metrics: SessionMetrics
+  /** The other globals on this database; undefined: there are none. */
+  readonly replicas?: Replicas | undefined
   /** What global answers when a zone asks: JSON in, JSON out. */
   readonly answer?: ((zone: string, question: string, body: string) => Promise<string>) | undefined
 }
@@ -69,15 +72,17 @@ export class GlobalRuntime {
 
   /** @returns the port zones can dial */
   async start(): Promise<number> {
-    const { address, port, version, instanceId, store, log } = this.#options
+    const { address, port, version, instanceId, store, log, replicas } = this.#options
     await this.#guards.start()
     this.#server = await serveKds({
       address,
       port,
       identity: { version, instanceId },
       onLink: (link) => this.#accept(link),
+      ...(replicas === undefined ? {} : { seek: (half) => replicas.seek(half) }),
       signal: this.#stop.signal,
     })
+    await replicas?.start(this.#server, (question, body) => this.#answerReplica(question, body))
     this.#stopListening = store.onAdvanced(() => {
       this.#leaseOwnSoon()
       this.#deleted.lookSoon()
@@ -88,8 +93,17 @@ export class GlobalRuntime {
     return this.#server.port
   }
 
+  /** Sessions of this process. */
   views(): readonly SessionView[] {
     return [...this.#sessions.values()].map((s) => s.view())
+  }
+
+  /** Those of the other replicas as well, as of a few seconds ago. */
+  allViews(): readonly SessionView[] {
+    const own = this.views()
+    const here = new Set(own.map(({ peer }) => peer))
+    const elsewhere = (this.#options.replicas?.views() ?? []) as readonly SessionView[]
+    return [...own, ...elsewhere.filter(({ peer }) => !here.has(peer))]
   }
 
   /** What a recovery waits for; empty while there is none. */
@@ -108,13 +122,13 @@ export class GlobalRuntime {
    */
   async askZone(zone: string, what: string, body: string): Promise<string> {
     const session = this.#sessions.get(zone)
-    if (session === undefined) throw new Problem('unavailable', `zone ${zone} is not connected`)
-    return session.ask(what, body, { timeoutMs: questionTimeoutMs })
+    if (session !== undefined) return session.ask(what, body, { timeoutMs: questionTimeoutMs })
+    return String(await this.#askReplicas('zone', { zone, what, body }, `zone ${zone} is not connected`))
   }
 
   /** A zone of ours answers questions in its session; a plain one has no session by its bare name. */
   hasSessionOfOurs(zone: string): boolean {
-    return this.#sessions.has(zone)
+    return this.#sessions.has(zone) || this.allViews().some(({ peer, extension }) => peer === zone && extension)
   }
 
   /**
@@ -123,7 +137,36 @@ export class GlobalRuntime {
    */
   async askProxy(zone: string, question: AdminQuestion, signal: AbortSignal): Promise<Uint8Array> {
     if (this.#server === undefined) throw new Problem('unavailable', 'this global is not serving zones yet')
-    return this.#server.askAdmin(zone, question, { timeoutMs: questionTimeoutMs, signal })
+    if (this.#server.adminKindsOf(zone).length > 0)
+      return this.#server.askAdmin(zone, question, { timeoutMs: questionTimeoutMs, signal })
+    const absent = `zone ${zone} keeps no stream open on which it could be asked`
+    return Buffer.from(String(await this.#askReplicas('proxy', { zone, question }, absent)), 'base64')
+  }
+
+  #askReplicas(question: string, body: unknown, absent: string): Promise<unknown> {
+    const { replicas } = this.#options
+    return replicas === undefined
+      ? Promise.reject(new Problem('unavailable', absent))
+      : replicas.ask(question, body, absent)
+  }
+
+  /** What only this replica knows; undefined: it is not here. */
+  async #answerReplica(question: string, body: unknown): Promise<unknown> {
+    if (question === 'sessions') return this.views()
+    if (question === 'zone') {
+      const {
+        zone,
+        what,
+        body: asked,
+      } = body as { readonly zone: string; readonly what: string; readonly body: string }
+      return this.#sessions.get(zone)?.ask(what, asked, { timeoutMs: questionTimeoutMs })
+    }
+    if (question !== 'proxy') return undefined
+    const { zone, question: asked } = body as { readonly zone: string; readonly question: AdminQuestion }
+    if (this.#server === undefined || this.#server.adminKindsOf(zone).length === 0) return undefined
+    const signal = AbortSignal.timeout(questionTimeoutMs)
+    const answer = await this.#server.askAdmin(zone, asked, { timeoutMs: questionTimeoutMs, signal })
+    return Buffer.from(answer).toString('base64')
   }
 
   async close(): Promise<void> {
@@ -136,6 +179,7 @@ export class GlobalRuntime {
     await this.#deleted.close()
     await this.#recovery.close()
     await this.#witnesses.close()
+    await this.#options.replicas?.close()
     await this.#server?.close()
     await this.#guards.close()
   }

@@ -32,6 +32,7 @@ import type {
 } from './plan/types.js'
 import type { ZoneReturns } from './port-returns.js'
 import type { RecoveryStore } from './recovery-port.js'
+import type { ReplicaStore } from './replica-port.js'
 
 /** Head of the change log and what the store is. */
 export interface StoreStatus {
@@ -268,6 +269,8 @@ export interface ControlPlaneStore {
     /** Global: which of these were met and have no Zone object any more. */
     deletedZones(names: readonly string[]): Promise<readonly string[]>
   }
+  /** The processes of this database. */
+  readonly replicas: ReplicaStore
   /** What only one of several processes does at a time. */
   readonly leases: LeaseStore
   /** Work of the policy hooks: a queue that follows from the forms, so it survives whoever works on it. */

@@ -162,6 +162,26 @@ export const repairs = pgTable(
   (t) => [primaryKey({ columns: [t.peer, t.channel, t.type] })],
 )
 
+export const replicas = pgTable('replicas', {
+  instanceId: text('instance_id').notNull().primaryKey(),
+  address: text('address').notNull(),
+  version: text('version').notNull(),
+  draining: boolean('draining').notNull(),
+  startedAt: instant('started_at').notNull(),
+  heardAt: instant('heard_at').notNull(),
+})
+
+export const replicaKey = pgTable('replica_key', {
+  onlyRow: boolean('only_row').notNull().primaryKey().default(sql`true`),
+  key: bytea('key').notNull(),
+})
+
+export const loneStreams = pgTable('lone_streams', {
+  session: text('session').notNull().primaryKey(),
+  instanceId: text('instance_id').notNull(),
+  at: instant('at').notNull(),
+})
+
 export const resources = pgTable(
   'resources',
   {

@@ -16,5 +16,6 @@ export {
   startHttpHook,
 } from './policy-hook.js'
 export { askRedis, type RedisServer, type RedisServerOptions, startRedis } from './redis.js'
+export { type SplittingBalancer, startSplittingBalancer } from './splitting-balancer.js'
 export type { LinkShape } from './tcp-flow.js'
 export { startTcpProxy, type TcpProxy, type TcpProxyCounts, type TcpProxyOptions } from './tcp-proxy.js'

@@ -10,9 +10,11 @@ export { grpcTarget, type KdsAddress, parseKdsAddress } from './kds-address.js'
 export { defaultLimits, type LinkLimits } from './limits.js'
 export type { Link, LinkCounters, LinkEvent, LinkPeer, Sendable } from './link.js'
 export { type DialingPeer, extensionFeature } from './metadata.js'
+export { type LineOptions, ReplicaClient, type ReplicaServer, serveReplicas } from './replicas/index.js'
 export {
   type Admission,
   type KdsServer,
+  type LoneHalf,
   type ServeIdentity,
   type ServeOptions,
   type ServeTls,

@@ -8,8 +8,9 @@ export interface Pairing<Half> {
    * already, too many wait, closed) gets the end that it is to be given.
    */
   offer(key: string, stream: StreamName, half: Half): LinkEnd | undefined
-  /** A half that may still wait is gone. */
-  withdraw(key: string, half: Half): void
+  /** A half that may still wait is gone. @returns whether it did wait */
+  withdraw(key: string, half: Half): boolean
+  isWaiting(key: string): boolean
   /** The pair is gone; its key is free again. */
   forget(key: string): void
   /** Ends everything that waits and refuses what comes. */
@@ -78,8 +79,11 @@ export function createPairing<Half>({ timeoutMs, max, onPair, onLone }: PairingO
     },
     withdraw(key, half) {
       const place = places.get(key)
-      if (place?.kind === 'waiting' && place.half === half) forget(key)
+      if (place?.kind !== 'waiting' || place.half !== half) return false
+      forget(key)
+      return true
     },
+    isWaiting: (key) => places.get(key)?.kind === 'waiting',
     forget,
     close(end) {
       closed = end

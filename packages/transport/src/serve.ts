@@ -26,7 +26,16 @@ import { type LinkEnd, statusDetails, statusNumber } from './status.js'
 import { serverWire } from './wire.js'
 import { within } from './within.js'
 
+/** A load balancer that keeps a connection together brings both streams within a round trip. */
+const aloneForMs = 150
+
 type Call = ServerDuplexStream<Buffer, Buffer>
+
+interface Half {
+  readonly peer: DialingPeer
+  readonly call: Call
+  stopSeeking?: () => void
+}
 
 export interface ServeIdentity {
   /** Build version. */
@@ -60,6 +69,11 @@ export interface ServeOptions {
   readonly admit?: ((admission: Admission) => LinkEnd | undefined) | undefined
   /** Gets every link once its streams are there; it must start or close it. */
   readonly onLink: (link: Link) => void
+  /**
+   * A stream of a session has been alone for a moment: its partner may have come to another replica. Resolves to what
+   * takes the call over, or to undefined where it goes on waiting here.
+   */
+  readonly seek?: ((half: LoneHalf) => Promise<((call: Call) => void) | undefined>) | undefined
   /** A plain zone's sign of life. */
   readonly onHealthCheck?: ((peer: DialingPeer) => void) | undefined
   /** How often plain zones are told to give one. */
@@ -69,7 +83,17 @@ export interface ServeOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+export interface LoneHalf {
+  readonly zone: string
+  readonly sessionId: string
+  readonly stream: StreamName
+  /** Aborted when it is alone no more. */
+  readonly signal: AbortSignal
+}
+
 export interface KdsServer {
+  /** A stream of a zone that another replica has let in, because its partner is here. */
+  takeForwarded(stream: StreamName, call: Call): void
   readonly port: number
   /** How many offers were encoded for all zones together. */
   encodings(): number
@@ -129,10 +153,11 @@ export async function serveKds(options: ServeOptions): Promise<KdsServer> {
     options.onLink(link)
   }
 
-  const pairing = createPairing<{ readonly peer: DialingPeer; readonly call: Call }>({
+  const pairing = createPairing<Half>({
     timeoutMs: limits.pairTimeoutMs,
     max: limits.pairingsMax,
-    onPair: (key, { globalToZone, zoneToGlobal }) =>
+    onPair: (key, { globalToZone, zoneToGlobal }) => {
+      for (const half of [globalToZone, zoneToGlobal]) half.stopSeeking?.()
       open(
         globalToZone.peer,
         [
@@ -140,8 +165,12 @@ export async function serveKds(options: ServeOptions): Promise<KdsServer> {
           { stream: 'zoneToGlobal', call: zoneToGlobal.call },
         ],
         key,
-      ),
-    onLone: ({ call }, end) => endCall(call, end),
+      )
+    },
+    onLone: ({ call, stopSeeking }, end) => {
+      stopSeeking?.()
+      endCall(call, end)
+    },
   })
 
   /** The peer of a call that may go on; otherwise the call's end was said to `refuse`. */
@@ -150,21 +179,44 @@ export async function serveKds(options: ServeOptions): Promise<KdsServer> {
     call: Admission['call'],
     remoteAddress: string,
     refuse: (end: LinkEnd) => void,
+    /** Another replica has let it in. */
+    isForwarded = false,
   ): DialingPeer | undefined => {
     const found = dialingPeer(metadata, call === 'health' || call === 'admin' ? 'other' : 'sync')
     const end =
       closing !== undefined
         ? stopping
         : found.ok
-          ? options.admit?.({ peer: found.peer, call, remoteAddress })
+          ? isForwarded
+            ? undefined
+            : options.admit?.({ peer: found.peer, call, remoteAddress })
           : found.end
     if (end !== undefined) refuse(end)
     return end === undefined && found.ok ? found.peer : undefined
   }
 
-  const sync = (stream: StreamName) => (call: Call) => {
+  /** While a half waits, its partner is looked for elsewhere. */
+  const lookFor = (key: string, stream: StreamName, half: Half): void => {
+    const { seek } = options
+    const { zone, sessionId } = half.peer
+    if (seek === undefined || sessionId === undefined) return
+    const stop = new AbortController()
+    half.stopSeeking = () => stop.abort()
+    const timer = setTimeout(() => {
+      void seek({ zone, sessionId, stream, signal: stop.signal })
+        .then((take) => {
+          if (take !== undefined && pairing.withdraw(key, half)) take(half.call)
+        })
+        .catch(() => {
+          // It goes on waiting, and is ended in time.
+        })
+    }, aloneForMs)
+    stop.signal.addEventListener('abort', () => clearTimeout(timer))
+  }
+
+  const sync = (stream: StreamName, isForwarded: boolean) => (call: Call) => {
     call.on('error', () => {})
-    const peer = admitted(call.metadata, stream, call.getPeer(), (end) => endCall(call, end))
+    const peer = admitted(call.metadata, stream, call.getPeer(), (end) => endCall(call, end), isForwarded)
     if (peer === undefined) return
     if (!peer.extension) {
       open(peer, [{ stream, call }])
@@ -173,10 +225,17 @@ export async function serveKds(options: ServeOptions): Promise<KdsServer> {
     // At once, for the zone speaks only after it has seen them, and global only after the zone.
     call.sendMetadata(serveMetadata())
     const key = `${peer.zone}\n${peer.sessionId}`
-    const half = { peer, call }
+    const half: Half = { peer, call }
     const end = pairing.offer(key, stream, half)
-    if (end !== undefined) endCall(call, end)
-    else call.once('cancelled', () => pairing.withdraw(key, half))
+    if (end !== undefined) {
+      endCall(call, end)
+      return
+    }
+    call.once('cancelled', () => {
+      half.stopSeeking?.()
+      pairing.withdraw(key, half)
+    })
+    if (!isForwarded && pairing.isWaiting(key)) lookFor(key, stream, half)
   }
 
   const admin = (kind: AdminKind) => (call: Call) => {
@@ -196,8 +255,8 @@ export async function serveKds(options: ServeOptions): Promise<KdsServer> {
 
   const server = new Server(grpcOptions(limits, serveKeepaliveMs))
   const bidi = (path: string, handle: (call: Call) => void) => server.register(path, handle, asIs, asIs, 'bidi')
-  bidi(syncPaths.globalToZone, sync('globalToZone'))
-  bidi(syncPaths.zoneToGlobal, sync('zoneToGlobal'))
+  bidi(syncPaths.globalToZone, sync('globalToZone', false))
+  bidi(syncPaths.zoneToGlobal, sync('zoneToGlobal', false))
   for (const kind of adminKinds) bidi(adminPathOf[kind], admin(kind))
   server.register(healthCheckPath, health, asIs, asIs, 'unary')
 
@@ -220,6 +279,7 @@ export async function serveKds(options: ServeOptions): Promise<KdsServer> {
   if (options.signal?.aborted === true) aborted()
   return {
     port,
+    takeForwarded: (stream, call) => sync(stream, true)(call),
     encodings: () => encoder.encodings,
     adminKindsOf: (zone) => desk.kindsOf(zone),
     askAdmin: (zone, question, how) => desk.ask(zone, question, how),

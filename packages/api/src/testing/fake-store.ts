@@ -97,6 +97,7 @@ export class FakeStore {
       status: async () => status(),
       initialise: unused,
       finishRecovery: unused,
+      replicas: { beat: async () => [], leave: unused, key: unused, waits: unused, whereWaits: unused },
       leases: { take: unused, release: unused, list: async () => [] },
       types: { learn: unused, learned: async () => [] },
       local: {

@@ -1,6 +1,6 @@
 import { type AskProxy, createAnswerer, createGlobalAnswerer, type Mode, type SyncView } from '@holdfast/api'
 import type { ZoneDns } from '@holdfast/dns'
-import { GlobalRuntime, HookRunner, hookMetrics } from '@holdfast/global'
+import { GlobalRuntime, HookRunner, hookMetrics, Replicas } from '@holdfast/global'
 import type { Leases, sessionMetrics } from '@holdfast/peer'
 import type { ControlPlaneStore } from '@holdfast/store'
 import { askProxyAdmin, EndpointFile, ZoneRuntime } from '@holdfast/zone'
@@ -45,8 +45,17 @@ export function globalParts({ store, settings, log, scope, metrics, instanceId, 
     metrics: hookMetrics(registry, store.hooks),
   })
   const answer = createGlobalAnswerer(store)
+  const replicas = new Replicas({
+    store: store.replicas,
+    instanceId,
+    version: programVersion,
+    log,
+    // Replicas on one machine find each other without any setting.
+    ...(settings.replicaAddress ?? { host: '127.0.0.1', port: 0 }),
+  })
   const global = new GlobalRuntime({
     store,
+    replicas,
     address: settings.kdsAddress,
     port: settings.kdsPort,
     version: programVersion,

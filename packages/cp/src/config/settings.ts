@@ -22,6 +22,8 @@ export interface Settings {
   readonly apiPort: number
   readonly kdsAddress: string
   readonly kdsPort: number
+  /** Global: where its replicas reach each other. */
+  readonly replicaAddress: { readonly host: string; readonly port: number } | undefined
   readonly diagnosticsAddress: string
   readonly diagnosticsPort: number
   readonly init: boolean
@@ -67,6 +69,13 @@ const zoneName = z
 const databaseUrl = z
   .string()
   .regex(/^postgres(ql)?:\/\//, 'must be a PostgreSQL URL such as postgres://user:password@host:5432/holdfast')
+const replicaAddress = z
+  .string()
+  .regex(/^([^/\s:[\]]+|\[[0-9a-fA-F:.]+\]):\d{1,5}$/, 'must be HOST:PORT')
+  .transform((text) => {
+    const at = text.lastIndexOf(':')
+    return { host: text.slice(0, at).replace(/^\[(.*)\]$/, '$1'), port: Number(text.slice(at + 1)) }
+  })
 const redisUrl = z.string().superRefine((text, context) => {
   const parsed = parseRedisUrl(text)
   if ('shape' in parsed) return
@@ -204,6 +213,17 @@ export const settingSpecs: readonly SettingSpec[] = [
     schema: port,
     fallback: 5685,
     describe: 'port that zones dial',
+  },
+  {
+    key: 'replicaAddress',
+    flag: '--replica-address',
+    env: 'HOLDFAST_REPLICA_ADDRESS',
+    commands: ['global'],
+    kind: 'text',
+    schema: replicaAddress,
+    fallback: undefined,
+    describe:
+      'HOST:PORT where the other replicas of this global reach it; it listens there, for them alone (any port of the loopback unless said otherwise)',
   },
   {
     key: 'diagnosticsAddress',

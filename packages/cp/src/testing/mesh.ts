@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { type AskProxy, createAnswerer, createApi, createGlobalAnswerer } from '@holdfast/api'
-import { coverOf, GlobalRuntime, HookRunner, hookMetrics, type PolicyHook } from '@holdfast/global'
+import { coverOf, GlobalRuntime, HookRunner, hookMetrics, type PolicyHook, Replicas } from '@holdfast/global'
 import { type BackoffOptions, Leases, sessionMetrics } from '@holdfast/peer'
 import { type ControlPlaneStore, openStore } from '@holdfast/store'
 import { countWrites, rowsWritten } from '@holdfast/store/testing'
@@ -63,6 +63,8 @@ interface PlaneOptions {
   readonly vipPools?: readonly string[]
   /** False: only the poll finds out what another process has committed. */
   readonly listen?: boolean
+  /** Global: knows the other globals on its database. */
+  readonly replicas?: boolean
   /** Instead of NOTIFY. */
   readonly redisUrl?: string
   /** Global: see docs/policy-hooks.md. */
@@ -93,12 +95,18 @@ export async function startGlobal(options: PlaneOptions & { readonly port?: numb
   const database = options.database ?? (await freshDatabase())
   const { store, registry, metrics } = await openPlane('global', '', database, options)
   const answer = createGlobalAnswerer(store)
+  const instanceId = `global-${randomUUID()}`
+  const replicas =
+    options.replicas === true
+      ? new Replicas({ store: store.replicas, instanceId, version: programVersion, host: '127.0.0.1', port: 0, log })
+      : undefined
   const runtime = new GlobalRuntime({
     store,
+    replicas,
     address: '127.0.0.1',
     port: options.port ?? 0,
     version: programVersion,
-    instanceId: 'global-test',
+    instanceId,
     log,
     metrics,
     answer: async (zone, question, body) => JSON.stringify(await answer(zone, question, JSON.parse(body))),

@@ -11,6 +11,7 @@ import { logConformance } from './log.js'
 import { plainZoneConformance } from './plain-zones.js'
 import { receivedConformance } from './received.js'
 import { recoveryConformance } from './recovery.js'
+import { replicaConformance } from './replicas.js'
 import { returnsConformance } from './returns.js'
 import { sessionConformance } from './sessions.js'
 import { settledConformance } from './settled.js'
@@ -37,6 +38,7 @@ export function storeConformance(name: string, open: OpenStore): void {
   describe(`${name}: sessions`, () => sessionConformance(open))
   describe(`${name}: leases`, () => leaseConformance(open))
   describe(`${name}: what is settled`, () => settledConformance(open))
+  describe(`${name}: replicas`, () => replicaConformance(open))
   describe(`${name}: recovery`, () => recoveryConformance(open))
   describe(`${name}: returns and names`, () => returnsConformance(open))
 }

@@ -10,6 +10,7 @@ import { memoryHooks } from './hooks.js'
 import { MemoryLeases } from './leases.js'
 import type { MemoryStore } from './memory-store.js'
 import { memoryRecovery } from './recovery.js'
+import { memoryReplicas } from './replicas.js'
 import * as returns from './returns.js'
 import { lowestSettled } from './settled.js'
 import { upkeepOf } from './upkeep.js'
@@ -168,6 +169,7 @@ export function asControlPlane(store: MemoryStore): ControlPlaneStore {
     },
     channel: (context) => asyncChannel(store, context),
     leases,
+    replicas: memoryReplicas(store.nowMs),
     upkeep: async ({ lease } = {}) => {
       leases.check(lease)
       return upkeepOf(store)

@@ -34,6 +34,7 @@ import type {
   Upkeep,
 } from '../port.js'
 import type { ZoneReturns } from '../port-returns.js'
+import type { ReplicaStore } from '../replica-port.js'
 import { Acks } from './acks.js'
 import { PgChannel } from './channel.js'
 import { diffReader } from './diff.js'
@@ -54,6 +55,7 @@ import { openHolds } from './statements/holds.js'
 import { listLeases, lockLease, releaseLeases, takeLeases } from './statements/leases.js'
 import { aliasesOf, readBlocks } from './statements/ledger-read.js'
 import { listRows, meshCounts, namedRows, readCounts } from './statements/read.js'
+import { pgReplicas } from './statements/replicas.js'
 import { pendingRows, rowsByKey, rowsOfTypes } from './statements/rows-read.js'
 import { readScrub } from './statements/scrub-read.js'
 import {
@@ -269,6 +271,10 @@ export class PgStore implements ControlPlaneStore {
       const rows = await rowsOfTypes(this.database, needsOfLearned(this.identity).wholeTypes, this.identity.name)
       return rows.flatMap((row) => readLearnedTypes(row.spec) ?? [])
     },
+  }
+
+  get replicas(): ReplicaStore {
+    return pgReplicas(this.database.unobserved)
   }
 
   readonly leases: ControlPlaneStore['leases'] = {

@@ -23,8 +23,9 @@ const install = `
   declare
     name text;
   begin
-    -- Leases are renewed by the clock, whatever else happens.
-    for name in select tablename from pg_tables where schemaname = current_schema() and tablename <> 'leases' loop
+    -- Leases are renewed and replicas heard of by the clock, whatever else happens.
+    for name in select tablename from pg_tables where schemaname = current_schema() 
+      and tablename not in ('leases', 'replicas', 'lone_streams') loop
       execute format('create trigger observed_insert after insert on %I referencing new table as new_rows
         for each statement execute function observed.count_writes()', name);
       execute format('create trigger observed_update after update on %I referencing new table as new_rows

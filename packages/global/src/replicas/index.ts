@@ -1,0 +1,1 @@
+export { type ReplicaAnswerer, Replicas, type ReplicasOptions } from './replicas.js'
