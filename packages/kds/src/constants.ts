@@ -60,3 +60,12 @@ export const deltasWaitingMax = 64
 export const plainRefusedMax = 256
 export const plainBackoffMs = minute
 export const plainBackoffMaxMs = 16 * minute
+
+/** A Kuma answers types one after the other: one that has not for so long holds the changes of the others up no more. */
+export const plainSlowMs = 5 * second
+/** Keys that may have changed while their types are not answered; a peer with more of them begins anew. */
+export const plainLateMax = 8_192
+/** A list that was too large is read again this long after, if anything has changed. */
+export const plainTooLargeRetryMs = minute
+/** Types that a peer may subscribe to: a Kuma of 2.14 has 45. Each costs a read and a response, also if nobody knows it. */
+export const plainTypesMax = 256

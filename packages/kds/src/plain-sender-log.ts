@@ -1,10 +1,18 @@
 import { encodeForZone, kumaVersion, wireKey } from '@holdfast/model'
-import { plainListBytes } from './constants.js'
+import { plainLateMax, plainListBytes } from './constants.js'
 import type { Offer } from './messages.js'
 import { isDoubted } from './plain-doubts.js'
-import type { PlainPart, PlainSenderState, PlainSenderStep, Subscription } from './plain-sender-state.js'
+import { isLeftBehind, keysLeftBehind, keysOfPart, withLate } from './plain-late.js'
+import {
+  type PlainPart,
+  type PlainSenderEffect,
+  type PlainSenderState,
+  type PlainSenderStep,
+  plainViolated,
+  type Subscription,
+} from './plain-sender-state.js'
 import { comparePositions, cursorEquals, endOf } from './position.js'
-import { offerBytes } from './sizes.js'
+import { cutBySize, offerBytes } from './sizes.js'
 import { withEntry } from './step.js'
 import type { LogItem, LogPage, RepairParts, StoreResults } from './sync-store.js'
 
@@ -16,9 +24,9 @@ export const withSubscription = (s: PlainSenderState, type: string, subscription
 const isOpen = (subscription: Subscription): boolean =>
   subscription.state === 'asked' || (subscription.state === 'listed' && subscription.flight !== undefined)
 
-/** Nothing waits, nothing flies, no list is owed. */
-export const isIdle = (s: PlainSenderState): boolean =>
-  s.waiting.length === 0 && ![...s.subscriptions.values()].some(isOpen)
+/** Nothing waits, nothing flies, no list is owed, nothing was left behind or is being read again. */
+const isIdle = (s: PlainSenderState): boolean =>
+  s.waiting.length === 0 && s.late.size === 0 && s.busy?.op !== 'keys' && ![...s.subscriptions.values()].some(isOpen)
 
 /** The peer has answered everything through the head that the last page reached. */
 export const reached = (s: PlainSenderState): PlainSenderState =>
@@ -35,7 +43,8 @@ export function listed(s: PlainSenderState, type: string, { offers, head }: Stor
   const sizeBytes = part.offers.reduce((sum, offer) => sum + offerBytes(offer), 0)
   if (sizeBytes > plainListBytes) {
     const effect = { type: 'tooLarge', resourceType: type, sizeBytes, limitBytes: plainListBytes } as const
-    return [withSubscription(s, type, { state: 'too-large' }), [effect]]
+    const { initialVersions } = subscription
+    return [withSubscription(s, type, { state: 'too-large', since: revision, initialVersions }), [effect]]
   }
   // Types are listed one after the other: what changed between the first and this one is still to be read for the others.
   const position = s.log?.position ?? endOf(revision)
@@ -69,8 +78,15 @@ const storeChanged = (s: PlainSenderState, epoch: string): PlainSenderStep => [
 export function changed(s: PlainSenderState, page: LogPage): PlainSenderStep {
   if (page.epoch !== s.log?.epoch) return storeChanged(s, page.epoch)
   const log = { epoch: page.epoch, position: page.through }
-  const waiting = partsOf(s, page.items)
-  return [reached({ ...s, log, waiting, head: page.head, logGrew: s.logGrew || page.head === undefined }), []]
+  const parts = partsOf(s, page.items)
+  const waiting = parts.filter(({ resourceType }) => !isLeftBehind(s, resourceType))
+  const late = parts
+    .filter(({ resourceType }) => isLeftBehind(s, resourceType))
+    .reduce((sum, part) => withLate(sum, part.resourceType, keysOfPart(part)), s.late)
+  const next = { ...s, log, waiting, late, head: page.head, logGrew: s.logGrew || page.head === undefined }
+  if (keysLeftBehind(next) <= plainLateMax) return [reached(next), []]
+  const types = [...late.keys()].join(', ')
+  return plainViolated(s, `does not answer ${types}, of which more than ${plainLateMax} resources have changed since`)
 }
 
 /** One response per type; what its list already said, and what was refused as it is, stays out. */
@@ -99,12 +115,23 @@ export function offeredAgain(
   return { ...s, waiting: [...s.waiting, { resourceType, offers, removals: gone }] }
 }
 
-/** Sends a part, or keeps it while its type is in flight. */
+/** Sends a part, or keeps it while its type is in flight: whole if it is a list, otherwise as much as a Kuma receives. */
 export function sendPart(s: PlainSenderState, part: PlainPart): PlainSenderStep {
-  const { resourceType, offers, removals } = part
+  const { resourceType } = part
   const subscription = s.subscriptions.get(resourceType)
   if (subscription?.state !== 'listed') return [s, []]
+  if (isLeftBehind(s, resourceType)) return [{ ...s, late: withLate(s.late, resourceType, keysOfPart(part)) }, []]
   if (subscription.flight !== undefined) return [{ ...s, waiting: [...s.waiting, part] }, []]
+  const tooLarge = part.offers.filter((offer) => offerBytes(offer) > plainListBytes)
+  const left = tooLarge.map((offer): PlainSenderEffect => {
+    const [key, sizeBytes] = [keyOf(offer), offerBytes(offer)]
+    return { type: 'tooLarge', resourceType, key, sizeBytes, limitBytes: plainListBytes }
+  })
+  const kept = left.length === 0 ? part.offers : part.offers.filter((offer) => !tooLarge.includes(offer))
+  if (left.length > 0 && kept.length === 0 && part.removals.length === 0) return [s, left]
+  const [offers = [], ...rest] = cutBySize(kept, offerBytes, plainListBytes)
+  const removals = rest.length === 0 ? part.removals : []
+  const later = rest.length === 0 ? [] : [{ resourceType, offers: rest.flat(), removals: part.removals }]
   const nonce = String(s.nonceLast + 1)
   const versions = new Map([
     ...offers.map((o) => [keyOf(o), o.version] as const),
@@ -112,5 +139,6 @@ export function sendPart(s: PlainSenderState, part: PlainPart): PlainSenderStep 
   ])
   const flying = withSubscription(s, resourceType, { ...subscription, flight: { nonce, versions } })
   const message = { type: 'response', resourceType, nonce, offers, removals } as const
-  return [{ ...flying, nonceLast: s.nonceLast + 1 }, [{ type: 'send', message }]]
+  const waiting = [...flying.waiting, ...later]
+  return [{ ...flying, waiting, nonceLast: s.nonceLast + 1 }, [...left, { type: 'send', message }]]
 }

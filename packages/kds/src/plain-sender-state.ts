@@ -21,10 +21,14 @@ export type PlainSenderEffect =
       readonly keys: readonly string[]
       readonly reason: string
     }
-  /** The first list must be whole and the peer would not take it. This type stays out, the others go on. */
+  /**
+   * The first list must be whole and the peer would not take it: this type stays out, the others go on. With a key it is
+   * this resource alone that stays out.
+   */
   | {
       readonly type: 'tooLarge'
       readonly resourceType: string
+      readonly key?: string
       readonly sizeBytes: number
       readonly limitBytes: number
     }
@@ -36,12 +40,22 @@ export type PlainSenderEffect =
 export interface PlainFlight {
   readonly nonce: string
   readonly versions: ReadonlyMap<string, string>
+  /** Our first tick that saw it. */
+  readonly seenAtMs?: number | undefined
+  /** Unanswered for so long that the other types go on without it. */
+  readonly slow?: boolean | undefined
 }
 
 export type Subscription =
   | { readonly state: 'asked'; readonly initialVersions: Readonly<Record<string, string>> }
   | { readonly state: 'listed'; readonly since: number; readonly flight: PlainFlight | undefined }
-  | { readonly state: 'too-large' }
+  /** Asked again some time after `seenAtMs`, our first tick that saw it, if the log has passed `since`. */
+  | {
+      readonly state: 'too-large'
+      readonly since: number
+      readonly seenAtMs?: number | undefined
+      readonly initialVersions: Readonly<Record<string, string>>
+    }
 
 /** What a peer refused: offered again when it changes, or when the back-off has passed. */
 export interface Doubt {
@@ -71,6 +85,8 @@ export interface PlainSenderState {
   readonly logGrew: boolean
   /** Parts of the page under way that are not sent yet. */
   readonly waiting: readonly PlainPart[]
+  /** Keys of slow types that have changed since, by type: what they are then is read when the type is answered. */
+  readonly late: ReadonlyMap<string, ReadonlySet<string>>
   /** The head that the page under way reaches: acked with its last part. */
   readonly head: Mark | undefined
   /** What the peer has answered through; never before a page of the log said so. */
@@ -92,6 +108,7 @@ export const newPlainSender: PlainSenderState = {
   log: undefined,
   logGrew: false,
   waiting: [],
+  late: new Map(),
   head: undefined,
   acked: undefined,
   ackedDue: undefined,

@@ -1,14 +1,15 @@
-import { pageBytes } from './constants.js'
+import { askedKeysMax, pageBytes, plainTypesMax } from './constants.js'
 import type { PlainRequest } from './plain.js'
 import { cleared, doubted, due } from './plain-doubts.js'
-import { changed, isIdle, listed, offeredAgain, reached, sendPart, withSubscription } from './plain-sender-log.js'
+import { aged, mayReadOn, nextLate } from './plain-late.js'
+import { changed, listed, offeredAgain, reached, sendPart, withSubscription } from './plain-sender-log.js'
 import {
   type PlainSenderEvent,
   type PlainSenderState,
   type PlainSenderStep,
   plainViolated,
 } from './plain-sender-state.js'
-import { andThen, invariant, withEntry } from './step.js'
+import { andThen, invariant, withEntry, without } from './step.js'
 import type { StoreAnswer, StoreOp } from './sync-store.js'
 
 /**
@@ -23,7 +24,8 @@ import type { StoreAnswer, StoreOp } from './sync-store.js'
  *
  * The first response of a type is the whole list, answered exactly once; after that changes come from the log, read
  * only when nothing is in flight, so that a slow peer costs one coalesced diff and never a queue. What was NACKed is
- * remembered with its version and offered again only when it changes or after a back-off.
+ * remembered with its version and offered again only when it changes or after a back-off. A type that is not answered for
+ * long is left behind: the others go on, and of its changes only the keys are kept.
  */
 export function stepPlainSender(s: PlainSenderState, e: PlainSenderEvent): PlainSenderStep {
   if (s.phase === 'closed') return [s, []]
@@ -31,7 +33,7 @@ export function stepPlainSender(s: PlainSenderState, e: PlainSenderEvent): Plain
     case 'ready':
       return work({ ...s, phase: 'sending' })
     case 'subscribe':
-      return work(subscribed(s, e.resourceType, e.initialVersions))
+      return andThen(subscribed(s, e.resourceType, e.initialVersions), work)
     case 'ack':
     case 'nack':
       return answered(s, e, e.nowMs)
@@ -40,7 +42,7 @@ export function stepPlainSender(s: PlainSenderState, e: PlainSenderEvent): Plain
     case 'stored':
       return andThen(stored(s, e.answer), work)
     case 'tick':
-      return work({ ...due(s, e.nowMs), logGrew: true })
+      return work({ ...aged(due(s, e.nowMs), e.nowMs), logGrew: true })
   }
 }
 
@@ -49,9 +51,12 @@ function subscribed(
   s: PlainSenderState,
   type: string,
   initialVersions: Readonly<Record<string, string>>,
-): PlainSenderState {
+): PlainSenderStep {
+  if (!s.subscriptions.has(type) && s.subscriptions.size >= plainTypesMax)
+    return plainViolated(s, `subscribed to more than ${plainTypesMax} types, the last one was ${type}`)
   const waiting = s.waiting.filter((part) => part.resourceType !== type)
-  return { ...s, waiting, subscriptions: withEntry(s.subscriptions, type, { state: 'asked', initialVersions }) }
+  const subscriptions = withEntry(s.subscriptions, type, { state: 'asked', initialVersions } as const)
+  return [{ ...s, waiting, late: without(s.late, type), subscriptions }, []]
 }
 
 function answered(
@@ -114,7 +119,9 @@ function nextOp(s: PlainSenderState): readonly [PlainSenderState, string?, Op?] 
     const { resourceType, keys } = retry
     return [{ ...s, retries }, resourceType, { op: 'keys', resourceType, keys }]
   }
-  if (!s.logGrew || s.log === undefined || !isIdle(s)) return [s]
+  const [rest, type, late] = nextLate(s, askedKeysMax)
+  if (type !== undefined && late !== undefined) return [rest, type, { op: 'keys', resourceType: type, keys: late }]
+  if (!s.logGrew || s.log === undefined || !mayReadOn(s)) return [s]
   const op = { op: 'changes', from: s.log.position, limitBytes: pageBytes, withRemovals: true } as const
   return [{ ...s, logGrew: false }, '', op]
 }

@@ -140,6 +140,11 @@ export class Reports {
           'the sender went back in its log: nothing of it was applied',
         )
         return
+      case 'tooLarge': {
+        const { resourceType: type, key, sizeBytes, limitBytes } = report
+        this.alarm(channel, 'tooLarge', { type, key, sizeBytes, limitBytes }, tooLargeWords(report))
+        return
+      }
       case 'stale':
       case 'ignored':
         this.#log.debug({ channel, ...report }, 'an answer to something that is no longer under way')
@@ -161,5 +166,11 @@ export class Reports {
     return fresh
   }
 }
+
+/** What a Kuma receives is set at its end, and a list is sent whole by its protocol: only less of it helps. */
+const tooLargeWords = ({ resourceType, key, sizeBytes, limitBytes }: Extract<ChannelReport, { type: 'tooLarge' }>) =>
+  key === undefined
+    ? `all ${resourceType} together have ${sizeBytes} bytes and a Kuma receives ${limitBytes} in one message: it gets none of them until they are fewer. Label those that it does not need with kuma.io/kds-sync: disabled, or make its zone a Holdfast, which gets them in parts`
+    : `${resourceType} ${key} has ${sizeBytes} bytes and a Kuma receives ${limitBytes} in one message: it does not get it until it is smaller`
 
 const zero = (): Counts => ({ sent: 0, received: 0, written: 0, refused: 0, held: 0, lastError: undefined })

@@ -1,5 +1,15 @@
 export { countWrites, freshDatabase, rowsWritten, sumOfRows, type TestDatabase } from '@holdfast/store/testing'
 export type { AdminAsked, AdminSaid } from './fake-kuma/admin.js'
+export {
+  type CrudeGlobal,
+  type CrudePeer,
+  type CrudeStream,
+  type CrudeZone,
+  type CrudeZoneOptions,
+  startCrudeGlobal,
+  startCrudeZone,
+  wireResource,
+} from './fake-kuma/crude.js'
 export { type FakeKumaGlobal, type FakeKumaGlobalOptions, startFakeKumaGlobal } from './fake-kuma/global.js'
 export type { KumaFault, KumaObjects } from './fake-kuma/objects.js'
 export type { Sent, Verdict } from './fake-kuma/provider.js'

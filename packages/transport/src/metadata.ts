@@ -1,5 +1,5 @@
 import { Metadata } from '@grpc/grpc-js'
-import { isUuid } from './codec/fields.js'
+import { isUuid, shown } from './codec/fields.js'
 import type { LinkEnd } from './status.js'
 
 /** Request metadata of KDS, and ours beside it. Any other peer ignores what it does not know. */
@@ -37,6 +37,11 @@ export function dialingPeer(metadata: Metadata, method: 'sync' | 'other'): Diali
   const zone = textOf(metadata, clientIdKey)
   if (zone === undefined || zone === '')
     return refused(method === 'sync' ? 'UNKNOWN' : 'INVALID_ARGUMENT', '"client-id" is not present in metadata')
+  if (!isZoneName(zone))
+    return refused(
+      'INVALID_ARGUMENT',
+      `"${clientIdKey}" is no name of a zone: lower case letters, digits, "-", "_" and ".", beginning and ending with a letter or digit, at most ${zoneNameMax} characters; it is "${shown(zone)}"`,
+    )
   const features = featuresOf(metadata)
   const extension = features.some(isExtensionFeature)
   const sessionId = textOf(metadata, sessionKey)
@@ -58,6 +63,12 @@ export function dialingPeer(metadata: Metadata, method: 'sync' | 'other'): Diali
     },
   }
 }
+
+/** As long as any name of a Kuma. */
+const zoneNameMax = 253
+/** What Kuma accepts as the name of a resource, which a Zone is: looser than what our own zones may be called. */
+const zoneNamePattern = /^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$/
+const isZoneName = (text: string): boolean => text.length <= zoneNameMax && zoneNamePattern.test(text)
 
 const refused = (code: LinkEnd['code'], reason: string): DialingPeerOrEnd => ({ ok: false, end: { code, reason } })
 

@@ -128,7 +128,30 @@ export function offersFromWire(type: string, wires: readonly WireResource[], hop
       if (!isKey(wire.name)) throw new Problem('invalid', `resources[${i}].${reason}`, { cause: error })
       unreadable.push(asUnreadable(wire, `cannot be read: ${reason}`, dialect))
     }
-  return unreadable.length === 0 ? { offers } : { offers, unreadable }
+  return settled(offers, unreadable)
+}
+
+/**
+ * Of what stands twice in one message nobody can tell which one is meant, unless both say the same: it is refused like what
+ * cannot be read, and what was there stays.
+ */
+function settled(offers: readonly Offer[], unreadable: readonly Unreadable[]): ReadOffers {
+  const byKey = new Map<string, Offer>()
+  const refused = new Map(unreadable.map((one) => [one.key, one]))
+  for (const offer of offers) {
+    const { version, resource } = offer
+    const key = wireKey(resource.mesh, resource.name)
+    const before = byKey.get(key)
+    byKey.set(key, offer)
+    if (before === undefined || before.version === version || refused.has(key)) continue
+    const { vips } = resource
+    const reason = 'stands twice in one message, and not with the same content'
+    const owner = resource.labels[zoneLabel]
+    const origin = owner === undefined ? {} : { origin: owner }
+    refused.set(key, { key, reason, version, ...origin, ...(vips === undefined ? {} : { vips }) })
+  }
+  const kept = [...byKey].flatMap(([key, offer]) => (refused.has(key) ? [] : [offer]))
+  return refused.size === 0 ? { offers: kept } : { offers: kept, unreadable: [...refused.values()] }
 }
 
 /** What stands beside the bytes, as far as it can be believed. */

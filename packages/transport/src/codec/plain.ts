@@ -1,13 +1,14 @@
 import { create, toBinary } from '@bufbuild/protobuf'
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
 import type { PlainMessage } from '@holdfast/kds'
+import { wireKey } from '@holdfast/model'
 import {
   type DeltaDiscoveryRequest,
   DeltaDiscoveryRequestSchema,
   type DeltaDiscoveryResponse,
   NodeSchema,
 } from '@holdfast/proto'
-import { named } from './fields.js'
+import { malformed, named, shown } from './fields.js'
 import { bareNode, fullNode, type NodeDescription } from './node.js'
 import { type Hop, keyFromWire, type OfferEncoder, offersFromWire } from './offers.js'
 import { encodeResponse } from './response.js'
@@ -90,7 +91,7 @@ function requestOf(role: LinkRole, node: Uint8Array, fields: RequestFields): Fra
 
 /** A NACK is told by its error, for it carries `*` and a nonce as well; only an initial request has no nonce. */
 export function plainRequest(request: DeltaDiscoveryRequest): PlainMessage {
-  const resourceType = named('type_url', request.typeUrl)
+  const resourceType = typeName(request.typeUrl)
   if (request.errorDetail !== undefined)
     return {
       type: 'nack',
@@ -104,13 +105,30 @@ export function plainRequest(request: DeltaDiscoveryRequest): PlainMessage {
 }
 
 export function plainResponse(response: DeltaDiscoveryResponse, hop: Hop): PlainMessage {
-  const resourceType = named('type_url', response.typeUrl)
+  const resourceType = typeName(response.typeUrl)
+  const read = offersFromWire(resourceType, response.resources, hop, 'kuma')
+  // As a Kuma reads it: what is both there and removed was changed.
+  const offered = new Set([
+    ...read.offers.map(({ resource }) => wireKey(resource.mesh, resource.name)),
+    ...(read.unreadable ?? []).map(({ key }) => key),
+  ])
   return {
     type: 'response',
     resourceType,
     // An empty one could not be acknowledged: the request would look like an initial one.
     nonce: named('nonce', response.nonce),
-    ...offersFromWire(resourceType, response.resources, hop, 'kuma'),
-    removals: response.removedResources.map((key, i) => keyFromWire(`removed_resources[${i}]`, key)),
+    ...read,
+    removals: response.removedResources
+      .map((key, i) => keyFromWire(`removed_resources[${i}]`, key))
+      .filter((key) => !offered.has(key)),
   }
+}
+
+/** Longer ones are none, and what a peer says of a type is kept as long as its stream. */
+const typeNameBytesMax = 256
+
+function typeName(text: string): string {
+  if (Buffer.byteLength(text) > typeNameBytesMax)
+    throw malformed('type_url', `must be at most ${typeNameBytesMax} bytes, not "${shown(text)}"`)
+  return named('type_url', text)
 }
