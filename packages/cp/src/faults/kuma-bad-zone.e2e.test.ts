@@ -256,7 +256,9 @@ test('an origin that lies is set right: what a connection says belongs to its zo
       wireResource(serviceOf('east', 'web')),
     ],
   })
-  expect(await verdictOn(zone, '1')).toMatchInlineSnapshot(`"web-vwcv4542475475v9.default: label kuma.io/zone says "east", and this is zone liar's connection"`)
+  expect(await verdictOn(zone, '1')).toMatchInlineSnapshot(
+    `"web-vwcv4542475475v9.default: label kuma.io/zone says "east", and this is zone liar's connection"`,
+  )
   expect(await known(zone.zone)).toMatchInlineSnapshot(`
     [
       "liar",
