@@ -20,6 +20,8 @@ const items = [
   service('api', 'west', '241.16.0.9', 8080, { app: 'api' }),
 ]
 const url = 'GET /meshes/default/meshservices?size=1000'
+const stream = 'GET /meshes/default/meshservices?watch=true'
+const services = { total: 2, items, next: null }
 const answers = { [url]: { total: 2, items, next: null } }
 const get = (...args: string[]) => run(['get', 'meshservices', ...args], { answers })
 
@@ -189,15 +191,55 @@ describe('watching', () => {
     const lists = [[items[0]], [items[0]], [moved, items[1]], [items[1]]]
     let at = 0
     const ran = await run(['get', 'meshservices', '-w', '--columns', 'name,vip'], {
-      answers: { [url]: () => ({ items: lists[Math.min(at, lists.length - 1)], next: null }) },
+      // One that does not know the parameter answers with a list.
+      answers: { [stream]: services, [url]: () => ({ items: lists[Math.min(at, lists.length - 1)], next: null }) },
       onWait: (interrupt) => (++at === lists.length ? interrupt() : undefined),
     })
     expect([ran.status, ran.err]).toEqual([0, ''])
     expectGolden('get-watch.txt', ran.out)
   })
 
+  const sse = (...events: (readonly [string, string, unknown])[]) =>
+    new Response(
+      `: watching\n\n${events.map(([event, id, data]) => `event: ${event}\nid: ${id}\ndata: ${JSON.stringify(data)}\n\n`).join('')}`,
+      { headers: { 'content-type': 'text/event-stream' } },
+    )
+
+  test('by events where the control plane sends them; a lost connection goes on where it was', async () => {
+    const [web, api] = items
+    const { name, mesh } = { name: 'web-x7', mesh: 'default' }
+    const answered = [
+      sse(['changed', '1.a', web], ['synced', '1.a', {}], ['changed', '2.a', { ...web, status: {} }]),
+      sse(
+        ['changed', '3.a', api],
+        ['deleted', '4.a', { type: 'MeshService', mesh, name }],
+        ['deleted', '5.a', { mesh, name: 'never' }],
+      ),
+      new Error('down'),
+      { httpStatus: 410, body: { title: 'Gone' } },
+      sse(['synced', '9.b', {}]),
+    ]
+    let at = 0
+    const ran = await run(['get', 'meshservices', '-w', '--columns', 'name,vip'], {
+      answers: { [stream]: () => answered[at++] },
+      sees: ['last-event-id'],
+      onWait: (interrupt) => (at === answered.length ? interrupt() : undefined),
+    })
+    expect([ran.status, ran.out]).toEqual([
+      0,
+      '    NAME   VIP\n+   web    241.16.0.10\n~   web\n+   api    241.16.0.9\n-   web\n-   api    241.16.0.9\n',
+    ])
+    expect(ran.err).toMatch(/^the connection is lost, trying again: cannot reach a control plane/)
+    expect(ran.asked.map(([request]) => request)).toEqual(
+      ['', '2.a', '5.a', '5.a', ''].map((id) => `${stream} (last-event-id: ${id})`),
+    )
+  })
+
   test('as JSON: one event a line', async () => {
-    const ran = await run(['get', 'meshservices', '-w', '-o', 'json'], { answers, onWait: (interrupt) => interrupt() })
+    const ran = await run(['get', 'meshservices', '-w', '-o', 'json'], {
+      answers: { ...answers, [stream]: services },
+      onWait: (interrupt) => interrupt(),
+    })
     expect(
       ran.out
         .trimEnd()

@@ -4,6 +4,7 @@ import { exitStatus, type Io, usageError } from '../io.js'
 import type { Column } from '../output/columns.js'
 import { chosenColumns, type ItemsFormat, nameText } from '../output/items.js'
 import { displayNameOf } from '../output/services.js'
+import { type ServerEvent, eventsOf as streamOf } from '../watch-stream.js'
 
 export interface WatchOptions {
   readonly type: TypeDescriptor
@@ -22,6 +23,49 @@ export async function watch(io: Io, api: Api, options: WatchOptions): Promise<nu
   if (how.sortBy !== undefined)
     throw usageError('--sort-by is for lists: what is watched comes in the order in which it happens')
   const print = await printerOf(io, type, how)
+  const given = Object.entries(query)
+  const asked = given.length === 0 ? path : `${path}?${new URLSearchParams(given)}`
+  const events = await streamOf(io, api, asked)
+  return events === undefined ? polled(io, api, options, print) : streamed(events, options, print)
+}
+
+type Print = (events: readonly Event[]) => void
+
+/** As they come; what is there already comes as one. */
+async function streamed(events: AsyncIterable<ServerEvent>, options: WatchOptions, print: Print): Promise<number> {
+  const isWanted = wanted(options)
+  let known = new Map<string, JsonObject>()
+  let before: ReadonlyMap<string, JsonObject> = new Map()
+  let isSynced = false
+  for await (const { event, data } of events) {
+    const key = keyOf(data)
+    if (event === 'gone') {
+      // Everything comes anew, and what is not among it has gone meanwhile.
+      if (isSynced) before = known
+      known = new Map()
+      isSynced = false
+    } else if (event === 'synced') {
+      isSynced = true
+      print(eventsOf(before, known))
+      before = new Map()
+    } else if (event === 'changed' && isWanted(data)) {
+      const old = known.get(key)
+      known.set(key, data)
+      if (isSynced) print([{ event: old === undefined ? 'added' : 'modified', item: data }])
+    } else {
+      // Deleted, or not among what is watched any more.
+      const old = known.get(key)
+      known.delete(key)
+      if (isSynced && old !== undefined) print([{ event: 'deleted', item: old }])
+    }
+  }
+  if (!isSynced) print(eventsOf(before, known))
+  return exitStatus.fine
+}
+
+/** A control plane that sends no events is asked again and again. */
+async function polled(io: Io, api: Api, options: WatchOptions, print: Print): Promise<number> {
+  const { path, query } = options
   let before: ReadonlyMap<string, JsonObject> | undefined
   for (;;) {
     const { items } = await api.list(path, query)
