@@ -1,5 +1,6 @@
 import { problemOf } from '@holdfast/model'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { checkRoute } from './http/access.js'
 import { drain } from './http/drain.js'
 import { ApiError, badRequest, errorBody, statusOf, titles } from './http/errors.js'
 import { acceptsEvents, acceptsJson, isJson } from './http/media-types.js'
@@ -19,6 +20,7 @@ const hasBody = (method: string): boolean => method === 'PUT' || method === 'POS
 export function createApi(options: ApiOptions): FastifyInstance {
   const context = contextOf(options)
   const app = Fastify({
+    ...(options.tls === undefined ? {} : { https: { ...options.tls, minVersion: 'TLSv1.3' as const } }),
     logger: false,
     exposeHeadRoutes: false,
     forceCloseConnections: 'idle',
@@ -67,7 +69,11 @@ function mount(app: FastifyInstance, context: ApiContext, route: Route, closing:
       const watches = route.watchable === true && acceptsEvents(request.headers.accept)
       if (!watches && !acceptsJson(request.headers.accept))
         return sendText(reply, 406, '406: Not Acceptable\n\nAvailable representations: application/json')
-      if (route.open !== true) actors.set(request, await context.authenticate(callerOf(request)))
+      if (route.open !== true) {
+        const actor = await context.authenticate(callerOf(request))
+        actors.set(request, actor)
+        checkRoute(context, route, request.params as Readonly<Record<string, string>>, actor)
+      }
       if (route.refused !== undefined) throw new ApiError('readOnly', titles.readOnly, route.refused)
       if (hasBody(route.method) && !isJson(request.headers['content-type']))
         return sendText(reply, 415, '415: Unsupported Media Type')
@@ -81,6 +87,8 @@ function mount(app: FastifyInstance, context: ApiContext, route: Route, closing:
       const answer: Answer = await route.handle(apiRequest(request, reply, actor, hasBody(route.method), closing))
       for (const [name, value] of Object.entries(answer.headers ?? {})) reply.header(name, value)
       if (answer.events !== undefined) return sendEvents(reply, answer.status, answer.events)
+      if (answer.as === 'nothing') return reply.code(answer.status).send()
+      if (answer.as === 'text') return reply.code(answer.status).type('text/plain').send(String(answer.body))
       return answer.raw === undefined
         ? sendJson(reply, answer.status, answer.body)
         : sendBytes(reply, answer.status, answer.raw.contentType, answer.raw.bytes)

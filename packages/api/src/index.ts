@@ -1,4 +1,6 @@
 export { createApi } from './create-api.js'
+export { localhostAdmin } from './http/localhost-admin.js'
+export type { IdentityView } from './identity/view.js'
 export {
   type Actor,
   type ApiLimits,

@@ -1,6 +1,8 @@
+import { type AccessRules, defaultAccess } from '@holdfast/identity'
 import type { ControlPlaneStore } from '@holdfast/store'
 import type { Logger } from 'pino'
 import { localhostAdmin } from './http/localhost-admin.js'
+import type { IdentityView } from './identity/view.js'
 import type { DnsView } from './routes/dns.js'
 import type { ConfiguredHook } from './routes/hooks.js'
 import type { ServicesView } from './routes/services.js'
@@ -83,12 +85,20 @@ export interface ApiOptions {
   readonly nowMs: () => number
   /** New meshes begin with Kuma's timeouts, retries and limits. Absent: with nothing. */
   readonly initialPolicies?: boolean | undefined
+  /** Who may do what; as in Kuma, and nothing for who is nobody, unless said otherwise. */
+  readonly access?: AccessRules | undefined
+  /** PEM. Absent: plaintext, for loopback. */
+  readonly tls?: { readonly cert: Buffer; readonly key: Buffer } | undefined
+  /** Issues tokens. Absent: that is disabled. */
+  readonly identity?: IdentityView | undefined
   /** Global: the policy hooks as they are configured. */
   readonly hooks?: readonly ConfiguredHook[] | undefined
 }
 
 /** The options as routes see them: nothing is left open. */
-export interface ApiContext extends Omit<ApiOptions, 'limits' | 'clusterId' | 'authenticate' | 'initialPolicies'> {
+export interface ApiContext
+  extends Omit<ApiOptions, 'limits' | 'clusterId' | 'authenticate' | 'initialPolicies' | 'access'> {
+  readonly access: AccessRules
   readonly initialPolicies: boolean
   readonly limits: ApiLimits
   readonly clusterId: () => Promise<string>
@@ -102,5 +112,6 @@ export function contextOf(options: ApiOptions): ApiContext {
     initialPolicies: options.initialPolicies ?? false,
     clusterId: async () => (await options.clusterId?.()) ?? (await options.store.status()).identity.storeId,
     authenticate: options.authenticate ?? localhostAdmin,
+    access: options.access ?? defaultAccess,
   }
 }

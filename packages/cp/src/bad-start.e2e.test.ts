@@ -86,17 +86,26 @@ test('every problem of a configuration at once, with its key and where it came f
   ])
 })
 
-test.each(['--api-address', '--kds-address', '--diagnostics-address'])(
-  'listening on everything with %s is refused, and what to do is said',
-  async (flag) => {
-    const ended = await begun('global', ['--database-url', idle.url, flag, '0.0.0.0'])
-    expect(ended).toMatchObject({ status: 1, out: '' })
-    expect(ended.err).toContain(
-      `  ${flag} (flag): 0.0.0.0 is not a loopback address, and this version has no TLS and no authentication yet: listen on 127.0.0.1 or ::1 and put a tunnel or an authenticating proxy in front`,
-    )
-    expect(await writes(idle.url)).toEqual({})
-  },
-)
+test.each([
+  [['--api-address', '0.0.0.0'], '--api-address (flag): 0.0.0.0 is not a loopback address, and this port has no TLS'],
+  [
+    ['--kds-address', '0.0.0.0'],
+    '--kds-address (flag): 0.0.0.0 is not a loopback address: without TLS (--kds-tls off)',
+  ],
+  [
+    ['--kds-address', '0.0.0.0', '--kds-tls', 'on', '--allow-unauthenticated-zone', '*'],
+    '--allow-unauthenticated-zone (flag): * lets everybody be any zone',
+  ],
+  [
+    ['--kds-tls-cert-file', 'cert.pem'],
+    '--kds-tls-cert-file (flag): a certificate and its private key are given together',
+  ],
+])('what strangers could reach without TLS or proof is refused, and what to do is said: %j', async (flags, told) => {
+  const ended = await begun('global', ['--database-url', idle.url, ...flags])
+  expect(ended).toMatchObject({ status: 1, out: '' })
+  expect(ended.err).toContain(`  ${told}`)
+  expect(await writes(idle.url)).toEqual({})
+})
 
 test('flags and commands that do not exist', async () => {
   const [flag, command, file] = await Promise.all([

@@ -112,6 +112,10 @@ const handlers: readonly (readonly [RegExp, (command: string) => Promise<void>])
     },
   ],
   [
+    /^pnpm holdfastctl .*zone add /,
+    async (command) => expect(await shell(command).ended).toMatchObject({ status: 0, err: '' }),
+  ],
+  [
     /^pnpm holdfastctl /,
     async (command) => {
       expect(await shell(command, exported).ended).toMatchObject({

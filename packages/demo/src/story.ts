@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import type { ControlPlane } from './control-plane.js'
 import { holdfastctl } from './ctl.js'
+import { joinFlags } from './join.js'
 import { counter, differences, inStep, peers, type SeenService, services, writtenRows } from './observe.js'
 import type { Report, Story } from './report.js'
 import type { Stage } from './stage.js'
@@ -32,10 +33,9 @@ export async function act(
   story.step('starting global and the zones east and west')
   const global = await stage.controlPlane('global', 'global', url('global'), [])
   const proxy = await stage.proxy(global.ports.kds ?? 0)
-  const [east, west] = await Promise.all([
-    stage.controlPlane('east', 'zone', url('east'), ['--global-address', `grpc://127.0.0.1:${proxy.port}`]),
-    stage.controlPlane('west', 'zone', url('west'), ['--global-address', `grpc://127.0.0.1:${global.ports.kds ?? 0}`]),
-  ])
+  const joined = async (zone: string, port: number): Promise<ControlPlane> =>
+    stage.controlPlane(zone, 'zone', url(zone), await joinFlags(global, zone, { port, folder: stage.folder, signal }))
+  const [east, west] = await Promise.all([joined('east', proxy.port), joined('west', global.ports.kds ?? 0)])
   const mesh: Mesh = { global, east, west, all: [global, east, west] }
   await allInStep(mesh, signal)
 

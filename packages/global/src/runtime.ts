@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { Credential } from '@holdfast/identity'
 import { Problem } from '@holdfast/model'
 import {
   GuardWatch,
@@ -9,12 +10,23 @@ import {
   type SessionView,
 } from '@holdfast/peer'
 import type { ControlPlaneStore, RecoveryWait } from '@holdfast/store'
-import { type AdminQuestion, type KdsServer, type Link, serveKds } from '@holdfast/transport'
+import {
+  type AdminQuestion,
+  type Admission,
+  type AdmissionAnswer,
+  type Certified,
+  type KdsServer,
+  type Link,
+  type LinkEnd,
+  type ServeTls,
+  serveKds,
+} from '@holdfast/transport'
 import type { Logger } from 'pino'
 import { DeletedZones } from './deleted-zones.js'
 import { answerRecall } from './recall.js'
 import { Recovery } from './recovery.js'
 import type { Replicas } from './replicas/index.js'
+import { Withdrawals } from './withdrawals.js'
 import { Witnesses } from './witnesses.js'
 
 export interface GlobalOptions {
@@ -27,8 +39,20 @@ export interface GlobalOptions {
   readonly metrics: SessionMetrics
   /** The other globals on this database; undefined: there are none. */
   readonly replicas?: Replicas | undefined
+  /** Who is let in, and how zones get certificates. Absent: everybody, and they get none. */
+  readonly gate?: ZoneGate | undefined
+  /** What to show to those that dial, asked for at the start. Absent, or nothing: plaintext. */
+  readonly tls?: (() => Promise<ServeTls | undefined>) | undefined
   /** What global answers when a zone asks: JSON in, JSON out. */
   readonly answer?: ((zone: string, question: string, body: string) => Promise<string>) | undefined
+}
+
+/** Decides about zones; what it knows stands in the store. */
+export interface ZoneGate {
+  admit(admission: Admission): Promise<AdmissionAnswer>
+  certify(zone: string, request: Uint8Array): Promise<Certified | LinkEnd>
+  /** Why a session that was let in must end; undefined: it may go on. */
+  withdrawn(zone: string, credential: Credential): Promise<string | undefined>
 }
 
 /** Several changes in one moment look at global's own need of blocks once. */
@@ -48,6 +72,7 @@ export class GlobalRuntime {
   readonly #opening = new Set<Promise<void>>()
   readonly #stop = new AbortController()
   readonly #deleted: DeletedZones
+  readonly #withdrawals: Withdrawals | undefined
   readonly #guards: GuardWatch
   #server: KdsServer | undefined
   #lease: NodeJS.Timeout | undefined
@@ -62,6 +87,9 @@ export class GlobalRuntime {
     this.#guards = new GuardWatch({ store, log, metrics })
     const sessions = (): Iterable<SessionHandle> => this.#sessions.values()
     this.#deleted = new DeletedZones({ store, log, sessions })
+    const { gate } = options
+    if (gate !== undefined)
+      this.#withdrawals = new Withdrawals({ store, log, sessions, withdrawn: (...of) => gate.withdrawn(...of) })
     this.#witnesses = new Witnesses({ store, log, sessions })
     this.#recovery = new Recovery({
       ...{ store, log, sessions },
@@ -72,12 +100,20 @@ export class GlobalRuntime {
 
   /** @returns the port zones can dial */
   async start(): Promise<number> {
-    const { address, port, version, instanceId, store, log, replicas } = this.#options
+    const { address, port, version, instanceId, store, log, replicas, gate } = this.#options
     await this.#guards.start()
+    const tls = await this.#options.tls?.()
     this.#server = await serveKds({
       address,
       port,
       identity: { version, instanceId },
+      tls,
+      ...(gate === undefined
+        ? {}
+        : {
+            admit: (admission) => gate.admit(admission),
+            certify: ({ zone }, request) => gate.certify(zone, request),
+          }),
       onLink: (link) => this.#accept(link),
       ...(replicas === undefined ? {} : { seek: (half) => replicas.seek(half) }),
       signal: this.#stop.signal,
@@ -89,8 +125,13 @@ export class GlobalRuntime {
     })
     this.#beats = setInterval(() => this.#writeDown(), beatMs)
     this.#leaseOwnSoon()
-    log.info({ port: this.#server.port, address }, 'zones can join')
+    log.info({ port: this.#server.port, address, tls: tls !== undefined }, 'zones can join')
     return this.#server.port
+  }
+
+  /** For connections from here on; sessions that run keep theirs. */
+  replaceTls(tls: ServeTls): void {
+    this.#server?.replaceTls(tls)
   }
 
   /** Sessions of this process. */
@@ -177,6 +218,7 @@ export class GlobalRuntime {
     await Promise.allSettled(this.#opening)
     await Promise.all([...this.#sessions.values()].map((s) => s.close('the global control plane stops')))
     await this.#deleted.close()
+    await this.#withdrawals?.close()
     await this.#recovery.close()
     await this.#witnesses.close()
     await this.#options.replicas?.close()
@@ -251,6 +293,7 @@ export class GlobalRuntime {
       void older.close('a newer session of this zone has opened')
     }
     this.#sessions.set(key, session)
+    if (link.peer.credential !== undefined) this.#withdrawals?.watch(session, link.peer.credential)
     // A plain zone says no hello that could be refused.
     if (!session.view().extension) this.#deleted.lookSoon()
   }

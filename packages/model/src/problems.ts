@@ -10,6 +10,7 @@ export const problemKinds = [
   'missing',
   'conflict',
   'readOnly',
+  'unauthenticated',
   'forbidden',
   'unavailable',
   'tooLarge',

@@ -7,10 +7,10 @@ import { isPluginPolicy, typesSentDown, typesSentUp } from './types.js'
 const globalSecretsThatStay = new Set(['envoy-admin-ca', 'admin-user-token', 'inter-cp-ca', 'user-token-revocations'])
 
 /**
- * Private keys never leave global. Kuma publishes the public half of `zone-token-signing-key*`; until Holdfast
- * issues zone tokens itself there is nothing to publish, so they are not sent at all.
+ * Private keys never leave global. Of `zone-token-signing-key*` global publishes the public half as a secret of its own,
+ * `zone-token-signing-public-key*`. `holdfast-`: the authority of certificates, and what is revoked.
  */
-const globalSecretPrefixesThatStay = ['user-token-signing-key', 'zone-token-signing-key']
+const globalSecretPrefixesThatStay = ['user-token-signing-key', 'zone-token-signing-key', 'holdfast-']
 
 /** Of all Config entries only the identity of the whole installation is of interest elsewhere. */
 const configsThatTravel = new Set(['kuma-cluster-id'])

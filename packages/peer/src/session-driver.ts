@@ -200,7 +200,11 @@ export class SessionDriver implements SessionHandle {
         this.#end ??= { end: 'lost', reason: `the peer sent something malformed on ${event.stream}: ${event.reason}` }
         return
       case 'closed':
-        this.#end ??= { end: 'lost', reason: `${event.code} ${event.reason}` }
+        // Global does not believe who we are: a person has to act before another attempt would end otherwise.
+        this.#end ??=
+          event.by === 'peer' && (event.code === 'UNAUTHENTICATED' || event.code === 'PERMISSION_DENIED')
+            ? { end: 'refused', reason: event.reason }
+            : { end: 'lost', reason: `${event.code} ${event.reason}` }
         this.#push({
           type: 'streamClosed',
           stream: event.stream ?? 'both',

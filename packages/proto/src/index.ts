@@ -10,6 +10,13 @@ export {
   type ReviewResponse,
   ReviewResponseSchema,
 } from './gen/holdfast/hooks/v1/hooks_pb.js'
+export {
+  type CertifyRequest,
+  CertifyRequestSchema,
+  type CertifyResponse,
+  CertifyResponseSchema,
+  ZoneIdentity,
+} from './gen/holdfast/identity/v1/identity_pb.js'
 export * from './gen/holdfast/kds/v1/kds_pb.js'
 export * from './gen/kuma/mesh/v1alpha1/dataplane_insight_pb.js'
 export * from './gen/kuma/mesh/v1alpha1/dataplane_pb.js'

@@ -1,12 +1,13 @@
-import { Client, connectivityState, credentials } from '@grpc/grpc-js'
+import { connectivityState } from '@grpc/grpc-js'
 import type { AnswerAdmin } from './admin/clerk.js'
+import { clientOf } from './client.js'
 import { nodeFeatures } from './codec/node.js'
 import { OfferEncoder } from './codec/offers.js'
 import { plainCodecContext } from './codec/plain.js'
 import { streamNames } from './codec/streams.js'
 import { startCompanions } from './companions.js'
-import { grpcTarget, hostPort, parseKdsAddress } from './kds-address.js'
-import { defaultLimits, dialKeepaliveMs, grpcOptions, type LinkLimits } from './limits.js'
+import { hostPort, parseKdsAddress } from './kds-address.js'
+import { defaultLimits, type LinkLimits } from './limits.js'
 import type { Link } from './link.js'
 import { LinkCore } from './link-core.js'
 import { dialMetadata } from './metadata.js'
@@ -31,6 +32,10 @@ export interface DialTls {
   readonly skipVerify?: boolean | undefined
   /** Name in the certificate, where it is not the host's. */
   readonly serverName?: string | undefined
+  /** SPIFFE ID in the certificate: then it may be dialled by any name. */
+  readonly serverId?: string | undefined
+  /** What we show of ourselves, PEM. */
+  readonly certificate?: { readonly cert: Buffer; readonly key: Buffer } | undefined
 }
 
 export interface DialOptions {
@@ -48,6 +53,8 @@ export interface DialOptions {
   readonly answerAdmin?: AnswerAdmin | undefined
   /** With `grpcs://` only. */
   readonly tls?: DialTls | undefined
+  /** A zone token, where no certificate proves who we are. */
+  readonly token?: string | undefined
   readonly limits?: Partial<LinkLimits> | undefined
   /** Closes the link. */
   readonly signal?: AbortSignal | undefined
@@ -60,26 +67,10 @@ export interface DialOptions {
 export function dialKds(options: DialOptions): Link {
   const address = parseKdsAddress(options.address)
   const limits = { ...defaultLimits, ...options.limits }
-  const { zone, version, instanceId, nodeConfig, sessionId, answerAdmin, tls, signal } = options
+  const { zone, version, instanceId, nodeConfig, sessionId, answerAdmin, token, signal } = options
   const encoder = new OfferEncoder()
-  const metadata = dialMetadata({ zone, version, sessionId })
-  const client = new Client(
-    grpcTarget(address),
-    address.secure
-      ? credentials.createSsl(tls?.rootCa ?? null, null, null, { rejectUnauthorized: tls?.skipVerify !== true })
-      : credentials.createInsecure(),
-    {
-      ...grpcOptions(limits, dialKeepaliveMs),
-      // A connection shared with another link would not die with this one.
-      'grpc.use_local_subchannel_pool': 1,
-      // A call that gRPC repeated would be a second stream of the same session.
-      'grpc.enable_retries': 0,
-      // A proxy that was set for downloads must not catch the link between control planes.
-      'grpc.enable_http_proxy': 0,
-      'grpc.primary_user_agent': `kds/${version} (${process.platform}; ${process.arch}; Holdfast)`,
-      ...(tls?.serverName === undefined ? {} : { 'grpc.ssl_target_name_override': tls.serverName }),
-    },
-  )
+  const metadata = dialMetadata({ zone, version, sessionId, token })
+  const client = clientOf(address, options, limits)
   let stopCompanions = (): void => {}
   let connectTimer: NodeJS.Timeout | undefined
 

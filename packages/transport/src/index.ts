@@ -1,6 +1,8 @@
 export type { AnswerAdmin } from './admin/clerk.js'
 export type { AskOptions } from './admin/desk.js'
 export { type AdminKind, type AdminQuestion, adminKinds, adminRequestName } from './admin/messages.js'
+export type { Certified } from './certify.js'
+export { type CertifyOptions, certifyAt } from './client.js'
 export { type NodeDescription, nodeFeatures } from './codec/node.js'
 export { type LinkRole, type StreamName, streamNames, streamOf } from './codec/streams.js'
 export { type DialOptions, type DialTls, dialKds, type ZoneNodeConfig } from './dial.js'
@@ -13,11 +15,12 @@ export { type DialingPeer, extensionFeature } from './metadata.js'
 export { type LineOptions, ReplicaClient, type ReplicaServer, serveReplicas } from './replicas/index.js'
 export {
   type Admission,
+  type AdmissionAnswer,
   type KdsServer,
   type LoneHalf,
   type ServeIdentity,
   type ServeOptions,
-  type ServeTls,
   serveKds,
 } from './serve.js'
+export type { ServeTls } from './serve-tls.js'
 export type { LinkEnd, StatusName } from './status.js'

@@ -1,3 +1,4 @@
+import type { Credential } from '@holdfast/identity'
 import type { PlainMessage, SessionMessage } from '@holdfast/kds'
 import type { NodeDescription } from './codec/node.js'
 import type { LinkRole, StreamName } from './codec/streams.js'
@@ -19,6 +20,8 @@ export interface LinkPeer {
   readonly remoteAddress: string
   /** Of the request metadata or the response headers, not of the node. */
   readonly features: readonly string[]
+  /** Where we serve: with which proof it was let in. Absent: none was asked for. */
+  readonly credential?: Credential | undefined
 }
 
 export type LinkEvent =

@@ -14,7 +14,7 @@ const sessionKey = 'holdfast-session'
 
 /** Who dials, according to the metadata of one of its calls. */
 export interface DialingPeer {
-  /** Name of the zone. There is no proof of it in KDS itself. */
+  /** Name of the zone, as it calls itself; the proof is another matter. */
   readonly zone: string
   readonly version: string
   readonly features: readonly string[]
@@ -86,7 +86,9 @@ const textOf = (metadata: Metadata, key: string): string | undefined => metadata
 export function dialMetadata(options: {
   readonly zone: string
   readonly version: string
-  readonly sessionId: string
+  /** Absent for calls beside a session: they are made as a Kuma zone makes them. */
+  readonly sessionId?: string | undefined
+  readonly token?: string | undefined
 }): Metadata {
   const metadata = new Metadata()
   metadata.set(clientIdKey, options.zone)
@@ -94,8 +96,12 @@ export function dialMetadata(options: {
   metadata.set('zone-version', 'v3')
   metadata.set('version', options.version)
   // One value each: a real global compares whole values, and would not find a feature in a joined one.
-  for (const feature of ['zone-ping-health', 'hash-suffix', extensionFeature]) metadata.add(featuresKey, feature)
-  metadata.set(sessionKey, options.sessionId)
+  for (const feature of ['zone-ping-health', 'hash-suffix']) metadata.add(featuresKey, feature)
+  if (options.sessionId !== undefined) {
+    metadata.add(featuresKey, extensionFeature)
+    metadata.set(sessionKey, options.sessionId)
+  }
+  if (options.token !== undefined) metadata.set('authorization', `Bearer ${options.token}`)
   return metadata
 }
 

@@ -1,16 +1,17 @@
 import { create, toBinary } from '@bufbuild/protobuf'
 import {
-  type Metadata,
   Server,
   ServerCredentials,
   type ServerDuplexStream,
   type ServerUnaryCall,
   type sendUnaryData,
 } from '@grpc/grpc-js'
-import { Problem } from '@holdfast/model'
+import type { Credential } from '@holdfast/identity'
+import { invariant, Problem } from '@holdfast/model'
 import { ZoneHealthCheckResponseSchema } from '@holdfast/proto'
 import { AdminDesk, type AskOptions } from './admin/desk.js'
 import { type AdminKind, type AdminQuestion, adminKinds, adminPathOf } from './admin/messages.js'
+import { answerCertify, type Certified, certifyPath } from './certify.js'
 import { nodeFeatures } from './codec/node.js'
 import { OfferEncoder } from './codec/offers.js'
 import { plainCodecContext } from './codec/plain.js'
@@ -22,6 +23,7 @@ import { LinkCore } from './link-core.js'
 import { type DialingPeer, dialingPeer, serveMetadata } from './metadata.js'
 import { asIs, healthCheckPath, syncPaths } from './methods.js'
 import { createPairing } from './pairing.js'
+import { ReplaceableTls, type ServeTls } from './serve-tls.js'
 import { type LinkEnd, statusDetails, statusNumber } from './status.js'
 import { serverWire } from './wire.js'
 import { within } from './within.js'
@@ -30,10 +32,12 @@ import { within } from './within.js'
 const aloneForMs = 150
 
 type Call = ServerDuplexStream<Buffer, Buffer>
+type Unary = ServerUnaryCall<Buffer, Buffer>
 
 interface Half {
   readonly peer: DialingPeer
   readonly call: Call
+  readonly credential: Credential | undefined
   stopSeeking?: () => void
 }
 
@@ -47,16 +51,14 @@ export interface ServeIdentity {
 /** A call that asks to be let in. Both streams of a session are asked for, and each check of health. */
 export interface Admission {
   readonly peer: DialingPeer
-  readonly call: StreamName | 'health' | 'admin'
+  readonly call: StreamName | 'health' | 'admin' | 'certify'
   readonly remoteAddress: string
+  /** DER of the certificate whose key the caller has, if TLS found it to be of one of our authorities and in its time. */
+  readonly certificate?: Uint8Array | undefined
 }
 
-export interface ServeTls {
-  /** PEM, with intermediates. */
-  readonly cert: Buffer
-  /** PEM. */
-  readonly key: Buffer
-}
+/** With which proof a call is let in, or with which end it is refused. */
+export type AdmissionAnswer = { readonly credential: Credential | undefined } | LinkEnd
 
 export interface ServeOptions {
   readonly address: string
@@ -65,8 +67,10 @@ export interface ServeOptions {
   /** Plaintext HTTP/2 if absent. */
   readonly tls?: ServeTls | undefined
   readonly identity: ServeIdentity
-  /** Says with which end a call is refused; `undefined` lets it in. */
-  readonly admit?: ((admission: Admission) => LinkEnd | undefined) | undefined
+  /** Absent: everybody is let in. */
+  readonly admit?: ((admission: Admission) => Promise<AdmissionAnswer>) | undefined
+  /** Certifies the key of a zone that was let in. Absent: there is nothing of the kind here, as at a Kuma. */
+  readonly certify?: ((peer: DialingPeer, request: Uint8Array) => Promise<Certified | LinkEnd>) | undefined
   /** Gets every link once its streams are there; it must start or close it. */
   readonly onLink: (link: Link) => void
   /**
@@ -95,6 +99,8 @@ export interface KdsServer {
   /** A stream of a zone that another replica has let in, because its partner is here. */
   takeForwarded(stream: StreamName, call: Call): void
   readonly port: number
+  /** For connections from here on; those that stand go on. Only where there was TLS from the start. */
+  replaceTls(tls: ServeTls): void
   /** How many offers were encoded for all zones together. */
   encodings(): number
   /** On which admin streams a plain zone can be asked now. */
@@ -124,6 +130,7 @@ export async function serveKds(options: ServeOptions): Promise<KdsServer> {
   const open = (
     peer: DialingPeer,
     halves: readonly { readonly stream: StreamName; readonly call: Call }[],
+    credential: Credential | undefined,
     key?: string,
   ) => {
     const { zone } = peer
@@ -139,6 +146,7 @@ export async function serveKds(options: ServeOptions): Promise<KdsServer> {
         ...(peer.sessionId === undefined ? {} : { sessionId: peer.sessionId }),
         remoteAddress: halves[0]?.call.getPeer() ?? '',
         features: peer.features,
+        ...(credential === undefined ? {} : { credential }),
       },
       wires: halves.map(({ stream, call }) => serverWire(stream, call)),
       session: { role: 'global', zone, encoder },
@@ -164,6 +172,8 @@ export async function serveKds(options: ServeOptions): Promise<KdsServer> {
           { stream: 'globalToZone', call: globalToZone.call },
           { stream: 'zoneToGlobal', call: zoneToGlobal.call },
         ],
+        // The one that another replica has let in comes without.
+        globalToZone.credential ?? zoneToGlobal.credential,
         key,
       )
     },
@@ -173,26 +183,30 @@ export async function serveKds(options: ServeOptions): Promise<KdsServer> {
     },
   })
 
-  /** The peer of a call that may go on; otherwise the call's end was said to `refuse`. */
-  const admitted = (
-    metadata: Metadata,
-    call: Admission['call'],
-    remoteAddress: string,
+  /** Who calls and with which proof, if the call may go on; otherwise its end was said to `refuse`. */
+  const admitted = async (
+    call: Call | Unary,
+    as: Admission['call'],
     refuse: (end: LinkEnd) => void,
     /** Another replica has let it in. */
     isForwarded = false,
-  ): DialingPeer | undefined => {
-    const found = dialingPeer(metadata, call === 'health' || call === 'admin' ? 'other' : 'sync')
-    const end =
-      closing !== undefined
-        ? stopping
-        : found.ok
-          ? isForwarded
-            ? undefined
-            : options.admit?.({ peer: found.peer, call, remoteAddress })
-          : found.end
-    if (end !== undefined) refuse(end)
-    return end === undefined && found.ok ? found.peer : undefined
+  ): Promise<{ readonly peer: DialingPeer; readonly credential: Credential | undefined } | undefined> => {
+    const found = dialingPeer(call.metadata, as === 'globalToZone' || as === 'zoneToGlobal' ? 'sync' : 'other')
+    if (!found.ok) refuse(found.end)
+    if (!found.ok || isClosing(refuse)) return undefined
+    const { peer } = found
+    if (isForwarded) return { peer, credential: undefined }
+    const certificate = call.getAuthContext().sslPeerCertificate?.raw
+    const answer = await options
+      .admit?.({ peer, call: as, remoteAddress: call.getPeer(), certificate })
+      .catch((): AdmissionAnswer => ({ code: 'UNAVAILABLE', reason: 'who this is could not be looked up; try again' }))
+    if (answer !== undefined && 'code' in answer) refuse(answer)
+    else if (!call.cancelled && !isClosing(refuse)) return { peer, credential: answer?.credential }
+    return undefined
+  }
+  const isClosing = (refuse: (end: LinkEnd) => void): boolean => {
+    if (closing !== undefined) refuse(stopping)
+    return closing !== undefined
   }
 
   /** While a half waits, its partner is looked for elsewhere. */
@@ -214,18 +228,19 @@ export async function serveKds(options: ServeOptions): Promise<KdsServer> {
     stop.signal.addEventListener('abort', () => clearTimeout(timer))
   }
 
-  const sync = (stream: StreamName, isForwarded: boolean) => (call: Call) => {
+  const sync = (stream: StreamName, isForwarded: boolean) => async (call: Call) => {
     call.on('error', () => {})
-    const peer = admitted(call.metadata, stream, call.getPeer(), (end) => endCall(call, end), isForwarded)
-    if (peer === undefined) return
+    const entry = await admitted(call, stream, (end) => endCall(call, end), isForwarded)
+    if (entry === undefined) return
+    const { peer, credential } = entry
     if (!peer.extension) {
-      open(peer, [{ stream, call }])
+      open(peer, [{ stream, call }], credential)
       return
     }
     // At once, for the zone speaks only after it has seen them, and global only after the zone.
     call.sendMetadata(serveMetadata())
     const key = `${peer.zone}\n${peer.sessionId}`
-    const half: Half = { peer, call }
+    const half: Half = { peer, call, credential }
     const end = pairing.offer(key, stream, half)
     if (end !== undefined) {
       endCall(call, end)
@@ -238,27 +253,41 @@ export async function serveKds(options: ServeOptions): Promise<KdsServer> {
     if (!isForwarded && pairing.isWaiting(key)) lookFor(key, stream, half)
   }
 
-  const admin = (kind: AdminKind) => (call: Call) => {
+  const admin = (kind: AdminKind) => async (call: Call) => {
     call.on('error', () => {})
-    const peer = admitted(call.metadata, 'admin', call.getPeer(), (end) => endCall(call, end))
-    if (peer !== undefined) desk.open(peer.zone, kind, call)
+    const entry = await admitted(call, 'admin', (end) => endCall(call, end))
+    if (entry !== undefined) desk.open(entry.peer.zone, kind, call)
   }
 
-  const health = (call: ServerUnaryCall<Buffer, Buffer>, answer: sendUnaryData<Buffer>): void => {
-    const peer = admitted(call.metadata, 'health', call.getPeer(), ({ code, reason }) =>
-      answer({ code: statusNumber(code), details: statusDetails(reason) }),
-    )
-    if (peer === undefined) return
+  const unary =
+    (as: 'health' | 'certify', handle: (peer: DialingPeer, call: Unary, answer: sendUnaryData<Buffer>) => void) =>
+    async (call: Unary, answer: sendUnaryData<Buffer>): Promise<void> => {
+      const entry = await admitted(call, as, ({ code, reason }) =>
+        answer({ code: statusNumber(code), details: statusDetails(reason) }),
+      )
+      if (entry !== undefined) handle(entry.peer, call, answer)
+    }
+  const health = unary('health', (peer, _call, answer) => {
     options.onHealthCheck?.(peer)
     answer(null, healthAnswer(options.healthIntervalMs ?? healthIntervalAnsweredMs))
-  }
+  })
 
   const server = new Server(grpcOptions(limits, serveKeepaliveMs))
-  const bidi = (path: string, handle: (call: Call) => void) => server.register(path, handle, asIs, asIs, 'bidi')
+  const bidi = (path: string, handle: (call: Call) => Promise<void>) =>
+    server.register(path, handle, asIs, asIs, 'bidi')
   bidi(syncPaths.globalToZone, sync('globalToZone', false))
   bidi(syncPaths.zoneToGlobal, sync('zoneToGlobal', false))
   for (const kind of adminKinds) bidi(adminPathOf[kind], admin(kind))
   server.register(healthCheckPath, health, asIs, asIs, 'unary')
+  const { certify } = options
+  if (certify !== undefined)
+    server.register(
+      certifyPath,
+      unary('certify', (peer, call, answer) => void answerCertify(call, answer, (request) => certify(peer, request))),
+      asIs,
+      asIs,
+      'unary',
+    )
 
   const close = (): Promise<void> => {
     closing ??= shutDown()
@@ -274,12 +303,18 @@ export async function serveKds(options: ServeOptions): Promise<KdsServer> {
   }
   const aborted = (): void => void close()
 
-  const port = await listen(server, options)
+  const secured = options.tls === undefined ? undefined : new ReplaceableTls(options.tls)
+  const port = await listen(server, options, secured ?? ServerCredentials.createInsecure())
   options.signal?.addEventListener('abort', aborted, { once: true })
   if (options.signal?.aborted === true) aborted()
+  const replaceTls = (tls: ServeTls): void => {
+    invariant(secured !== undefined, 'a server without TLS has no certificate to replace')
+    secured.replace(tls)
+  }
   return {
     port,
-    takeForwarded: (stream, call) => sync(stream, true)(call),
+    takeForwarded: (stream, call) => void sync(stream, true)(call),
+    replaceTls,
     encodings: () => encoder.encodings,
     adminKindsOf: (zone) => desk.kindsOf(zone),
     askAdmin: (zone, question, how) => desk.ask(zone, question, how),
@@ -287,13 +322,9 @@ export async function serveKds(options: ServeOptions): Promise<KdsServer> {
   }
 }
 
-const listen = (server: Server, { address, port, tls }: ServeOptions): Promise<number> =>
+const listen = (server: Server, { address, port }: ServeOptions, security: ServerCredentials): Promise<number> =>
   new Promise((resolve, reject) => {
     const where = hostPort(address, port)
-    const security =
-      tls === undefined
-        ? ServerCredentials.createInsecure()
-        : ServerCredentials.createSsl(null, [{ cert_chain: tls.cert, private_key: tls.key }])
     server.bindAsync(where, security, (error, bound) => {
       if (error === null) resolve(bound)
       else {

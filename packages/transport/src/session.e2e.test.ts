@@ -287,7 +287,7 @@ test('a port that is in use is a problem that names it', async () => {
 test('admission refuses a stream with the end that it gives', async () => {
   const asked: string[] = []
   const { address } = await global({
-    admit: ({ peer, call }) => {
+    admit: async ({ peer, call }) => {
       asked.push(`${peer.zone} ${call}`)
       return { code: 'RESOURCE_EXHAUSTED', reason: 'come back in 3 s' }
     },

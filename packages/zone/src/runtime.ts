@@ -38,6 +38,8 @@ export interface ZoneOptions {
   readonly faults?: (() => readonly string[]) | undefined
   /** Of this process, with `dial` among them; undefined: no other process dials for this zone. */
   readonly leases?: Leases | undefined
+  /** Whom to believe at global, and what proves who we are; asked for before every attempt. Absent: nothing of both. */
+  readonly credentials?: ((address: string) => Promise<Pick<DialOptions, 'tls' | 'token'>>) | undefined
   readonly log: Logger
   readonly metrics: SessionMetrics
   /** Waits between attempts to reach global; those of the product unless said otherwise. */
@@ -251,8 +253,12 @@ export class ZoneRuntime {
     const sessionId = randomUUID()
     const lease = this.#options.leases?.held(dialLease)
     let isOwed = false
+    const address = this.#endpoints.next()
+    const proof = await this.#proof(address)
+    if ('end' in proof) return proof
     const link = dial({
-      address: this.#endpoints.next(),
+      address,
+      ...proof,
       ...(this.#endpoints.hasChoice ? { limits: { connectTimeoutMs } } : {}),
       zone,
       sessionId,
@@ -311,6 +317,17 @@ export class ZoneRuntime {
     this.#globalIsHoldfast ||= link.peer.extension === true
     if (isOwed) await store.returns.begin(owedReason)
     return end
+  }
+
+  /** What is refused here is as if global had refused the session. */
+  async #proof(address: string): Promise<Pick<DialOptions, 'tls' | 'token'> | SessionEnd> {
+    try {
+      return (await this.#options.credentials?.(address)) ?? {}
+    } catch (error) {
+      if (error instanceof Problem && (error.kind === 'unauthenticated' || error.kind === 'forbidden'))
+        return { end: 'refused', reason: error.message }
+      throw error
+    }
   }
 
   /** A store that was lost or put back gets back what global keeps of this zone, before anything else is said. */

@@ -3,6 +3,7 @@ import { Problem, type ProblemKind, problemOf, type Violation } from '@holdfast/
 /** One table from what went wrong to what an HTTP client is told. */
 export const httpStatus: Readonly<Record<ProblemKind, number>> = {
   invalid: 400,
+  unauthenticated: 401,
   forbidden: 403,
   missing: 404,
   readOnly: 405,
@@ -54,12 +55,16 @@ export const titles = {
   badRequest: 'Bad Request',
   readOnly: 'Method not allowed',
   denied: 'Access Denied',
+  unauthenticated: 'Invalid authentication data',
   conflict: 'Conflict',
   changed: 'Precondition failed',
   gone: 'Position is gone',
   tooLarge: 'Request body is too large',
   vip: 'Could not tell about a VIP',
   zone: 'Could not change whose a zone is',
+  token: 'Invalid request',
+  issue: 'Could not issue a token',
+  key: 'Signing Key not found',
 } as const
 
 export const notFound = (title: string): ApiError => new ApiError('missing', title, 'Not found')
@@ -101,6 +106,7 @@ export function errorBody(error: unknown, title: string): ErrorBody {
 
 const titleOfKind: Readonly<Partial<Record<ProblemKind, string>>> = {
   conflict: titles.conflict,
+  unauthenticated: titles.unauthenticated,
   forbidden: titles.denied,
   readOnly: titles.readOnly,
   tooLarge: titles.tooLarge,

@@ -28,6 +28,8 @@ export interface Answer {
   readonly events?: AsyncIterable<string> | undefined
   /** Bytes to be sent as they are instead of a JSON body. */
   readonly raw?: { readonly contentType: string; readonly bytes: Uint8Array } | undefined
+  /** JSON unless said otherwise; `nothing`: no body and no content type. */
+  readonly as?: 'text' | 'nothing' | undefined
 }
 
 export interface Route {
@@ -45,6 +47,11 @@ export interface Route {
   readonly watchable?: boolean | undefined
   /** Reachable without saying who one is. */
   readonly open?: boolean | undefined
+  /**
+   * Who may call it. `any`, `anyWrite`: who may read or write anything at all; `handler`: it decides itself. Absent: who may read or write the
+   * resources it speaks of, everything where it speaks of none.
+   */
+  readonly access?: 'any' | 'anyWrite' | 'handler' | undefined
   handle(request: ApiRequest): Promise<Answer>
 }
 

@@ -1,6 +1,6 @@
 import { originLabel, type TypeDescriptor, type Violation, type Writer } from '@holdfast/model'
 import type { Row } from '@holdfast/store'
-import { ApiError, titles } from '../http/errors.js'
+import { cannotAccessType } from '../http/access.js'
 import type { Actor, Mode } from '../options.js'
 
 const onGlobal =
@@ -48,10 +48,5 @@ export function deleteProblems(type: TypeDescriptor, mode: Mode, zone: string, r
 /** Secrets are for administrators, whatever the verb. Throws 403 in Kuma's words. */
 export function checkAccess(type: Pick<TypeDescriptor, 'name' | 'admin'>, actor: Actor): void {
   if (!type.admin || actor.admin) return
-  const user = [actor.name, actor.groups.join(',')].join('/')
-  throw new ApiError(
-    'forbidden',
-    titles.denied,
-    `user ${JSON.stringify(user)} cannot access the resource of type ${JSON.stringify(type.name)}`,
-  )
+  throw cannotAccessType(actor, type.name)
 }

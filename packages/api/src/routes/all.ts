@@ -11,6 +11,7 @@ import { findRoute } from './find.js'
 import { holdRoutes } from './holds.js'
 import { hookRoutes } from './hooks.js'
 import { hostnameRoutes } from './hostnames.js'
+import { identityRoutes } from './identity.js'
 import { insightRoutes } from './insights.js'
 import { kriRoute } from './kri.js'
 import { overviewRoutes } from './overviews.js'
@@ -55,5 +56,6 @@ export function routesOf(context: ApiContext): readonly Route[] {
     ...dnsRoutes(context),
     ...holdRoutes(context),
     ...recoveryRoutes(context),
+    ...identityRoutes(context),
   ]
 }

@@ -7,6 +7,7 @@ import {
   type Violation,
 } from '@holdfast/model'
 import type { LocalChange, LocalOutcome } from '@holdfast/store'
+import { checkWrite } from '../http/access.js'
 import { ApiError, badRequest, notValid, titles, underTitle } from '../http/errors.js'
 import { isDryRun } from '../http/preconditions.js'
 import { ok, type Route } from '../http/route.js'
@@ -36,6 +37,7 @@ export function applyRoute(context: ApiContext, resources: Resources): Route {
     path: '/_apply',
     title: titles.process,
     bodyMaxBytes: limits.bulkBodyBytes,
+    access: 'anyWrite',
     async handle(request) {
       const { body = '', actor, signal } = request
       const dryRun = isDryRun(request)
@@ -43,6 +45,7 @@ export function applyRoute(context: ApiContext, resources: Resources): Route {
       const read = objects.map((object, index) => readObject(context, object, index))
       for (const { type } of read) if (type !== undefined) checkAccess(type, actor)
       const wanted = read.flatMap(({ wanted: each }) => (each === undefined ? [] : [each]))
+      for (const { planned } of wanted) checkWrite(context, actor, planned.change.key.type, planned.change.key.mesh)
       const violations = [...read.flatMap((each) => each.violations), ...duplicates(wanted)]
       if (violations.length > 0) throw refusedBefore(violations, read)
 

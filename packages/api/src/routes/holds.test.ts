@@ -41,7 +41,7 @@ beforeEach(async () => {
     log: pino({ level: 'silent' }),
     authenticate: ({ headers }) => ({
       name: String(headers['x-user'] ?? 'anna'),
-      groups: [],
+      groups: ['mesh-system:admin'],
       admin: headers['x-user'] === undefined,
     }),
     nowMs: () => nowMs,

@@ -1,4 +1,5 @@
 import { allTypes, isPluginPolicy, type TypeDescriptor } from '@holdfast/model'
+import { checkAction } from '../http/access.js'
 import { maskSecrets } from '../http/mask.js'
 import { ok, type Route } from '../http/route.js'
 import type { ApiContext } from '../options.js'
@@ -26,17 +27,28 @@ export function serverRoutes(context: ApiContext): readonly Route[] {
           version: server.version,
         }),
     },
-    { method: 'GET', path: '/config', title, handle: async () => ok(maskSecrets(config())) },
+    {
+      method: 'GET',
+      path: '/config',
+      title,
+      access: 'handler',
+      handle: async ({ actor }) => {
+        checkAction(context, 'controlPlaneMetadata', actor, 'cannot access control-plane metadata')
+        return ok(maskSecrets(config()))
+      },
+    },
     {
       method: 'GET',
       path: '/who-am-i',
       title,
+      access: 'handler',
       handle: async ({ actor: { name, groups } }) => ok({ name, groups }),
     },
     {
       method: 'GET',
       path: '/policies',
       title,
+      access: 'any',
       handle: async () =>
         ok({
           policies: allTypes
@@ -49,6 +61,7 @@ export function serverRoutes(context: ApiContext): readonly Route[] {
       method: 'GET',
       path: '/_resources',
       title,
+      access: 'any',
       handle: async () =>
         ok({
           resources: allTypes

@@ -2,7 +2,9 @@ import { beforeEach, expect, test } from 'vitest'
 import { harness, ok } from '../testing/harness.js'
 
 const { call, store } = harness('global')
-const asNobody = harness('global', { authenticate: () => ({ name: 'jo', groups: ['dev'], admin: false }) })
+const asNobody = harness('global', {
+  authenticate: () => ({ name: 'jo', groups: ['dev', 'mesh-system:authenticated'], admin: false }),
+})
 
 beforeEach(() => {
   for (const each of [store, asNobody.store]) {

@@ -1,6 +1,7 @@
 import { type AskProxy, createAnswerer, createGlobalAnswerer, type Mode, type SyncView } from '@holdfast/api'
 import type { ZoneDns } from '@holdfast/dns'
 import { GlobalRuntime, HookRunner, hookMetrics, Replicas } from '@holdfast/global'
+import type { JoinBundle } from '@holdfast/identity'
 import type { Leases, sessionMetrics } from '@holdfast/peer'
 import type { ControlPlaneStore } from '@holdfast/store'
 import { askProxyAdmin, EndpointFile, ZoneRuntime } from '@holdfast/zone'
@@ -10,9 +11,11 @@ import { loadPolicyHooks } from '../config/policy-hooks.js'
 import { maskedSettings } from '../config/resolve.js'
 import type { Settings } from '../config/settings.js'
 import { endpointMetrics } from '../endpoint-metrics.js'
+import { ZoneIdentity } from '../identity/zone-identity.js'
 import type { Scope } from '../lifecycle/scope.js'
 import { globalSync, zoneSync } from '../sync.js'
 import { programVersion } from '../version.js'
+import type { IdentityParts } from './identity.js'
 import { listenProblem } from './problems.js'
 
 export interface Parts {
@@ -26,6 +29,9 @@ export interface Parts {
   readonly leases: Leases
   readonly dns: ZoneDns | undefined
   readonly registry: Registry
+  readonly identity: IdentityParts
+  /** Zone: what the join bundle says, if there is one. */
+  readonly bundle?: JoinBundle | undefined
 }
 
 /** What speaks KDS in either role. Started once the store is ready. */
@@ -37,7 +43,7 @@ export interface Runtime {
 }
 
 /** Global lets zones in. */
-export function globalParts({ store, settings, log, scope, metrics, instanceId, registry }: Parts): Runtime {
+export function globalParts({ store, settings, log, scope, metrics, instanceId, registry, identity }: Parts): Runtime {
   const hooks = new HookRunner({
     store,
     hooks: loadPolicyHooks(settings.policyHooks),
@@ -62,6 +68,8 @@ export function globalParts({ store, settings, log, scope, metrics, instanceId, 
     instanceId,
     log,
     metrics,
+    gate: identity.gate,
+    tls: () => identity.kdsTls((tls) => global.replaceTls(tls)),
     answer: async (zone, question, body) => JSON.stringify(await answer(zone, question, JSON.parse(body))),
   })
   let port: number | undefined
@@ -74,6 +82,7 @@ export function globalParts({ store, settings, log, scope, metrics, instanceId, 
       port = await global.start().catch((error: unknown) => {
         throw listenProblem('zones (KDS)', '--kds-port', settings.kdsAddress, settings.kdsPort, error)
       })
+      identity.joinsAt(port)
     },
     kdsPort: () => port,
   }
@@ -87,9 +96,16 @@ export const zoneProxies =
 
 /** A zone dials global, if it was told where that is. `fatal` is told when the zone may not join at all. */
 export function zoneParts(parts: Parts, mode: Mode, fatal: (reason: string) => void): Runtime {
-  const { store, settings, log, scope, metrics, registry, instanceId, dns, leases } = parts
+  const { store, settings, log, scope, metrics, registry, instanceId, dns, leases, bundle } = parts
   if (settings.globalAddresses.length === 0)
     return { sync: zoneSync(undefined), start: () => Promise.resolve(), kdsPort: () => undefined }
+  let proof: Promise<ZoneIdentity> | undefined
+  const { zone: name, dataDir, joinFile, globalCaFile, zoneTokenFile: tokenFile } = settings
+  const identity = (): Promise<ZoneIdentity> => {
+    const options = { zone: name, dataDir, bundle, joinFile, globalCaFile, tokenFile }
+    proof ??= ZoneIdentity.open({ ...options, version: programVersion, log, nowMs: Date.now })
+    return proof
+  }
   const answer = createAnswerer({
     store,
     mode,
@@ -110,6 +126,7 @@ export function zoneParts(parts: Parts, mode: Mode, fatal: (reason: string) => v
     answerAdmin: zoneProxies(store, settings.zone),
     faults: () => dns?.faults ?? [],
     leases,
+    credentials: async (address) => (await identity()).proofFor(address),
     log,
     metrics,
   })
@@ -117,6 +134,7 @@ export function zoneParts(parts: Parts, mode: Mode, fatal: (reason: string) => v
   return {
     sync: zoneSync(zone),
     start: () => {
+      scope.own('proof of the zone', async () => (await proof)?.close())
       scope.own('session with global', () => zone.close())
       zone.start(fatal)
       return Promise.resolve()

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { rename, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
-import { createApi, type Mode, type SyncView } from '@holdfast/api'
+import { type ApiOptions, createApi, type Mode, type SyncView } from '@holdfast/api'
 import { Problem } from '@holdfast/model'
 import { Leases, sessionMetrics } from '@holdfast/peer'
 import type { ControlPlaneStore } from '@holdfast/store'
@@ -19,9 +19,12 @@ import { storeMetrics } from '../store-metrics.js'
 import { isInStep, isInStepElsewhere } from '../sync.js'
 import { programVersion } from '../version.js'
 import { advertise } from './advertise.js'
+import { serveApiTls } from './api-tls.js'
 import { openConfiguredStore } from './database.js'
 import { dnsMetrics, followStore, openedInTime, startDns } from './dns.js'
+import { openIdentity } from './identity.js'
 import { initialise } from './init.js'
+import { joined } from './join.js'
 import { leaseMetrics, leaseNames } from './leases.js'
 import { checkPorts } from './ports.js'
 import { listenProblem } from './problems.js'
@@ -65,7 +68,8 @@ export async function serve(role: Role, settings: Settings, isTerminal: boolean)
   return status
 }
 
-async function run(role: Role, settings: Settings, log: Logger, scope: Scope, signal: AbortSignal): Promise<number> {
+async function run(role: Role, given: Settings, log: Logger, scope: Scope, signal: AbortSignal): Promise<number> {
+  const { settings, bundle } = await joined(given)
   log.info({ version: programVersion, settings: maskedSettings(settings) }, `holdfast ${role} starts`)
   await checkPorts(role, settings)
   const fatal = withResolvers<string>()
@@ -96,7 +100,8 @@ async function run(role: Role, settings: Settings, log: Logger, scope: Scope, si
   scope.own('leases', () => leases.close())
   await leases.start()
   leaseMetrics(registry, leases, leaseNames[role])
-  const parts = { store, settings, log, scope, metrics, instanceId, registry, dns, leases }
+  const identity = openIdentity({ role, store, settings, log, scope })
+  const parts = { store, settings, log, scope, metrics, instanceId, registry, dns, leases, identity, bundle }
   const mode: Mode = role === 'global' ? 'global' : settings.globalAddresses.length === 0 ? 'standalone' : 'federated'
 
   let sync: SyncView | undefined
@@ -113,7 +118,7 @@ async function run(role: Role, settings: Settings, log: Logger, scope: Scope, si
   sync = runtime.sync
   const services = zoneServices(role, parts)
   if (services !== undefined) serviceMetrics(registry, services)
-  const api = await createApi({
+  const apiOptions: ApiOptions = {
     store,
     mode,
     initialPolicies: mode !== 'federated',
@@ -128,7 +133,11 @@ async function run(role: Role, settings: Settings, log: Logger, scope: Scope, si
     hooks: settings.policyHooks.map((hook) => ({ ...hook, url: maskUrl(hook.url) })),
     log,
     nowMs: Date.now,
-  })
+    authenticate: identity.authenticate,
+    access: identity.access,
+    identity: identity.view,
+  }
+  const api = createApi(apiOptions)
   await api.listen({ host: settings.apiAddress, port: settings.apiPort }).catch((error: unknown) => {
     throw listenProblem('HTTP API', '--api-port', settings.apiAddress, settings.apiPort, error)
   })
@@ -138,6 +147,7 @@ async function run(role: Role, settings: Settings, log: Logger, scope: Scope, si
   keepUp(store, leases, log, scope, signal)
   keepScrubbing({ store, leases, registry, log, scope, signal, rowsPerSecond: settings.scrubRowsPerSecond })
   let started = false
+  let apiTlsPort: number | undefined
   const diagnostics = await serveDiagnostics({
     address: settings.diagnosticsAddress,
     port: settings.diagnosticsPort,
@@ -158,6 +168,7 @@ async function run(role: Role, settings: Settings, log: Logger, scope: Scope, si
     const kds = runtime.kdsPort()
     const ports = {
       api: typeof bound === 'object' && bound !== null ? bound.port : settings.apiPort,
+      ...(apiTlsPort === undefined ? {} : { apiTls: apiTlsPort }),
       ...(kds === undefined ? {} : { kds }),
       ...(dns === undefined ? {} : { dns: dns.port }),
       diagnostics: diagnostics.port,
@@ -170,6 +181,8 @@ async function run(role: Role, settings: Settings, log: Logger, scope: Scope, si
     // Of a store that recovers it is not known what it lacks.
     if (role === 'global' && state === 'ready') await createDefaultsOnce(store, role, settings, log, signal)
     if (role === 'global') await advertise(store, settings.advertisedAddresses, log, signal)
+    await identity.start()
+    apiTlsPort = await serveApiTls(apiOptions, identity, settings, scope, log)
     await runtime.start()
     if (services !== undefined) {
       scope.own('generated services', () => services.close())

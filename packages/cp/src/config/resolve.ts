@@ -44,7 +44,8 @@ export function resolveSettings(input: ConfigInput): Resolved | readonly ConfigP
     const found = find(spec, input, fromFile) ?? ofKuma(spec, kuma)
     if (found === undefined) {
       sources[spec.key] = 'default'
-      if (spec.required === true && !(input.command === 'init'))
+      const isInBundle = spec.key === 'zone' && isGiven('joinFile', input, fromFile)
+      if (spec.required === true && input.command !== 'init' && !isInBundle)
         problems.push({
           key: spec.flag,
           source: 'nowhere',
@@ -66,7 +67,7 @@ export function resolveSettings(input: ConfigInput): Resolved | readonly ConfigP
     }
   }
   problems.push(...unknownKeys(input, fromFile))
-  problems.push(...exposures(specs, values, sources))
+  problems.push(...exposures(values as unknown as Settings, sources))
   for (const { variable, message } of kuma.problems) problems.push({ key: variable, source: 'environment', message })
   return problems.length > 0
     ? problems
@@ -185,26 +186,42 @@ function unknownKeys(input: ConfigInput, file: Readonly<Record<string, unknown>>
     }))
 }
 
-/** Until zones and users prove who they are, nothing listens where strangers could reach it. */
-function exposures(
-  specs: readonly SettingSpec[],
-  values: Partial<Record<keyof Settings, unknown>>,
-  sources: Partial<Record<keyof Settings, string>>,
-): ConfigProblem[] {
-  const addressKeys: readonly (keyof Settings)[] = ['apiAddress', 'kdsAddress', 'diagnosticsAddress']
-  return specs
-    .filter((s) => addressKeys.includes(s.key))
-    .flatMap((s) => {
-      const address = values[s.key]
-      if (typeof address !== 'string' || loopback(address)) return []
-      return [
-        {
-          key: s.flag,
-          source: sources[s.key] ?? 'default',
-          message: `${address} is not a loopback address, and this version has no TLS and no authentication yet: listen on 127.0.0.1 or ::1 and put a tunnel or an authenticating proxy in front`,
-        },
-      ]
-    })
+const isGiven = (key: keyof Settings, input: ConfigInput, file: Readonly<Record<string, unknown>>): boolean => {
+  const spec = settingSpecs.find((one) => one.key === key)
+  return spec !== undefined && find(spec, input, file) !== undefined
+}
+
+/** Nothing listens where strangers could reach it, unless it is encrypted and asks who is there. */
+function exposures(values: Settings, sources: Partial<Record<keyof Settings, string>>): ConfigProblem[] {
+  const problems: ConfigProblem[] = []
+  const say = (key: keyof Settings, message: string): void => {
+    const flag = settingSpecs.find((spec) => spec.key === key)?.flag ?? key
+    problems.push({ key: flag, source: sources[key] ?? 'default', message })
+  }
+  const isOpen = (address: unknown): boolean => typeof address === 'string' && !loopback(address)
+  const { apiAddress, kdsAddress, kdsTls, unauthenticatedZones } = values
+  if (isOpen(apiAddress))
+    say(
+      'apiAddress',
+      `${apiAddress} is not a loopback address, and this port has no TLS: leave it on 127.0.0.1 or ::1, and serve others over TLS with --api-tls-address ${apiAddress}`,
+    )
+  if (isOpen(kdsAddress) && kdsTls === 'off')
+    say(
+      'kdsAddress',
+      `${kdsAddress} is not a loopback address: without TLS (--kds-tls off) zones are served on 127.0.0.1 or ::1 only`,
+    )
+  if (isOpen(kdsAddress) && Array.isArray(unauthenticatedZones) && unauthenticatedZones.includes('*'))
+    say(
+      'unauthenticatedZones',
+      `* lets everybody be any zone, and ${kdsAddress} is not a loopback address: name the zones that can prove nothing`,
+    )
+  for (const [cert, key] of [
+    ['kdsTlsCertFile', 'kdsTlsKeyFile'],
+    ['apiTlsCertFile', 'apiTlsKeyFile'],
+  ] as const)
+    if ((values[cert] === undefined) !== (values[key] === undefined))
+      say(values[cert] === undefined ? key : cert, 'a certificate and its private key are given together, or neither')
+  return problems
 }
 
 /** What `/config` and the log may show. */

@@ -4,13 +4,14 @@ import type { HoldThresholds } from '@holdfast/store'
 import { z } from 'zod'
 import { dnsPortSchema, dnsUpstreamsSchema } from './dns-settings.js'
 import { holdThresholds } from './hold-thresholds.js'
+import { type IdentitySettings, identitySpecs } from './identity-settings.js'
 import { type PolicyHookSettings, policyHooksSchema } from './policy-hooks.js'
 
 /** Which program a setting belongs to. */
 export type Command = 'global' | 'zone' | 'migrate' | 'init'
 
 /** Everything a control plane can be told. Ports of 0 mean "any free one" (see `portsFile`). */
-export interface Settings {
+export interface Settings extends IdentitySettings {
   readonly zone: string
   readonly globalAddresses: readonly string[]
   readonly advertisedAddresses: readonly string[]
@@ -394,6 +395,7 @@ export const settingSpecs: readonly SettingSpec[] = [
     fallback: 200,
     describe: 'rows looked at each second for what has changed without a write; 0 turns the scrub off',
   },
+  ...identitySpecs,
   {
     key: 'shutdownTimeoutMs',
     flag: '--shutdown-timeout-ms',

@@ -19,6 +19,7 @@ export interface Ended {
 export interface Ports {
   readonly api: number
   readonly kds?: number
+  readonly apiTls?: number
   readonly dns?: number
   readonly diagnostics: number
 }
@@ -154,7 +155,7 @@ export class Processes {
           '0',
           '--diagnostics-port',
           '0',
-          ...(role === 'global' ? ['--kds-port', '0'] : ['--dns-port', '0']),
+          ...(role === 'global' ? ['--kds-port', '0', ...openOnLoopback(flags)] : ['--dns-port', '0']),
         ],
         ...['--data-dir', join(this.folder, name), '--ports-file', portsFile, ...flags],
       ],
@@ -205,6 +206,10 @@ export class Processes {
     return started
   }
 }
+
+/** Most tests are about something else than who may join: their zones prove nothing, which is to be had on loopback only. */
+const openOnLoopback = (flags: readonly string[]): readonly string[] =>
+  flags.includes('--kds-tls') ? [] : ['--kds-tls', 'off', '--allow-unauthenticated-zone', '*']
 
 /** Nobody's settings but the test's. */
 const environment = (): NodeJS.ProcessEnv =>

@@ -264,6 +264,16 @@ export const table: readonly Entry[] = [
     load: async () => (await import('../commands/zone-describe.js')).zoneDescribeCommand,
   },
   {
+    words: 'zone add',
+    summary: 'a join bundle for a zone: its name, where global is, whom to believe there, and what proves the name',
+    load: async () => (await import('../commands/zone-join.js')).zoneAddCommand,
+  },
+  {
+    words: 'zone revoke',
+    summary: 'whatever a zone was given to prove its name is void from now on, and its sessions end',
+    load: async () => (await import('../commands/zone-join.js')).zoneRevokeCommand,
+  },
+  {
     words: 'zone adopt',
     summary: 'give the name and leases of a zone to a new store, the old one being gone for good; tells first',
     heading: operations,

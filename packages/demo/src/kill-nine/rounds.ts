@@ -1,5 +1,6 @@
 import type { ControlPlane } from '../control-plane.js'
 import { holdfastctl } from '../ctl.js'
+import { joinFlags } from '../join.js'
 import type { Stage } from '../stage.js'
 import { until } from '../until.js'
 import { broken, unlike, type View, VipMemory, viewOf } from './ledger-watch.js'
@@ -34,7 +35,7 @@ const withinMs = 30_000
  */
 export async function killNine(stage: Stage, options: KillNineOptions): Promise<KillNineReport> {
   const { signal, say, times, writes } = options
-  const planes = await startMesh(stage)
+  const planes = await startMesh(stage, signal)
   const writers = planes.map((plane) => new Writer(plane, signal))
   const memory = new VipMemory()
   let lost: readonly string[] = []
@@ -68,12 +69,16 @@ export async function killNine(stage: Stage, options: KillNineOptions): Promise<
   }
 }
 
-async function startMesh(stage: Stage): Promise<readonly ControlPlane[]> {
+async function startMesh(stage: Stage, signal: AbortSignal): Promise<readonly ControlPlane[]> {
   const urls = await stage.database(['global', 'east', 'west'])
   const url = (name: string): string => urls.get(name) ?? ''
   const global = await stage.controlPlane('global', 'global', url('global'), [])
-  const dial = ['--global-address', `grpc://127.0.0.1:${global.ports.kds ?? 0}`]
-  const zones = await Promise.all(['east', 'west'].map((name) => stage.controlPlane(name, 'zone', url(name), dial)))
+  const way = { port: global.ports.kds ?? 0, folder: stage.folder, signal }
+  const zones = await Promise.all(
+    ['east', 'west'].map(async (name) =>
+      stage.controlPlane(name, 'zone', url(name), await joinFlags(global, name, way)),
+    ),
+  )
   return [global, ...zones]
 }
 

@@ -20,6 +20,7 @@ export { isHeadless, pinViolations, type VipPins, vipPins, wantsVip } from './pi
 export type { ServicePort } from './ports.js'
 export type { ProtoKind } from './proto-kind.js'
 export { type Received, receiptFindings, receiptProblems, receiptWarnings } from './receipt.js'
+export { secretData, secretSpec } from './secret.js'
 export { jsonSpec, sameSpec } from './spec.js'
 export { type VipBlockSpec, vipBlockKind } from './vip-block.js'
 export { type VipPoolSpec, vipPoolKind } from './vip-pool.js'

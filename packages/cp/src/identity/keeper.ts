@@ -1,0 +1,107 @@
+import {
+  type Authorities,
+  authoritiesOf,
+  type NamedBytes,
+  parseZoneRevocations,
+  revocationsName,
+  revokedIds,
+  type SigningKey,
+  signingKeyPrefix,
+  signingKeysOf,
+  type TokenKind,
+  type Verified,
+  verifyToken,
+  type ZoneRevocations,
+  zonePublicKeyPrefix,
+  zoneRevocationsName,
+} from '@holdfast/identity'
+import type { ControlPlaneStore } from '@holdfast/store'
+import type { Logger } from 'pino'
+import { readSecrets } from './secrets.js'
+
+/** What the secrets of a store say about who is who. */
+export interface KnownIdentity {
+  readonly userKeys: ReadonlyMap<string, SigningKey>
+  readonly zoneKeys: ReadonlyMap<string, SigningKey>
+  readonly authorities: Authorities
+  readonly revokedUserTokens: ReadonlySet<string>
+  readonly revokedZoneTokens: ReadonlySet<string>
+  readonly zoneRevocations: ZoneRevocations
+  /** Revoked dataplane tokens by mesh. */
+  readonly revokedDataplaneTokens: (mesh: string) => ReadonlySet<string>
+}
+
+/**
+ * The secrets that say who is let in, read again whenever the store has moved. Nothing is kept longer: a key that was
+ * deleted, or a token that was revoked, on whatever replica, is void with the next question.
+ */
+export class IdentityKeeper {
+  readonly #store: ControlPlaneStore
+  readonly #log: Logger
+  readonly #stopListening: () => void
+  #known: Promise<KnownIdentity> | undefined
+  #told = ''
+
+  constructor(store: ControlPlaneStore, log: Logger) {
+    this.#store = store
+    this.#log = log
+    this.#stopListening = store.onAdvanced(() => {
+      this.#known = undefined
+    })
+  }
+
+  known(): Promise<KnownIdentity> {
+    if (this.#known === undefined) {
+      const reading = this.#read()
+      this.#known = reading
+      reading.catch(() => {
+        if (this.#known === reading) this.#known = undefined
+      })
+    }
+    return this.#known
+  }
+
+  async verify(kind: Exclude<TokenKind, 'dataplane'>, token: string, nowMs: number): Promise<Verified> {
+    const { userKeys, zoneKeys, revokedUserTokens, revokedZoneTokens } = await this.known()
+    const [keys, revoked] = kind === 'user' ? [userKeys, revokedUserTokens] : [zoneKeys, revokedZoneTokens]
+    return verifyToken({ kind, token, keys, revoked, nowMs })
+  }
+
+  close(): void {
+    this.#stopListening()
+  }
+
+  async #read(): Promise<KnownIdentity> {
+    const secrets = await readSecrets(this.#store)
+    const users = signingKeysOf(signingKeyPrefix('user'), secrets)
+    const zones = signingKeysOf(signingKeyPrefix('zone'), secrets)
+    const published = signingKeysOf(zonePublicKeyPrefix, secrets)
+    const authorities = authoritiesOf(secrets)
+    this.#tell([...users.unreadable, ...zones.unreadable, ...authorities.unreadable])
+    const listed = (name: string): ReadonlySet<string> => revokedIds(bytesOf(secrets, name))
+    return {
+      userKeys: users.keys,
+      // A zone has the public halves alone.
+      zoneKeys: new Map([...published.keys, ...zones.keys]),
+      authorities,
+      revokedUserTokens: listed(revocationsName('user')),
+      revokedZoneTokens: listed(revocationsName('zone')),
+      zoneRevocations: parseZoneRevocations(bytesOf(secrets, zoneRevocationsName)),
+      revokedDataplaneTokens: (mesh) => listed(revocationsName('dataplane', mesh)),
+    }
+  }
+
+  /** Once, not with every reading. */
+  #tell(unreadable: readonly string[]): void {
+    const names = unreadable.join(', ')
+    if (names !== '' && names !== this.#told)
+      this.#log.error(
+        { secrets: names },
+        'secrets under names of keys that are no keys: what they signed is not believed',
+      )
+    this.#told = names
+  }
+}
+
+const bytesOf = (secrets: readonly NamedBytes[], name: string): Uint8Array =>
+  secrets.find((secret) => secret.name === name)?.data ?? new Uint8Array()

@@ -1,0 +1,43 @@
+import { type Authenticate, localhostAdmin } from '@holdfast/api'
+import { type AccessRules, anonymous, authenticatedGroup, bearerToken, mayAct, type Subject } from '@holdfast/identity'
+import { Problem } from '@holdfast/model'
+import type { Logger } from 'pino'
+import type { IdentityKeeper } from './keeper.js'
+
+export interface UsersOptions {
+  readonly keeper: IdentityKeeper
+  readonly access: AccessRules
+  /** Whoever asks over loopback, without having come through anything, is the administrator. */
+  readonly localhostIsAdmin: boolean
+  readonly log: Logger
+  readonly nowMs: () => number
+}
+
+/**
+ * Who asks: the operator of this machine, the bearer of a user token, or nobody in particular. In this order, as in Kuma:
+ * at home even a wrong token does not make a stranger of the administrator.
+ */
+export function authenticateUsers(options: UsersOptions): Authenticate {
+  const { keeper, access, localhostIsAdmin, log, nowMs } = options
+  const actorOf = (subject: Subject) => ({ ...subject, admin: mayAct(access, 'adminResources', subject) })
+  return async (caller) => {
+    if (localhostIsAdmin) {
+      const local = await localhostAdmin(caller)
+      if (local.admin) return local
+    }
+    const { authorization } = caller.headers
+    const token = bearerToken(typeof authorization === 'string' ? authorization : authorization?.[0])
+    if (token === undefined) return actorOf(anonymous)
+    const verified = await keeper.verify('user', token, nowMs())
+    if (!verified.ok || verified.claims.kind !== 'user') {
+      const reason = verified.ok ? 'it is no user token' : verified.reason
+      log.warn(
+        { address: caller.remoteAddress, method: caller.method, path: caller.path, reason },
+        'a token was refused',
+      )
+      throw new Problem('unauthenticated', 'Unauthenticated')
+    }
+    const { name, groups } = verified.claims
+    return actorOf({ name, groups: [...(groups ?? []), authenticatedGroup] })
+  }
+}
