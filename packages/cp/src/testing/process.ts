@@ -131,6 +131,11 @@ export class Processes {
     return this.#spawn(process.execPath, [programs.holdfastctl, ...args], input, env).ended
   }
 
+  /** Another program to its end, in the folder of the test. */
+  run(program: string, args: readonly string[], input = ''): Promise<Ended> {
+    return this.#spawn(program, args, input, {}).ended
+  }
+
   /** A command line, by a shell in the folder of the test; `exec` leaves no shell between us and the program. */
   shell(command: string, env: Readonly<Record<string, string>>): TestProcess {
     return this.#spawn('/bin/sh', ['-c', `exec ${command}`], '', env)

@@ -153,9 +153,11 @@ async function dryRunOnly(
   },
 ): Promise<number> {
   const items = o.resources.map((resource) => asOwn(resource, o.standing))
-  const results = await dryRun(api, items).catch((error: unknown) => {
-    throw withPlaces(error, o.resources)
-  })
+  const results = await (o.standing.isHoldfast ? dryRun(api, items) : Promise.resolve(undefined)).catch(
+    (error: unknown) => {
+      throw withPlaces(error, o.resources)
+    },
+  )
   if (results === undefined)
     throw new CliError(
       `${api.url} has no dry run of its own; 'holdfastctl diff' compares with what it has now, and --dry-run=client checks what can be checked here`,

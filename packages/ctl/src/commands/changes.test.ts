@@ -134,28 +134,33 @@ describe('apply --dry-run', () => {
     )
   })
 
-  const openapi = (known: boolean) => ({
-    paths: { '/_apply': { post: { parameters: known ? [{ name: 'dryRun', in: 'query' }] : [] } } },
-  })
   const results = [{ type: 'MeshTimeout', mesh: 'default', name: 'a', outcome: 'updated' }]
+  const asked = 'POST /_apply?dryRun=true'
 
-  test('of the server is asked only of one that has it', async () => {
-    const answers = { ...global, 'GET /openapi.json': openapi(true), 'POST /_apply?dryRun=true': { results } }
-    const ran = await run(['apply', '-f', '-', '--dry-run=server'], { stdin: timeout('a', '10s'), answers })
+  test('of the server says what it would do', async () => {
+    const ran = await run(['apply', '-f', '-', '--dry-run=server'], {
+      stdin: timeout('a', '10s'),
+      answers: { ...global, [asked]: { dryRun: true, results } },
+    })
     expect([ran.status, ran.out, ran.err]).toEqual([0, 'MeshTimeout "a" in mesh "default" updated (dry run)\n', ''])
   })
 
-  test.each([
-    ['does not know the parameter', openapi(false)],
-    ['has no description of itself', 404],
-  ])('never reaches a server that %s: it would apply', async (_, description) => {
-    const answers = { ...global, 'GET /openapi.json': description, 'POST /_apply?dryRun=true': { results } }
-    const ran = await run(['apply', '-f', '-', '--dry-run=server'], { stdin: timeout('a', '10s'), answers })
-    expect([ran.status, ran.err, ran.asked.some(([request]) => request.startsWith('POST'))]).toEqual([
+  test('never reaches a server that would apply it: it is asked first, with nothing in it', async () => {
+    const ran = await run(['apply', '-f', '-', '--dry-run=server'], {
+      stdin: timeout('a', '10s'),
+      answers: { ...global, [asked]: { results: [] } },
+    })
+    expect([ran.status, ran.err]).toEqual([
       1,
       "Error: http://127.0.0.1:5681 has no dry run of its own; 'holdfastctl diff' compares with what it has now, and --dry-run=client checks what can be checked here\n",
-      false,
     ])
+    expect(ran.asked.filter(([request]) => request.startsWith('POST'))).toEqual([[asked, { items: [] }]])
+  })
+
+  test('a Kuma is not asked at all', async () => {
+    const answers = { 'GET /': { product: 'Kuma', version: '2.14.3' }, 'GET /config': { mode: 'global' } }
+    const ran = await run(['apply', '-f', '-', '--dry-run=server'], { stdin: timeout('a', '10s'), answers })
+    expect([ran.status, ran.asked.some(([request]) => request.startsWith('POST'))]).toEqual([1, false])
   })
 })
 

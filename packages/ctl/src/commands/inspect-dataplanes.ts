@@ -1,5 +1,5 @@
 import { Option } from 'commander'
-import { type JsonObject, objectOf, objectsOf, textOf } from '../api.js'
+import { type Api, ApiFailure, type JsonObject, objectOf, objectsOf, textOf } from '../api.js'
 import { type Context, defineCommand } from '../cli/command.js'
 import { allMeshesOption, repeated } from '../cli/options.js'
 import { exitStatus } from '../io.js'
@@ -130,25 +130,45 @@ async function inspectOne({ io, api, mesh, output }: Context, name: string, o: O
     io.out.write(text.endsWith('\n') ? text : `${text}\n`)
     return exitStatus.fine
   }
-  const body = await asked.get(`${base}/_policies`)
-  const policies = objectsOf(body.policies)
+  const body = await policiesOf(asked, base)
   io.out.write(
     output === 'json'
       ? jsonText(body)
       : output === 'yaml'
         ? yamlText(body)
-        : tableText(
-            ['KIND', 'ORIGINS'],
-            policies.map((each) => [
-              textOf(each.kind),
-              objectsOf(each.origins)
-                .map(({ kri }) => textOf(kri))
-                .join(', '),
-            ]),
-          ),
+        : tableText(['TYPE', 'NAME', 'OF'], policyRows(body)),
   )
   return exitStatus.fine
 }
+
+/** Kuma 2.14 lists all policies of a proxy; a later one has another list, with identifiers instead of names. */
+async function policiesOf(api: Api, base: string): Promise<JsonObject> {
+  try {
+    return await api.get(`${base}/policies`)
+  } catch (error) {
+    if (!(error instanceof ApiFailure) || !error.noSuchPath) throw error
+    return api.get(`${base}/_policies`)
+  }
+}
+
+const policyRows = (body: JsonObject): readonly (readonly string[])[] => [
+  ...objectsOf(body.items).flatMap((item) =>
+    Object.entries(objectOf(item.matchedPolicies)).flatMap(([type, policies]) =>
+      objectsOf(policies).map((each) => [
+        type,
+        displayNameOf(each),
+        `${textOf(item.type)} ${textOf(item.name)}`.trim(),
+      ]),
+    ),
+  ),
+  ...objectsOf(body.policies).map((each) => [
+    textOf(each.kind),
+    objectsOf(each.origins)
+      .map(({ kri }) => textOf(kri))
+      .join(', '),
+    'dataplane',
+  ]),
+]
 
 export const inspectDataplaneCommand = defineCommand<OneOptions>({
   configure: (command) =>

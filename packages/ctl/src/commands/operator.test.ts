@@ -254,13 +254,13 @@ describe('inspect', () => {
     const find = 'GET /_holdfast/resources?type=Dataplane&name=web-1&mesh=default'
     const answers = {
       [find]: { items: [overview] },
-      'GET /meshes/default/dataplanes/web-1-x7/_policies': {
-        policies: [{ kind: 'MeshTimeout', origins: [{ kri: 'kri_a' }, { kri: 'kri_b' }] }],
+      'GET /meshes/default/dataplanes/web-1-x7/policies': {
+        items: [{ type: 'dataplane', matchedPolicies: { MeshTimeout: [{ name: 't' }, { name: 'u' }] } }],
       },
       'GET /meshes/default/dataplanes/web-1-x7/clusters': { text: 'cluster::a\n' },
     }
     expect((await run(['inspect', 'dataplane', 'web-1'], { answers })).out).toBe(
-      'KIND          ORIGINS\nMeshTimeout   kri_a, kri_b\n',
+      'TYPE          NAME   OF\nMeshTimeout   t      dataplane\nMeshTimeout   u      dataplane\n',
     )
     expect((await run(['inspect', 'dataplane', 'web-1', '--type=clusters'], { answers })).out).toBe('cluster::a\n')
   })

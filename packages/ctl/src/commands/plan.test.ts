@@ -56,8 +56,8 @@ const answers = {
   'GET /_holdfast/status': { mode: 'global', zone: null },
   'GET /meshes/default/meshmultizoneservices/web': nothing,
   'GET /meshes/default/meshtimeouts/t': nothing,
-  'GET /openapi.json': { paths: { '/_apply': { post: { parameters: [{ name: 'dryRun' }] } } } },
   'POST /_apply?dryRun=true': {
+    dryRun: true,
     results: [{ type: 'MeshMultiZoneService', mesh: 'default', name: 'web', outcome: 'created', vips: ['243.0.0.1'] }],
   },
   'GET /meshservices?size=1000': { items: [] },
@@ -161,8 +161,7 @@ describe('plan at a zone', () => {
         'GET /_holdfast/status': { mode: 'federated', zone: 'east' },
         'GET /_holdfast/sync': { peers: [{ peer: 'global', connected: false }] },
         'GET /meshes/default/meshservices/web': nothing,
-        'GET /openapi.json': 404,
-        'GET /': { product: 'Kuma', version: '2.14.3-preview.holdfast-9.9.9' },
+        'POST /_apply?dryRun=true': { results: [] },
         'GET /hostnamegenerators?size=1000': { items: [{ ...local, labels: { 'kuma.io/origin': 'zone' } }] },
       },
     })
