@@ -20,6 +20,9 @@ export const laws = [
   'DUR',
   'HEAL',
   'UNKNOWN',
+  'FLOW',
+  'ORDER',
+  'ISO',
   'HONEST',
   'ASSERT',
 ] as const

@@ -31,6 +31,19 @@ export function settled(nodes: readonly ControlPlane[], laws: Laws, time: Time):
   checkCopies(nodes)
 }
 
+/** ISO: everybody but this one zone comes into step, however slow it is. */
+export function othersInStep(slow: string, laws: Laws, time: Time): void {
+  const limitMs = time.nowMs() + settleMaxMs
+  for (let difference = laws.outOfStep(slow); difference !== undefined; difference = laws.outOfStep(slow)) {
+    holds(
+      time.nowMs() < limitMs,
+      'ISO',
+      () => `${slow} reads slowly, and not in step with it is another: ${difference}`,
+    )
+    time.advance(lookEveryMs)
+  }
+}
+
 function comeIntoStep(nodes: readonly ControlPlane[], laws: Laws, time: Time, law: 'EQ' | 'HEAL' | 'RO'): void {
   const limitMs = time.nowMs() + settleMaxMs
   while (laws.outOfStep() !== undefined || !allProven(nodes)) {

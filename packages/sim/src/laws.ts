@@ -21,6 +21,7 @@ import { Shadow } from './shadow.js'
 import { entryKey, seenEntry } from './truth.js'
 import { ViewLog } from './view-log.js'
 import type { Watch } from './watch.js'
+import { WireLaws } from './wire-laws.js'
 
 /** A fault that the simulation puts into a store: the database failed, or its connection did. */
 export class DatabaseDown extends Error {
@@ -60,6 +61,7 @@ export class Laws implements Watch {
   readonly #known = new Map<string, Known>()
   readonly #addresses = new AddressBook()
   readonly #published = new Published()
+  readonly #wire = new WireLaws()
   readonly #trace: ((line: () => string) => void) | undefined
   /** When a repair of a channel began last. */
   readonly #repairedMs = new Map<string, number>()
@@ -145,6 +147,8 @@ export class Laws implements Watch {
 
   stepped(session: Session, event: SessionEvent, effects: readonly SessionEffect[]): void {
     if (event.type !== 'received') return
+    this.#wire.received(session, event.message)
+    this.#wire.stepped(session, nameOf(session.node))
     this.#trace?.(() => `${nameOf(session.node)} <- ${nameOf(session)}: ${messageText(event.message)}`)
     if (event.message.type !== 'to-sender' || event.message.message.type !== 'nack') return
     // A refusal that nobody hears of is one that nobody mends.
@@ -158,6 +162,7 @@ export class Laws implements Watch {
   sent(session: Session, message: SessionMessage): void {
     holds(!session.closed, 'OWN', () => `${nameOf(session.node)}: a session that is closed sends ${message.type}`)
     this.#trace?.(() => `${nameOf(session.node)} -> ${nameOf(session)}: ${messageText(message)}`)
+    this.#wire.sent(session, message, nameOf(session.node))
   }
 
   reported(session: Session, channel: Channel, report: ChannelReport): void {
@@ -218,9 +223,10 @@ export class Laws implements Watch {
   }
 
   /** Whether a receiver was offered exactly what its sender's view is now; undefined if so, else the first difference. */
-  outOfStep(): string | undefined {
+  outOfStep(but?: string): string | undefined {
     for (const node of this.#nodes())
       for (const receiver of this.#of(node).receivers.values()) {
+        if (but !== undefined && (node.name === but || receiver.peer === but)) continue
         const difference = receiver.differsFrom(this.#viewLog(receiver).entries)
         if (difference !== undefined) return difference
       }

@@ -42,6 +42,8 @@ export class Link {
   readonly #ends = new Map<End, LinkEnd>()
   readonly #told = new Set<string>()
   #frozenUntilMs = 0
+  /** How long the zone takes for each message of global's, one after the other. */
+  slowMs = 0
   /** Messages handed over, by end, heartbeats apart: what an idle reconnect is measured by. */
   readonly sent: Record<End, number> = { zone: 0, global: 0 }
 
@@ -104,7 +106,7 @@ export class Link {
     if (pipe === undefined || pipe.broken) return
     const { nowMs } = this.#clock
     const travelledMs = Math.max(nowMs, this.#frozenUntilMs) + pipe.lagMs + this.#random.between(1, 25)
-    pipe.arrivesMs = Math.max(pipe.arrivesMs, travelledMs)
+    pipe.arrivesMs = Math.max(pipe.arrivesMs, travelledMs) + (from === 'global' ? this.slowMs : 0)
     this.#clock.after(pipe.arrivesMs - nowMs, this.scope, () => {
       if (!pipe.broken) arrive()
     })

@@ -115,6 +115,11 @@ export class ControlPlane {
     else this.#leaseOwn()
   }
 
+  /** Its store is ready: what it owns may be leased. */
+  initialised(): void {
+    if (this.running && this.replica === 0) this.#leaseOwn()
+  }
+
   /** kill -9. */
   crash(): void {
     for (const session of [...this.#sessions.values(), ...this.#waiting]) session.die()

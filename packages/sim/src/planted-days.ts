@@ -89,3 +89,11 @@ function digestWithout(digest: Digest, { type, change }: LogItem, store: MemoryS
 }
 
 export const sequenceOrder = detoured(passedBy)
+
+/** What is said of one moment comes as the database finds it, and not what is referred to first. */
+export const anyOrder = detoured((real, op) => {
+  const result = real(op)
+  if (op.op !== 'changes') return result
+  const page = result as StoreResults['changes']
+  return { ...page, items: [...page.items].reverse() }
+})

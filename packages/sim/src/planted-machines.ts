@@ -66,3 +66,24 @@ export const neverDead =
     const alive: SessionState = event.type === 'tick' ? { ...state, beats: { ...state.beats, silentMs: 0 } } : state
     return inner(alive, event)
   }
+
+/** What was said is said again before anybody has answered. */
+export const saidTwice =
+  (inner: Step): Step =>
+  (state, event) => {
+    const [now, effects] = inner(state, event)
+    return [
+      now,
+      effects.flatMap((effect) =>
+        effect.type === 'send' && effect.message.type === 'to-receiver' && effect.message.message.type === 'delta'
+          ? [effect, effect]
+          : [effect],
+      ),
+    ]
+  }
+
+/** Whoever asks is told what there is, also by a store that was never initialised. */
+export const firstListFromNothing =
+  (inner: Step): Step =>
+  (state, event) =>
+    inner({ ...state, storeState: 'ready' }, event)

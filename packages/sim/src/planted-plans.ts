@@ -158,3 +158,16 @@ function firstFree(cidr: string, taken: ReadonlySet<string>): string {
     if (!taken.has(address)) return address
   }
 }
+
+/** Whoever comes back to a freed address is no newer than before: nobody can tell which of its addresses counts. */
+export const generationForgotten = replanned((plan, store) => ({
+  ...plan,
+  ledgerInserts: plan.ledgerInserts.map((row) =>
+    row.origin === store.identity.name ? { ...row, generation: 0 } : row,
+  ),
+  upserts: plan.upserts.map((write) => {
+    const { vips } = write.row
+    if (vips === undefined || isForeign(store, write)) return write
+    return { ...write, row: { ...write.row, vips: { ...vips, generation: 0 } } }
+  }),
+}))

@@ -1,5 +1,6 @@
 import type { Law } from './broken.js'
 import {
+  anyOrder,
   compactionForgotten,
   heldCountsAsGone,
   holdCounted,
@@ -8,8 +9,17 @@ import {
   quarantineWaitsForNobody,
   sequenceOrder,
 } from './planted-days.js'
-import { ackBeforeStore, believeOnSend, nackAsAck, neverDead, oneStreamForgotten } from './planted-machines.js'
 import {
+  ackBeforeStore,
+  believeOnSend,
+  firstListFromNothing,
+  nackAsAck,
+  neverDead,
+  oneStreamForgotten,
+  saidTwice,
+} from './planted-machines.js'
+import {
+  generationForgotten,
   hashWithoutLedger,
   nextFree,
   refusalForgotten,
@@ -128,6 +138,19 @@ export const plantedBugs: readonly PlantedBug[] = [
     },
     290,
   ),
+  bug(
+    'generation-forgotten',
+    'who comes back after a quarantine is no newer',
+    ['VIP-2'],
+    40,
+    { store: generationForgotten },
+    20,
+  ),
+  bug('said-twice', 'a response is repeated before it is answered', ['FLOW'], 5, { step: saidTwice }),
+  bug('any-order', 'a page as the database finds it', ['ORDER'], 20, { store: anyOrder }),
+  bug('first-list-from-nothing', 'a store that was never initialised sends its lists', ['EMPTY'], 40, {
+    step: firstListFromNothing,
+  }),
   bug(
     'compaction-forgotten',
     'a log that was compacted is resumed as if it were whole',

@@ -108,6 +108,10 @@ export class Session {
   #tick(): void {
     const { clock, weather } = this.node
     clock.after(tickMs + weather.stallMs(), this.#scope, () => {
+      // As the product looks: somebody has made the store ready, and nobody tells.
+      const { state } = this.node.store.image
+      if (this.#state.storeState !== 'ready' && state !== this.#state.storeState)
+        this.handle({ type: 'storeState', state, nowMs: this.nowMs })
       this.handle({ type: 'tick', nowMs: this.nowMs })
       this.#tick()
     })

@@ -3,7 +3,7 @@ import type { Cuts } from './cuts.js'
 import type { Random } from './random.js'
 
 /** What a world may have beyond the ordinary. Each seed has some of it, and a shrunk one goes without what it can. */
-export const features = ['liars', 'tamper', 'lostHints', 'days', 'clocks'] as const
+export const features = ['liars', 'tamper', 'lostHints', 'days', 'clocks', 'slowReader', 'lateStart'] as const
 export type Feature = (typeof features)[number]
 
 /** How often a seed has each. */
@@ -17,6 +17,10 @@ const chances: Readonly<Record<Feature, number>> = {
   days: 0.25,
   /** No two clocks agree, and they are set while everything runs. */
   clocks: 0.2,
+  /** One zone takes what it is sent a message at a time, seconds apart, and nobody else waits for it. */
+  slowReader: 0.15,
+  /** Global's processes run before anybody has initialised its store. */
+  lateStart: 0.15,
 }
 
 /** What a seed is about, before anything happens. */

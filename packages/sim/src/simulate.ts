@@ -1,7 +1,7 @@
 import { stepSession } from '@holdfast/kds'
 import { MemoryStore, type MemoryStoreOptions } from '@holdfast/store'
 import { type Law, LawBroken, type Violation } from './broken.js'
-import { idleReconnect, settled } from './calm.js'
+import { idleReconnect, othersInStep, settled, type Time } from './calm.js'
 import { Clock, Scope, WallClock } from './clock.js'
 import { type Cuts, noCuts } from './cuts.js'
 import { calm, LocalWeather, type Storm, stormOf, strike, tamper, type World } from './faults.js'
@@ -46,6 +46,8 @@ const zoneName = (at: number): string =>
   (at < 26 ? '' : String.fromCharCode(96 + Math.floor(at / 26))) + String.fromCharCode(97 + (at % 26))
 /** With these few addresses a zone's services want the same ones all the time, which in a /20 they hardly ever do. */
 const smallBlocksOf = (at: number): readonly string[] => [`241.64.${at}.0/27`]
+/** For each message: a heartbeat still gets through before the peer is given up. */
+const slowReaderMs = 4_000
 /** So many services, made at random, are more than a small block has room for. */
 const crowdMax = 40
 /** More than this never happens in a seed that ends; a machine that talks to itself for ever does. */
@@ -105,6 +107,9 @@ class Run {
   readonly #workload: Workload
   readonly setting: Setting
   readonly #weatherScope = new Scope(this.#world)
+  #initialise: (() => void) | undefined
+  /** The zone that reads slowly, and whether it does now. */
+  #slow: string | undefined
   #acts = 0
   #faults = 0
   readonly #options: SimulationOptions
@@ -133,15 +138,29 @@ class Run {
 
   run(): void {
     const { global } = this
+    const { has } = this.setting
     this.laws.begin()
     for (const node of this.#processes) node.start()
-    this.#workload.prepare(global)
+    if (this.#initialise === undefined) this.#workload.prepare(global)
+    else this.#startLate(global, this.#initialise)
     this.#storm()
+    if (has.has('slowReader')) this.#slow = this.#random.fork('slow reader').pick(this.#zoneNodes)?.name
     this.#calm()
     const time = { advance: (ms: number) => this.#until(this.#clock.nowMs + ms), nowMs: () => this.#clock.nowMs }
+    if (this.#slow !== undefined) this.#readsSlowly(this.#slow, time)
     settled(this.#nodes, this.laws, time)
     if (this.#aftermath()) settled(this.#nodes, this.laws, time)
     idleReconnect(this.#nodes, this.#links, this.laws, time)
+  }
+
+  /** Zones come to a global that was never initialised, and wait. */
+  #startLate(global: ControlPlane, initialise: () => void): void {
+    this.#until(this.#clock.nowMs + this.#random.fork('late start').between(500, 20_000))
+    initialise()
+    this.laws.changed(global)
+    for (const process of this.#globals) process.initialised()
+    this.#workload.prepare(global)
+    this.#tell(() => 'global is initialised')
   }
 
   /** What nobody is told of is found all the same. Whether there was anything. */
@@ -183,6 +202,20 @@ class Run {
     this.#unreachable.clear()
   }
 
+  /** ISO: one zone that takes seconds for each message keeps nobody else from coming into step. */
+  #readsSlowly(name: string, time: Time): void {
+    const link = this.#links.get(name)
+    if (link !== undefined) link.slowMs = slowReaderMs
+    this.#tell(() => `${name} reads slowly`)
+    othersInStep(name, this.laws, time)
+    this.#slow = undefined
+    for (const one of this.#links.values()) one.slowMs = 0
+  }
+
+  get #zoneNodes(): readonly ControlPlane[] {
+    return this.#nodes.filter((node) => node.role === 'zone')
+  }
+
   get #processes(): readonly ControlPlane[] {
     return this.#nodes.flatMap((node) => node.siblings)
   }
@@ -206,7 +239,10 @@ class Run {
       nowMs: () => wall.nowMs,
       hexDigits: (length) => random.hex(length),
     })
-    store.initialise({ actor: 'simulation', random: random.bytes(5) })
+    const bytes = random.bytes(5)
+    const initialise = (): void => void store.initialise({ actor: 'simulation', random: bytes })
+    if (role === 'global' && this.setting.has.has('lateStart')) this.#initialise = initialise
+    else initialise()
     if (wantedCidrs.length > 0) store.adoptBlocks(wantedCidrs)
     const processes = walls.map((clock, replica) => this.#process(name, replica, store, clock, wantedCidrs))
     const [node] = processes
@@ -258,6 +294,7 @@ class Run {
     if (this.#unreachable.has(zone.name) || global === undefined) return undefined
     const link = new Link(this.#clock, random, this.#world)
     this.#links.set(zone.name, link)
+    if (this.#slow === zone.name) link.slowMs = slowReaderMs
     this.#clock.after(random.between(5, 60), link.scope, () => {
       if (global.accept(link, zone.name, sessionId) === undefined) return link.cut()
       this.#clock.after(random.between(5, 60), link.scope, () => zone.headers(link))

@@ -1,0 +1,81 @@
+import { type Channel, channels, deltasWaitingMax, type SessionMessage } from '@holdfast/kds'
+import { typeOrder } from '@holdfast/model'
+import { holds } from './broken.js'
+import type { Session } from './session.js'
+
+interface Wire {
+  /** Deltas that were said and not answered, by channel and type. */
+  readonly unanswered: Map<string, number>
+  /** How far the page under way has come, by channel: upserts by the order of their types, then removals the other way. */
+  readonly pages: Map<Channel, { readonly epoch: string; readonly page: number; readonly rank: number }>
+}
+
+/** Beyond every order of a type. */
+const turn = 2 ** 40
+
+/** What a session says, judged as it says it: FLOW, ORDER, and EMPTY of a store that may not be shown. */
+export class WireLaws {
+  readonly #wires = new WeakMap<Session, Wire>()
+
+  sent(session: Session, message: SessionMessage, where: string): void {
+    const { state } = session.node.store.image
+    const begun = message.type === 'answer' ? message.answer.down : undefined
+    const speaks = message.type === 'to-receiver' || begun !== undefined
+    holds(!speaks || state === 'ready', 'EMPTY', () => `${where}: says what it has while its store is ${state}`)
+    if (message.type !== 'to-receiver') return
+    const { channel, message: inner } = message
+    const { unanswered, pages } = this.#of(session)
+    if (inner.type === 'begin') {
+      // Whoever presents itself anew answers nothing of before.
+      pages.delete(channel)
+      for (const key of unanswered.keys()) if (key.startsWith(`${channel} `)) unanswered.delete(key)
+    }
+    if (inner.type !== 'delta') return
+    const { type, offers, removals, purpose } = inner.delta
+    const key = `${channel} ${type}`
+    const count = (unanswered.get(key) ?? 0) + 1
+    unanswered.set(key, count)
+    holds(
+      count <= 1,
+      'FLOW',
+      () => `${where}: ${count} deltas of ${type || 'a mark'} on ${channel}, none of them answered`,
+    )
+    if (purpose.kind !== 'range' || type === '') return
+    const { page, cursorEpoch: epoch } = purpose
+    const before = pages.get(channel)
+    let rank = before?.page === page && before.epoch === epoch ? before.rank : 0
+    const order = typeOrder(type)
+    for (const next of [...(offers.length > 0 ? [order] : []), ...(removals.length > 0 ? [turn - order] : [])]) {
+      holds(next >= rank, 'ORDER', () => `${where}: ${type} comes too late or too early in page ${page} of ${channel}`)
+      rank = next
+    }
+    pages.set(channel, { epoch, page, rank })
+  }
+
+  received(session: Session, message: SessionMessage): void {
+    if (message.type !== 'to-sender') return
+    const { channel, message: inner } = message
+    if (inner.type !== 'ack' && inner.type !== 'nack') return
+    const { unanswered } = this.#of(session)
+    const key = `${channel} ${inner.resourceType}`
+    unanswered.set(key, Math.max(0, (unanswered.get(key) ?? 0) - 1))
+  }
+
+  /** What waits in a session's memory has a bound. */
+  stepped(session: Session, where: string): void {
+    for (const channel of channels) {
+      const machine = session.state.machines[channel]
+      if (machine.role !== 'receiver') continue
+      const waiting = machine.state.inbox.length
+      holds(waiting <= deltasWaitingMax, 'FLOW', () => `${where}: ${waiting} deltas of ${channel} wait to be stored`)
+    }
+  }
+
+  #of(session: Session): Wire {
+    const known = this.#wires.get(session)
+    if (known !== undefined) return known
+    const made: Wire = { unanswered: new Map(), pages: new Map() }
+    this.#wires.set(session, made)
+    return made
+  }
+}
