@@ -167,6 +167,17 @@ create table peer_reports (
   constraint peer_reports_pkey PRIMARY KEY (peer)
 );
 
+create table recovery_witnesses (
+  zone text collate "C" not null,
+  epoch text not null,
+  heard boolean not null,
+  in_step boolean not null,
+  conflicts text[] not null default '{}'::text[],
+  open_waits jsonb,
+  at timestamp with time zone not null,
+  constraint recovery_witnesses_pkey PRIMARY KEY (zone)
+) with (fillfactor=50);
+
 create table refused (
   peer text collate "C" not null,
   channel text collate "C" not null,

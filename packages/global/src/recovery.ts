@@ -1,11 +1,13 @@
-import type { SessionHandle } from '@holdfast/peer'
+import type { SessionHandle, SessionMetrics } from '@holdfast/peer'
 import {
   askTestimony,
   type ControlPlaneStore,
+  openItems,
   type RecoveryWait,
   type ReturningZone,
   recoveryWaits,
   type Testimony,
+  type WitnessRow,
 } from '@holdfast/store'
 import type { Logger } from 'pino'
 import type { Witnesses } from './witnesses.js'
@@ -13,7 +15,8 @@ import type { Witnesses } from './witnesses.js'
 export interface RecoveryOptions {
   readonly store: Pick<ControlPlaneStore, 'status' | 'read' | 'vip' | 'sessions' | 'recovery' | 'finishRecovery'>
   readonly sessions: () => Iterable<SessionHandle>
-  readonly witnesses: Pick<Witnesses, 'wasHeard' | 'conflicts'>
+  readonly witnesses: Pick<Witnesses, 'wasHeard' | 'conflicts' | 'conflictsOf'>
+  readonly metrics: Pick<SessionMetrics, 'recovering' | 'recoveryWaits'>
   readonly log: Logger
   /** The store is ready: what waited for it goes on. */
   readonly onReady: () => void
@@ -22,19 +25,29 @@ export interface RecoveryOptions {
 /** How often a recovery is looked at while there is one; otherwise nothing is read. */
 const lookEveryMs = 1_000
 const answerTimeoutMs = 10_000
+/** What another process has seen of its zones is said again each second; longer ago, it is gone or cannot write. */
+const seenForMs = 10_000
+const notAsked: readonly RecoveryWait[] = [
+  { what: 'another process of this global has not asked its zones yet what they remember', next: 'wait' },
+]
 /** More zones than any installation has. */
 const zonesMax = 10_000
 
-/** Ends the recovery of a global as soon as that is safe, and says what it waits for until then. */
+/**
+ * Ends the recovery of a global as soon as that is safe, and says what it waits for until then. The zones may be spread over
+ * several processes: each writes down how its own stand and what they remember otherwise, and whichever sees that all are
+ * back and nothing is open ends it. What differs for nobody's zones differs for none of them, whoever asks.
+ */
 export class Recovery {
   readonly #options: RecoveryOptions
   readonly #timer: NodeJS.Timeout
   #looking: Promise<void> | undefined
   #waits: readonly RecoveryWait[] = []
+  #recovering = false
 
   constructor(options: RecoveryOptions) {
     this.#options = options
-    this.#timer = setInterval(() => this.#look(), lookEveryMs)
+    this.#timer = setInterval(() => void this.look(), lookEveryMs)
   }
 
   /** What it waits for, as of the last look; empty while there is nothing to recover. */
@@ -47,27 +60,36 @@ export class Recovery {
     await this.#looking
   }
 
-  #look(): void {
+  /** Resolves when this look, or one that is under way, is over. */
+  look(): Promise<void> {
     const isRecovering = [...this.#options.sessions()].some((session) => session.view().ownState === 'recovering')
-    if (!isRecovering || this.#looking !== undefined) return
+    if (this.#looking !== undefined) return this.#looking
+    if (!isRecovering && !this.#recovering) return Promise.resolve()
     this.#looking = this.#judge()
       .catch((error: unknown) => this.#options.log.warn({ err: error }, 'the recovery could not be looked at'))
       .finally(() => {
         this.#looking = undefined
       })
+    return this.#looking
   }
 
   async #judge(): Promise<void> {
-    const { store, log, onReady, witnesses } = this.#options
-    if ((await store.status()).state !== 'recovering') {
-      this.#waits = []
-      return
-    }
-    const zones = await this.#zones()
+    const { store, log, witnesses } = this.#options
+    if ((await store.status()).state !== 'recovering') return this.#over()
+    this.#recovering = true
+    const here = this.#seenHere()
+    // What other processes see counts while they say it: whose process is gone is not back.
+    const others = (await store.recovery.witnesses(seenForMs)).filter(
+      ({ zone }) => !here.some((row) => row.zone === zone),
+    )
+    const zones = await this.#zones([...here, ...others])
     const allBack = zones.length > 0 && zones.every((zone) => zone.connected && zone.heard && zone.inStep)
-    const conflicts = witnesses.conflicts()
     const items = allBack ? await this.#differences() : undefined
-    const waits = recoveryWaits({ zones, conflicts, items })
+    const open = items === undefined ? undefined : openItems(items)
+    if (here.length > 0) await store.recovery.noteWitnesses(here.map((row) => ({ ...row, open })))
+    const conflicts = [...witnesses.conflicts(), ...others.flatMap((row) => row.conflicts)]
+    const elsewhere = others.flatMap((row) => row.open ?? (allBack ? notAsked : []))
+    const waits = recoveryWaits({ zones, conflicts, items, elsewhere: distinct(elsewhere) })
     if (waits.length === 0 && items !== undefined) {
       await store.finishRecovery(
         `every zone that holds a lease is back, and nothing that it remembers is missing: ${zones.map(({ name }) => name).join(', ')}`,
@@ -77,43 +99,59 @@ export class Recovery {
         { zones: zones.map(({ name }) => name) },
         'the recovery is over: this global has all that its zones remember',
       )
-      this.#waits = []
-      onReady()
-      return
+      return this.#over()
     }
     const said = (list: readonly RecoveryWait[]): string => list.map(({ what }) => what).join('; ')
     if (said(waits) !== said(this.#waits)) log.warn({ waits }, 'this global recovers and sends nothing yet')
     this.#waits = waits
+    this.#measure()
   }
 
-  /** Every zone that holds a lease or was ever in step, and those that are here. */
-  async #zones(): Promise<readonly ReturningZone[]> {
-    const { store, witnesses } = this.#options
+  /** This process has ended it, or another one, or an operator. */
+  #over(): void {
+    this.#waits = []
+    if (this.#recovering) this.#options.onReady()
+    this.#recovering = false
+    this.#measure()
+  }
+
+  #measure(): void {
+    const { recovering, recoveryWaits: gauge } = this.#options.metrics
+    recovering.set(this.#recovering ? 1 : 0)
+    gauge.set(this.#waits.length)
+  }
+
+  /** Zones that are connected to this process, and how they stand. */
+  #seenHere(): readonly Omit<WitnessRow, 'open'>[] {
+    const { sessions, witnesses } = this.#options
+    return [...sessions()].flatMap((session) => {
+      const { extension, channels } = session.view()
+      if (!extension) return []
+      const inStep = channels.filter(({ channel }) => channel !== 'down').every((channel) => channel.inStep)
+      return [
+        { zone: session.peer, heard: witnesses.wasHeard(session), inStep, conflicts: witnesses.conflictsOf(session) },
+      ]
+    })
+  }
+
+  /** Every zone that holds a lease or was ever in step, and those that are here or at another process. */
+  async #zones(seen: readonly Omit<WitnessRow, 'open'>[]): Promise<readonly ReturningZone[]> {
+    const { store } = this.#options
     const [blocks, met] = await Promise.all([store.vip.blocks(), store.sessions.zones()])
-    const sessions = new Map(
-      [...this.#options.sessions()]
-        .filter((session) => session.view().extension)
-        .map((session): [string, SessionHandle] => [session.peer, session]),
-    )
+    const back = new Map(seen.map((row) => [row.zone, row]))
     const names = new Set([
       ...blocks.map((block) => block.owner),
       ...met.filter((zone) => zone.everInStep).map((zone) => zone.name),
-      ...sessions.keys(),
+      ...back.keys(),
     ])
     names.delete('')
     // A zone that was deleted is nobody to wait for.
     const { items } = await store.read.list({ type: 'Zone', offset: 0, limit: zonesMax })
     const living = new Set(items.map((zone) => zone.name))
-    for (const name of names) if (!living.has(name) && !sessions.has(name)) names.delete(name)
+    for (const name of names) if (!living.has(name) && !back.has(name)) names.delete(name)
     return [...names].sort().map((name) => {
-      const session = sessions.get(name)
-      const channels = session?.view().channels ?? []
-      return {
-        name,
-        connected: session !== undefined,
-        heard: session !== undefined && witnesses.wasHeard(session),
-        inStep: channels.filter(({ channel }) => channel !== 'down').every((channel) => channel.inStep),
-      }
+      const row = back.get(name)
+      return { name, connected: row !== undefined, heard: row?.heard ?? false, inStep: row?.inStep ?? true }
     })
   }
 
@@ -128,3 +166,7 @@ export class Recovery {
     return this.#options.store.recovery.recover({ testimonies, apply: false, actor: 'holdfast' })
   }
 }
+
+const distinct = (waits: readonly RecoveryWait[]): readonly RecoveryWait[] => [
+  ...new Map(waits.map((wait) => [wait.what, wait])).values(),
+]

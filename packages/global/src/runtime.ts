@@ -94,6 +94,7 @@ export class GlobalRuntime {
     this.#recovery = new Recovery({
       ...{ store, log, sessions },
       witnesses: this.#witnesses,
+      metrics,
       onReady: () => this.#leaseOwnSoon(),
     })
   }

@@ -52,7 +52,11 @@ export class Witnesses {
 
   /** What zones that are connected now said against what is known here. */
   conflicts(): readonly string[] {
-    return [...this.#options.sessions()].flatMap((session) => this.#conflicts.get(session) ?? [])
+    return [...this.#options.sessions()].flatMap((session) => this.conflictsOf(session))
+  }
+
+  conflictsOf(session: SessionHandle): readonly string[] {
+    return this.#conflicts.get(session) ?? []
   }
 
   /** Resolves when nobody is being heard; nothing may be leased before. */

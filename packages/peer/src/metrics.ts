@@ -15,6 +15,9 @@ export interface SessionMetrics {
   readonly refusedByPeer: Gauge<'peer' | 'type'>
   readonly holds: Gauge<'peer' | 'type'>
   readonly heldResources: Gauge<'peer' | 'type'>
+  /** Global: whether it recovers, and how many things that waits for. */
+  readonly recovering: Gauge
+  readonly recoveryWaits: Gauge
 }
 
 export function sessionMetrics(registry: Registry): SessionMetrics {
@@ -90,6 +93,16 @@ export function sessionMetrics(registry: Registry): SessionMetrics {
       name: 'holdfast_held_resources',
       help: 'Resources that are kept by a hold which waits for an operator',
       labelNames: ['peer', 'type'],
+      registers,
+    }),
+    recovering: new Gauge({
+      name: 'holdfast_recovering',
+      help: '1 while a global recovers from the loss of its store and sends nothing to anybody; see holdfastctl recover status',
+      registers,
+    }),
+    recoveryWaits: new Gauge({
+      name: 'holdfast_recovery_waits',
+      help: 'Reasons why a recovery does not end by itself yet: zones that are away, what they remember otherwise, conflicts',
       registers,
     }),
   }

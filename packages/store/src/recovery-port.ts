@@ -2,11 +2,23 @@ import type {
   Owner,
   RebuildPlan,
   RecoveryItem,
+  RecoveryWait,
   ReleaseOutcome,
   Remembered,
   RememberedRow,
   Testimony,
 } from './plan/index.js'
+
+/** How a zone stands that is connected to one of the processes of a global that recovers. */
+export interface WitnessRow {
+  readonly zone: string
+  readonly heard: boolean
+  readonly inStep: boolean
+  /** What it said against what is known here. */
+  readonly conflicts: readonly string[]
+  /** What the zones of its process remember otherwise than it is here; undefined: they were not asked yet. */
+  readonly open?: readonly RecoveryWait[] | undefined
+}
 
 /** What a store offers when it, or its global, has lost something. */
 export interface RecoveryStore {
@@ -28,6 +40,10 @@ export interface RecoveryStore {
     readonly apply: boolean
     readonly actor: string
   }): Promise<readonly RecoveryItem[]>
+  /** Global: what this process sees of the zones that are connected to it, for the other processes. */
+  noteWitnesses(rows: readonly WitnessRow[]): Promise<void>
+  /** Global: what all processes have said of their zones within this time, in the present log. */
+  witnesses(withinMs: number): Promise<readonly WitnessRow[]>
   /** Global: zones that hold a lease or were ever in step, and were not since the present log began. */
   missingZones(): Promise<readonly string[]>
   /**

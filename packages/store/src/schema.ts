@@ -73,6 +73,16 @@ export const digests = pgTable(
   (t) => [primaryKey({ columns: [t.part, t.type, t.origin, t.audience] })],
 )
 
+export const recoveryWitnesses = pgTable('recovery_witnesses', {
+  zone: text('zone').notNull().primaryKey(),
+  epoch: text('epoch').notNull(),
+  heard: boolean('heard').notNull(),
+  inStep: boolean('in_step').notNull(),
+  conflicts: text('conflicts').array().notNull().default(sql`'{}'::text[]`),
+  openWaits: jsonb('open_waits'),
+  at: instant('at').notNull(),
+})
+
 export const heartbeats = pgTable('heartbeats', {
   sessionId: text('session_id').notNull().primaryKey(),
   peer: text('peer').notNull(),

@@ -154,6 +154,8 @@ export class FakeStore {
         remember: unused,
         recover: unused,
         missingZones: async () => [],
+        noteWitnesses: unused,
+        witnesses: async () => [],
         rebuild: unused,
         release: unused,
         onStranger: unused,

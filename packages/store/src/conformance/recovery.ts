@@ -204,6 +204,21 @@ export function recoveryConformance(open: OpenStore): void {
     })
   })
 
+  test('what the processes of one global see of their zones is kept for each other, in this log and for a while', async () => {
+    await using global = await Subject.ready(open, 'global')
+    const { recovery } = global.store
+    const east = { zone: 'east', heard: true, inStep: false, conflicts: ['two have 241.16.0.1'] }
+    await recovery.noteWitnesses([east, { ...east, zone: 'west', conflicts: [], open: [] }])
+    expect(await recovery.witnesses(60_000)).toEqual([east, { ...east, zone: 'west', conflicts: [], open: [] }])
+    const waits = [{ what: 'the zones remember something', next: 'look' }]
+    await recovery.noteWitnesses([{ ...east, inStep: true, conflicts: [], open: waits }])
+    expect((await recovery.witnesses(60_000))[0]).toEqual({
+      ...{ zone: 'east', heard: true, inStep: true },
+      ...{ conflicts: [], open: waits },
+    })
+    expect(await recovery.witnesses(0)).toEqual([])
+  })
+
   test('VIP-2: a ledger that lacks nothing needs no rebuilding; one in use releases nothing', async () => {
     await using global = await used(open)
     await global.apply(putMultiZone('gone'))

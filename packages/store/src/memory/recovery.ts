@@ -11,12 +11,20 @@ import {
   servingUnit,
 } from '../plan/index.js'
 import { byText, keyText, ledgerText } from '../plan/keys.js'
-import type { RecoveryStore } from '../recovery-port.js'
+import type { RecoveryStore, WitnessRow } from '../recovery-port.js'
 import type { MemoryStore } from './memory-store.js'
 
 /** What a store in memory remembers of others, and takes over from those who remember it. */
 export function memoryRecovery(store: MemoryStore): RecoveryStore {
+  const seen = new Map<string, { readonly row: WitnessRow; readonly atMs: number; readonly epoch: string }>()
   return {
+    noteWitnesses: async (rows) => {
+      for (const row of rows) seen.set(row.zone, { row, atMs: store.nowMs(), epoch: store.image.head.epoch })
+    },
+    witnesses: async (withinMs) =>
+      [...seen.values()].flatMap(({ row, atMs, epoch }) =>
+        atMs > store.nowMs() - withinMs && epoch === store.image.head.epoch ? [row] : [],
+      ),
     remembered: async (after, limit) => {
       const own = store.identity.name
       const found = [...store.image.rows]

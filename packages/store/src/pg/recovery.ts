@@ -14,11 +14,12 @@ import { type RememberedRow, rememberedOf, type Testimony } from '../plan/testim
 import type { Owner, RoleIdentity } from '../plan/types.js'
 import type { Unit } from '../plan/unit.js'
 import { servingUnit } from '../plan/upkeep.js'
-import type { RecoveryStore } from '../recovery-port.js'
+import type { RecoveryStore, WitnessRow } from '../recovery-port.js'
 import type { Database } from './sql.js'
 import { readEpochs } from './statements/head.js'
 import { foreignPage, lastEvents, missingZones, wholeLedger } from './statements/recovery.js'
 import { serviceRows } from './statements/vip-read.js'
+import { readWitnesses, writeWitnesses } from './statements/witnesses.js'
 
 const vipKinds = allTypes.filter((type) => type.vipKind).map((type) => type.name)
 
@@ -73,6 +74,14 @@ export class PgRecovery implements RecoveryStore {
     // Hash only for those that nobody remembers.
     await run(servingUnit(options()))
     return plan
+  }
+
+  noteWitnesses(rows: readonly WitnessRow[]): Promise<void> {
+    return writeWitnesses(this.#parts.database, rows)
+  }
+
+  witnesses(withinMs: number): Promise<readonly WitnessRow[]> {
+    return readWitnesses(this.#parts.database, withinMs)
   }
 
   missingZones(): Promise<readonly string[]> {

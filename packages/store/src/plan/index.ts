@@ -47,7 +47,13 @@ export {
 export { batchUnit, type Received } from './received.js'
 export { type RecoverRequest, type RecoveryItem, recoverUnit, recoveryPlanUnit } from './recover.js'
 export { type Evidence, type Judgement, judgeHistory, type LogHistory, standingOf } from './recovery.js'
-export { type RecoveryFacts, type RecoveryWait, type ReturningZone, recoveryWaits } from './recovery-end.js'
+export {
+  openItems,
+  type RecoveryFacts,
+  type RecoveryWait,
+  type ReturningZone,
+  recoveryWaits,
+} from './recovery-end.js'
 export { type Remembered, rememberUnit } from './remember.js'
 export { type LastRepair, repairTurns } from './repairs.js'
 export { returnLedgerUnit } from './return-ledger.js'

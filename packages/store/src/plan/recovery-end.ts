@@ -13,6 +13,8 @@ export interface ReturningZone {
 export interface RecoveryFacts {
   /** Every zone that holds a lease or was ever in step. */
   readonly zones: readonly ReturningZone[]
+  /** What the zones of other processes remember otherwise than it is here. */
+  readonly elsewhere?: readonly RecoveryWait[] | undefined
   /** What witnesses said against what is known here. */
   readonly conflicts: readonly string[]
   /** What global owned and its zones remember otherwise; undefined: not asked for yet, because zones are missing. */
@@ -32,7 +34,7 @@ const finish = 'or give up on it: holdfastctl recover finish --yes'
  * a lease is back, its blocks and services are known again, and what global owned is as its zones hold it. Without any
  * zone there is no witness, and only an operator can say that nothing was lost.
  */
-export function recoveryWaits({ zones, conflicts, items }: RecoveryFacts): readonly RecoveryWait[] {
+export function recoveryWaits({ zones, conflicts, items, elsewhere = [] }: RecoveryFacts): readonly RecoveryWait[] {
   if (zones.length === 0)
     return [{ what: 'no zone has come back, so nobody can say what was lost', next: `start the zones, ${finish}` }]
   const missing = zones.flatMap((zone): RecoveryWait[] => {
@@ -50,11 +52,12 @@ export function recoveryWaits({ zones, conflicts, items }: RecoveryFacts): reado
     ...missing,
     ...conflicts.map((what) => ({ what, next: 'see docs/recovery.md; then holdfastctl recover finish --yes' })),
     ...openItems(items ?? []),
+    ...elsewhere,
   ]
 }
 
 /** One plan covers what several zones remember: the zone that is believed most often is the one to begin with. */
-function openItems(items: readonly RecoveryItem[]): readonly RecoveryWait[] {
+export function openItems(items: readonly RecoveryItem[]): readonly RecoveryWait[] {
   const open = items.filter((item) => item.action !== 'keep')
   if (open.length === 0) return []
   const counts = new Map<string, number>()

@@ -1,0 +1,144 @@
+import { type SessionHandle, sessionMetrics } from '@holdfast/peer'
+import type { RecoveryItem, WitnessRow } from '@holdfast/store'
+import { pino } from 'pino'
+import { Registry } from 'prom-client'
+import { expect, test } from 'vitest'
+import { Recovery, type RecoveryOptions } from './recovery.js'
+
+const item: RecoveryItem = {
+  ...{ action: 'create', type: 'Mesh', mesh: '', name: 'shop', origin: '', witness: 'west', reason: '' },
+  ...{ addresses: [], conflicts: [] },
+}
+
+/** The database that the processes of one global share. */
+class Shared {
+  state: 'recovering' | 'ready' = 'recovering'
+  readonly finished: string[] = []
+  /** What each zone remembers otherwise than it is here. */
+  readonly remembered = new Map<string, readonly RecoveryItem[]>()
+  readonly seen = new Map<string, WitnessRow>()
+
+  get store(): RecoveryOptions['store'] {
+    const page = <T>(items: readonly T[]) => ({ items, total: items.length })
+    return {
+      status: async () => ({ state: this.state }),
+      finishRecovery: async (_: string, actor: string) => {
+        this.finished.push(actor)
+        this.state = 'ready'
+      },
+      vip: { blocks: async () => [{ owner: 'east' }, { owner: 'west' }, { owner: '' }] },
+      sessions: { zones: async () => [] },
+      read: { list: async () => page([{ name: 'east' }, { name: 'west' }]) },
+      recovery: {
+        recover: async ({ testimonies }: { testimonies: readonly { witness: { zone: string } }[] }) =>
+          testimonies.flatMap(({ witness }) => this.remembered.get(witness.zone) ?? []),
+        noteWitnesses: async (rows: readonly WitnessRow[]) => {
+          for (const row of rows) this.seen.set(row.zone, row)
+        },
+        witnesses: async () => [...this.seen.values()],
+      },
+    } as unknown as RecoveryOptions['store']
+  }
+}
+
+const answers: Readonly<Record<string, unknown>> = {
+  witness: { storeId: 'store', state: 'ready', cursor: null },
+  remembered: { items: [], next: null },
+}
+
+/** One process of global with the zones that are connected to it. */
+class Process {
+  readonly registry = new Registry()
+  readonly heard = new Set<string>()
+  ready = 0
+  readonly recovery: Recovery
+  #zones: readonly string[]
+
+  constructor(shared: Shared, ...zones: readonly string[]) {
+    this.#zones = zones
+    for (const zone of zones) this.heard.add(zone)
+    this.recovery = new Recovery({
+      store: shared.store,
+      sessions: () => this.#zones.map((zone) => this.#session(shared, zone)),
+      witnesses: {
+        wasHeard: (session) => this.heard.has(session.peer),
+        conflicts: () => [],
+        conflictsOf: () => [],
+      },
+      metrics: sessionMetrics(this.registry),
+      log: pino({ level: 'silent' }),
+      onReady: () => void this.ready++,
+    })
+  }
+
+  leave(): void {
+    this.#zones = []
+  }
+
+  async gauges(): Promise<readonly unknown[]> {
+    const value = async (name: string) => (await this.registry.getSingleMetric(name)?.get())?.values[0]?.value
+    return [await value('holdfast_recovering'), await value('holdfast_recovery_waits')]
+  }
+
+  #session(shared: Shared, peer: string): SessionHandle {
+    const channels = [
+      { channel: 'up', inStep: true },
+      { channel: 'status', inStep: true },
+    ]
+    return {
+      peer,
+      view: () => ({ extension: true, ownState: shared.state, channels }),
+      ask: async (question: string) => JSON.stringify(answers[question]),
+    } as unknown as SessionHandle
+  }
+}
+
+const reasons = (process: Process): readonly string[] => process.recovery.waits().map(({ what }) => what)
+
+test('a recovery ends by itself although its zones are spread over several processes', async () => {
+  const shared = new Shared()
+  const [a, b] = [new Process(shared, 'east'), new Process(shared, 'west')]
+  await a.recovery.look()
+  expect(reasons(a)).toEqual([expect.stringContaining('zone west is not back')])
+  expect(await a.gauges()).toEqual([1, 1])
+  await b.recovery.look()
+  // The other one has seen that all are back only now, and has not asked its zones.
+  expect(reasons(b)).toEqual([expect.stringContaining('has not asked its zones yet')])
+  expect(shared.finished).toEqual([])
+  await a.recovery.look()
+  expect(shared.finished).toEqual(['holdfast'])
+  await b.recovery.look()
+  expect([a.ready, b.ready, reasons(a), reasons(b)]).toEqual([1, 1, [], []])
+  expect([await a.gauges(), await b.gauges()]).toEqual([
+    [0, 0],
+    [0, 0],
+  ])
+  for (const process of [a, b]) await process.recovery.close()
+})
+
+test('EMPTY: what the zones of another process remember otherwise keeps a recovery from ending, and is named here', async () => {
+  const shared = new Shared()
+  shared.remembered.set('west', [item])
+  const [a, b] = [new Process(shared, 'east'), new Process(shared, 'west')]
+  for (const process of [a, b, a, b]) await process.recovery.look()
+  for (const process of [a, b]) expect(reasons(process)).toEqual([expect.stringContaining('create Mesh "shop"')])
+  shared.remembered.clear()
+  for (const process of [a, b, a]) await process.recovery.look()
+  expect(shared.finished).toEqual(['holdfast'])
+  for (const process of [a, b]) await process.recovery.close()
+})
+
+test('EMPTY: a zone that another process has not heard yet is waited for', async () => {
+  const shared = new Shared()
+  const [a, b] = [new Process(shared, 'east'), new Process(shared, 'west')]
+  b.heard.clear()
+  for (const process of [b, a, b, a]) await process.recovery.look()
+  expect(reasons(a)).toEqual([expect.stringContaining('zone west has not said yet')])
+  // The zone has moved: whoever sees it now counts.
+  b.leave()
+  shared.seen.delete('west')
+  await a.recovery.look()
+  expect(reasons(a)).toEqual([expect.stringContaining('zone west is not back')])
+  expect(shared.finished).toEqual([])
+  for (const process of [a, b]) await process.recovery.close()
+})
