@@ -12,6 +12,10 @@ const globalSecretsThatStay = new Set(['envoy-admin-ca', 'admin-user-token', 'in
  */
 const globalSecretPrefixesThatStay = ['user-token-signing-key', 'zone-token-signing-key', 'holdfast-']
 
+/** What global makes of a key of its own for its zones: worth nothing without that key, and made anew with another one. */
+export const isPublicHalf = (type: string, name: string): boolean =>
+  type === 'GlobalSecret' && name.startsWith('zone-token-signing-public-key')
+
 /** Of all Config entries only the identity of the whole installation is of interest elsewhere. */
 const configsThatTravel = new Set(['kuma-cluster-id'])
 

@@ -7,6 +7,7 @@ import { answerTestimony, askTestimony } from '../testimony.js'
 import { deleteOf, hello, mesh, type OpenStore, otherStoreId, putMesh, removalOf, Subject } from './fixtures.js'
 
 const fromGlobal = { channel: 'down', peer: '' } as const
+const secretUrl = 'type.googleapis.com/kuma.system.v1alpha1.Secret'
 const demand = { kind: 'MeshService', active: 0, pending: 1 }
 const types = ['VipPool', 'VipBlock', 'Mesh', 'MeshMultiZoneService'] as const
 const eastStore = '22222222-2222-4333-8444-555555555555'
@@ -48,9 +49,14 @@ async function used(open: OpenStore): Promise<Subject> {
 }
 
 /** Everything that global tells its zones of these types, as a zone keeps it. */
-async function follow(zone: Subject, global: Subject, name: string): Promise<void> {
+async function follow(
+  zone: Subject,
+  global: Subject,
+  name: string,
+  followed: readonly string[] = types,
+): Promise<void> {
   const down = global.channel({ channel: 'down', peer: name })
-  for (const type of types) {
+  for (const type of followed) {
     const { offers } = await down.perform({ op: 'list', resourceType: type })
     await zone.channel(fromGlobal).apply({ type, offers: [...offers] })
   }
@@ -202,6 +208,26 @@ export function recoveryConformance(open: OpenStore): void {
       witness: 'west',
       conflicts: [expect.stringMatching(/zone east has another version; zone west has followed global to revision/)],
     })
+  })
+
+  test('the public half of a key that is lost does not come back over that of the new key', async () => {
+    await using global = await used(open)
+    await using zone = await Subject.ready(open, 'zone')
+    const secret = (name: string, byte: number): LocalChange => ({
+      change: 'put',
+      key: { type: 'GlobalSecret', mesh: '', name },
+      content: { labels: {}, typeUrl: secretUrl, spec: Uint8Array.of(0x0a, 0x03, 0x0a, 0x01, byte) },
+      namespace: '',
+      displayName: name,
+      wantsVip: false,
+    })
+    await global.apply(secret('zone-token-signing-public-key-1', 1), secret('zone-token-revocations', 1))
+    await follow(zone, global, 'east', [...types, 'GlobalSecret'])
+    await using lost = await Subject.ready(open, 'global')
+    await lost.apply(secret('zone-token-signing-public-key-1', 2))
+    const names = (await recover(lost, await testimonyOf(zone, 'east'), false)).map(({ name }) => name)
+    expect(names).toContain('zone-token-revocations')
+    expect(names).not.toContain('zone-token-signing-public-key-1')
   })
 
   test('what the processes of one global see of their zones is kept for each other, in this log and for a while', async () => {

@@ -4,6 +4,7 @@ import {
   findType,
   globalOrigin,
   invariant,
+  isPublicHalf,
   type ResourceKey,
   type TypeDescriptor,
   typeOf,
@@ -85,7 +86,8 @@ export const recoverUnit = (request: RecoverRequest, options: PlanOptions): Unit
 
 /** Pools and blocks are remembered by themselves; the rest of what global gives its zones is restored on demand. */
 const isRestorable = (row: RememberedRow): boolean =>
-  row.origin !== globalOrigin || (row.type !== 'VipPool' && row.type !== 'VipBlock')
+  row.origin !== globalOrigin ||
+  (row.type !== 'VipPool' && row.type !== 'VipBlock' && !isPublicHalf(row.type, row.exportName))
 
 const groupText = (row: RememberedRow): string =>
   `${row.origin}\u0000${keyText({ type: row.type, mesh: row.mesh, name: row.exportName })}`
