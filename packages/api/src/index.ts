@@ -1,6 +1,7 @@
 export { createApi } from './create-api.js'
 export { localhostAdmin } from './http/localhost-admin.js'
 export type { IdentityView } from './identity/view.js'
+export { describeApi } from './openapi/describe.js'
 export {
   type Actor,
   type ApiLimits,

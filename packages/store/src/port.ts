@@ -171,6 +171,15 @@ export interface StoreCounts {
   readonly pendingVips: number
 }
 
+/** What is looked for in the audit log; everything that is said must hold. */
+export interface AuditFilter {
+  readonly actor?: string | undefined
+  readonly action?: string | undefined
+  /** Somewhere in the subject. */
+  readonly subject?: string | undefined
+  readonly sinceMs?: number | undefined
+}
+
 export interface MeshCount {
   readonly type: string
   readonly mesh: string
@@ -210,7 +219,8 @@ export interface ControlPlaneStore {
     /** Those that wait for an operator. */
     holds(): Promise<readonly HoldRow[]>
     cursors(): Promise<readonly CursorRow[]>
-    audit(limit: number): Promise<readonly AuditRow[]>
+    /** Newest first. */
+    audit(limit: number, filter?: AuditFilter): Promise<readonly AuditRow[]>
     scrub(): Promise<ScrubState>
   }
   readonly guards: GuardStore

@@ -1,5 +1,6 @@
 import type { Route } from '../http/route.js'
 import { EstateReader } from '../insights/reader.js'
+import { openApiRoute } from '../openapi/route.js'
 import type { ApiContext } from '../options.js'
 import { Resources } from '../resources/service.js'
 import { localClaims } from '../vips/local-claims.js'
@@ -32,7 +33,7 @@ import { zoneRoutes } from './zones.js'
 export function routesOf(context: ApiContext): readonly Route[] {
   const resources = new Resources(context)
   const claims = localClaims(context.store, resources.shownAddresses, context.dns)
-  return [
+  const routes: readonly Route[] = [
     ...serverRoutes(context),
     ...resourceRoutes(context, resources),
     ...hostnameRoutes(context, resources),
@@ -58,4 +59,5 @@ export function routesOf(context: ApiContext): readonly Route[] {
     ...recoveryRoutes(context),
     ...identityRoutes(context),
   ]
+  return [...routes, openApiRoute(routes, context.server.version)]
 }

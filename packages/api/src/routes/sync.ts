@@ -1,5 +1,6 @@
+import type { AuditFilter } from '@holdfast/store'
 import { reportJson } from '../guards/report-json.js'
-import { titles } from '../http/errors.js'
+import { notValid, titles } from '../http/errors.js'
 import { type Answer, type ApiRequest, ok, type Route } from '../http/route.js'
 import type { ApiContext } from '../options.js'
 import { peerName, refusedJson, syncJson } from '../sync/sync-json.js'
@@ -40,11 +41,23 @@ export function syncRoutes({ store, sync, mode, zoneName, server, nowMs }: ApiCo
     ),
     get('/_holdfast/audit', async ({ query }) =>
       ok({
-        items: (await store.read.audit(limitOf(query))).map(({ atMs, ...row }) => ({
+        items: (await store.read.audit(limitOf(query), auditFilterOf(query))).map(({ atMs, ...row }) => ({
           at: new Date(atMs).toISOString(),
           ...row,
         })),
       }),
     ),
   ]
+}
+
+/** `actor`, `action`, `subject` (a part of it) and `since` (RFC 3339). Throws 400 for what is no time. */
+function auditFilterOf(query: URLSearchParams): AuditFilter {
+  const text = (name: string): string | undefined => query.get(name) || undefined
+  const since = text('since')
+  const sinceMs = since === undefined ? undefined : Date.parse(since)
+  if (Number.isNaN(sinceMs))
+    throw notValid(titles.list, [
+      { path: 'since', message: `must be a time such as 2026-01-31T12:00:00Z, not ${JSON.stringify(since)}` },
+    ])
+  return { actor: text('actor'), action: text('action'), subject: text('subject'), sinceMs }
 }

@@ -11,6 +11,7 @@ export { generatorProblems, type HostnameGeneratorSpec, hostnameGeneratorKind } 
 export type { Json, JsonObject } from './json.js'
 export { isJsonObject as isPlainObject, joinPath, parseJson } from './json.js'
 export type { JsonKind } from './json-kind.js'
+export { specSchema } from './json-schema.js'
 export { specTypeUrl } from './kinds.js'
 export { meshKind, readMesh } from './mesh.js'
 export { type MeshExternalServiceSpec, meshExternalServiceKind } from './mesh-external-service.js'

@@ -82,7 +82,17 @@ export function asControlPlane(store: MemoryStore): ControlPlaneStore {
       holds: async () => [...store.image.holds.values()].filter((hold) => hold.state === 'held'),
       cursors: async () => [...store.image.cursors.values()],
       scrub: async () => scrubOff,
-      audit: async (limit) => store.image.audit.toReversed().slice(0, limit),
+      audit: async (limit, { actor, action, subject = '', sinceMs = 0 } = {}) =>
+        store.image.audit
+          .filter(
+            (row) =>
+              (actor === undefined || row.actor === actor) &&
+              (action === undefined || row.action === action) &&
+              row.subject.includes(subject) &&
+              row.atMs >= sinceMs,
+          )
+          .toReversed()
+          .slice(0, limit),
     },
     hooks: memoryHooks(store),
     guards: memoryGuards(store),

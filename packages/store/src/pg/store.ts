@@ -236,7 +236,7 @@ export class PgStore implements ControlPlaneStore {
       await this.#acks.flush()
       return allCursors(this.database)
     },
-    audit: (limit) => lastAudit(this.database, limit),
+    audit: (limit, filter) => lastAudit(this.database, limit, filter),
     scrub: () => readScrub(this.database),
   }
 

@@ -2,6 +2,7 @@ import type { Channel } from '@holdfast/kds'
 import { type Digest, hex, type Origin } from '@holdfast/model'
 import type { ZoneFacts } from '../../plan/loaded.js'
 import type { AuditRow, CursorRow, Needs, RefusedRow, ZoneRow } from '../../plan/types.js'
+import type { AuditFilter } from '../../port.js'
 import { type Sql, timestamp } from '../sql.js'
 import { laneSums, sqlDamaged } from './damaged.js'
 
@@ -216,14 +217,22 @@ export async function zoneFacts(sql: Sql, names: readonly string[], aliveSince: 
   }))
 }
 
-export async function lastAudit(sql: Sql, limit: number): Promise<readonly AuditRow[]> {
+export async function lastAudit(sql: Sql, limit: number, filter: AuditFilter = {}): Promise<readonly AuditRow[]> {
+  const { actor, action, subject, sinceMs } = filter
   const { rows } = await sql.run<{
     readonly at: number
     readonly actor: string
     readonly action: string
     readonly subject: string
     readonly detail: AuditRow['detail']
-  }>('last audit', 'select at, actor, action, subject, detail from audit order by id desc limit $1', [limit])
+  }>(
+    'last audit',
+    `select at, actor, action, subject, detail from audit
+     where ($2::text is null or actor = $2) and ($3::text is null or action = $3)
+       and ($4::text is null or strpos(subject, $4) > 0) and ($5::float8 is null or at >= to_timestamp($5 / 1000.0))
+     order by id desc limit $1`,
+    [limit, actor ?? null, action ?? null, subject ?? null, sinceMs ?? null],
+  )
   return rows.map(({ at, ...row }) => ({ atMs: at, ...row }))
 }
 
