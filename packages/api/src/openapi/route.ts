@@ -8,8 +8,6 @@ export function openApiRoute(others: readonly Route[], version: string): Route {
     method: 'GET',
     path: '/openapi.json',
     title: 'Could not describe the API',
-    // Whoever wants to know how to ask may have nobody to ask for credentials yet.
-    open: true,
     async handle() {
       document ??= openApiDocument([...others, route], version)
       return ok(document)

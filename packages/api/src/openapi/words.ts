@@ -38,6 +38,8 @@ export const words: Readonly<Record<string, Words>> = {
   'POST /_holdfast/zones/:zone/adopt': { summary: 'Binds a zone to the store that asks for its name.' },
   'GET /_holdfast/zones/:zone/decommission': { summary: 'What taking a zone out of service for good would do.' },
   'POST /_holdfast/zones/:zone/decommission': { summary: 'Takes a zone out of service for good.' },
+  'POST /_holdfast/zones/:zone/join': { summary: 'Lets a zone join: what it needs to prove who it is.' },
+  'POST /_holdfast/zones/:zone/revoke': { summary: 'Takes from a zone what it proves with who it is.' },
   'GET /_holdfast/federation': { summary: 'What joining a global would change in this zone.' },
   'POST /_holdfast/federation': { summary: 'Decides about what joining a global has left open.' },
   'GET /_holdfast/resources': {
