@@ -167,7 +167,10 @@ const allowedText = (schema) =>
     schema.maxLength === undefined ? undefined : `at most ${schema.maxLength} characters`,
     schema.minItems === undefined ? undefined : `at least ${schema.minItems}`,
     schema.maxItems === undefined ? undefined : `at most ${schema.maxItems}`,
-    schema.pattern === undefined || schema.contentEncoding !== undefined ? undefined : `\`${schema.pattern}\``,
+    // A bracket before a parenthesis would be a link.
+    schema.pattern === undefined || schema.contentEncoding !== undefined
+      ? undefined
+      : `<code>${schema.pattern.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll(']', '&#93;')}</code>`,
   ]
     .filter((each) => each !== undefined)
     .join('; ')
