@@ -20,6 +20,7 @@ import {
   type LinkEnd,
   type ServeTls,
   serveKds,
+  type TurnedAway,
 } from '@holdfast/transport'
 import type { Logger } from 'pino'
 import { DeletedZones } from './deleted-zones.js'
@@ -59,6 +60,8 @@ export interface ZoneGate {
 const leaseDelayMs = 20
 /** How often the records of the sessions are brought up to date: one statement for all zones. */
 const beatMs = 5_000
+/** Whoever floods us must not fill the log as well. */
+const tellAgainMs = 60_000
 /** A zone that is asked and does not answer is told apart from one that is not connected. */
 const questionTimeoutMs = 10_000
 
@@ -70,6 +73,7 @@ export class GlobalRuntime {
   readonly #options: GlobalOptions
   readonly #sessions = new Map<string, SessionHandle>()
   readonly #opening = new Set<Promise<void>>()
+  readonly #toldOfMs = new Map<TurnedAway['why'], number>()
   readonly #stop = new AbortController()
   readonly #deleted: DeletedZones
   readonly #withdrawals: Withdrawals | undefined
@@ -116,6 +120,7 @@ export class GlobalRuntime {
             certify: ({ zone }, request) => gate.certify(zone, request),
           }),
       onLink: (link) => this.#accept(link),
+      onTurnedAway: (one) => this.#turnedAway(one),
       ...(replicas === undefined ? {} : { seek: (half) => replicas.seek(half) }),
       signal: this.#stop.signal,
     })
@@ -225,6 +230,15 @@ export class GlobalRuntime {
     await this.#options.replicas?.close()
     await this.#server?.close()
     await this.#guards.close()
+  }
+
+  /** A flood is told of once a minute and kind; how many it was is counted. */
+  #turnedAway({ why, reason, remoteAddress }: TurnedAway): void {
+    this.#options.metrics.turnedAway.inc({ why })
+    const nowMs = performance.now()
+    if (nowMs - (this.#toldOfMs.get(why) ?? Number.NEGATIVE_INFINITY) < tellAgainMs) return
+    this.#toldOfMs.set(why, nowMs)
+    this.#options.log.warn({ remoteAddress, why }, `a connection was turned away: ${reason}`)
   }
 
   #writeDown(): void {

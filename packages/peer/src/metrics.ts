@@ -18,11 +18,19 @@ export interface SessionMetrics {
   /** Global: whether it recovers, and how many things that waits for. */
   readonly recovering: Gauge
   readonly recoveryWaits: Gauge
+  /** Global: connections that were refused or cut before anybody's name was known. */
+  readonly turnedAway: Counter<'why'>
 }
 
 export function sessionMetrics(registry: Registry): SessionMetrics {
   const registers = [registry]
   return {
+    turnedAway: new Counter({
+      name: 'holdfast_kds_turned_away_total',
+      help: 'Connections to the KDS port refused or cut: connections, connections-of-address, handshake, calls',
+      labelNames: ['why'],
+      registers,
+    }),
     payloadBytes: new Counter({
       name: 'holdfast_kds_payload_bytes_total',
       help: 'Bytes of KDS messages, without HTTP/2 framing and before compression',

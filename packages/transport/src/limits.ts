@@ -17,6 +17,22 @@ export interface LinkLimits {
   readonly closeTimeoutMs: number
   /** Until a TCP and HTTP/2 connection stands. grpc-js itself would wait for the operating system, minutes. */
   readonly connectTimeoutMs: number
+  /** Serving: connections at once. A zone has one; 45 KiB each, 82 with TLS. */
+  readonly connectionsMax: number
+  /** Of one address: all zones may come through one load balancer or NAT, but not all of what there can be. */
+  readonly connectionsPerAddressMax: number
+  /** From the TCP connection to the headers of its first call. A zone calls in the moment in which it can. */
+  readonly handshakeTimeoutMs: number
+  /** Serving: a connection on which nothing is called. A zone's streams stand as long as its connection. */
+  readonly idleTimeoutMs: number
+  /** Serving: calls at once on one connection. A Kuma zone has 6; a proxy that speaks HTTP/2 may put many zones on one. */
+  readonly streamsPerConnectionMax: number
+  /** Serving: calls that one connection may open at once, and a second after that: a health check each 10 s, a few streams. */
+  readonly callsBurst: number
+  readonly callsPerSecond: number
+  /** Messages of one link that are read at once, and a second after that: what comes faster is read later. */
+  readonly messagesBurst: number
+  readonly messagesPerSecond: number
 }
 
 export const defaultLimits: LinkLimits = {
@@ -27,6 +43,15 @@ export const defaultLimits: LinkLimits = {
   pairingsMax: 1_024,
   closeTimeoutMs: 2_000,
   connectTimeoutMs: 10_000,
+  connectionsMax: 4_096,
+  connectionsPerAddressMax: 1_024,
+  handshakeTimeoutMs: 10_000,
+  idleTimeoutMs: 60_000,
+  streamsPerConnectionMax: 256,
+  callsBurst: 1_024,
+  callsPerSecond: 64,
+  messagesBurst: 10_000,
+  messagesPerSecond: 5_000,
 }
 
 /** Bytes handed to gRPC at once; the rest waits with us, where it can still be dropped. */

@@ -9,6 +9,7 @@ import type { Link, LinkCounters, LinkEvent, LinkPeer, Sendable } from './link.j
 import { featuresOf, isExtensionFeature } from './metadata.js'
 import { createOutbox, type Outbox } from './outbox.js'
 import type { LinkEnd } from './status.js'
+import { TokenBucket } from './token-bucket.js'
 import type { Wire } from './wire.js'
 import { within } from './within.js'
 
@@ -29,6 +30,9 @@ export interface LinkParts {
   /** Called once, when every stream is over or given up. */
   readonly release?: () => void
 }
+
+/** Long enough to be a pause, and short enough that nobody is missed. */
+const slowedMs = 100
 
 interface Lane {
   readonly wire: Wire
@@ -56,6 +60,9 @@ export class LinkCore implements Link {
   #peer: LinkPeer
   #phase: Phase = { phase: 'new' }
   #plainKnown = false
+  readonly #messages: TokenBucket
+  #pausedByUser = false
+  #slowing: NodeJS.Timeout | undefined
   #counters: LinkCounters = { payloadBytesSent: 0, payloadBytesReceived: 0, messagesSent: 0, messagesReceived: 0 }
 
   constructor(parts: LinkParts) {
@@ -63,6 +70,8 @@ export class LinkCore implements Link {
     this.role = parts.role
     this.streams = parts.wires.map(({ stream }) => stream)
     this.#peer = parts.peer
+    const { messagesBurst, messagesPerSecond } = parts.limits
+    this.#messages = new TokenBucket(messagesBurst, messagesPerSecond, performance.now())
     this.#lanes = parts.wires.map((wire) => ({
       wire,
       outbox: createOutbox({
@@ -108,11 +117,30 @@ export class LinkCore implements Link {
   }
 
   pause(): void {
-    for (const { wire } of this.#lanes) wire.pause()
+    this.#pausedByUser = true
+    this.#steer()
   }
 
   resume(): void {
-    for (const { wire } of this.#lanes) wire.resume()
+    this.#pausedByUser = false
+    this.#steer()
+  }
+
+  #steer(): void {
+    const reads = !this.#pausedByUser && this.#slowing === undefined
+    for (const { wire } of this.#lanes)
+      if (reads) wire.resume()
+      else wire.pause()
+  }
+
+  /** Who says more than can be meant is heard later; HTTP/2's flow control holds it up at its own end. */
+  #slowDown(): void {
+    if (this.#messages.take(performance.now()) || this.#slowing !== undefined) return
+    this.#slowing = setTimeout(() => {
+      this.#slowing = undefined
+      if (this.#phase.phase === 'open') this.#steer()
+    }, slowedMs)
+    this.#steer()
   }
 
   close(end: LinkEnd): Promise<void> {
@@ -163,6 +191,7 @@ export class LinkCore implements Link {
       payloadBytesReceived: payloadBytesReceived + bytes.length,
       messagesReceived: messagesReceived + 1,
     }
+    this.#slowDown()
     const { role, zone } = this.#parts
     const received = decodeFrame(bytes, { role, zone, stream, extension: this.#peer.extension })
     if (received.kind === 'violation') {
@@ -227,6 +256,7 @@ export class LinkCore implements Link {
     const released = Promise.resolve().then(() => this.#release(closed, waiting))
     this.#phase = { phase: 'closed', closed, released }
     if (listener !== undefined) queueMicrotask(() => listener(closed))
+    clearTimeout(this.#slowing)
     this.#parts.onClosed?.()
     return released
   }

@@ -16,6 +16,7 @@ import { nodeFeatures } from './codec/node.js'
 import { OfferEncoder } from './codec/offers.js'
 import { plainCodecContext } from './codec/plain.js'
 import type { StreamName } from './codec/streams.js'
+import { Gate, type TurnedAway } from './gate.js'
 import { hostPort } from './kds-address.js'
 import { defaultLimits, grpcOptions, healthIntervalAnsweredMs, type LinkLimits, serveKeepaliveMs } from './limits.js'
 import type { Link } from './link.js'
@@ -83,6 +84,8 @@ export interface ServeOptions {
   /** How often plain zones are told to give one. */
   readonly healthIntervalMs?: number | undefined
   readonly limits?: Partial<LinkLimits> | undefined
+  /** A connection was refused or cut, or its calls are, before anybody's name was known. */
+  readonly onTurnedAway?: ((turnedAway: TurnedAway) => void) | undefined
   /** Closes the server. */
   readonly signal?: AbortSignal | undefined
 }
@@ -103,6 +106,8 @@ export interface KdsServer {
   replaceTls(tls: ServeTls): void
   /** How many offers were encoded for all zones together. */
   encodings(): number
+  /** Connections that stand now, whoever is at their other ends. */
+  connections(): number
   /** On which admin streams a plain zone can be asked now. */
   adminKindsOf(zone: string): readonly AdminKind[]
   /**
@@ -272,7 +277,8 @@ export async function serveKds(options: ServeOptions): Promise<KdsServer> {
     answer(null, healthAnswer(options.healthIntervalMs ?? healthIntervalAnsweredMs))
   })
 
-  const server = new Server(grpcOptions(limits, serveKeepaliveMs))
+  const gate = new Gate({ limits, onTurnedAway: options.onTurnedAway })
+  const server = new Server({ ...grpcOptions(limits, serveKeepaliveMs), ...gate.serverOptions })
   const bidi = (path: string, handle: (call: Call) => Promise<void>) =>
     server.register(path, handle, asIs, asIs, 'bidi')
   bidi(syncPaths.globalToZone, sync('globalToZone', false))
@@ -295,16 +301,18 @@ export async function serveKds(options: ServeOptions): Promise<KdsServer> {
   }
   const shutDown = async (): Promise<void> => {
     options.signal?.removeEventListener('abort', aborted)
+    gate.stopAccepting()
     const drained = new Promise<void>((resolve) => server.tryShutdown(() => resolve()))
     pairing.close(stopping)
     desk.close(stopping)
     await Promise.all([...links].map((link) => link.close(stopping)))
     if (!(await within(limits.closeTimeoutMs, drained))) server.forceShutdown()
+    gate.cut()
   }
   const aborted = (): void => void close()
 
   const secured = options.tls === undefined ? undefined : new ReplaceableTls(options.tls)
-  const port = await listen(server, options, secured ?? ServerCredentials.createInsecure())
+  const port = await listen(gate, server, options, secured ?? ServerCredentials.createInsecure())
   options.signal?.addEventListener('abort', aborted, { once: true })
   if (options.signal?.aborted === true) aborted()
   const replaceTls = (tls: ServeTls): void => {
@@ -316,16 +324,22 @@ export async function serveKds(options: ServeOptions): Promise<KdsServer> {
     takeForwarded: (stream, call) => void sync(stream, true)(call),
     replaceTls,
     encodings: () => encoder.encodings,
+    connections: () => gate.connectionCount,
     adminKindsOf: (zone) => desk.kindsOf(zone),
     askAdmin: (zone, question, how) => desk.ask(zone, question, how),
     close,
   }
 }
 
-const listen = (server: Server, { address, port }: ServeOptions, security: ServerCredentials): Promise<number> =>
+const listen = (
+  gate: Gate,
+  server: Server,
+  { address, port }: ServeOptions,
+  security: ServerCredentials,
+): Promise<number> =>
   new Promise((resolve, reject) => {
     const where = hostPort(address, port)
-    server.bindAsync(where, security, (error, bound) => {
+    gate.bind(server, { address, port, security }, (error, bound) => {
       if (error === null) resolve(bound)
       else {
         server.forceShutdown()

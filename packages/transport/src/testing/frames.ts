@@ -60,3 +60,25 @@ export function headerBlock(fields: readonly (readonly [name: string, value: str
 export function grpcMessage(bytes: Uint8Array): Uint8Array {
   return Buffer.concat([Uint8Array.of(0), uint32(bytes.length), bytes])
 }
+
+/** Whole frames of what a peer has sent. */
+export function splitFrames(bytes: Buffer): readonly {
+  readonly type: number
+  readonly flags: number
+  readonly streamId: number
+  readonly payload: Buffer
+}[] {
+  const frames = []
+  for (let at = 0; at + 9 <= bytes.length; ) {
+    const length = bytes.readUIntBE(at, 3)
+    if (at + 9 + length > bytes.length) break
+    frames.push({
+      type: bytes[at + 3] ?? 0,
+      flags: bytes[at + 4] ?? 0,
+      streamId: bytes.readUInt32BE(at + 5) & 0x7fffffff,
+      payload: bytes.subarray(at + 9, at + 9 + length),
+    })
+    at += 9 + length
+  }
+  return frames
+}
