@@ -13,6 +13,7 @@ export {
 export { type FakeKumaGlobal, type FakeKumaGlobalOptions, startFakeKumaGlobal } from './fake-kuma/global.js'
 export type { KumaFault, KumaObjects } from './fake-kuma/objects.js'
 export type { Sent, Verdict } from './fake-kuma/provider.js'
+export { sampleMessages } from './fake-kuma/samples.js'
 export { type FakeKumaEnd, type FakeKumaZone, type FakeKumaZoneOptions, startFakeKumaZone } from './fake-kuma/zone.js'
 export { createLevel, type Level } from './level.js'
 export {
