@@ -132,8 +132,9 @@ export const controlPlanesRemoveCommand = defineCommand<{ readonly name: string 
   outputs: noOutputs,
   examples: [['config control-planes remove --name prod', 'and its context']],
   run: async ({ io, connections }, _, { name }) => {
-    await (await connections()).remove(name)
+    const next = await (await connections()).remove(name)
     io.out.write(`removed Control Plane ${JSON.stringify(name)}\n`)
+    if (next !== undefined) io.out.write(`switched active Control Plane to ${JSON.stringify(next)}\n`)
     return exitStatus.fine
   },
 })

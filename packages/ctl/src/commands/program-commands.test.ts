@@ -47,6 +47,9 @@ describe('config', () => {
       0,
       'controlPlanes: []\ncontexts: []\ncurrentContext: ""\n',
     ])
+    const both = `${text.replace('contexts:', `  - {name: lab, coordinates: {apiServer: {url: http://lab}}}\ncontexts:\n  - {name: lab, controlPlane: lab}`)}`
+    const instead = await run(['config', 'control-planes', 'remove', '--name', 'prod'], { files: { [own]: both } })
+    expect(instead.out).toBe('removed Control Plane "prod"\nswitched active Control Plane to "lab"\n')
     const theirs = await run(['config', 'control-planes', 'remove', '--name', 'old'], { files })
     expect([theirs.status, theirs.err, theirs.written]).toEqual([
       1,

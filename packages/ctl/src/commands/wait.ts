@@ -69,6 +69,7 @@ async function notInStep(api: Api, names: readonly string[]): Promise<string> {
     throw usageError(
       `${unknown.join(', ')}: no such peer; there are ${peers.map(({ peer }) => textOf(peer)).join(', ') || 'none'}`,
     )
+  if (peers.length === 0) return 'nobody has connected yet'
   return peers
     .filter(({ peer }) => names.length === 0 || names.includes(textOf(peer)))
     .flatMap((peer) => {

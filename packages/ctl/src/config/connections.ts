@@ -97,7 +97,8 @@ export class Connections {
     })
   }
 
-  async remove(name: string): Promise<void> {
+  /** @returns the control plane that is the active one instead, where the active one was removed and there is another */
+  async remove(name: string): Promise<string | undefined> {
     const { controlPlanes, contexts, currentContext } = this.#own.config
     if (!controlPlanes.some((each) => each.name === name)) {
       if (this.controlPlanes.some((each) => each.name === name))
@@ -107,11 +108,16 @@ export class Connections {
       throw noControlPlane(name)
     }
     const gone = contexts.filter((each) => each.controlPlane === name).map((each) => each.name)
+    const left = contexts.filter((each) => !gone.includes(each.name))
+    const wasActive = gone.includes(currentContext)
+    // As kumactl does: commands go somewhere that is known, and it is said where.
+    const next = wasActive ? left[0] : undefined
     await this.#write({
       controlPlanes: controlPlanes.filter((each) => each.name !== name),
-      contexts: contexts.filter((each) => !gone.includes(each.name)),
-      currentContext: gone.includes(currentContext) ? '' : currentContext,
+      contexts: left,
+      currentContext: wasActive ? (next?.name ?? '') : currentContext,
     })
+    return next?.controlPlane
   }
 
   async switchTo(name: string): Promise<void> {
