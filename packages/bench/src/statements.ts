@@ -10,6 +10,7 @@ const clocked = new Set([
   'open holds',
   'peer reports',
   'settled facts',
+  'open forms',
 ])
 /** The table that it is written in. */
 export const clockedTable = 'heartbeats'

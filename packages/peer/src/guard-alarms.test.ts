@@ -19,6 +19,7 @@ const exceptions = (more: Partial<Exceptions>): Exceptions => ({
   refusedCounts: [],
   holds: [],
   reports: [],
+  unpublished: [],
   ...more,
 })
 

@@ -18,7 +18,7 @@ const lookAgainMs = 1_000
 /** Rows that are looked at; all of them are counted. */
 const rowsMax = 2_000
 
-const nothing: Exceptions = { refused: [], refusedCounts: [], holds: [], reports: [] }
+const nothing: Exceptions = { refused: [], refusedCounts: [], holds: [], reports: [], unpublished: [] }
 
 /**
  * What is refused and held, in memory: for metrics, for one line of log per change, and for what each peer is told of
@@ -113,13 +113,15 @@ export class GuardWatch {
     this.#now = now
     this.#alarms.take(now)
     this.#measure(now)
-    const { refused, refusedCounts, holds } = now
-    const peers = new Set([...refusedCounts, ...holds].map(({ peer }) => peer))
+    const { refused, refusedCounts, holds, unpublished } = now
+    const authors = unpublished.map(({ origin }) => origin)
+    const peers = new Set([...[...refusedCounts, ...holds].map(({ peer }) => peer), ...authors])
     this.#reports = new Map(
       [...peers].map((peer): [string, GuardReport] => {
         const total = refusedCounts.reduce((sum, of) => sum + (of.peer === peer ? of.count : 0), 0)
         const own = <T extends { readonly peer: string }>(rows: readonly T[]) => rows.filter((row) => row.peer === peer)
-        return [peer, encodeReport(reportOf(own(refused), total, own(holds)))]
+        const theirs = unpublished.filter(({ origin }) => origin === peer)
+        return [peer, encodeReport(reportOf(own(refused), total, own(holds), theirs))]
       }),
     )
     for (const listener of this.#listeners) listener()

@@ -1,6 +1,6 @@
 import type { Origin, ResourceKey } from '@holdfast/model'
 import type { HoldDecision, HoldRequest } from './plan/hold-decisions.js'
-import type { HoldRow, RefusedRow } from './plan/types.js'
+import type { HoldRow, RefusedRow, Row } from './plan/types.js'
 
 /** What a hold keeps, by the name under which it is stored here. */
 export interface KeptKey extends ResourceKey {
@@ -32,6 +32,8 @@ export interface Exceptions {
   /** Those that wait for an operator. */
   readonly holds: readonly HoldRow[]
   readonly reports: readonly PeerReportRow[]
+  /** What a policy hook has refused or does not answer for, so that its last good version is published, or nothing. */
+  readonly unpublished: readonly Row[]
 }
 
 /** What was not obeyed or not believed, and what an operator decides about it. */

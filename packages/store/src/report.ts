@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import type { HoldRow, RefusedRow } from './plan/types.js'
+import type { HoldRow, RefusedRow, Row } from './plan/types.js'
 
 /**
  * What a control plane refuses and holds of what a peer sends it, as it tells that peer. The peer cannot know it
@@ -46,13 +46,18 @@ const cut = (text: string): string => (text.length > reasonMax ? `${text.slice(0
 export const emptyReport: Report = { refused: [], refusedTotal: 0, holds: [] }
 
 /** Bounded, and in an order that is the same every time. */
-export function reportOf(refused: readonly RefusedRow[], refusedTotal: number, holds: readonly HoldRow[]): Report {
+export function reportOf(
+  refused: readonly RefusedRow[],
+  refusedTotal: number,
+  holds: readonly HoldRow[],
+  unpublished: readonly Row[] = [],
+): Report {
   const text = (row: RefusedRow): string => [row.type, row.mesh, row.exportName, row.channel].join('\u0000')
-  return {
-    refused: [...refused]
-      .sort((a, b) => a.sinceMs - b.sinceMs || (text(a) < text(b) ? -1 : 1))
-      .slice(0, reportedRefusalsMax)
-      .map((row) => ({
+  const stored = [...refused]
+    .sort((a, b) => a.sinceMs - b.sinceMs || (text(a) < text(b) ? -1 : 1))
+    .slice(0, reportedRefusalsMax)
+    .map(
+      (row): ReportedRefusal => ({
         type: row.type,
         mesh: row.mesh,
         name: row.exportName,
@@ -63,14 +68,29 @@ export function reportOf(refused: readonly RefusedRow[], refusedTotal: number, h
         nextTryMs: row.nextTryMs,
         tries: row.tries,
         newcomer: row.newcomer,
-      })),
-    refusedTotal,
+      }),
+    )
+  return {
+    refused: [...stored, ...unpublished.flatMap((row) => byHook(row) ?? [])].slice(0, reportedRefusalsMax),
+    refusedTotal: refusedTotal + unpublished.length,
     holds: holds
       .filter((hold) => hold.state === 'held')
       .slice(0, holdsMax)
       .map(({ id, type, origin, keyCount, reason, sinceMs }) => ({
         ...{ id, type, origin, resources: keyCount, reason: cut(reason), sinceMs },
       })),
+  }
+}
+
+/** Stored here and not shown to anybody: to whoever wrote it that is a refusal like any other. */
+function byHook({ type, mesh, exportName, origin, form }: Row): ReportedRefusal | undefined {
+  if (form === undefined) return undefined
+  const { hook = '', reason, sinceMs, nextTryMs, tries, published } = form
+  const what = form.state === 'refused' ? 'refuses it' : 'does not answer'
+  return {
+    ...{ type, mesh, name: exportName, origin, sinceMs, tries, newcomer: !published },
+    reason: cut(`policy hook "${hook}" ${what}${reason === undefined ? '' : `: ${reason}`}`),
+    ...(nextTryMs === undefined ? {} : { nextTryMs }),
   }
 }
 

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util'
 import { startServer } from '../stand/server.js'
 import { soak } from './soak.js'
 
-const usage = `usage: pnpm soak [--zones N] [--cycles N] [--churn-seconds N]
+const usage = `usage: pnpm soak [--zones N] [--cycles N] [--churn-seconds N] [--services N] [--operations-per-second N]
 
 Zones come and go at a global, are deleted, made again and disabled; then everything that global holds is compared with
 what it held before: heap within 2 %, no timer, socket or connection left. Exit status 1 if not. Without the optimising
@@ -15,6 +15,8 @@ async function main(): Promise<number> {
       zones: { type: 'string', default: '50' },
       cycles: { type: 'string', default: '1000' },
       'churn-seconds': { type: 'string', default: '60' },
+      services: { type: 'string', default: '0' },
+      'operations-per-second': { type: 'string', default: '50' },
       help: { type: 'boolean' },
     },
   })
@@ -28,15 +30,22 @@ async function main(): Promise<number> {
       zones: Number(values.zones),
       cycles: Number(values.cycles),
       churnSeconds: Number(values['churn-seconds']),
+      services: Number(values.services),
+      operationsPerSecond: Number(values['operations-per-second']),
     }
     const results = await soak(server.fresh, sizes, (what) => process.stderr.write(`${what}\n`))
-    for (const { what, before, after, growth, leftOver, sessions, operations, rejections } of results)
+    for (const one of results) {
+      const { what, before, after, growth, leftOver, sessions, operations, rejections } = one
       process.stdout.write(
         `${what}: heap ${mebibytes(before.heapBytes)} before, ${mebibytes(after.heapBytes)} after (${(100 * growth).toFixed(2)} %), ` +
           `external ${mebibytes(before.externalBytes)} and ${mebibytes(after.externalBytes)}; ${sessions} sessions so far, ` +
-          `${operations} operations; left over: ${leftOver.join(', ') || 'nothing'}; ${rejections} unhandled rejections\n`,
+          `${operations} operations, ${one.operationsPerSecond.toFixed(1)} a second; ${one.services} services at global, ` +
+          `${one.strayAddresses} active addresses of deleted zones; left over: ${leftOver.join(', ') || 'nothing'}; ${rejections} unhandled rejections\n`,
       )
-    return results.every((one) => one.growth <= 0.02 && one.leftOver.length === 0 && one.rejections === 0) ? 0 : 1
+    }
+    const isClean = (one: (typeof results)[number]): boolean =>
+      one.growth <= 0.02 && one.leftOver.length === 0 && one.rejections === 0 && one.strayAddresses === 0
+    return results.every(isClean) ? 0 : 1
   } finally {
     await server.stop()
   }

@@ -4,6 +4,7 @@ import { asControlPlane, type ControlPlaneStore, MemoryStore } from '@holdfast/s
 import { ZoneRuntime } from '@holdfast/zone'
 import pino from 'pino'
 import { Registry } from 'prom-client'
+import { services } from '../services.js'
 import { until } from '../stand/until.js'
 
 // Zones without a database of their own, over real sockets, in a process of their own: what is measured is global.
@@ -11,11 +12,13 @@ import { until } from '../stand/until.js'
 export type Order =
   | { readonly do: 'cycles'; readonly count: number }
   | { readonly do: 'churn'; readonly seconds: number }
+  /** Every zone joins, applies its services, is in step and leaves. */
+  | { readonly do: 'fill' }
   | { readonly do: 'stop' }
 export type Told = { readonly done: Order['do']; readonly sessions: number; readonly rejections: number }
 
 const log = pino({ level: 'silent' })
-const [, , port = '', zones = '1'] = process.argv
+const [, , port = '', zones = '1', servicesEach = '0'] = process.argv
 
 interface Stub {
   readonly name: string
@@ -70,12 +73,33 @@ async function cycles(count: number): Promise<void> {
     while (begun < count) {
       begun++
       join(stub)
-      await until(`${stub.name} to be in step`, () => stub.runtime?.view()?.inStep === true, 60_000)
+      await inStep(stub)
       await leave(stub)
     }
   }
   await Promise.all(stubs.map(work))
 }
+
+/** Services of each zone, a tenth of them in the mesh that comes and goes. */
+async function fill(count: number): Promise<void> {
+  for (const stub of stubs) join(stub)
+  for (const stub of stubs) await inStep(stub)
+  for (const { name, store } of stubs) {
+    const changes = services({ seed: 20_261_129, zone: name, count }).map((put, at) =>
+      at % 10 === 9 ? { ...put, key: { ...put.key, mesh: 'churn' } } : put,
+    )
+    await store.local.apply({ changes, atomic: false, actor: 'soak' }, { signal: AbortSignal.timeout(60_000) })
+  }
+  const all = count * stubs.length
+  const kept = async ({ store }: Stub): Promise<number> =>
+    (await store.read.counts()).resources.reduce((sum, of) => sum + (of.type === 'MeshService' ? of.count : 0), 0)
+  for (const stub of stubs)
+    await until(`${all} services in ${stub.name}`, async () => (await kept(stub)) === all, 600_000)
+  await Promise.all(stubs.map(leave))
+}
+
+const inStep = (stub: Stub): Promise<void> =>
+  until(`${stub.name} to be in step`, () => stub.runtime?.view()?.inStep === true, 60_000)
 
 /** Everybody stays as long as it may, comes back by itself, and now and then leaves or says something. */
 async function churn(seconds: number): Promise<void> {
@@ -97,6 +121,7 @@ process.on('message', (order: Order) => {
   void (async () => {
     if (order.do === 'cycles') await cycles(order.count)
     else if (order.do === 'churn') await churn(order.seconds)
+    else if (order.do === 'fill' && Number(servicesEach) > 0) await fill(Number(servicesEach))
     const told: Told = { done: order.do, sessions, rejections }
     process.send?.(told)
     if (order.do === 'stop') process.disconnect()

@@ -2,6 +2,7 @@ import { digestEquals, utf8 } from '@holdfast/model'
 import { expect, test } from 'vitest'
 import { type HookCover, noHooks, versionOf } from '../plan/forms.js'
 import type { HookWork, Verdict } from '../plan/judged.js'
+import { reportOf } from '../report.js'
 import { deleteOf, type OpenStore, offerOf, putMesh, removalOf, Subject, service, someEpoch } from './fixtures.js'
 
 const fromEast = { channel: 'up', peer: 'east' } as const
@@ -125,6 +126,12 @@ export function hookConformance(open: OpenStore): void {
     ])
     expect(await seen(global)).toEqual(['web 80'])
     expect(await global.store.hooks.open(10)).toMatchObject([{ form: { state: 'refused', reason: no.reason } }])
+    // Its zone is told as of any other refusal.
+    const { unpublished } = await global.store.guards.exceptions(10)
+    expect(reportOf([], 0, [], unpublished)).toMatchObject({
+      refusedTotal: 1,
+      refused: [{ origin: 'east', reason: 'policy hook "policy" refuses it: port 81 is not allowed' }],
+    })
     expect(await global.store.hooks.counts()).toMatchObject([
       { type: 'MeshService', hook: 'policy', state: 'refused', count: 1 },
     ])

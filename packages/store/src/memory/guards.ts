@@ -1,4 +1,5 @@
 import type { AbsentCount, GuardStore, PeerReportRow } from '../guards.js'
+import { isHeldByHook } from '../plan/forms.js'
 import { byText } from '../plan/keys.js'
 import type { MemoryStore } from './memory-store.js'
 
@@ -36,6 +37,10 @@ export const memoryGuards = (store: MemoryStore): GuardStore => ({
       refusedCounts: [...counts.values()],
       holds: [...store.image.holds.values()].filter((hold) => hold.state === 'held'),
       reports: reportsOf(store),
+      unpublished: [...store.image.rows.values()]
+        .filter(isHeldByHook)
+        .sort((a, b) => (a.form?.sinceMs ?? 0) - (b.form?.sinceMs ?? 0))
+        .slice(0, limit),
     }
   },
   reports: async () => reportsOf(store),

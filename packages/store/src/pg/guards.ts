@@ -1,8 +1,10 @@
 import type { GuardStore } from '../guards.js'
+import { isHeldByHook } from '../plan/forms.js'
 import { approveUnit, rejectUnit } from '../plan/hold-decisions.js'
 import type { PlanOptions } from '../plan/local.js'
 import type { Unit } from '../plan/unit.js'
 import type { Database } from './sql.js'
+import { openForms } from './statements/forms.js'
 import { absentCounts, heldKeys, holdsById, lastHolds, openHolds } from './statements/holds.js'
 import { allReports, writeReport } from './statements/reports.js'
 import { oldestRefused, refusedCounts } from './statements/sync-read.js'
@@ -28,6 +30,7 @@ export const pgGuards = ({ database, options, run }: GuardParts): GuardStore => 
     refusedCounts: await refusedCounts(database),
     holds: await openHolds(database),
     reports: await allReports(database),
+    unpublished: (await openForms(database, limit)).filter(isHeldByHook),
   }),
   reports: () => allReports(database),
 })

@@ -86,6 +86,10 @@ export const authoredEntryOf = (row: Row): string | undefined =>
 export const versionOf = (content: ResourceContent): string =>
   hex(contentHash({ labels: exportLabels(content.labels), typeUrl: content.typeUrl, spec: content.spec }))
 
+/** A hook has said no, or was asked in vain: what is published is older than what its origin says, or nothing. */
+export const isHeldByHook = (row: Row): boolean =>
+  !row.deleted && (row.form?.state === 'refused' || (row.form?.state === 'waiting' && row.form.tries > 0))
+
 /** No hook has let it through yet: it is kept, and nobody sees it. */
 export const isUnpublished = (row: RowDraft | undefined): boolean =>
   row !== undefined && !row.deleted && row.form?.published === false
