@@ -26,6 +26,17 @@ export {
   startGrpcHook,
   startHttpHook,
 } from './policy-hook.js'
+export {
+  type RecordedConnection,
+  type RecordedConversation,
+  type RecordedMessage,
+  type RecordedMoment,
+  recordedConversation,
+  recordedMoments,
+} from './recorded/conversation.js'
+export { type GlobalPlayer, startGlobalPlayer, type ZoneSaid } from './recorded/global-player.js'
+export { givenByRecorded, heldOfRecorded } from './recorded/held.js'
+export { startZonePlayer, type ZonePlayer } from './recorded/zone-player.js'
 export { askRedis, type RedisServer, type RedisServerOptions, startRedis } from './redis.js'
 export { type SplittingBalancer, startSplittingBalancer } from './splitting-balancer.js'
 export type { LinkShape } from './tcp-flow.js'
