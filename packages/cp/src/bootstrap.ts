@@ -2,6 +2,7 @@ import {
   computedLabels,
   defaultHostnameGenerators,
   displayNameOf,
+  envLabel,
   jsonSpec,
   specTypeUrl,
   type TypeDescriptor,
@@ -45,7 +46,8 @@ function put(
   role: 'global' | 'zone',
   zone: string,
 ): LocalChange {
-  const labels = computedLabels(type, '', name, role, zone, {})
+  // What a Kuma makes at its start has not the label of its environment, which only the API computes.
+  const { [envLabel]: _, ...labels } = computedLabels(type, '', name, role, zone, {})
   return {
     change: 'put',
     key: { type: type.name, mesh: '', name },

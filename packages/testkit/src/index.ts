@@ -35,7 +35,15 @@ export {
   recordedMoments,
 } from './recorded/conversation.js'
 export { type GlobalPlayer, startGlobalPlayer, type ZoneSaid } from './recorded/global-player.js'
-export { givenByRecorded, heldOfRecorded } from './recorded/held.js'
+export {
+  heldOf,
+  requestsSaid,
+  responsesSaid,
+  type SaidRequest,
+  type SaidVersion,
+  saidBy,
+  versionsSaid,
+} from './recorded/held.js'
 export { startZonePlayer, type ZonePlayer } from './recorded/zone-player.js'
 export { askRedis, type RedisServer, type RedisServerOptions, startRedis } from './redis.js'
 export { type SplittingBalancer, startSplittingBalancer } from './splitting-balancer.js'

@@ -1,53 +1,21 @@
-import { type JsonObject, type KumaResourceParts, planMove } from '@holdfast/model'
+import type { KumaResourceParts } from '@holdfast/model'
 import { type RecordedState, recordedStates } from '@holdfast/model/testing'
 import {
-  heldOfRecorded,
+  heldOf,
   type RecordedMoment,
   recordedConversation,
   recordedMoments,
+  saidBy,
   startZonePlayer,
   type ZonePlayer,
 } from '@holdfast/testkit'
 import { expect, test } from 'vitest'
-import { get } from '../testing/faults.js'
-import { type GlobalPlane, startGlobal, until } from '../testing/mesh.js'
-import { ofEachInstallation, ownForm, recordedForm, wireLabels } from '../testing/recorded/differences.js'
+import { startGlobal, until } from '../testing/mesh.js'
+import { ofEachInstallation, wireLabels } from '../testing/recorded/differences.js'
+import { bothStates, makeOwn } from '../testing/recorded/states.js'
 
 // Everything that two recorded zones of Kuma said, into our global: it comes to what the recorded global came to, and tells
 // the zones what that one told them.
-
-/** Lists that say what is stored; the rest is computed from it. */
-const listsOf = (state: RecordedState): readonly string[] =>
-  Object.keys(state).filter((path) => !path.startsWith('zones'))
-
-/** What an operator had made at the recorded global by then. */
-async function makeOwn(global: GlobalPlane, state: RecordedState): Promise<void> {
-  const objects = listsOf(state).flatMap((path) => state[path] ?? [])
-  const { moving } = planMove({ zone: '', objects }, { mode: 'global', zone: '' })
-  const response = await global.api.inject({
-    method: 'POST',
-    url: '/_apply',
-    headers: { 'content-type': 'application/json' },
-    payload: JSON.stringify(moving.map(({ object }) => object)),
-  })
-  expect([response.statusCode, response.statusCode === 200 ? '' : response.body]).toEqual([200, ''])
-}
-
-const idOf = ({ type, mesh = '', name }: JsonObject): string => [type, mesh, name].map(String).join('/')
-
-/** Both states, list by list, without what is known to differ. */
-async function bothStates(global: GlobalPlane, state: RecordedState) {
-  const ours: JsonObject[] = []
-  const theirs: JsonObject[] = []
-  for (const path of listsOf(state)) {
-    const recorded = new Map((state[path] ?? []).map((item) => [idOf(recordedForm(item)), item]))
-    const { items } = await get<{ readonly items: readonly JsonObject[] }>(global, `/${path}?size=1000`)
-    ours.push(...items.map((item) => ownForm(item, recorded.get(idOf(item)))))
-    theirs.push(...[...recorded.values()].map(recordedForm))
-  }
-  const inOrder = (items: readonly JsonObject[]) => items.toSorted((a, b) => (idOf(a) < idOf(b) ? -1 : 1))
-  return { ours: inOrder(ours), theirs: inOrder(theirs) }
-}
 
 /** What a zone holds, as text: types, names, labels and the bytes of specs. */
 function heldText(held: ReturnType<ZonePlayer['held']>, folder: string): readonly string[] {
@@ -67,7 +35,7 @@ const partsText = (
   return [type, mesh, name, JSON.stringify(shown), typeUrl, bytes(spec), bytes(status)].join(' ')
 }
 
-test.each(['2.14.3', '2.13.10', '2.14.3-no-suffix', '2.13.10-no-suffix'])(
+test.concurrent.each(['2.14.3', '2.13.10', '2.14.3-no-suffix', '2.13.10-no-suffix'])(
   'two recorded zones of Kuma %s under our global: its state, and what they get, is as recorded at every moment',
   { timeout: 120_000 },
   async (folder) => {
@@ -88,7 +56,7 @@ test.each(['2.14.3', '2.13.10', '2.14.3-no-suffix', '2.13.10-no-suffix'])(
     }
     try {
       for (const moment of recordedMoments) {
-        await makeOwn(global, stateAt(moment))
+        await makeOwn(global, stateAt(moment), { mode: 'global', zone: '' })
         if (moment === '1-joined') for (const zone of ['zone-1', 'zone-2']) connect(zone, 0)
         if (moment === '4-zone-2-back') {
           players.get('zone-2')?.stop()
@@ -110,7 +78,8 @@ test.each(['2.14.3', '2.13.10', '2.14.3-no-suffix', '2.13.10-no-suffix'])(
         for (const [zone, player] of players) {
           expect([player.ended(), player.refusals(), player.dropped()]).toEqual([undefined, [], []])
           const recorded = connections[zone]?.[player.connection]
-          const wanted = recorded === undefined ? [] : heldText(heldOfRecorded(recorded, atMs[moment]), folder)
+          const wanted =
+            recorded === undefined ? [] : heldText(heldOf(saidBy(recorded.down, 'global', atMs[moment])), folder)
           expect(wanted.length).toBeGreaterThan(9)
           const same = () => JSON.stringify(heldText(player.held(), folder)) === JSON.stringify(wanted)
           await until(`${zone} to hold what it held`, same, 15_000).catch(() => {

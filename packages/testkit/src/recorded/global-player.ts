@@ -1,9 +1,7 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
-import { type Metadata, Server, ServerCredentials, type ServerDuplexStream } from '@grpc/grpc-js'
+import { type Metadata, Server, ServerCredentials, type ServerDuplexStream, status } from '@grpc/grpc-js'
 import {
-  type DeltaDiscoveryRequest,
   DeltaDiscoveryRequestSchema,
-  type DeltaDiscoveryResponse,
   DeltaDiscoveryResponseSchema,
   ZoneHealthCheckResponseSchema,
 } from '@holdfast/proto'
@@ -29,8 +27,10 @@ export interface GlobalPlayerOptions {
 /** What the living zone said on one connection. */
 export interface ZoneSaid {
   readonly metadata: Metadata
-  readonly requests: readonly DeltaDiscoveryRequest[]
-  readonly responses: readonly DeltaDiscoveryResponse[]
+  /** On GlobalToZoneSync. */
+  readonly requests: readonly Buffer[]
+  /** On ZoneToGlobalSync. */
+  readonly responses: readonly Buffer[]
 }
 
 /**
@@ -42,9 +42,15 @@ export interface GlobalPlayer {
   /** Says everything up to this moment on connection `index`; resolves when all of it is answered. */
   playUntil(index: number, ms: number): Promise<void>
   said(index: number): ZoneSaid
+  /** What it waits for on connection `index`, for messages. */
+  waits(index: number): {
+    readonly opened: object
+    readonly unasked: readonly string[]
+    readonly unanswered: readonly string[]
+  }
   /** Refusals of what was said, in words. */
   refusals(): readonly string[]
-  /** Breaks every stream, as a global that is killed does. */
+  /** Ends every stream, as a global that is stopped does. */
   breakOff(): void
   until(holds: () => boolean): Promise<void>
   close(): Promise<void>
@@ -52,8 +58,8 @@ export interface GlobalPlayer {
 
 class Connection {
   readonly recorded: RecordedConnection
-  readonly requests: DeltaDiscoveryRequest[] = []
-  readonly responses: DeltaDiscoveryResponse[] = []
+  readonly requests: Buffer[] = []
+  readonly responses: Buffer[] = []
   readonly refusals: string[] = []
   metadata: Metadata | undefined
   down: Call | undefined
@@ -69,7 +75,7 @@ class Connection {
   /** The first response of a type is the answer to its request; later ones come when the one before is answered. */
   request(bytes: Buffer): void {
     const request = fromBinary(DeltaDiscoveryRequestSchema, bytes)
-    this.requests.push(request)
+    this.requests.push(bytes)
     if (request.responseNonce === '') this.#asked.add(request.typeUrl)
     else if (this.#waiting.get(request.typeUrl) === request.responseNonce) this.#waiting.delete(request.typeUrl)
     if (request.errorDetail !== undefined) this.refusals.push(`${request.typeUrl}: ${request.errorDetail.message}`)
@@ -99,6 +105,11 @@ class Connection {
       this.#waiting.size === 0 &&
       [...types].every((type) => this.#asked.has(type) && (this.#next.get(type) ?? 0) >= this.#due(type).length)
     )
+  }
+
+  waits() {
+    const types = [...new Set(this.recorded.down.map(({ type }) => type))]
+    return { unasked: types.filter((type) => !this.#asked.has(type)), unanswered: [...this.#waiting.keys()] }
   }
 
   #due(type: string) {
@@ -149,7 +160,7 @@ export async function startGlobalPlayer({
       if (from === 'global' && nonce === '') call.write(bytes)
     return (bytes) => {
       const response = fromBinary(DeltaDiscoveryResponseSchema, bytes)
-      connection.responses.push(response)
+      connection.responses.push(bytes)
       const { typeUrl, nonce: responseNonce } = response
       const ack = create(DeltaDiscoveryRequestSchema, {
         node: { id: connection.recorded.zone },
@@ -194,9 +205,14 @@ export async function startGlobalPlayer({
       if (metadata === undefined) throw new Error(`connection ${index} was never opened`)
       return { metadata, requests, responses }
     },
+    waits: (index) => ({ opened, ...at(index).waits() }),
     refusals: () => connections.flatMap(({ refusals }) => refusals),
     breakOff() {
-      for (const call of calls) call.destroy()
+      for (const call of calls)
+        call.emit(
+          'error',
+          Object.assign(new Error('stream unavailable'), { code: status.UNAVAILABLE, details: 'stream unavailable' }),
+        )
     },
     until: (holds) => level.until(holds),
     async close() {

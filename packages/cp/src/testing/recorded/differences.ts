@@ -1,4 +1,4 @@
-import { displayNameLabel, type JsonObject, meshLabel } from '@holdfast/model'
+import { displayNameLabel, type JsonObject, meshLabel, originLabel, zoneLabel } from '@holdfast/model'
 
 /**
  * What Holdfast does otherwise than the recorded Kumas, on purpose. The replays take away exactly this from both sides
@@ -20,6 +20,13 @@ export const differences = [
     kuma: 'stores no `kuma.io/display-name` with what is its own; only copies have it',
     holdfast: 'stores it with everything whose name gets a hash',
     why: 'a selector on it finds originals as it finds copies',
+  },
+  {
+    id: 'zone-label',
+    at: 'zone',
+    kuma: 'makes its two default HostnameGenerators with `kuma.io/origin` alone; their zone is added when they are sent',
+    holdfast: 'stores `kuma.io/zone` with them',
+    why: 'who reads them sees whose they are; what is sent is the same',
   },
   {
     id: 'mesh-label',
@@ -111,13 +118,20 @@ export const recordedForm = (item: JsonObject): JsonObject => ({
 /** The same resource as we show it, beside the recorded one: only what is listed above is taken away. */
 export function ownForm(item: JsonObject, recorded: JsonObject | undefined): JsonObject {
   const had = objectOf(recorded?.labels)
-  const { snis, ...rest } = recordedForm(item)
+  const { snis, kri, ...rest } = recordedForm(item)
   const labels = objectOf(rest.labels)
-  const more = [displayNameLabel, meshLabel].filter((label) => had[label] === undefined)
-  const isExpected = (label: string): boolean => labels[label] === (label === displayNameLabel ? item.name : item.mesh)
+  // `zone-label`; it stands in the identifier too.
+  const isDefault = item.type === 'HostnameGenerator' && labels[originLabel] === 'zone' && had[zoneLabel] === undefined
+  const expected: Readonly<Record<string, unknown>> = {
+    [displayNameLabel]: item.name,
+    [meshLabel]: item.mesh,
+    ...(isDefault ? { [zoneLabel]: labels[zoneLabel] } : {}),
+  }
+  const more = Object.keys(expected).filter((label) => had[label] === undefined && labels[label] === expected[label])
   return {
     ...rest,
-    labels: without(labels, more.filter(isExpected)),
+    ...(kri === undefined ? {} : { kri: isDefault ? String(kri).replace(`_${labels[zoneLabel]}_`, '__') : kri }),
+    labels: without(labels, more),
     ...(snis === undefined || recorded?.snis === undefined ? {} : { snis }),
   }
 }
