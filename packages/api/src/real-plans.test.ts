@@ -211,3 +211,59 @@ test('claims that are none are told all at once, by place', async () => {
     },
   })
 })
+
+const copy = (name: string, more: Readonly<Record<string, unknown>> = {}) => ({
+  type: 'MeshService',
+  mesh: 'default',
+  name,
+  labels: {
+    'kuma.io/display-name': 'web',
+    'kuma.io/mesh': 'default',
+    'kuma.io/origin': 'zone',
+    'kuma.io/zone': 'zone-1',
+  },
+  spec: { selector: {}, ports: [{ port: 80, targetPort: 80, appProtocol: 'http' }] },
+  ...more,
+})
+
+test('ATTR: what a zone has not told yet is kept as if it had, and no more once it has a session', async () => {
+  const global = await open('global', [])
+  await global.call('PUT', '/meshes/default', { type: 'Mesh', name: 'default' })
+  await global.call('PUT', '/zones/zone-1', { type: 'Zone', name: 'zone-1', enabled: true })
+  // Its own name whatever the other global called it, and only what that zone owns.
+  const objects = [copy('zone-1.web-d49779wdwbz7wb7d'), copy('x', { labels: {} }), { type: 'Mesh', name: 'm' }]
+  const ask = (apply: boolean) => global.call('POST', '/_holdfast/import/copies', { zone: 'zone-1', objects, apply })
+  const reasons = [expect.stringContaining('kuma.io/zone'), expect.stringContaining('no type that zones send')]
+  const verdicts = (first: string) => [{ verdict: first }, ...reasons.map((reason) => ({ verdict: 'refused', reason }))]
+  expect((await ask(false)).body).toEqual({ applied: false, items: verdicts('create') })
+  expect((await global.call('GET', '/meshservices')).body.total).toBe(0)
+  expect((await ask(true)).body).toEqual({ applied: true, items: verdicts('create') })
+  const [kept] = (await global.call('GET', '/meshservices')).body.items
+  expect(kept).toMatchObject({
+    name: 'web-d49779wdwbz7wb7d',
+    labels: { 'kuma.io/origin': 'zone', 'kuma.io/zone': 'zone-1' },
+  })
+  const { revision } = (await global.store.status()).head
+  expect((await ask(true)).body.items[0]).toEqual({ verdict: 'here' })
+  expect((await global.store.status()).head.revision).toBe(revision)
+  // It is everybody else's to see, and not its own.
+  const seen = async (zone: string) =>
+    global.store
+      .channel({ channel: 'down', peer: zone })
+      .perform(
+        { op: 'keys', resourceType: 'MeshService', keys: ['web-d49779wdwbz7wb7d.default'] },
+        { signal: new AbortController().signal },
+      )
+  expect([(await seen('zone-2')).offers.length, (await seen('zone-1')).offers.length]).toEqual([1, 0])
+  await global.store.sessions.open({
+    ...{
+      sessionId: 's',
+      peer: 'zone-1',
+      instanceId: 'g',
+      peerInstanceId: 'z',
+      peerVersion: '2.14.3',
+      extension: false,
+    },
+  })
+  expect((await ask(true)).body).toEqual({ applied: false, items: objects.map(() => ({ verdict: 'met' })) })
+})

@@ -13,6 +13,7 @@ import { holdRoutes } from './holds.js'
 import { hookRoutes } from './hooks.js'
 import { hostnameRoutes } from './hostnames.js'
 import { identityRoutes } from './identity.js'
+import { importCopiesRoute } from './import-copies.js'
 import { insightRoutes } from './insights.js'
 import { kriRoute } from './kri.js'
 import { overviewRoutes } from './overviews.js'
@@ -49,6 +50,7 @@ export function routesOf(context: ApiContext): readonly Route[] {
     findRoute(context, resources),
     ...vipRoutes(context, resources, claims),
     vipImportRoute(context),
+    importCopiesRoute(context),
     ...syncRoutes(context),
     ...typeRoutes(context),
     ...hookRoutes(context),

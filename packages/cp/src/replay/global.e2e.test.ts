@@ -37,7 +37,7 @@ const partsText = (
 
 test.concurrent.each(['2.14.3', '2.13.10', '2.14.3-no-suffix', '2.13.10-no-suffix'])(
   'two recorded zones of Kuma %s under our global: its state, and what they get, is as recorded at every moment',
-  { timeout: 120_000 },
+  { timeout: 240_000 },
   async (folder) => {
     const { connections, atMs } = recordedConversation(folder)
     const states = recordedStates(folder)
@@ -82,7 +82,7 @@ test.concurrent.each(['2.14.3', '2.13.10', '2.14.3-no-suffix', '2.13.10-no-suffi
             recorded === undefined ? [] : heldText(heldOf(saidBy(recorded.down, 'global', atMs[moment])), folder)
           expect(wanted.length).toBeGreaterThan(9)
           const same = () => JSON.stringify(heldText(player.held(), folder)) === JSON.stringify(wanted)
-          await until(`${zone} to hold what it held`, same, 15_000).catch(() => {
+          await until(`${zone} to hold what it held`, same, 60_000).catch(() => {
             expect({ moment, zone, held: heldText(player.held(), folder) }).toEqual({ moment, zone, held: wanted })
           })
         }

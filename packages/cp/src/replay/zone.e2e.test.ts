@@ -119,7 +119,7 @@ test.concurrent.each(
   ),
 )(
   'a recorded global of Kuma %s over our %s: its state, and all that it says, is as recorded at every moment',
-  { timeout: 120_000 },
+  { timeout: 240_000 },
   async (folder, name) => {
     const { connections, atMs } = recordedConversation(folder)
     const recorded = connections[name] ?? []
@@ -142,7 +142,7 @@ test.concurrent.each(
         }
         const connection = recorded[at]
         if (connection === undefined) throw new Error(`there is no connection ${at}`)
-        await within(20_000, `${moment}: global to have its answers`, player.playUntil(at, atMs[moment]), () =>
+        await within(60_000, `${moment}: global to have its answers`, player.playUntil(at, atMs[moment]), () =>
           player.waits(at),
         )
         await makeAndRemove(zone, stateAt(moment))
@@ -150,7 +150,7 @@ test.concurrent.each(
         expect(wanted.length).toBeGreaterThan(1)
         const told = () => heldText(player.said(at).responses)
         const isSame = () => JSON.stringify(told()) === JSON.stringify(wanted)
-        await until(`global to have of ${name} what it had`, isSame, 15_000).catch(() => {
+        await until(`global to have of ${name} what it had`, isSame, 60_000).catch(() => {
           expect({ moment, told: told() }).toEqual({ moment, told: wanted })
         })
         const { ours, theirs } = await bothStates(zone, stateAt(moment))

@@ -58,6 +58,7 @@ const ours = (mode: string, zone: string | null, lists: Readonly<Record<string, 
 
 /** Whatever is claimed is verdict by verdict as given, the rest an alias. */
 const verdicts = (claims: number, ...first: readonly object[]) => ({
+  'POST /_holdfast/import/copies': { items: Array.from({ length: 20 }, () => ({ verdict: 'create' })) },
   'POST /_holdfast/vips/import': {
     items: Array.from({ length: claims }, (_, i) => first[i] ?? { verdict: 'alias' }),
   },
@@ -87,7 +88,11 @@ test('a plan first: what is created, which addresses are kept and which not; not
   })
   expectGolden('import-kuma-plan.txt', ran.out)
   expect([ran.status, ran.err]).toEqual([1, ''])
-  expect(written(ran)).toEqual([['POST /_holdfast/vips/import', expect.objectContaining({ apply: false })]])
+  expect(written(ran)).toEqual([
+    ['POST /_holdfast/vips/import', expect.objectContaining({ apply: false })],
+    ['POST /_holdfast/import/copies', expect.objectContaining({ apply: false, zone: 'zone-1' })],
+    ['POST /_holdfast/import/copies', expect.objectContaining({ apply: false, zone: 'zone-2' })],
+  ])
 })
 
 test('--yes: addresses first, then resources, in the order in which they may be written', async () => {
@@ -270,7 +275,7 @@ test.each([
       .filter((line) => line.action === action)
       .map(({ type, name }) => `${type} ${name}`)
       .join(', ')
-  expect([of('create'), of('elsewhere')]).toEqual([created, 'MeshService cart-968zcw4vb6fz8cf4'])
+  expect([of('create'), of('copy')]).toEqual([created, 'MeshService cart-968zcw4vb6fz8cf4'])
   expect(said.vips).toEqual([
     {
       ...{ kind: 'MeshService', mesh: 'shop', zone: 'zone-1', namespace: '', name: 'cart' },

@@ -1,4 +1,5 @@
 import {
+  type Copied,
   changeOf,
   type JsonObject,
   type MoveTarget,
@@ -47,12 +48,14 @@ export async function importKuma(io: Io, api: Api, read: KumaRead, options: Impo
   // Addresses first: a service that is written finds the one that is kept for it.
   const vips = await claim(api, plan.claims, options.yes)
   if (options.yes) await write(api, due)
+  const copies = await copy(api, plan.copies, options.yes)
   const resources: readonly ResourceLine[] = [
     ...changes.map(({ moving, action }) => ({
       action,
       ...{ type: moving.type.name, mesh: moving.mesh, name: moving.name },
       why: moving.body.warnings.join('; '),
     })),
+    ...copies,
     ...plan.staying.map(({ verdict, ...rest }) => ({ action: verdict, ...rest })),
   ]
   const result: ImportResult = { from: read.what, applied: options.yes, resources, vips }
@@ -95,6 +98,40 @@ async function claim(api: Api, claims: readonly VipClaim[], apply: boolean): Pro
     verdict: textOf(verdicts[i]?.verdict),
     why: textOf(verdicts[i]?.reason),
   }))
+}
+
+/** What zones own, kept for them until they have joined. */
+async function copy(api: Api, copies: readonly Copied[], apply: boolean): Promise<readonly ResourceLine[]> {
+  const lines: ResourceLine[] = []
+  for (const zone of new Set(copies.map((each) => each.zone))) {
+    const own = copies.filter((each) => each.zone === zone)
+    for (let from = 0; from < own.length; from += objectsPerRequest) {
+      const part = own.slice(from, from + objectsPerRequest)
+      const objects = part.map(({ object }) => object)
+      const answer = await api.post('/_holdfast/import/copies', { zone, objects, apply })
+      const verdicts = objectsOf(answer.items)
+      lines.push(
+        ...part.map(({ type, mesh, name }, i) => ({
+          ...{ type: type.name, mesh, name },
+          ...copyLine(zone, textOf(verdicts[i]?.verdict), textOf(verdicts[i]?.reason)),
+        })),
+      )
+    }
+  }
+  return lines
+}
+
+function copyLine(zone: string, verdict: string, reason: string): Pick<ResourceLine, 'action' | 'why'> {
+  switch (verdict) {
+    case 'create':
+      return { action: 'copy', why: `${zone}'s, until it joins and says it itself` }
+    case 'here':
+      return { action: 'same', why: '' }
+    case 'met':
+      return { action: 'elsewhere', why: `comes with zone ${zone}, which has joined` }
+    default:
+      return { action: 'cannot', why: reason }
+  }
 }
 
 async function write(api: Api, due: readonly Moving[]): Promise<void> {

@@ -5,7 +5,7 @@ import { tableText } from '../output/table.js'
 
 export interface ResourceLine {
   /** `elsewhere`: another control plane tells it; `computed`: each computes its own. */
-  readonly action: 'create' | 'change' | 'same' | 'elsewhere' | 'computed' | 'cannot'
+  readonly action: 'create' | 'change' | 'copy' | 'same' | 'elsewhere' | 'computed' | 'cannot'
   readonly type: string
   readonly mesh: string
   readonly name: string
@@ -19,7 +19,7 @@ export interface ImportResult {
   readonly vips: readonly (VipClaim & { readonly verdict: string; readonly why: string })[]
 }
 
-const shown = new Set<ResourceLine['action']>(['create', 'change', 'cannot'])
+const shown = new Set<ResourceLine['action']>(['create', 'change', 'copy', 'cannot'])
 
 /** For people: what is done or impossible line by line, what is left alone in counts. */
 export function resultText(io: Io, { from, applied, resources, vips }: ImportResult): string {

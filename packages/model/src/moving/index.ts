@@ -1,5 +1,7 @@
 export {
+  type Copied,
   changeOf,
+  copyResource,
   type MovePlan,
   type MoveSource,
   type MoveTarget,

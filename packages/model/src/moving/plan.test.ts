@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import type { JsonObject } from '../kinds/json.js'
 import { recordedStates } from '../testing/recorded-states.js'
 import { typeOf } from '../types.js'
-import { changeOf, type MoveTarget, moveProblem, planMove } from './plan.js'
+import { changeOf, copyResource, type MoveTarget, moveProblem, planMove } from './plan.js'
 import { universalObject, withOwner } from './universal.js'
 
 const states = recordedStates('2.14.3')['5-global-back'] ?? {}
@@ -16,7 +16,7 @@ const named = (list: readonly { readonly type: { readonly name: string }; readon
   list.map(({ type, name }) => `${type.name} ${name}`)
 
 test('what a Kuma global has: its own goes to ours, its zones tell theirs themselves, and their addresses are theirs', () => {
-  const { moving, staying, claims } = planMove({ zone: '', objects: objectsOf('global') }, global)
+  const { moving, copies, staying, claims } = planMove({ zone: '', objects: objectsOf('global') }, global)
   expect(named(moving)).toEqual([
     'Mesh default',
     'Mesh shop',
@@ -39,13 +39,22 @@ test('what a Kuma global has: its own goes to ours, its zones tell theirs themse
   ])
   for (const { object } of moving)
     expect(Object.keys(object).filter((key) => ['creationTime', 'kri', 'snis', 'status'].includes(key))).toEqual([])
-  expect([...new Set(staying.map(({ type, why, verdict }) => `${type}: ${verdict}, ${why}`))].sort()).toEqual([
-    'Dataplane: elsewhere, comes with zone zone-1',
-    'HostnameGenerator: elsewhere, comes with zone zone-1',
-    'HostnameGenerator: elsewhere, comes with zone zone-2',
-    'MeshService: elsewhere, comes with zone zone-1',
-    'MeshService: elsewhere, comes with zone zone-2',
+  expect(staying).toEqual([])
+  expect(copies.map(({ type, zone, name }) => `${zone} ${type.name} ${name}`).sort()).toEqual([
+    'zone-1 Dataplane web-1-v7wd4bdwc9994762',
+    'zone-1 HostnameGenerator local-mesh-external-service-6b28v9789424f4wx',
+    'zone-1 HostnameGenerator local-universal-mesh-service-6b9f24zbvcd8db4x',
+    'zone-1 MeshService api-d5x44559xbz56dw2',
+    'zone-1 MeshService cart-968zcw4vb6fz8cf4',
+    'zone-1 MeshService mail-bfw29842fv4bw6f9',
+    'zone-1 MeshService web-d49779wdwbz7wb7d',
+    'zone-2 HostnameGenerator local-mesh-external-service-6b28vd789424f9z9',
+    'zone-2 HostnameGenerator local-universal-mesh-service-6b9f46zbvcd8dx59',
+    'zone-2 MeshService search-fbw98cxxx62v6z44',
+    'zone-2 MeshService web-d4977dwdwbz7ww95',
   ])
+  for (const copy of copies)
+    expect(copyResource(copy)).toMatchObject({ name: copy.name, labels: { 'kuma.io/zone': copy.zone } })
   expect(claims.map(({ zone, inZone, mesh, name, address }) => [zone, inZone, mesh, name, address]).sort()).toEqual([
     ['zone-1', 'zone-1', 'default', 'api', '241.0.0.0'],
     ['zone-1', 'zone-1', 'default', 'mail', expect.stringMatching(/^241\./)],

@@ -2,8 +2,9 @@ import { sameAuthored } from '../kinds/index.js'
 import { fieldOf, isJsonArray, type Json, type JsonObject } from '../kinds/json.js'
 import { specKindOf } from '../kinds/kinds.js'
 import { displayNameLabel, namespaceLabel, originLabel, zoneLabel } from '../labels.js'
-import { displayNameOf } from '../names.js'
+import { displayNameOf, exportName } from '../names.js'
 import { violationText } from '../problems.js'
+import type { ExportedResource } from '../resource.js'
 import type { Writer } from '../rest/metadata.js'
 import { type ParsedBody, parseBody } from '../rest/parse.js'
 import type { TypeDescriptor } from '../type-table.js'
@@ -43,6 +44,15 @@ export interface Staying {
   readonly why: string
 }
 
+/** What a zone owns and a Kuma global keeps a copy of: ours keeps one too until that zone has joined and says it itself. */
+export interface Copied {
+  readonly type: TypeDescriptor
+  readonly mesh: string
+  readonly name: string
+  readonly zone: string
+  readonly object: JsonObject
+}
+
 /** An address that a service has in a zone of Kuma's. */
 export interface VipClaim {
   readonly kind: string
@@ -59,6 +69,8 @@ export interface VipClaim {
 export interface MovePlan {
   /** In the order in which they may be written. */
   readonly moving: readonly Moving[]
+  /** At a global only. */
+  readonly copies: readonly Copied[]
   readonly staying: readonly Staying[]
   readonly claims: readonly VipClaim[]
 }
@@ -79,6 +91,7 @@ export function moveProblem(source: Pick<MoveSource, 'zone'>, target: MoveTarget
  */
 export function planMove(source: MoveSource, target: MoveTarget): MovePlan {
   const moving: Moving[] = []
+  const copies: Copied[] = []
   const staying: Staying[] = []
   const claims: VipClaim[] = []
   for (const object of source.objects) {
@@ -94,15 +107,48 @@ export function planMove(source: MoveSource, target: MoveTarget): MovePlan {
       continue
     }
     claims.push(...claimsOf(type, object, source))
+    const zone = copiedFrom(type, object, source, target)
     const elsewhere = ownerElsewhere(type, object, source, target)
-    if (elsewhere !== undefined) stays(...elsewhere)
+    if (zone !== undefined) copies.push({ type, mesh, name, zone, object })
+    else if (elsewhere !== undefined) stays(...elsewhere)
     else {
       const read = readMoving(type, ownForm(type, object, target), target)
       if (typeof read === 'string') stays('cannot', read)
       else moving.push({ type, mesh, name, ...read })
     }
   }
-  return { moving: moving.sort((a, b) => a.type.order - b.type.order), staying, claims }
+  const inOrder = <T extends { readonly type: TypeDescriptor }>(list: T[]): T[] =>
+    list.sort((a, b) => a.type.order - b.type.order)
+  return { moving: inOrder(moving), copies: inOrder(copies), staying, claims }
+}
+
+/** The zone that owns what a global has a copy of; undefined: it is no such copy. */
+function copiedFrom(
+  type: TypeDescriptor,
+  object: JsonObject,
+  source: MoveSource,
+  target: MoveTarget,
+): string | undefined {
+  if (target.mode !== 'global' || source.zone !== '' || type.readOnly || type.internal || !type.zoneToGlobal)
+    return undefined
+  const labels = labelsOf(object)
+  return labels[originLabel] === 'zone' ? labels[zoneLabel] : undefined
+}
+
+/**
+ * A copy in the form in which its zone says it, or why it cannot be kept. Its name follows from its labels, whatever the
+ * global called it.
+ */
+export function copyResource(copy: Pick<Copied, 'type' | 'zone' | 'object'>): ExportedResource | string {
+  const { type, zone, object } = copy
+  const writer = { role: 'zone', zone, federated: false } as const
+  const read = parseBody(type, object, { writer })
+  if (read.outcome === 'unreadable') return read.reason
+  if (read.outcome === 'invalid') return read.violations.map(violationText).join('; ')
+  const { mesh, name, typeUrl, spec } = read.body
+  const { [originLabel]: _, ...labels } = read.body.labels
+  if (labels[zoneLabel] !== zone) return `label ${zoneLabel} does not say "${zone}"`
+  return { type: type.name, mesh, name: exportName(type, mesh, name, labels), labels, typeUrl, spec }
 }
 
 function ownerElsewhere(
