@@ -144,7 +144,7 @@ export class Api {
 
   async #failure(method: string, path: string, status: number, text: string): Promise<CliError> {
     const error = errorBodyOf(parsed(text))
-    if (error !== undefined) return new ApiFailure(status, errorText(error) + nextAct(status), error)
+    if (error !== undefined) return new ApiFailure(status, errorText(error) + nextAct(status, error, path), error)
     const missing = (status === 404 || status === 405) && path !== '/'
     const said = `${method} ${this.url}${path}: (${status}): ${text.trim().slice(0, 300)}`
     const who = missing ? await this.server().catch(() => undefined) : undefined
@@ -261,12 +261,14 @@ export const errorText = ({ title, detail, fields }: ErrorBody): string =>
   ].join('\n')
 
 /** What the server cannot know: how this program is told who asks. */
-const nextAct = (status: number): string =>
-  status === 401
-    ? "\nthe token was not accepted; give another with HOLDFAST_TOKEN, or 'holdfastctl config control-planes add --overwrite --auth-type tokens --auth-conf token=TOKEN'"
-    : status === 403
-      ? "\nask as somebody who may: a token in HOLDFAST_TOKEN or in the configuration ('holdfastctl config control-planes add --auth-type tokens --auth-conf token=TOKEN'), or from the control plane's own machine"
-      : ''
+const nextAct = (status: number, { title }: ErrorBody, path: string): string =>
+  title === 'Failed to retrieve Mesh'
+    ? `\nthere is no mesh ${JSON.stringify(decodeURIComponent(/^\/meshes\/([^/?]+)/.exec(path)?.[1] ?? ''))}; see those there are with 'holdfastctl get meshes'`
+    : status === 401
+      ? "\nthe token was not accepted; give another with HOLDFAST_TOKEN, or 'holdfastctl config control-planes add --overwrite --auth-type tokens --auth-conf token=TOKEN'"
+      : status === 403
+        ? "\nask as somebody who may: a token in HOLDFAST_TOKEN or in the configuration ('holdfastctl config control-planes add --auth-type tokens --auth-conf token=TOKEN'), or from the control plane's own machine"
+        : ''
 
 /** `fetch` says only that it failed; what failed stands in the cause, or in the causes of each address tried. */
 function causeText(error: unknown): string {

@@ -87,7 +87,11 @@ describe('lists', () => {
     const ran = await run(['get', 'meshtimeouts', '-m', 'nope'], {
       answers: { 'GET /meshes/nope/meshtimeouts?size=1000': apiError(404, 'Failed to retrieve Mesh', 'Not found') },
     })
-    expect(ran).toMatchObject({ status: 1, out: '', err: 'Error: Failed to retrieve Mesh (Not found)\n' })
+    expect(ran).toMatchObject({
+      status: 1,
+      out: '',
+      err: `Error: Failed to retrieve Mesh (Not found)\nthere is no mesh "nope"; see those there are with 'holdfastctl get meshes'\n`,
+    })
   })
 
   test('a type that there is not lists those there are', async () => {

@@ -8,7 +8,7 @@ export const nowMs = Date.UTC(2026, 0, 2, 3, 4, 5)
 export const ago = (seconds: number): string => new Date(nowMs - seconds * 1000).toISOString()
 
 /**
- * Answers by `METHOD /path?query`; a number is a status without JSON, a function is asked each time, an error is thrown
+ * Answers by `METHOD /path?query`; a number is a status without JSON, a function is asked each time and may interrupt, an error is thrown
  * as an unreachable server makes `fetch` throw.
  */
 export type Answers = Readonly<Record<string, unknown>>
@@ -25,6 +25,8 @@ export interface World {
   /** Headers of requests that `asked` tells. */
   readonly sees?: readonly string[]
   readonly onWait?: (interrupt: () => void) => unknown
+  /** Exit status of the editor, 0 unless said. */
+  readonly editorStatus?: number
   /** Stands for the editor: the file's text before, and after. */
   readonly edit?: (text: string) => string
 }
@@ -80,7 +82,7 @@ export async function run(args: readonly string[], world: World = {}): Promise<R
     signal: interrupted.signal,
     runInTerminal: async (_, file) => {
       files[file] = world.edit?.(files[file] ?? '') ?? files[file] ?? ''
-      return 0
+      return world.editorStatus ?? 0
     },
     files: {
       kind: async (path) => (path in files ? 'file' : isFolder(path) ? 'folder' : undefined),
@@ -110,7 +112,7 @@ export async function run(args: readonly string[], world: World = {}): Promise<R
     const said = told === undefined ? request : `${request} (${told})`
     asked.push(typeof init?.body === 'string' ? [said, JSON.parse(init.body)] : [said])
     const answer = world.answers?.[request] ?? 404
-    return response(typeof answer === 'function' ? answer() : answer)
+    return response(typeof answer === 'function' ? answer(() => interrupted.abort()) : answer)
   }
   const status = await runProgram(args, io, {
     version: '9.9.9',
