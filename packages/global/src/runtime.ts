@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Credential } from '@holdfast/identity'
 import { Problem } from '@holdfast/model'
 import {
   GuardWatch,
+  movingReason,
   onlyStream,
   runSession,
   type SessionHandle,
@@ -62,6 +64,9 @@ const leaseDelayMs = 20
 const beatMs = 5_000
 /** Whoever floods us must not fill the log as well. */
 const tellAgainMs = 60_000
+/** Between two zones that are sent away, and for all of them together. */
+const sendAwayEveryMs = 20
+const sendAwayWithinMs = 2_000
 /** A zone that is asked and does not answer is told apart from one that is not connected. */
 const questionTimeoutMs = 10_000
 
@@ -82,6 +87,7 @@ export class GlobalRuntime {
   #lease: NodeJS.Timeout | undefined
   #stopListening: (() => void) | undefined
   #beats: NodeJS.Timeout | undefined
+  #draining: Promise<void> | undefined
   readonly #witnesses: Witnesses
   readonly #recovery: Recovery
 
@@ -216,6 +222,30 @@ export class GlobalRuntime {
     return Buffer.from(answer).toString('base64')
   }
 
+  /**
+   * Sends all zones to the other globals, in turns so that these are not run over, and lets nobody in any more. What global
+   * serves otherwise goes on. Resolves when the last one has gone.
+   */
+  async drain(): Promise<void> {
+    if (this.#draining !== undefined) return this.#draining
+    this.#draining = this.#sendAway()
+    return this.#draining
+  }
+
+  async #sendAway(): Promise<void> {
+    const { log, replicas } = this.#options
+    await replicas?.drain()
+    const sessions = [...this.#sessions.values()]
+    if (sessions.length > 0) log.info({ zones: sessions.length }, 'zones are sent to the other globals')
+    const everyMs = Math.min(sendAwayEveryMs, sendAwayWithinMs / Math.max(1, sessions.length))
+    const ended: Promise<unknown>[] = []
+    for (const session of sessions) {
+      ended.push(session.close(movingReason('this global is about to stop')))
+      await sleep(everyMs)
+    }
+    await Promise.all(ended)
+  }
+
   async close(): Promise<void> {
     this.#stop.abort(new Error('the global control plane stops'))
     clearTimeout(this.#lease)
@@ -250,6 +280,10 @@ export class GlobalRuntime {
   }
 
   #accept(link: Link): void {
+    if (this.#draining !== undefined) {
+      void link.close({ code: 'UNAVAILABLE', reason: movingReason('this global is about to stop') })
+      return
+    }
     const work = this.#run(link).catch((error: unknown) => {
       this.#options.log.error({ err: error, zone: link.peer.name }, 'a session could not be opened')
       void link.close({ code: 'UNAVAILABLE', reason: 'the session could not be opened; try again' })

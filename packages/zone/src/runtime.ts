@@ -4,6 +4,7 @@ import {
   Backoff,
   type BackoffOptions,
   GuardWatch,
+  isMoving,
   type Leases,
   runSession,
   type SessionEnd,
@@ -72,6 +73,9 @@ const questionTimeoutMs = 10_000
 const leaseDelayMs = 20
 /** Who has a choice does not wait for one of them as long as for the only one. */
 const connectTimeoutMs = 3_000
+/** A global that is about to stop sends its zones away in turns: no need to wait, but for two that come together. */
+const movedWithinMs = 50
+const movedSteadyMs = 1_000
 /** Between two addresses of one round: enough that a global that is gone is not hit by all zones at once. */
 const nextAddressMs = 250
 /** How often the record of the session is brought up to date. */
@@ -177,12 +181,14 @@ export class ZoneRuntime {
       )
       this.#session = undefined
       this.#lastEnd = end
+      const moves = isMoving(end.reason)
+      if (moves) this.#endpoints.left()
       this.#endpoints.ended(end.reason)
       if (signal.aborted) return
       if (this.#options.leases?.other(dialLease) !== undefined) continue
       if (end.end === 'refused') await this.#refused(end.reason)
       else {
-        const waitMs = this.#waitMs(performance.now() - startedMs)
+        const waitMs = this.#waitMs(performance.now() - startedMs, moves)
         this.#options.log.warn({ reason: end.reason, waitMs }, `session with global ${end.end}; trying again`)
         await this.#pause(waitMs)
       }
@@ -200,8 +206,10 @@ export class ZoneRuntime {
   }
 
   /** A round of all addresses is one attempt: only when it has found nobody does the zone wait longer. */
-  #waitMs(lastedMs: number): number {
+  #waitMs(lastedMs: number, moves: boolean): number {
     const chance = randomInt(1_000_000) / 1_000_000
+    // Not where all that are dialled say so, one after the other.
+    if (moves && lastedMs > movedSteadyMs) return Math.round(chance * movedWithinMs)
     if (this.#endpoints.roundGoesOn) return Math.round(chance * nextAddressMs)
     this.#backoff.ended(lastedMs)
     return this.#backoff.nextMs(chance)

@@ -38,6 +38,8 @@ export interface Parts {
 export interface Runtime {
   readonly sync: SyncView
   start(): Promise<void>
+  /** Before a stop: whoever is served is sent to the other replicas. */
+  drain(): Promise<void>
   /** Where zones can join; undefined in a zone, and before the start. */
   kdsPort(): number | undefined
 }
@@ -84,6 +86,7 @@ export function globalParts({ store, settings, log, scope, metrics, instanceId, 
       })
       identity.joinsAt(port)
     },
+    drain: () => global.drain(),
     kdsPort: () => port,
   }
 }
@@ -98,7 +101,12 @@ export const zoneProxies =
 export function zoneParts(parts: Parts, mode: Mode, fatal: (reason: string) => void): Runtime {
   const { store, settings, log, scope, metrics, registry, instanceId, dns, leases, bundle } = parts
   if (settings.globalAddresses.length === 0)
-    return { sync: zoneSync(undefined), start: () => Promise.resolve(), kdsPort: () => undefined }
+    return {
+      sync: zoneSync(undefined),
+      start: () => Promise.resolve(),
+      drain: () => Promise.resolve(),
+      kdsPort: () => undefined,
+    }
   let proof: Promise<ZoneIdentity> | undefined
   const { zone: name, dataDir, joinFile, globalCaFile, zoneTokenFile: tokenFile } = settings
   const identity = (): Promise<ZoneIdentity> => {
@@ -139,6 +147,7 @@ export function zoneParts(parts: Parts, mode: Mode, fatal: (reason: string) => v
       zone.start(fatal)
       return Promise.resolve()
     },
+    drain: () => Promise.resolve(),
     kdsPort: () => undefined,
   }
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { rename, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type ApiOptions, createApi, type Mode, type SyncView } from '@holdfast/api'
 import { Problem } from '@holdfast/model'
 import { Leases, sessionMetrics } from '@holdfast/peer'
@@ -13,6 +14,7 @@ import type { Settings } from '../config/settings.js'
 import { type Readiness, serveDiagnostics } from '../diagnostics.js'
 import { hasEnded, ownPlace } from '../lifecycle/place.js'
 import { Scope } from '../lifecycle/scope.js'
+import { ServiceManager } from '../lifecycle/service-manager.js'
 import { stopOnSignals } from '../lifecycle/signals.js'
 import { createLog } from '../logging.js'
 import { storeMetrics } from '../store-metrics.js'
@@ -71,6 +73,7 @@ export async function serve(role: Role, settings: Settings, isTerminal: boolean)
 async function run(role: Role, given: Settings, log: Logger, scope: Scope, signal: AbortSignal): Promise<number> {
   const { settings, bundle } = await joined(given)
   log.info({ version: programVersion, settings: maskedSettings(settings) }, `holdfast ${role} starts`)
+  const serviceManager = new ServiceManager(process.env.NOTIFY_SOCKET, log)
   await checkPorts(role, settings)
   const fatal = withResolvers<string>()
   const registry = new Registry()
@@ -180,6 +183,8 @@ async function run(role: Role, given: Settings, log: Logger, scope: Scope, signa
     const { state } = await store.status()
     // Of a store that recovers it is not known what it lacks.
     if (role === 'global' && state === 'ready') await createDefaultsOnce(store, role, settings, log, signal)
+    // Who is told that this one is ready may send work at once: what is read first is in memory by then.
+    await store.read.counts()
     if (role === 'global') await advertise(store, settings.advertisedAddresses, log, signal)
     await identity.start()
     apiTlsPort = await serveApiTls(apiOptions, identity, settings, scope, log)
@@ -190,18 +195,25 @@ async function run(role: Role, given: Settings, log: Logger, scope: Scope, signa
     }
     started = true
     await tellPorts('ready')
+    await serviceManager.ready()
   }
   if (!(await whenReady({ store, log, scope, signal, start, fatal: fatal.resolve })))
     await tellPorts('running, but not ready')
   const reason = await Promise.race([fatal.promise, aborted(signal)])
   if (reason === undefined) {
     log.info({ signal: signal.reason }, 'told to stop: draining')
+    await serviceManager.stopping()
+    await drained(runtime.drain(), settings.shutdownTimeoutMs / 2)
     return 0
   }
   log.fatal(reason)
   process.stderr.write(`holdfast ${role}: ${reason}\n`)
   return 1
 }
+
+/** Whoever is not gone by then is told by the end of the process. */
+const drained = (draining: Promise<void>, timeoutMs: number): Promise<unknown> =>
+  Promise.race([draining.catch(() => undefined), sleep(timeoutMs, undefined, { ref: false })])
 
 /** Blocks from the operator are there before the first service asks for an address. Global has the last word on them. */
 async function adoptBlocks(store: ControlPlaneStore, { vipBlocks }: Settings): Promise<void> {

@@ -106,6 +106,11 @@ export class EndpointKeeper {
     if (changed || this.#fileIsStale) this.#save()
   }
 
+  /** Whoever is at the address in use is about to stop: it is dialled last. */
+  left(): void {
+    this.#endpoints.left()
+  }
+
   ended(reason: string): void {
     this.#endpoints.ended(reason, Date.now())
   }

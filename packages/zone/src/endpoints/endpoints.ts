@@ -49,6 +49,8 @@ export class Endpoints {
   #lastInStep: string | undefined
   #inUse: { readonly address: string; readonly inStep: boolean } | undefined
   #round: string[] = []
+  /** Has said that it is about to stop: last in the next round. */
+  #leaving: string | undefined
   readonly #tried = new Map<string, Tried>()
 
   /** @param configured at least one */
@@ -125,6 +127,12 @@ export class Endpoints {
     return { changed, adopted }
   }
 
+  /** Whoever is at the address in use is about to stop. */
+  left(): void {
+    this.#leaving = this.#inUse?.address
+    this.#round = []
+  }
+
   /** The session over the address in use has ended, or never came about. */
   ended(reason: string, nowMs: number): void {
     if (this.#inUse === undefined) return
@@ -184,7 +192,12 @@ export class Endpoints {
     const order: string[] = this.#lastInStep === undefined ? [] : [this.#lastInStep]
     for (let i = 0; sources.some((list) => i < list.length); i++)
       for (const list of sources) order.push(...list.slice(i, i + 1))
-    return [...unique(order)]
+    const leaving = this.#leaving
+    this.#leaving = undefined
+    const round = unique(order)
+    return leaving === undefined || !round.includes(leaving)
+      ? [...round]
+      : [...round.filter((address) => address !== leaving), leaving]
   }
 
   #known(): readonly string[] {

@@ -1,0 +1,216 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { FreshDatabase } from '../stand/server.js'
+import { until } from '../stand/until.js'
+import { GlobalProcess } from './processes.js'
+import { StubZone } from './stub-zone.js'
+
+export interface RollingSizes {
+  readonly globals: number
+  readonly zones: number
+  /** In all zones together; each zone has its share. */
+  readonly services: number
+  readonly changesPerSecond: number
+}
+
+export interface RollingReport {
+  readonly zones: number
+  readonly services: number
+  /** As they were made, on the clock. */
+  readonly changesPerSecond: number
+  readonly restarts: readonly { readonly name: string; readonly stopMs: number; readonly startMs: number }[]
+  readonly reconnects: number
+  /** Age of the oldest change of the probe that a zone had not got, at its worst; before the restarts and during them. */
+  readonly stalenessBeforeMs: number
+  readonly stalenessMs: number
+  readonly staleness99Ms: number
+  /** Reconnects in which half of all resources or more came again. */
+  readonly fullSyncs: number
+  readonly resourcesPerReconnectMost: number
+  readonly bytesPerReconnectMost: number
+  readonly vipsChanged: number
+  readonly vipsDiffering: number
+}
+
+const probe = 'probe'
+const probeEveryMs = 50
+const lookEveryMs = 25
+
+/** Restarts all globals of one database, one after the other, while zones change what they have. */
+export async function rolling(
+  fresh: FreshDatabase,
+  sizes: RollingSizes,
+  say: (what: string) => void,
+): Promise<RollingReport> {
+  const { url } = await fresh()
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-rolling-'))
+  const globals = Array.from({ length: sizes.globals }, (_, i) => new GlobalProcess(`global-${i + 1}`, url, folder))
+  const zones: StubZone[] = []
+  let load: Load | undefined
+  try {
+    for (const global of globals) await global.start()
+    const addresses = globals.map(({ kdsPort }) => `grpc://127.0.0.1:${kdsPort}`)
+    for (let i = 0; i < sizes.zones; i++) zones.push(new StubZone(`zone-${i + 1}`, addresses))
+    for (const zone of zones) await zone.start()
+    await until('all zones to be in step', () => zones.every((zone) => zone.inStep))
+    const all = await services(zones, sizes.services)
+    say(`${zones.length} zones with ${all} services are in step`)
+
+    const before = (await zones[0]?.vips()) ?? {}
+    load = new Load(zones, sizes)
+    load.start()
+    await pause(3_000)
+    const stalenessBeforeMs = load.takeWorst()
+    const restarts: { name: string; stopMs: number; startMs: number }[] = []
+    for (const global of globals) {
+      const stopMs = Math.round(await global.stop())
+      const startMs = Math.round(await global.start())
+      restarts.push({ name: global.name, stopMs, startMs })
+      say(`${global.name} was restarted: ${stopMs} ms to stop, ${startMs} ms until it was ready`)
+      await until('all zones to be in step', () => zones.every((zone) => zone.inStep))
+      await pause(1_000)
+    }
+    const { staleness, changesPerSecond } = await load.stop()
+    await until('all zones to be in step', () => zones.every((zone) => zone.inStep))
+    const after = await agreed(zones)
+    const again = zones.flatMap(({ sessions }) => sessions.slice(1))
+    return {
+      zones: zones.length,
+      services: all,
+      changesPerSecond: Math.round(changesPerSecond),
+      restarts,
+      reconnects: again.length,
+      stalenessBeforeMs: Math.round(stalenessBeforeMs),
+      stalenessMs: Math.round(staleness.at(-1) ?? 0),
+      staleness99Ms: Math.round(staleness[Math.floor(staleness.length * 0.99)] ?? 0),
+      fullSyncs: again.filter(({ received }) => received >= all / 2).length,
+      resourcesPerReconnectMost: Math.max(0, ...again.map(({ received }) => received)),
+      bytesPerReconnectMost: Math.max(0, ...again.map(({ bytes }) => bytes)),
+      vipsChanged: Object.entries(before).filter(([key, vip]) => after.first[key] !== vip).length,
+      vipsDiffering: after.differing,
+    }
+  } finally {
+    await load?.stop()
+    await Promise.allSettled(zones.map((zone) => zone.close()))
+    await Promise.allSettled(globals.map((global) => global.stop()))
+    for (const global of globals) global.kill()
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** @returns how many there are, the probe among them, once every zone has all of them with their addresses */
+async function services(zones: readonly StubZone[], count: number): Promise<number> {
+  const [first] = zones
+  await first?.put(probe, 1)
+  for (let i = 0; i < count; i++) await zones[i % zones.length]?.put(`service-${i}`, 1)
+  await until('all services to be everywhere', async () => {
+    for (const zone of zones) {
+      const vips = Object.values(await zone.vips())
+      if (vips.length !== count + 1 || vips.some((vip) => vip === '')) return false
+    }
+    return true
+  })
+  return count + 1
+}
+
+/** Addresses that all zones say, once they do; what they still disagree about after a while. */
+async function agreed(
+  zones: readonly StubZone[],
+): Promise<{ readonly first: Readonly<Record<string, string>>; readonly differing: number }> {
+  const endMs = performance.now() + 20_000
+  for (;;) {
+    const [first = {}, ...others] = await Promise.all(zones.map((zone) => zone.vips()))
+    const differing = others.reduce(
+      (sum, vips) => sum + Object.entries(first).filter(([key, vip]) => vips[key] !== vip).length,
+      0,
+    )
+    if (differing === 0 || performance.now() > endMs) return { first, differing }
+    await pause(200)
+  }
+}
+
+/** Changes at a steady pace, a probe that every zone is watched for, and the zones' sessions. */
+class Load {
+  readonly #zones: readonly StubZone[]
+  readonly #sizes: RollingSizes
+  readonly #stop = new AbortController()
+  /** When each version of the probe was written. */
+  readonly #writtenAtMs: number[] = [0, performance.now()]
+  readonly #seen = new Map<string, number>()
+  readonly #staleness: number[] = []
+  #worstMs = 0
+  #changes = 0
+  #startedMs = 0
+  #running: Promise<unknown> | undefined
+  #result: Promise<{ staleness: number[]; changesPerSecond: number }> | undefined
+
+  constructor(zones: readonly StubZone[], sizes: RollingSizes) {
+    this.#zones = zones
+    this.#sizes = sizes
+  }
+
+  start(): void {
+    this.#startedMs = performance.now()
+    this.#running = Promise.all([this.#change(), this.#watch()])
+  }
+
+  takeWorst(): number {
+    const worst = this.#worstMs
+    this.#worstMs = 0
+    this.#staleness.length = 0
+    return worst
+  }
+
+  stop(): Promise<{ staleness: number[]; changesPerSecond: number }> {
+    this.#result ??= this.#end()
+    return this.#result
+  }
+
+  async #end(): Promise<{ staleness: number[]; changesPerSecond: number }> {
+    const lastedMs = performance.now() - this.#startedMs
+    this.#stop.abort()
+    await this.#running
+    return { staleness: this.#staleness.sort((a, b) => a - b), changesPerSecond: (1_000 * this.#changes) / lastedMs }
+  }
+
+  async #change(): Promise<void> {
+    const { changesPerSecond, services: count } = this.#sizes
+    let nextProbeMs = 0
+    while (!this.#stop.signal.aborted) {
+      const nowMs = performance.now()
+      if (nowMs >= nextProbeMs) {
+        nextProbeMs = nowMs + probeEveryMs
+        await this.#zones[0]?.put(probe, this.#writtenAtMs.length)
+        this.#writtenAtMs.push(performance.now())
+        this.#changes++
+      }
+      const due = Math.floor(((nowMs - this.#startedMs) * changesPerSecond) / 1_000)
+      for (; this.#changes < due; this.#changes++) {
+        const i = this.#changes % count
+        await this.#zones[i % this.#zones.length]?.put(`service-${i}`, 2 + (this.#changes % 60_000))
+      }
+      await pause(5)
+    }
+  }
+
+  async #watch(): Promise<void> {
+    const [origin] = this.#zones
+    while (!this.#stop.signal.aborted) {
+      for (const zone of this.#zones) {
+        zone.look()
+        if (zone === origin) continue
+        const version = (await zone.versionOf(probe, origin?.name ?? '')) ?? 0
+        this.#seen.set(zone.name, version)
+        // The next version is the oldest that it has not got.
+        const writtenAtMs = this.#writtenAtMs[version + 1]
+        const staleMs = writtenAtMs === undefined ? 0 : performance.now() - writtenAtMs
+        this.#staleness.push(staleMs)
+        this.#worstMs = Math.max(this.#worstMs, staleMs)
+      }
+      await pause(lookEveryMs)
+    }
+  }
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))

@@ -1,0 +1,121 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import { jsonSpec, typeOf } from '@holdfast/model'
+import { sessionMetrics } from '@holdfast/peer'
+import { asControlPlane, type ControlPlaneStore, MemoryStore } from '@holdfast/store'
+import { ZoneRuntime } from '@holdfast/zone'
+import pino from 'pino'
+import { Registry } from 'prom-client'
+
+const log = pino({ level: process.env.HOLDFAST_BENCH_LOG ?? 'silent' }, pino.destination(2))
+const signal = new AbortController().signal
+
+export interface Session {
+  readonly sessionId: string
+  /** Resources that had come when both ends were proven equal. */
+  readonly received: number
+  readonly bytes: number
+}
+
+/** A zone with the runtime of the product over real sockets, and a store in memory: many of them fit into one process. */
+export class StubZone {
+  readonly name: string
+  readonly store: ControlPlaneStore
+  readonly sessions: Session[] = []
+  readonly #runtime: ZoneRuntime
+
+  constructor(name: string, globalAddresses: readonly string[]) {
+    this.name = name
+    this.store = asControlPlane(
+      new MemoryStore({
+        identity: { role: 'zone', name, storeId: randomUUID() },
+        nowMs: Date.now,
+        hexDigits: (length) =>
+          randomBytes(Math.ceil(length / 2))
+            .toString('hex')
+            .slice(0, length),
+      }),
+    )
+    this.#runtime = new ZoneRuntime({
+      store: this.store,
+      zone: name,
+      globalAddresses,
+      version: '0.1.0',
+      instanceId: `${name}-stub`,
+      nodeConfig: { storeType: 'memory', environment: 'universal', full: '{}' },
+      wantedCidrs: [],
+      answer: async () => '{}',
+      log,
+      metrics: sessionMetrics(new Registry()),
+    })
+  }
+
+  async start(): Promise<void> {
+    await this.store.initialise({ actor: 'bench', random: randomBytes(16) })
+    this.#runtime.start((reason) => {
+      throw new Error(`${this.name} may not join: ${reason}`)
+    })
+  }
+
+  get inStep(): boolean {
+    return this.#runtime.view()?.inStep === true
+  }
+
+  /** Notes the session of now, once it is in step. */
+  look(): void {
+    const view = this.#runtime.view()
+    if (view?.inStep !== true || this.sessions.at(-1)?.sessionId === view.sessionId) return
+    const received = view.channels.reduce((sum, channel) => sum + channel.received, 0)
+    this.sessions.push({ sessionId: view.sessionId, received, bytes: view.bytesToProven ?? 0 })
+  }
+
+  /** @param port says which version it is */
+  async put(name: string, port: number): Promise<void> {
+    const type = typeOf('MeshService')
+    const [outcome] = await this.store.local.apply(
+      {
+        changes: [
+          {
+            change: 'put',
+            key: { type: type.name, mesh: 'default', name },
+            content: {
+              labels: { 'kuma.io/mesh': 'default', 'kuma.io/zone': this.name, 'kuma.io/origin': 'zone' },
+              ...jsonSpec(type, {
+                state: 'Available',
+                selector: { dataplaneLabels: { matchLabels: { app: name } } },
+                ports: [{ name: 'http', port, targetPort: port, appProtocol: 'http' }],
+              }),
+            },
+            namespace: '',
+            displayName: name,
+            wantsVip: true,
+          },
+        ],
+        atomic: true,
+        actor: 'bench',
+      },
+      { signal },
+    )
+    if (outcome?.outcome === 'refused') throw outcome.problem
+  }
+
+  /** Version of a service as this zone has it; undefined: not at all. */
+  async versionOf(name: string, zone: string): Promise<number | undefined> {
+    const [row] = await this.store.read.byDisplayName('MeshService', 'default', name, zone)
+    if (row === undefined) return undefined
+    return (JSON.parse(Buffer.from(row.spec).toString()) as { ports: readonly { port: number }[] }).ports[0]?.port
+  }
+
+  /** Addresses of all services, by zone and name. */
+  async vips(): Promise<Readonly<Record<string, string>>> {
+    const { items } = await this.store.read.list({ type: 'MeshService', offset: 0, limit: 100_000 })
+    return Object.fromEntries(
+      items
+        .map((row): [string, string] => [`${row.origin}/${row.displayName}`, (row.vips?.addresses ?? []).join(' ')])
+        .sort(),
+    )
+  }
+
+  close(): Promise<void> {
+    return this.#runtime.close()
+  }
+}
