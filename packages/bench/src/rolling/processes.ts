@@ -29,7 +29,19 @@ export class GlobalProcess {
     const child = spawn(
       process.execPath,
       [
-        ...[program, 'global', '--init', '--database-url', this.#url, '--data-dir', join(this.#folder, this.name)],
+        ...[
+          program,
+          'global',
+          '--init',
+          '--kds-tls',
+          'off',
+          '--allow-unauthenticated-zone',
+          '*',
+          '--database-url',
+          this.#url,
+          '--data-dir',
+          join(this.#folder, this.name),
+        ],
         ...['--api-port', '0', '--diagnostics-port', '0', '--kds-port', `${this.kdsPort}`, '--ports-file', portsFile],
       ],
       {

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { isMoving } from '@holdfast/peer'
 import type { FreshDatabase } from '../stand/server.js'
 import { until } from '../stand/until.js'
 import { GlobalProcess } from './processes.js'
@@ -21,6 +22,8 @@ export interface RollingReport {
   readonly changesPerSecond: number
   readonly restarts: readonly { readonly name: string; readonly stopMs: number; readonly startMs: number }[]
   readonly reconnects: number
+  /** Of them, after the global had said that it was about to stop. */
+  readonly movedOnRequest: number
   /** Age of the oldest change of the probe that a zone had not got, at its worst; before the restarts and during them. */
   readonly stalenessBeforeMs: number
   readonly stalenessMs: number
@@ -81,6 +84,7 @@ export async function rolling(
       changesPerSecond: Math.round(changesPerSecond),
       restarts,
       reconnects: again.length,
+      movedOnRequest: again.filter(({ after: reason }) => isMoving(reason)).length,
       stalenessBeforeMs: Math.round(stalenessBeforeMs),
       stalenessMs: Math.round(staleness.at(-1) ?? 0),
       staleness99Ms: Math.round(staleness[Math.floor(staleness.length * 0.99)] ?? 0),

@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import { jsonSpec, typeOf } from '@holdfast/model'
+import { computedLabels, jsonSpec, namespaceLabel, typeOf } from '@holdfast/model'
 import { sessionMetrics } from '@holdfast/peer'
 import { asControlPlane, type ControlPlaneStore, MemoryStore } from '@holdfast/store'
 import { ZoneRuntime } from '@holdfast/zone'
@@ -14,6 +14,8 @@ export interface Session {
   /** Resources that had come when both ends were proven equal. */
   readonly received: number
   readonly bytes: number
+  /** How the session before it has ended. */
+  readonly after: string
 }
 
 /** A zone with the runtime of the product over real sockets, and a store in memory: many of them fit into one process. */
@@ -65,7 +67,12 @@ export class StubZone {
     const view = this.#runtime.view()
     if (view?.inStep !== true || this.sessions.at(-1)?.sessionId === view.sessionId) return
     const received = view.channels.reduce((sum, channel) => sum + channel.received, 0)
-    this.sessions.push({ sessionId: view.sessionId, received, bytes: view.bytesToProven ?? 0 })
+    this.sessions.push({
+      sessionId: view.sessionId,
+      received,
+      bytes: view.bytesToProven ?? 0,
+      after: this.#runtime.lastEnd?.reason ?? '',
+    })
   }
 
   /** @param port says which version it is */
@@ -78,14 +85,14 @@ export class StubZone {
             change: 'put',
             key: { type: type.name, mesh: 'default', name },
             content: {
-              labels: { 'kuma.io/mesh': 'default', 'kuma.io/zone': this.name, 'kuma.io/origin': 'zone' },
+              labels: computedLabels(type, 'default', name, 'zone', this.name, { [namespaceLabel]: 'default' }),
               ...jsonSpec(type, {
                 state: 'Available',
                 selector: { dataplaneLabels: { matchLabels: { app: name } } },
                 ports: [{ name: 'http', port, targetPort: port, appProtocol: 'http' }],
               }),
             },
-            namespace: '',
+            namespace: 'default',
             displayName: name,
             wantsVip: true,
           },
