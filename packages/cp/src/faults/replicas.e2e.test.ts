@@ -108,6 +108,31 @@ test('RO: a zone that goes over to the other global writes nothing and is told n
   expect(await vipsOf(moved)).toEqual(before)
 })
 
+test('F27, RO: a global that is about to stop sends its zones to the other one: nothing is written, nothing comes again', {
+  timeout: 60_000,
+}, async () => {
+  const first = own(await startGlobal({ replicas: true }))
+  const second = own(await startGlobal({ replicas: true, database: first.database }))
+  // Only the wait that a product takes after a session is lost would tell; being sent away is none.
+  const backoff = { baseMs: 20_000, maxMs: 20_000, steadyMs: 0 }
+  const east = own(await startZone('east', first.port, { backoff, otherPorts: [second.port] }))
+  await until('east to be in step', () => inStep(east), 20_000)
+  await putService(east, 'a')
+  const before = await converged([first, second, east], ['east/a'])
+  const settledAtMs = performance.now() + 2_000
+  const [at, other] = first.runtime.views().length > 0 ? [first, second] : [second, first]
+  // Long enough in step to be sent away in earnest, and everything of before is written.
+  await until('it to have lasted', () => performance.now() > settledAtMs)
+  const rows = await rowsOf([first, east])
+  await at.runtime.drain()
+  await until('east to be in step with the other one', () => inStep(east) && other.runtime.views().length === 1, 15_000)
+  expect(east.runtime.lastEnd?.reason).toMatch(/moving: this global is about to stop/)
+  expect(at.runtime.views()).toEqual([])
+  expect(east.runtime.view()?.bytesToProven).toBeLessThanOrEqual(2_048)
+  expect(await rowsOf([first, east])).toBe(rows)
+  expect(await vipsOf(east)).toEqual(before)
+})
+
 test('ONE: of two processes of a zone, at one global each, one dials; the other one serves, and takes over without a full sync', {
   timeout: 60_000,
 }, async () => {

@@ -139,6 +139,8 @@ export async function startZone(
   options: PlaneOptions &
     Pick<ZoneOptions, 'backoff' | 'dial'> & {
       readonly wantedCidrs?: readonly string[]
+      /** Other globals that it may dial, past the proxy. */
+      readonly otherPorts?: readonly number[]
       /** False: cut off from the first moment, until its proxy is restored. */
       readonly reachable?: boolean
       /** Labels that services get from their Dataplanes. */
@@ -158,7 +160,10 @@ export async function startZone(
   const runtime = new ZoneRuntime({
     store,
     zone: name,
-    globalAddresses: [`grpc://127.0.0.1:${proxy.port}`],
+    globalAddresses: [
+      `grpc://127.0.0.1:${proxy.port}`,
+      ...(options.otherPorts ?? []).map((port) => `grpc://127.0.0.1:${port}`),
+    ],
     endpointFile: options.dataDir === undefined ? undefined : new EndpointFile(options.dataDir),
     version: programVersion,
     instanceId: `${name}-test`,
