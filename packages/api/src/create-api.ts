@@ -110,7 +110,7 @@ function apiRequest(
   return {
     actor,
     params: request.params as Readonly<Record<string, string>>,
-    query: new URL(request.raw.url ?? '/', 'http://localhost').searchParams,
+    query: new URLSearchParams((request.raw.url ?? '').split('?').slice(1).join('?')),
     baseUrl: `${request.protocol}://${request.headers.host ?? 'localhost'}`,
     path: pathOf(request),
     userAgent: request.headers['user-agent'] ?? '',

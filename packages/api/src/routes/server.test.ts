@@ -168,3 +168,8 @@ test('over a real connection the client reads the answer to a body that is too l
     await app.close()
   }
 })
+
+test.each(['//', '///', '//?a=b', '//:x/', '/meshes?//', '/?%'])('%s is answered, whatever it is', async (url) => {
+  const { status } = await harness('global').call('GET', url)
+  expect(status).toBeLessThan(500)
+})

@@ -63,6 +63,24 @@ function objectText(shape: z.core.$ZodShape, value: JsonObject): string {
   return `{${[...known, ...unknown].join(',')}}`
 }
 
+/** Places of a value that the schema has no field for. They are kept; whoever wrote them may have meant another. */
+export function unknownFields(schema: z.core.$ZodType, value: Json, base: string): readonly string[] {
+  const bare = unwrapped(schema)
+  if (bare instanceof z.ZodObject && isJsonObject(value)) {
+    const shape: z.core.$ZodShape = bare.def.shape
+    return Object.keys(value).flatMap((key) => {
+      const field = Object.hasOwn(shape, key) ? shape[key] : undefined
+      const at = joinPath(base, key)
+      return field === undefined ? [at] : unknownFields(field, fieldOf(value, key) ?? null, at)
+    })
+  }
+  if (bare instanceof z.ZodArray && isJsonArray(value))
+    return value.flatMap((each, index) => unknownFields(bare.def.element, each, joinPath(base, index)))
+  if (bare instanceof z.ZodRecord && isJsonObject(value))
+    return Object.entries(value).flatMap(([key, each]) => unknownFields(bare.def.valueType, each, joinPath(base, key)))
+  return []
+}
+
 const isEmpty = (value: Json): boolean => value === '' || (isJsonArray(value) && value.length === 0)
 
 function unwrapped(schema: z.core.$ZodType): z.core.$ZodType {

@@ -2,15 +2,25 @@ import { createRegistry, equals, fromBinary } from '@bufbuild/protobuf'
 import { equalBytes, utf8 } from '../bytes.js'
 import { invalid, Problem } from '../problems.js'
 import type { TypeDescriptor } from '../type-table.js'
-import { type Finding, refused } from './finding.js'
+import { type Finding, refused, warning } from './finding.js'
 import { canonicalJson, isTooDeep, type Json } from './json.js'
 import { inexactFindings, readJsonSpec } from './json-kind.js'
 import { specKindOf, specTypeUrl } from './kinds.js'
+import { unknownFields } from './schema.js'
 
 /** Everything to say about a JSON spec; a type without a schema is kept as it is. */
 export function jsonFindings(type: TypeDescriptor, spec: Json): readonly Finding[] {
   const known = specKindOf(type)
   return known.format === 'json' && known.kind !== undefined ? known.kind.findings(spec) : inexactFindings(spec)
+}
+
+/** For the author of a JSON spec: fields that nobody here reads. A type without a schema has none that are known. */
+export function unreadFindings(type: TypeDescriptor, spec: Json): readonly Finding[] {
+  const known = specKindOf(type)
+  if (known.format !== 'json' || known.kind === undefined) return []
+  return unknownFields(known.kind.schema, spec, 'spec').map((path) =>
+    warning(path, `is not a field of a ${type.name}: it is kept and passed on, and nobody here reads it`),
+  )
 }
 
 /** Bytes of a JSON spec that we write: declared order where there is a schema, sorted keys where there is none. */

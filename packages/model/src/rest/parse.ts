@@ -11,7 +11,7 @@ import {
 } from '../kinds/json.js'
 import { specKindOf, specTypeUrl } from '../kinds/kinds.js'
 import type { ProtoKind } from '../kinds/proto-kind.js'
-import { encodeJsonSpec, jsonFindings } from '../kinds/spec.js'
+import { encodeJsonSpec, jsonFindings, unreadFindings } from '../kinds/spec.js'
 import { type Labels, proxyTypeLabel } from '../labels.js'
 import type { Violation } from '../problems.js'
 import type { TypeDescriptor } from '../type-table.js'
@@ -95,7 +95,7 @@ function readSpec(type: TypeDescriptor, body: JsonObject): SpecBytes {
   const wrong = (reason: string): SpecBytes => ({ bytes: new Uint8Array(), findings: [refused('', reason)] })
   if (spec === undefined) return wrong('.spec in body is required')
   if (!isJsonObject(spec)) return wrong(`spec in body must be of type object: "${jsonTypeOf(spec)}"`)
-  const findings = jsonFindings(type, spec)
+  const findings = [...jsonFindings(type, spec), ...unreadFindings(type, spec)]
   return { bytes: encodeJsonSpec(type, spec), findings }
 }
 

@@ -1,4 +1,5 @@
-import { type DescField, type DescMessage, fromJson, ScalarType } from '@bufbuild/protobuf'
+import { type DescField, type DescMessage, fromJson, ScalarType, type UnknownField } from '@bufbuild/protobuf'
+import { BinaryReader } from '@bufbuild/protobuf/wire'
 import { isJsonArray, isJsonObject, type Json, type JsonObject, joinPath, jsonTypeOf } from '../kinds/json.js'
 import type { Violation } from '../problems.js'
 import { base64Reason, fromBase64 } from './base64.js'
@@ -39,8 +40,27 @@ export const messageRemarks = (message: DescMessage, json: JsonObject, path: str
     }),
   )
 
-const unknownRemarks = (value: Json, at: string): JsonRemarks =>
-  typeof value === 'string' && fromBase64(value) !== undefined ? none : wrong(at, base64Reason)
+function unknownRemarks(value: Json, at: string): JsonRemarks {
+  const bytes = typeof value === 'string' ? fromBase64(value) : undefined
+  if (bytes === undefined) return wrong(at, base64Reason)
+  try {
+    wireFields(bytes)
+    return none
+  } catch {
+    return wrong(at, 'must be fields of a protobuf message in their wire form, in base64')
+  }
+}
+
+/** The fields in a piece of a message. Throws if the bytes are none. */
+export function wireFields(bytes: Uint8Array): readonly UnknownField[] {
+  const found: UnknownField[] = []
+  const reader = new BinaryReader(bytes)
+  while (reader.pos < reader.len) {
+    const [no, wireType] = reader.tag()
+    found.push({ no, wireType, data: reader.skip(wireType, no) })
+  }
+  return found
+}
 
 function fieldRemarks(message: DescMessage, field: DescField, value: Json, at: string): JsonRemarks {
   switch (field.fieldKind) {

@@ -11,11 +11,11 @@ import {
   type UnknownField,
 } from '@bufbuild/protobuf'
 import { isReflectMessage, type ReflectMessage, reflect } from '@bufbuild/protobuf/reflect'
-import { BinaryReader, BinaryWriter } from '@bufbuild/protobuf/wire'
+import { BinaryWriter } from '@bufbuild/protobuf/wire'
 import { fieldOf, isJsonArray, isJsonObject, type Json, type JsonObject, sortedKeys } from '../kinds/json.js'
 import type { Violation } from '../problems.js'
 import { fromBase64, toBase64 } from './base64.js'
-import { fieldNamed, isWellKnown, messageRemarks, unknownKey } from './proto-fields.js'
+import { fieldNamed, isWellKnown, messageRemarks, unknownKey, wireFields } from './proto-fields.js'
 
 export interface ProtoBytes {
   readonly bytes: Uint8Array
@@ -106,13 +106,7 @@ function restoreUnknown(message: ReflectMessage, json: JsonObject): void {
 }
 
 function keepUnknown(message: Message, bytes: Uint8Array): void {
-  const found: UnknownField[] = []
-  const reader = new BinaryReader(bytes)
-  while (reader.pos < reader.len) {
-    const [no, wireType] = reader.tag()
-    found.push({ no, wireType, data: reader.skip(wireType, no) })
-  }
-  message.$unknown = found
+  message.$unknown = [...wireFields(bytes)]
 }
 
 function wireForm(unknown: readonly UnknownField[]): Uint8Array {

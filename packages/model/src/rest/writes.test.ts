@@ -205,3 +205,11 @@ test('no answer repeats a secret', () => {
   expect(answer).toContain('must be base64')
   expect(answer).not.toContain('c2VjcmV0')
 })
+
+test.each(['//8=', 'YQ==', 'CgU='])('fields that nobody knows must be fields: %s is none', (unknown) => {
+  const body = { type: 'Zone', name: 'z', '@unknown': unknown }
+  expect(parseBody(typeOf('Zone'), body, global)).toEqual({
+    outcome: 'invalid',
+    violations: [{ path: '@unknown', message: 'must be fields of a protobuf message in their wire form, in base64' }],
+  })
+})
