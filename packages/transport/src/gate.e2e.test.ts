@@ -1,5 +1,6 @@
 import { connect as connectHttp2 } from 'node:http2'
 import { connect, type Socket } from 'node:net'
+import { gzipSync } from 'node:zlib'
 import { afterEach, expect, test } from 'vitest'
 import type { TurnedAway } from './gate.js'
 import type { LinkLimits } from './limits.js'
@@ -196,6 +197,23 @@ test('headers of 200 KiB are not taken', async () => {
   socket.write(Buffer.concat([greeting, ...frames]))
   const isReset = () => received().some(({ type }) => type === frameTypes.rstStream || type === frameTypes.goaway)
   await Promise.race([gone, isTrueSoon(isReset)])
+  await others(global)
+})
+
+test('a small message that unpacks to more than a message may have ends its stream', async () => {
+  const global = await guarded({})
+  const { socket, received } = raw(global)
+  const packed = gzipSync(new Uint8Array(20 << 20))
+  const bytes = grpcMessage(packed)
+  bytes[0] = 1
+  socket.write(Buffer.concat([greeting, callOn(1, request([['grpc-encoding', 'gzip']]))]))
+  await global.next()
+  for (let at = 0; at < bytes.length; at += 16_000)
+    socket.write(frame(frameTypes.data, 0, 1, bytes.subarray(at, at + 16_000)))
+  const isEnded = () => received().some(({ type, flags }) => type === frameTypes.headers && (flags & 1) === 1)
+  await isTrueSoon(isEnded)
+  const end = received().find(({ type, flags }) => type === frameTypes.headers && (flags & 1) === 1)
+  expect([packed.length < 64 << 10, end?.streamId]).toEqual([true, 1])
   await others(global)
 })
 
