@@ -34,6 +34,9 @@ interface Connection {
   timer: NodeJS.Timeout | undefined
 }
 
+/** A timer this late was held up by us. */
+const stallMs = 500
+
 /**
  * What stands before the calls of the KDS port: how many connections there may be, together and from one address, how long
  * one may take to become one (TLS, HTTP/2 and the headers of a first call: whoever sends them a byte at a time, or nothing
@@ -78,8 +81,14 @@ export class Gate {
   ): void {
     this.#inject = (socket) => injector.injectConnection(socket)
     const injector = server.createConnectionInjector(security)
-    this.#listener.once('error', (error) => done(error, 0))
+    const failed = (error: Error): void => done(error, 0)
+    this.#listener.once('error', failed)
     this.#listener.listen({ host: address, port }, () => {
+      this.#listener.off('error', failed)
+      // One that could not be accepted, for want of a file descriptor: those there are go on.
+      this.#listener.on('error', ({ message }) =>
+        this.#turnAway({ remoteAddress: '', why: 'connections', reason: `it could not be accepted: ${message}` }),
+      )
       const bound = this.#listener.address()
       done(null, typeof bound === 'object' && bound !== null ? bound.port : port)
     })
@@ -100,8 +109,11 @@ export class Gate {
     socket.on('error', () => {})
     const { limits } = this.#options
     const { remoteAddress, remotePort } = socket
-    // Gone before we have looked at it.
-    if (remoteAddress === undefined) return
+    if (remoteAddress === undefined) {
+      // Gone before we have looked at it.
+      socket.destroy()
+      return
+    }
     const ofAddress = this.#perAddress.get(remoteAddress) ?? 0
     const full =
       this.#connections.size >= limits.connectionsMax
@@ -120,14 +132,9 @@ export class Gate {
       return
     }
     const key = `${remoteAddress}:${remotePort}`
-    const timer = setTimeout(() => {
-      connection.timer = undefined
-      socket.resetAndDestroy()
-      const reason = `it made no call within ${limits.handshakeTimeoutMs} ms of connecting`
-      this.#turnAway({ remoteAddress, why: 'handshake', reason })
-    }, limits.handshakeTimeoutMs)
     const calls = new TokenBucket(limits.callsBurst, limits.callsPerSecond, performance.now())
-    const connection: Connection = { socket, remoteAddress, calls, callsRefused: 0, timer }
+    const connection: Connection = { socket, remoteAddress, calls, callsRefused: 0, timer: undefined }
+    this.#giveTime(connection)
     this.#connections.set(key, connection)
     this.#perAddress.set(remoteAddress, ofAddress + 1)
     socket.once('close', () => {
@@ -138,6 +145,23 @@ export class Gate {
       else this.#perAddress.delete(remoteAddress)
     })
     this.#inject?.(socket)
+  }
+
+  /** Until its first call comes. When our own loop stood still, it was not the peer that took so long. */
+  #giveTime(connection: Connection): void {
+    const { handshakeTimeoutMs } = this.#options.limits
+    const { socket, remoteAddress } = connection
+    const dueMs = performance.now() + handshakeTimeoutMs
+    connection.timer = setTimeout(() => {
+      if (performance.now() - dueMs > stallMs) {
+        this.#giveTime(connection)
+        return
+      }
+      connection.timer = undefined
+      socket.resetAndDestroy()
+      const reason = `it made no call within ${handshakeTimeoutMs} ms of connecting`
+      this.#turnAway({ remoteAddress, why: 'handshake', reason })
+    }, handshakeTimeoutMs)
   }
 
   readonly #count: ServerInterceptor = (_method, call) => {

@@ -51,9 +51,12 @@ export function serverWire(stream: StreamName, call: ServerDuplexStream<Buffer, 
     end = how
     inTurnOfItsOwn(tell)
   }
-  // grpc-js tells a cancelled call from a lost connection to nobody.
+  // grpc-js tells a cancelled call from a lost connection, or from a message over its limit, to nobody but the peer.
   call.on('cancelled', () =>
-    ended({ code: 'CANCELLED', reason: 'the zone cancelled the stream, or the connection was lost' }),
+    ended({
+      code: 'CANCELLED',
+      reason: 'the zone cancelled the stream, sent a message that is too large, or the connection was lost',
+    }),
   )
   const over = new Promise<void>((resolve) => call.once('close', resolve))
   const finish = (how: LinkEnd): void => {
