@@ -7,9 +7,9 @@ test('malformed frames and messages at the KDS port: no crash, nothing left over
   timeout: 120_000,
 }, async () => {
   const { growth, leftOver, rejections, bystanderServed, sent } = await fuzz(freshDatabase, {
-    ...{ items: 3_000, warmUp: 1_000, seed: 7, connections: 4 },
+    ...{ items: 1_600, warmUp: 400, seed: 7, connections: 16 },
   })
   expect({ leftOver, rejections, bystanderServed }).toEqual({ leftOver: [], rejections: 0, bystanderServed: true })
-  expect(sent).toBeGreaterThanOrEqual(3_000)
+  expect(sent).toBeGreaterThanOrEqual(1_600)
   expect(growth).toBeLessThan(0.15)
 })
