@@ -7,9 +7,9 @@ test('malformed frames and messages at the KDS port: no crash, nothing left over
   timeout: 120_000,
 }, async () => {
   const { growth, leftOver, rejections, bystanderServed, sent } = await fuzz(freshDatabase, {
-    ...{ items: 1_600, warmUp: 400, seed: 7, connections: 16 },
+    ...{ items: 800, warmUp: 200, seed: 7, connections: 16 },
   })
   expect({ leftOver, rejections, bystanderServed }).toEqual({ leftOver: [], rejections: 0, bystanderServed: true })
-  expect(sent).toBeGreaterThanOrEqual(1_600)
+  expect(sent).toBeGreaterThanOrEqual(800)
   expect(growth).toBeLessThan(0.15)
 })
