@@ -26,6 +26,17 @@ export const understood: readonly Understood[] = [
   asIs('kdsPort', 'KUMA_MULTIZONE_GLOBAL_KDS_GRPC_PORT'),
   asIs('diagnosticsPort', 'KUMA_DIAGNOSTICS_SERVER_PORT'),
   {
+    key: 'kdsTls',
+    variables: ['KUMA_MULTIZONE_GLOBAL_KDS_TLS_ENABLED'],
+    read: ([value]) => (value === 'false' ? 'off' : value === 'true' ? 'on' : { reason: 'must be true or false' }),
+  },
+  asIs('kdsTlsCertFile', 'KUMA_MULTIZONE_GLOBAL_KDS_TLS_CERT_FILE'),
+  asIs('kdsTlsKeyFile', 'KUMA_MULTIZONE_GLOBAL_KDS_TLS_KEY_FILE'),
+  asIs('globalCaFile', 'KUMA_MULTIZONE_ZONE_KDS_ROOT_CA_FILE'),
+  asIs('apiTlsPort', 'KUMA_API_SERVER_HTTPS_PORT'),
+  asIs('apiTlsCertFile', 'KUMA_API_SERVER_HTTPS_TLS_CERT_FILE'),
+  asIs('apiTlsKeyFile', 'KUMA_API_SERVER_HTTPS_TLS_KEY_FILE'),
+  {
     key: 'serviceGraceMs',
     variables: ['KUMA_MESH_SERVICE_DELETION_GRACE_PERIOD'],
     read: ([value = '']) => {
