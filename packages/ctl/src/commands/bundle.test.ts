@@ -41,6 +41,8 @@ test('a bundle has what could be had, says what could not, and no secret', async
       'GET /': { product: 'Kuma', version: '2.14.3-preview.holdfast-9.9.9' },
       'GET /config': { apiServer: { token: 'hunter2' } },
       'GET /_holdfast/overview': { said: jwt },
+      'GET /_holdfast/zones?size=1000': { items: [{ name: 'east' }] },
+      'GET /_holdfast/dns?zone=east': { enabled: true },
       'GET /_resources': {
         resources: [
           { name: 'Secret', path: 'secrets' },
@@ -52,10 +54,11 @@ test('a bundle has what could be had, says what could not, and no secret', async
     },
   })
   expect([ran.status, ran.err]).toEqual([0, ''])
-  expect(ran.out).toMatch(/^\/b\.tar\.gz: 6 files, \d+ could not be had \(see README\.txt in it\)\n$/)
+  expect(ran.out).toMatch(/^\/b\.tar\.gz: 7 files, \d+ could not be had \(see README\.txt in it\)\n$/)
   expect(ran.asked.map(([request]) => request)).not.toContain('GET /secrets?size=1000')
   const tar = gunzipSync(Buffer.from(ran.written?.['/b.tar.gz'] ?? '', 'latin1')).toString('utf8')
   expect(tar).toContain('resources/meshes.json')
+  expect(tar).toContain('zones/east-dns.json')
   expect(tar).toContain('/_holdfast/sync: ')
   expect(tar).not.toContain('hunter2')
   expect(tar).not.toContain(jwt)

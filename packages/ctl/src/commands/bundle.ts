@@ -54,6 +54,15 @@ async function bundle(context: Context, o: BundleOptions): Promise<number> {
     }
   }
   for (const [file, path] of pages) await take(`${file}.json`, path, async () => jsonOf(await api.get(path)))
+  for (const zone of await zonesOf(api)) {
+    const query = new URLSearchParams({ zone })
+    await take(`zones/${zone}-sync-diff.json`, `sync diff of zone ${zone}`, async () =>
+      jsonOf(await api.get(`/_holdfast/sync/diff?${query}`)),
+    )
+    await take(`zones/${zone}-dns.json`, `dns of zone ${zone}`, async () =>
+      jsonOf(await api.get(`/_holdfast/dns?${query}`)),
+    )
+  }
   if (o.resources)
     for (const [file, path] of await lists(api))
       await take(`resources/${file}.json`, path, async () => jsonOf(await api.list(path)))
@@ -81,6 +90,16 @@ async function bundle(context: Context, o: BundleOptions): Promise<number> {
 }
 
 const jsonOf = (value: unknown): string => `${JSON.stringify(maskedValue(value), null, 2)}\n`
+
+/** Global knows most of a zone by asking it; a zone has none. */
+async function zonesOf(api: Api): Promise<readonly string[]> {
+  try {
+    return (await api.list('/_holdfast/zones')).items.map(({ name }) => textOf(name))
+  } catch (error) {
+    if (error instanceof ApiFailure) return []
+    throw error
+  }
+}
 
 /** Every type but those that are nothing but secret. */
 async function lists(api: Api): Promise<readonly (readonly [string, string])[]> {
