@@ -14,6 +14,7 @@ import {
 } from '@holdfast/peer'
 import type { ControlPlaneStore } from '@holdfast/store'
 import { type DialOptions, dialKds, type Link, type ZoneNodeConfig } from '@holdfast/transport'
+import { defaultPools, planLease, ulaPrefix } from '@holdfast/vip'
 import type { Logger } from 'pino'
 import { type EndpointFile, EndpointKeeper, type EndpointView, globalEndpointsKey } from './endpoints/index.js'
 import { Recall } from './recall.js'
@@ -69,6 +70,8 @@ const returnedWords: Readonly<Record<string, string>> = {
 }
 /** As long as global waits for a zone. */
 const questionTimeoutMs = 10_000
+/** What a zone may take of itself. Of an IPv6 prefix it knows only if an operator has named it. */
+const kumaPools = defaultPools(ulaPrefix(new Uint8Array(5))).filter(({ family }) => family === 4)
 /** Several changes in one moment ask for blocks once. */
 const leaseDelayMs = 20
 /** Who has a choice does not wait for one of them as long as for the only one. */
@@ -90,6 +93,7 @@ export class ZoneRuntime {
   readonly #stop = new AbortController()
   readonly #backoff: Backoff
   #session: SessionHandle | undefined
+  #link: Link | undefined
   #lastEnd: SessionEnd | undefined
   /** Global has shown the extension, perhaps too late for that session. */
   #globalIsHoldfast = false
@@ -319,6 +323,7 @@ export class ZoneRuntime {
       throw error
     })
     this.#session = session
+    this.#link = link
     if (this.#stop.signal.aborted) return session.close('the zone control plane stops')
     const end = await this.#whileOurs(session)
     await this.#recalling
@@ -381,7 +386,9 @@ export class ZoneRuntime {
 
   async #askForBlocks(): Promise<void> {
     const session = this.#session
-    if (session === undefined || !session.view().channels.some((c) => c.channel === 'down' && c.inStep)) return
+    if (session === undefined) return
+    if (this.#link?.peer.extension === false) return this.#takeBlocks()
+    if (!session.view().channels.some((c) => c.channel === 'down' && c.inStep)) return
     const { store, log } = this.#options
     const demands = await store.vip.demand()
     const isFirst = this.#given?.session !== session
@@ -390,6 +397,26 @@ export class ZoneRuntime {
     if (demands.length === 0 && (!isFirst || cidrs.length === 0)) return
     log.info({ demands, given: cidrs }, 'asking global for VIP blocks')
     session.requestLease(demands, cidrs)
+  }
+
+  /**
+   * Under a Kuma global nobody leases anything: the zone takes blocks itself, where its name's hash says, as if an
+   * operator had given them. A global of ours is asked to confirm them should there ever be one.
+   */
+  async #takeBlocks(): Promise<void> {
+    const { store, zone, log } = this.#options
+    const demands = await store.vip.demand()
+    if (demands.length === 0) return
+    const [blocks, { identity }] = await Promise.all([store.vip.blocks(), store.status()])
+    const cidrs = demands.flatMap((demand) =>
+      planLease(kumaPools, blocks, [], { owner: zone, storeId: identity.storeId, ...demand }).add.map(
+        ({ cidr }) => cidr,
+      ),
+    )
+    if (cidrs.length === 0) return
+    const violations = await store.vip.adoptBlocks(cidrs)
+    if (violations.length > 0) log.warn({ violations }, 'this zone could not take blocks of virtual IPs')
+    else log.info({ cidrs }, 'a Kuma global leases no virtual IPs: this zone has taken blocks of its own')
   }
 
   /** Blocks that an operator gave this zone, now or at an earlier start, and that global has not confirmed. */

@@ -59,7 +59,7 @@ function statusOf(
   const named = vips.length > 0 || !wantsVip(type, row.labels) ? names : undefined
   return serviceStatus(type, row.status, {
     // What it had in this zone before still holds here, after what everybody calls it.
-    vips: [...vips, ...aliases],
+    vips: [...new Set([...vips, ...aliases])],
     addresses: named?.addresses ?? [],
     hostnameGenerators: named?.hostnameGenerators ?? [],
     meshServices: matches?.meshServices,

@@ -1,6 +1,7 @@
 import { typeOf } from '@holdfast/model'
 import type { ControlPlaneStore, LedgerRow, Row } from '@holdfast/store'
 import { type ClaimReader, claimsPerPage, type LedgerClaim, type ShownClaim } from './claims.js'
+import { ownerKey } from './owners.js'
 
 /**
  * What this control plane itself claims.
@@ -20,7 +21,7 @@ export function localClaims(
         ...(after === undefined ? {} : { after }),
       })
       return {
-        items: page.items.filter(({ scope }) => scope === 'canonical').map(ledgerClaim),
+        items: (await inForce(store, page.items)).map(ledgerClaim),
         ...(page.next === undefined ? {} : { next: page.next }),
       }
     },
@@ -34,6 +35,30 @@ export function localClaims(
       ...(dns?.faults ?? []).map((problem) => ({ subject: 'DNS', problem })),
     ],
   }
+}
+
+/**
+ * Of a page of the ledger what is served by it: canonical addresses, and in a zone under a Kuma global those that it has
+ * given to others' services from blocks of its own, where they have no other.
+ */
+async function inForce(store: ControlPlaneStore, page: readonly LedgerRow[]): Promise<readonly LedgerRow[]> {
+  const canonical = new Set(page.filter(({ scope }) => scope === 'canonical').map(ownerKey))
+  const standIns = page.filter(
+    (row) => row.scope !== 'canonical' && row.blockId !== undefined && !canonical.has(ownerKey(row)),
+  )
+  if (standIns.length === 0) return page.filter(({ scope }) => scope === 'canonical')
+  const { identity } = await store.status()
+  // The rows of one owner stand together, canonical ones first: only those of the page's first may be on the page before.
+  const [first] = page
+  if (first !== undefined && standIns.some((row) => ownerKey(row) === ownerKey(first))) {
+    const { kind, mesh, origin, displayName } = first
+    const all = await store.vip.ledger({ kind, mesh, origin, displayName, includeTombstoned: false, limit: 100 })
+    for (const row of all.items) if (row.scope === 'canonical') canonical.add(ownerKey(row))
+  }
+  const stands = new Set(
+    standIns.filter((row) => row.scope === `zone:${identity.name}` && !canonical.has(ownerKey(row))),
+  )
+  return page.filter((row) => row.scope === 'canonical' || stands.has(row))
 }
 
 const ledgerClaim = ({ kind, mesh, origin, namespace, displayName, address }: LedgerRow): LedgerClaim => ({

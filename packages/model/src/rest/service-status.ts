@@ -1,3 +1,4 @@
+import { utf8 } from '../bytes.js'
 import { fieldOf, isJsonObject, type Json, type JsonObject } from '../kinds/json.js'
 import { readJsonSpec } from '../kinds/json-kind.js'
 import type { TypeDescriptor } from '../type-table.js'
@@ -31,6 +32,30 @@ function ipOf(value: Json | undefined): string | undefined {
   } catch {
     return undefined
   }
+}
+
+/**
+ * Status of a service with the addresses that its zone has given it written in, as a Kuma zone tells its global. What
+ * stands in it already stays.
+ */
+export function statusWithVips(
+  type: TypeDescriptor,
+  status: Uint8Array | undefined,
+  addresses: readonly string[],
+): Uint8Array {
+  const stored = status === undefined || status.byteLength === 0 ? utf8(type.emptyStatus) : status
+  const read = readJsonSpec(stored)
+  const [first] = addresses
+  if (read === undefined || first === undefined || statusVips(stored).length > 0) return stored
+  const vips: JsonObject =
+    type.name === 'MeshExternalService' ? { vip: { ip: first } } : { vips: addresses.map((ip) => ({ ip })) }
+  const merged: JsonObject = { ...read, ...vips }
+  const keys = [...keyOrder, ...Object.keys(merged).filter((key) => !keyOrder.includes(key))]
+  const ordered = keys.flatMap((key): [string, Json][] => {
+    const value = fieldOf(merged, key)
+    return value === undefined ? [] : [[key, value]]
+  })
+  return utf8(JSON.stringify(Object.fromEntries(ordered)))
 }
 
 const keyOrder = [

@@ -6,9 +6,11 @@ import {
   deleteOf,
   hello,
   keyOf,
+  mesh,
   type OpenStore,
   offerOf,
   otherStoreId,
+  putService,
   removalOf,
   Subject,
   service,
@@ -188,15 +190,15 @@ export function plainZoneConformance(open: OpenStore): void {
   test('more services than a block has room for: another block, and nobody moves', async () => {
     const { global, offer } = await ready()
     await using _ = global
-    const names = Array.from({ length: 3_000 }, (_x, i) => `s-${i}`)
-    await offer(...names.slice(0, 1_000).map((name) => withStatus(name)))
+    const names = Array.from({ length: 2_100 }, (_x, i) => `s-${i}`)
+    await offer(...names.slice(0, 100).map((name) => withStatus(name)))
     const first = await ledger(global, 'canonical')
-    await offer(...names.slice(1_000).map((name) => withStatus(name)))
+    await offer(...names.slice(100).map((name) => withStatus(name)))
     const all = await ledger(global, 'canonical')
-    expect(all.length).toBe(3_000)
+    expect(all.length).toBe(2_100)
     const now = new Map(all.map(({ displayName, address }) => [displayName, address]))
     expect(first.filter(({ displayName, address }) => now.get(displayName) !== address)).toEqual([])
-    expect(new Set(now.values()).size).toBe(3_000)
+    expect(new Set(now.values()).size).toBe(2_100)
     const blocks = (await global.store.vip.blocks()).filter(({ owner, family }) => owner === 'north' && family === 4)
     expect(blocks.length).toBeGreaterThan(1)
   })
@@ -237,5 +239,79 @@ export function plainZoneConformance(open: OpenStore): void {
       admitted: false,
       reason: expect.stringContaining('and this is a Kuma zone of the same name') as string,
     })
+  })
+}
+
+/** A zone of ours under a global that speaks plain Kuma KDS: nobody gives it addresses (decision 31). */
+export function plainGlobalConformance(open: OpenStore): void {
+  const fromGlobal = { channel: 'down', peer: '' } as const
+  const list = (...resources: readonly ExportedResource[]) => ({
+    type: 'MeshService',
+    offers: resources.map(offerOf),
+    wholeList: true,
+    plain: true,
+  })
+  const ready = async () => {
+    const east = await Subject.ready(open, 'zone')
+    const down = east.channel(fromGlobal)
+    await down.apply({ type: 'Mesh', offers: [offerOf(mesh('default'))], wholeList: true, plain: true })
+    return { east, down }
+  }
+  const vipsOf = async (east: Subject) => {
+    const { items } = await east.store.read.list({ type: 'MeshService', offset: 0, limit: 100 })
+    return Object.fromEntries(items.map((row) => [row.displayName, row.vips?.addresses]))
+  }
+  const [web, api] = [service({ name: 'web', zone: 'north' }), service({ name: 'api', zone: 'north' })]
+
+  test('others’ services get addresses that hold here, and keep them over a reconnect, a removal and a return', async () => {
+    const { east, down } = await ready()
+    await using _ = east
+    expect((await down.apply(list(web, api))).warnings).toEqual([])
+    const before = await vipsOf(east)
+    expect([before.web?.length, before.api?.length, before.web?.[0] === before.api?.[0]]).toEqual([1, 1, false])
+    expect(await east.store.vip.verifyLocal()).toEqual([])
+    const revision = await east.revision()
+    expect((await down.apply(list(web, api))).writtenRows).toBe(0)
+    expect(await east.revision()).toBe(revision)
+    await down.apply({ type: 'MeshService', removals: [removalOf(web, east.nowMs)], plain: true })
+    expect(await east.store.vip.verifyLocal()).toEqual([])
+    east.pass(3_600_000)
+    await down.apply({
+      type: 'MeshService',
+      offers: [offerOf(service({ name: 'web', zone: 'north', port: 81 }))],
+      plain: true,
+    })
+    expect(await vipsOf(east)).toEqual(before)
+  })
+
+  test('VIP-1: what is our own never gets an address that stands in for another’s, nor the other way round', async () => {
+    const { east, down } = await ready()
+    await using _ = east
+    const names = Array.from({ length: 600 }, (_x, i) => `s-${i}`)
+    await down.apply(list(...names.map((name) => service({ name, zone: 'north' }))))
+    await east.apply(...names.map((name) => putService(`own-${name}`)))
+    const { items } = await east.store.read.list({ type: 'MeshService', offset: 0, limit: 2_000 })
+    const all = items.flatMap(({ vips }) => vips?.addresses ?? [])
+    expect([items.length, all.length, new Set(all).size]).toEqual([1_200, 1_200, 1_200])
+    expect(await east.store.vip.verifyLocal()).toEqual([])
+  })
+
+  test('a global of ours that follows has the last word: its address is everybody’s, the old one holds here still', async () => {
+    const { east, down } = await ready()
+    await using _ = east
+    await down.apply(list(web))
+    const [standIn] = (await vipsOf(east)).web ?? []
+    const said = { ...web, vips: { addresses: ['241.200.0.1'], generation: 0 } }
+    await down.apply({ type: 'MeshService', offers: [offerOf(said)] })
+    expect(await vipsOf(east)).toEqual({ web: ['241.200.0.1'] })
+    const { items } = await east.store.vip.ledger({ displayName: 'web', includeTombstoned: true, limit: 10 })
+    expect(items.map(({ scope, address, state }) => [scope, address, state]).sort()).toEqual([
+      ['canonical', '241.200.0.1', 'active'],
+      ['zone:east', standIn, 'active'],
+    ])
+    expect(await east.store.vip.verifyLocal()).toEqual([])
+    // Back out: what was given to everybody holds.
+    await down.apply(list(web))
+    expect(await vipsOf(east)).toEqual({ web: ['241.200.0.1'] })
   })
 }

@@ -8,7 +8,7 @@ import { importedConformance } from './imported.js'
 import { leaseConformance } from './leases.js'
 import { localConformance } from './local.js'
 import { logConformance } from './log.js'
-import { plainZoneConformance } from './plain-zones.js'
+import { plainGlobalConformance, plainZoneConformance } from './plain-zones.js'
 import { receivedConformance } from './received.js'
 import { recoveryConformance } from './recovery.js'
 import { replicaConformance } from './replicas.js'
@@ -27,6 +27,7 @@ export function storeConformance(name: string, open: OpenStore): void {
   describe(`${name}: what is computed`, () => computedConformance(open))
   describe(`${name}: what is received`, () => receivedConformance(open))
   describe(`${name}: Kuma zones`, () => plainZoneConformance(open))
+  describe(`${name}: under a Kuma global`, () => plainGlobalConformance(open))
   describe(`${name}: bytes`, () => bytesConformance(open))
   describe(`${name}: types that are not known`, () => typesConformance(open))
   describe(`${name}: what cannot be read`, () => unreadableConformance(open))

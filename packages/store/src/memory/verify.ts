@@ -25,9 +25,14 @@ export function differencesOf(
 ): readonly Difference[] {
   const found: Difference[] = []
   const ledger = new Map<string, Set<string>>()
-  for (const row of image.ledger.values())
-    if (row.state === 'active' && row.scope === 'canonical')
+  const inForce = [...image.ledger.values()].filter((row) => row.state === 'active')
+  for (const row of inForce)
+    if (row.scope === 'canonical')
       ledger.set(ownerText(row), (ledger.get(ownerText(row)) ?? new Set()).add(row.address))
+  // Under a Kuma global: what a zone has given to others' services itself, in its own scope, where there is nothing else.
+  for (const row of inForce)
+    if (row.scope === `zone:${own}` && row.blockId !== undefined && !ledger.has(ownerText(row)))
+      ledger.set(ownerText(row), new Set([row.address]))
   const seen = new Set<string>()
   for (const row of image.rows.values()) {
     const type = findType(row.type)

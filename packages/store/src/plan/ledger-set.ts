@@ -86,10 +86,16 @@ export class LedgerSet {
     this.note(row, 'freed', atMs, why)
   }
 
-  /** Tombstones every address that an owner has in the canonical scope: they go to nobody else, and come back with it. */
-  tombstone(owner: Owner, atMs: number, why: string): void {
+  /**
+   * Tombstones every address that an owner has in the canonical scope, or from our blocks in our own: they go to nobody
+   * else, and come back with it.
+   */
+  tombstone(owner: Owner, atMs: number, why: string, ownScope: Scope): void {
     for (const row of this.of(owner))
-      if (row.state === 'active' && row.scope === 'canonical')
+      if (
+        row.state === 'active' &&
+        (row.scope === 'canonical' || (row.scope === ownScope && row.blockId !== undefined))
+      )
         this.put(
           { ...row, state: 'tombstoned', tombstonedAtMs: atMs, tombstonedRevision: undefined },
           'tombstoned',

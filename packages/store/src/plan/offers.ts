@@ -38,7 +38,14 @@ export interface OfferOutcome {
 }
 
 /** What a peer offers of one resource: kept, already there, or refused with what is remembered instead. */
-export function planOffer(offer: Offer, hearing: Hearing, ws: WorkingSet, options: PlanOptions): OfferOutcome {
+export function planOffer(
+  offer: Offer,
+  hearing: Hearing,
+  ws: WorkingSet,
+  options: PlanOptions,
+  /** Its virtual IPs are ours, in our own scope: nobody has said them. */
+  standIn = false,
+): OfferOutcome {
   const { resource } = offer
   const origin = originOf(resource, hearing)
   const key = keyOfOffer(resource)
@@ -49,7 +56,7 @@ export function planOffer(offer: Offer, hearing: Hearing, ws: WorkingSet, option
   const { problem, warnings } = offerProblem(resource, origin, existing, hearing, ws)
   if (problem !== undefined)
     return refuseOffer({ key, exportName: resource.name, origin, offeredEntry, reason: problem }, hearing, ws, options)
-  const judged = receiveVips(ownerOfOffer(resource, origin), resource, ws, options)
+  const judged = standIn ? undefined : receiveVips(ownerOfOffer(resource, origin), resource, ws, options)
   if (judged !== undefined)
     return refuseOffer({ key, exportName: resource.name, origin, offeredEntry, ...judged }, hearing, ws, options)
   const written = keep(resource, origin, existing, offeredEntry, ws, options)

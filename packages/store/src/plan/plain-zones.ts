@@ -1,25 +1,37 @@
-import type { Batch, Offer } from '@holdfast/kds'
-import { type ExportedResource, emptyBytes, equalBytes, findType, statusVips, typeOf, wantsVip } from '@holdfast/model'
-import { growLoad } from '@holdfast/vip'
+import type { Batch, Demand, Offer } from '@holdfast/kds'
+import {
+  type ExportedResource,
+  emptyBytes,
+  equalBytes,
+  findType,
+  statusVips,
+  typeOf,
+  type Vips,
+  wantsVip,
+} from '@holdfast/model'
+import { growLoad, planLease } from '@holdfast/vip'
 import { type Hearing, keyOfOffer, originOf, ownerOfOffer } from './attribution.js'
 import { deletedZoneWords, isZoneDeleted, zoneKey } from './deleted-zones.js'
 import { keyText, ownerText, ownerWords } from './keys.js'
-import { needsOfBehalf, planLeases } from './lease.js'
+import { blockId, needsOfBehalf, planLeases } from './lease.js'
 import type { BlockUse } from './ledger-set.js'
 import { mergedNeeds, nothingNeeded } from './loaded.js'
 import type { PlanOptions } from './local.js'
 import { offerProblem } from './offers.js'
 import type { LedgerRow, Needs, Owner, RoleIdentity, Scope } from './types.js'
 import type { Unit } from './unit.js'
-import { loadOf } from './vip-rules.js'
-import { allocationNeeds, assignVips, familyOf, type VipWish, vipsOf } from './vips.js'
+import { assumedPools, loadOf } from './vip-rules.js'
+import { allocationNeeds, assignVips, familyOf, ownScope, type VipWish, vipsOf } from './vips.js'
 import type { WorkingSet } from './working-set.js'
 import { makeZone } from './zones.js'
 
 /**
- * A zone that speaks plain Kuma KDS: it has no store of ours and knows nothing of canonical virtual IPs. Global gives its
+ * A zone that speaks plain Kuma KDS has no store of ours and knows nothing of canonical virtual IPs. Global gives its
  * services theirs from a block in its name, and remembers the zone's own addresses as aliases in its scope: seen, never
  * taken over and never fought. Its statuses come with the resources.
+ *
+ * Under a Kuma global, which gives no addresses at all, a zone of ours gives them to everything itself: to its own as
+ * ever, to what is of others in its own scope, from a block that it takes where its name's hash says.
  */
 
 export type PlainMeeting =
@@ -49,8 +61,9 @@ function planMeeting(name: string, ws: WorkingSet, { nowMs }: PlanOptions): Plai
   return { admitted: true, created: makeZone(name, ws, nowMs) }
 }
 
-export const isOfPlainZone = (batch: Batch, hearing: Hearing, identity: RoleIdentity): boolean =>
-  batch.plain === true && hearing.channel === 'up' && identity.role === 'global'
+/** What a Kuma zone says to our global, or a Kuma global to our zone. */
+export const isOfPlainPeer = (batch: Batch, hearing: Hearing, identity: RoleIdentity): boolean =>
+  batch.plain === true && hearing.channel === (identity.role === 'global' ? 'up' : 'down')
 
 const scopeOf = (zone: string): Scope => `zone:${zone}`
 
@@ -58,7 +71,7 @@ export function needsOfPlain(batch: Batch, hearing: Hearing): Needs {
   if (findType(batch.type)?.vipKind !== true) return nothingNeeded
   return {
     ...nothingNeeded,
-    zones: [hearing.peer],
+    zones: hearing.peer === '' ? [] : [hearing.peer],
     addresses: [...new Set(batch.offers.flatMap(({ resource }) => statusVips(resource.status)))],
   }
 }
@@ -68,22 +81,34 @@ export function moreOfPlain(batch: Batch, hearing: Hearing, ws: WorkingSet): Nee
   const wishes = wishesOf(batch, hearing, ws)
   if (wishes.length === 0) return nothingNeeded
   const own = blocksFor(hearing.peer, ws)
+  const leases = ws.identity.role === 'global' && runsShort(batch.type, wishes.length, own, ws)
   return mergedNeeds([
-    allocationNeeds(wishes, ws, [], own),
-    runsShort(batch.type, wishes.length, own) ? needsOfBehalf(hearing.peer) : nothingNeeded,
+    allocationNeeds(wishes, ws, [], own, scopeFor(ws)),
+    leases ? needsOfBehalf(hearing.peer) : nothingNeeded,
   ])
 }
 
-/** Blocks in a zone's name that global allocates from. */
-const blocksFor = (zone: string, ws: WorkingSet): readonly BlockUse[] =>
-  ws.ledger.blocks().filter((block) => block.owner === zone && block.storeId === ws.identity.storeId)
+/** Global allocates from the blocks in the zone's name, a zone from its own. */
+const blocksFor = (peer: string, ws: WorkingSet): readonly BlockUse[] => {
+  const { role, name, storeId } = ws.identity
+  const owner = role === 'global' ? peer : name
+  return ws.ledger.blocks().filter((block) => block.owner === owner && block.storeId === storeId)
+}
 
-function runsShort(kind: string, newcomers: number, own: readonly BlockUse[]): boolean {
+/** Global gives addresses to everybody; a zone under a Kuma global can only give them to itself (decision 31). */
+const scopeFor = (ws: WorkingSet): Scope => (ws.identity.role === 'global' ? 'canonical' : ownScope(ws))
+
+function runsShort(kind: string, newcomers: number, own: readonly BlockUse[], ws: WorkingSet): boolean {
   const ofKind = own.filter((block) => block.kind === kind)
   const v4 = ofKind.filter((block) => block.family === 4)
-  if (v4.length === 0 || !ofKind.some((block) => block.family === 6)) return true
+  if (v4.length === 0) return true
+  // A zone alone knows of no IPv6 prefix but one that an operator gave it.
+  if (ws.identity.role === 'global' && !ofKind.some((block) => block.family === 6)) return true
   return v4.every((block) => loadOf({ ...block, used: block.used + newcomers }) > growLoad)
 }
+
+/** What was given to everybody holds, whoever global is now; what stands in for it is only used where there is none. */
+const givenTo = (owner: Owner, ws: WorkingSet): Vips | undefined => vipsOf(owner, ws) ?? vipsOf(owner, ws, scopeFor(ws))
 
 /** Services without a virtual IP that should have one. What a Kuma service asks for in labels is not ours to promise. */
 const wishesOf = (batch: Batch, hearing: Hearing, ws: WorkingSet): readonly VipWish[] => {
@@ -92,7 +117,7 @@ const wishesOf = (batch: Batch, hearing: Hearing, ws: WorkingSet): readonly VipW
   const wishes = new Map<string, VipWish>()
   for (const { resource } of batch.offers) {
     const owner = ownerOfOffer(resource, originOf(resource, hearing))
-    if (wantsVip(type, resource.labels) && vipsOf(owner, ws) === undefined)
+    if (wantsVip(type, resource.labels) && givenTo(owner, ws) === undefined)
       wishes.set(ownerText(owner), { key: keyOfOffer(resource), owner })
   }
   return [...wishes.values()]
@@ -117,7 +142,7 @@ export function withVips(
   })
   const warnings = allocated(batch.type, wishes, hearing.peer, ws, options)
   const offers = batch.offers.map((offer) => {
-    const vips = vipsOf(ownerOfOffer(offer.resource, originOf(offer.resource, hearing)), ws)
+    const vips = givenTo(ownerOfOffer(offer.resource, originOf(offer.resource, hearing)), ws)
     const wants = wantsVip(typeOf(batch.type), offer.resource.labels)
     return { ...offer, resource: { ...offer.resource, vips: wants ? vips : undefined } }
   })
@@ -127,26 +152,42 @@ export function withVips(
 function allocated(
   kind: string,
   wishes: readonly VipWish[],
-  zone: string,
+  peer: string,
   ws: WorkingSet,
   options: PlanOptions,
 ): readonly string[] {
   if (wishes.length === 0 || ws.state !== 'ready') return []
-  const before = blocksFor(zone, ws)
+  const before = blocksFor(peer, ws)
   const active = before.filter((b) => b.kind === kind && b.family === 4).reduce((sum, { used }) => sum + used, 0)
-  const demands = [{ kind, active, pending: wishes.length }]
-  const { refused } = runsShort(kind, wishes.length, before)
-    ? planLeases({ owner: zone, storeId: ws.identity.storeId, demands, wantedCidrs: [], onBehalf: true }, ws, options)
-    : { refused: [] }
-  const why = `allocated by global for Kuma zone ${zone}`
-  const { pending } = assignVips(wishes, ws, options.nowMs, why, blocksFor(zone, ws))
+  const demand = { kind, active, pending: wishes.length }
+  const refused = runsShort(kind, wishes.length, before, ws) ? newBlocks(peer, demand, ws, options) : []
+  const why = ws.identity.role === 'global' ? `allocated by global for Kuma zone ${peer}` : standInWhy
+  const { pending } = assignVips(wishes, ws, options.nowMs, why, blocksFor(peer, ws), scopeFor(ws))
   return [...refused, ...[...pending].map(([key, reason]) => `${key} has no virtual IP: ${reason}`)]
+}
+
+const standInWhy = 'a Kuma global gives no addresses: this one holds in this zone alone'
+
+/** @returns why there is none */
+function newBlocks(peer: string, demand: Demand, ws: WorkingSet, options: PlanOptions): readonly string[] {
+  const { role, name, storeId } = ws.identity
+  if (role === 'global')
+    return planLeases({ owner: peer, storeId, demands: [demand], wantedCidrs: [], onBehalf: true }, ws, options).refused
+  // Where its name's hash says, so that the block is likely to be nobody else's when the zone gets a global of ours.
+  const pools = assumedPools([])
+  const { add, full } = planLease(pools, ws.ledger.blocks(), [], { owner: name, storeId, ...demand })
+  for (const { family, cidr } of add) {
+    const block = { kind: demand.kind, family, cidr, owner: name, storeId, generation: 0, createdAtMs: options.nowMs }
+    ws.ledger.putBlock({ id: blockId(demand.kind, cidr), ...block })
+  }
+  return full
 }
 
 /** Statuses, and in them the zone's own addresses. @returns how many were not known as they are */
 export function planPlainStatuses(batch: Batch, hearing: Hearing, ws: WorkingSet, options: PlanOptions): number {
   const type = findType(batch.type)
-  if (type?.hasStatus !== true) return 0
+  // What comes down says nothing: a status is of whoever made the resource.
+  if (type?.hasStatus !== true || ws.identity.role === 'zone') return 0
   let written = 0
   for (const { resource } of batch.offers) {
     const row = ws.liveRow(keyOfOffer(resource))

@@ -10,7 +10,7 @@ import { mergedNeeds, nothingNeeded } from './loaded.js'
 import type { PlanOptions } from './local.js'
 import { meshGoes } from './meshes.js'
 import { planOffer } from './offers.js'
-import { forgetAliases, isOfPlainZone, moreOfPlain, needsOfPlain, planPlainStatuses, withVips } from './plain-zones.js'
+import { forgetAliases, isOfPlainPeer, moreOfPlain, needsOfPlain, planPlainStatuses, withVips } from './plain-zones.js'
 import { planStatuses } from './statuses.js'
 import type { Needs, RoleIdentity, Row } from './types.js'
 import type { Unit } from './unit.js'
@@ -47,7 +47,7 @@ const keyOfWire = (type: string, key: string): ResourceKey => ({ type, ...parseW
 export const needsOfBatch = (batch: Batch, hearing: Hearing, identity: RoleIdentity): Needs =>
   mergedNeeds([
     needsOfAny(batch, hearing, identity),
-    isOfPlainZone(batch, hearing, identity) ? needsOfPlain(batch, hearing) : nothingNeeded,
+    isOfPlainPeer(batch, hearing, identity) ? needsOfPlain(batch, hearing) : nothingNeeded,
   ])
 
 function needsOfAny(batch: Batch, hearing: Hearing, identity: RoleIdentity): Needs {
@@ -95,7 +95,7 @@ export function moreOfBatch(batch: Batch, hearing: Hearing, ws: WorkingSet): Nee
   const mine = blocks.filter((b) => b.owner === ws.identity.name && b.storeId === ws.identity.storeId)
   const pending = mine.length === 0 ? [] : waitingFor([...new Set(mine.map((block) => block.kind))], ws)
   return mergedNeeds([
-    isOfPlainZone(batch, hearing, ws.identity) ? moreOfPlain(batch, hearing, ws) : nothingNeeded,
+    isOfPlainPeer(batch, hearing, ws.identity) ? moreOfPlain(batch, hearing, ws) : nothingNeeded,
     allocationNeeds(
       pending.flatMap((row) => wishOfRow(row) ?? []),
       ws,
@@ -123,12 +123,13 @@ const changedMeshes = (batch: Batch, ws: WorkingSet): readonly string[] => [
 export function planReceived(batch: Batch, hearing: Hearing, ws: WorkingSet, options: PlanOptions): Received {
   if (hearing.channel !== 'down') checkNotDeleted(hearing.peer, ws)
   if (hearing.channel === 'status') return planStatuses(batch, hearing, ws, options)
-  const plain = isOfPlainZone(batch, hearing, ws.identity)
+  const plain = isOfPlainPeer(batch, hearing, ws.identity)
+  const standIn = plain && ws.identity.role === 'zone'
   const { offers: offered, warnings: withoutVip } = plain
     ? withVips(batch, hearing, ws, options)
     : { offers: batch.offers, warnings: [] }
   const offers = [
-    ...offered.map((offer) => planOffer(offer, hearing, ws, options)),
+    ...offered.map((offer) => planOffer(offer, hearing, ws, options, standIn)),
     ...(batch.unreadable ?? []).map((it) => planUnreadable(batch.type, it, hearing, ws, options)),
   ]
   const statuses = plain ? planPlainStatuses(batch, hearing, ws, options) : 0

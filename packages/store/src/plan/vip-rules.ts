@@ -16,9 +16,9 @@ import {
 } from '@holdfast/vip'
 import type { PoolSetting } from '../port.js'
 import type { BlockUse, LedgerSet } from './ledger-set.js'
-import type { BlockRow, Family, LedgerRow, Owner } from './types.js'
+import type { BlockRow, Family, LedgerRow, Owner, Scope } from './types.js'
 
-/** The ledger's rules on the rows of a working set: the canonical scope, and rows as they are written. */
+/** The ledger's rules on the rows of a working set, in one scope, and rows as they are written. */
 export interface Planned {
   readonly assigned: readonly LedgerRow[]
   readonly revived: readonly LedgerRow[]
@@ -31,18 +31,26 @@ export function plannedAllocation(
   blocks: readonly BlockUse[],
   ledger: LedgerSet,
   nowMs: number,
+  /** Of what is given; an address that anybody has in one of `known` is given to nobody else. */
+  { scope, known }: { readonly scope: Scope; readonly known: readonly Scope[] },
 ): Planned {
   const plan = planAllocation<LedgerRow>(wishes, blocks, {
-    get: (owner, family) => ledger.get(owner, 'canonical', family),
-    holder: (family, address) => ledger.holder('canonical', family, address),
-    pastGeneration: (owner) => ledger.pastGeneration(owner, 'canonical'),
+    get: (owner, family) => ledger.get(owner, scope, family),
+    holder: (family, address) => {
+      for (const each of known) {
+        const holder = ledger.holder(each, family, address)
+        if (holder !== undefined) return holder
+      }
+      return undefined
+    },
+    pastGeneration: (owner) => ledger.pastGeneration(owner, scope),
   })
   return {
     ...plan,
     pending: plan.pending,
     refused: plan.refused,
     revived: plan.revived,
-    assigned: plan.assigned.map((row) => ({ ...row, scope: 'canonical', state: 'active', allocatedAtMs: nowMs })),
+    assigned: plan.assigned.map((row) => ({ ...row, scope, state: 'active', allocatedAtMs: nowMs })),
   }
 }
 

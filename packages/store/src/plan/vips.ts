@@ -12,7 +12,7 @@ import { keyText, ownerOf, ownerText } from './keys.js'
 import type { BlockUse } from './ledger-set.js'
 import { nothingNeeded } from './loaded.js'
 import type { PlanOptions } from './local.js'
-import type { BlockRow, Family, LedgerRow, Needs, Owner, Row } from './types.js'
+import type { BlockRow, Family, LedgerRow, Needs, Owner, Row, Scope } from './types.js'
 import { loadOf, plannedAllocation, singleAddresses } from './vip-rules.js'
 import type { WorkingSet } from './working-set.js'
 
@@ -31,9 +31,12 @@ export interface Assigned {
   readonly refused: ReadonlyMap<string, Problem>
 }
 
+/** The scope in which a control plane gives addresses to what is not its own, under a global that gives none. */
+export const ownScope = ({ identity }: Pick<WorkingSet, 'identity'>): Scope => `zone:${identity.name}`
+
 /** Addresses of an owner that are in force, IPv4 first; undefined: none. */
-export function vipsOf(owner: Owner, ws: WorkingSet): Vips | undefined {
-  const rows = ws.ledger.of(owner).filter((row) => row.scope === 'canonical' && row.state === 'active')
+export function vipsOf(owner: Owner, ws: WorkingSet, scope: Scope = 'canonical'): Vips | undefined {
+  const rows = ws.ledger.of(owner).filter((row) => row.scope === scope && row.state === 'active')
   return rows.length === 0
     ? undefined
     : { addresses: rows.map((row) => row.address), generation: Math.max(...rows.map((row) => row.generation)) }
@@ -60,12 +63,13 @@ function openWishes(
   wishes: readonly VipWish[],
   blocks: readonly Pick<BlockUse, 'kind' | 'family'>[],
   ws: WorkingSet,
+  scope: Scope,
 ): readonly VipWish[] {
   const families = new Map<string, Set<Family>>()
   for (const { kind, family } of blocks) families.set(kind, (families.get(kind) ?? new Set()).add(family))
   return wishes.filter((wish) => {
     if (wish.v4 !== undefined || wish.v6 !== undefined) return true
-    const vips = vipsOf(wish.owner, ws)
+    const vips = vipsOf(wish.owner, ws, scope)
     return vips === undefined || [...(families.get(wish.owner.kind) ?? [])].some((family) => !hasFamily(vips, family))
   })
 }
@@ -78,12 +82,14 @@ const singleAddressesMax = 2_048
  * for one service or for 10,000.
  * @param arriving blocks that this very transaction brings
  * @param own blocks that are allocated from
+ * @param scope in which addresses are given
  */
 export function allocationNeeds(
   wishes: readonly VipWish[],
   ws: WorkingSet,
   arriving: readonly Omit<BlockRow, 'createdAtMs'>[] = [],
   own: readonly BlockUse[] = ownBlocks(ws),
+  scope: Scope = 'canonical',
 ): Needs {
   const known = new Map([
     ...arriving.map((block): [string, BlockUse] => [
@@ -92,7 +98,7 @@ export function allocationNeeds(
     ]),
     ...own.map((block): [string, BlockUse] => [block.id, block]),
   ])
-  const fresh = openWishes(wishes, [...known.values()], ws)
+  const fresh = openWishes(wishes, [...known.values()], ws, scope)
   if (fresh.length === 0) return nothingNeeded
   const pins = fresh.flatMap((wish) => [wish.v4 ?? [], wish.v6 ?? []].flat())
   const blocks = [...known.values()].filter((block) => fresh.some((wish) => wish.owner.kind === block.kind))
@@ -117,8 +123,9 @@ export function assignVips(
   nowMs: number,
   why: string,
   own: readonly BlockUse[] = ownBlocks(ws),
+  scope: Scope = 'canonical',
 ): Assigned {
-  const open = openWishes(wishes, own, ws)
+  const open = openWishes(wishes, own, ws, scope)
   const pending = new Map<string, string>()
   const refused = new Map<string, Problem>()
   if (open.length === 0) return { pending, refused }
@@ -129,7 +136,8 @@ export function assignVips(
     return { pending, refused }
   }
   const byOwner = new Map(open.map((wish) => [ownerText(wish.owner), wish]))
-  const plan = plannedAllocation(open, own, ws.ledger, nowMs)
+  const known: readonly Scope[] = ws.identity.role === 'zone' ? ['canonical', ownScope(ws)] : ['canonical']
+  const plan = plannedAllocation(open, own, ws.ledger, nowMs, { scope, known })
   for (const { owner, problem } of plan.refused) {
     const wish = byOwner.get(ownerText(owner))
     if (wish !== undefined) refused.set(keyText(wish.key), problem)
@@ -159,7 +167,7 @@ export function levelGenerations(owner: Owner, ws: WorkingSet, nowMs: number): v
 
 /** The owner is gone, or wants none any more: its addresses are kept for it and go to nobody else. */
 export function releaseVips(owner: Owner, ws: WorkingSet, atMs: number, why: string): void {
-  ws.ledger.tombstone(owner, atMs, why)
+  ws.ledger.tombstone(owner, atMs, why, ownScope(ws))
 }
 
 /** The owner is back while its tombstones stand. */

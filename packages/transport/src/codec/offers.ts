@@ -22,6 +22,7 @@ import {
   Problem,
   parseWireKey,
   statusEntry,
+  statusWithVips,
   type Vips,
   wireKey,
   zoneLabel,
@@ -89,7 +90,15 @@ function besideBytes(resource: ExportedResource, hop: Hop): Uint8Array {
 }
 
 const forKuma = (resource: ExportedResource, hop: Hop): Uint8Array =>
-  hop.to === 'zone' ? encodeForZone(resource) : encodeForGlobal(resource, hop.zone)
+  hop.to === 'zone' ? encodeForZone(resource) : encodeForGlobal(toldWithVips(resource), hop.zone)
+
+/** A Kuma global shows which addresses a zone has given its services, and reads them in their status. */
+function toldWithVips(resource: ExportedResource): ExportedResource {
+  const type = findType(resource.type)
+  return type?.vipKind === true && resource.vips !== undefined
+    ? { ...resource, status: statusWithVips(type, resource.status, resource.vips.addresses) }
+    : resource
+}
 
 /** Like `forKuma`, but a resource without a status is sent without one, and a type we do not know is passed on. */
 function forHoldfast(resource: ExportedResource, hop: Hop): Uint8Array {

@@ -162,7 +162,7 @@ export async function serviceRows(
 export async function activeLedger(sql: Sql): Promise<readonly LedgerRow[]> {
   const { rows } = await sql.run<LedgerRecord>(
     'active ledger',
-    `select ${ledgerColumns} from vip_ledger l where l.state = 'active' and l.scope = 'canonical'
+    `select ${ledgerColumns} from vip_ledger l where l.state = 'active' and (l.scope = 'canonical' or l.block_id is not null)
      order by l.kind, l.mesh, l.origin, l.namespace, l.display_name, l.family`,
   )
   return rows.map(ledgerRowOf)
