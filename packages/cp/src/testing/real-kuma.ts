@@ -124,8 +124,13 @@ async function start(options: KumaOptions): Promise<KumaCp> {
       log += text
     })
   const url = `http://127.0.0.1:${api}`
-  const call = (path: string, init: RequestInit = {}) =>
-    fetch(`${url}${path}`, { ...init, signal: AbortSignal.timeout(20_000) })
+  // A connection that it has just closed is no answer: every call here may be made twice.
+  const call = (path: string, init: RequestInit = {}, attempt = 1): Promise<Response> =>
+    fetch(`${url}${path}`, { ...init, signal: AbortSignal.timeout(20_000) }).catch((error: unknown) => {
+      if (attempt === 3 || (error as { readonly cause?: { readonly code?: unknown } }).cause?.code !== 'UND_ERR_SOCKET')
+        throw error
+      return call(path, init, attempt + 1)
+    })
   const cp: KumaCp = {
     zone,
     apiPort: api,
