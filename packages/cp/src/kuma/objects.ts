@@ -1,4 +1,4 @@
-import type { Service } from '../testing/mesh.js'
+import { type Plane, rowsOf, type Service, until } from '../testing/mesh.js'
 import type { KumaCp } from '../testing/real-kuma.js'
 
 /** Lists as either API has them. */
@@ -100,3 +100,18 @@ export const kumaService = (name: string, port = 80): [path: string, body: objec
 /** Addresses by zone and name. */
 export const served = (services: ReadonlyMap<string, Service>): Readonly<Record<string, readonly string[]>> =>
   Object.fromEntries([...services].sort().map(([key, { vips }]) => [key, vips]))
+
+/** Until nothing is written any more: statuses of a Kuma zone settle within seconds. */
+export async function quiet(...planes: readonly Plane[]): Promise<void> {
+  let last = -1
+  let since = performance.now()
+  await until(
+    'everything to be settled',
+    async () => {
+      const now = await rowsOf(planes)
+      if (now !== last) [last, since] = [now, performance.now()]
+      return performance.now() - since > 3_000
+    },
+    60_000,
+  )
+}

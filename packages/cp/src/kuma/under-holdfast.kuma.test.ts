@@ -15,7 +15,7 @@ import {
   type ZonePlane,
 } from '../testing/mesh.js'
 import { hasKuma, type KumaCp, startKuma } from '../testing/real-kuma.js'
-import { type Items, kumaService, objectsOf, putEverything, served } from './objects.js'
+import { type Items, kumaService, objectsOf, putEverything, quiet, served } from './objects.js'
 
 // Real Kuma zones under our global, one of ours beside them, and a real Kuma mesh to compare with.
 
@@ -160,7 +160,7 @@ describe.skipIf(!hasKuma())('Kuma zones under our global', { timeout: 180_000 },
     const [before, written, pushes] = [await ours(), await rowsOf([global, east]), global.runtime.encodings()]
     const joined = () => north.log().split('ZoneToGlobalSync new session created').length
     const sessions = joined()
-    await cable.cut('reset')
+    cable.cut('reset')
     await cable.restore()
     await until('it to be back', () => joined() > sessions, 40_000)
     const back = async () =>
@@ -270,7 +270,7 @@ describe.skipIf(!hasKuma())('Kuma zones under our global', { timeout: 180_000 },
     expect(items.length).toBe(1)
     expect(await global.store.vip.verifyLocal()).toEqual([])
     const written = await rowsOf([global, east])
-    await cable.cut('reset')
+    cable.cut('reset')
     await cable.restore()
     await until(
       'it to be in step',
@@ -282,18 +282,3 @@ describe.skipIf(!hasKuma())('Kuma zones under our global', { timeout: 180_000 },
     await remove(global, '/zones/north').catch(() => undefined)
   })
 })
-
-/** Until nothing is written any more: statuses of a Kuma zone settle within seconds. */
-async function quiet(...planes: readonly (GlobalPlane | ZonePlane)[]): Promise<void> {
-  let last = -1
-  let since = performance.now()
-  await until(
-    'everything to be settled',
-    async () => {
-      const now = await rowsOf(planes)
-      if (now !== last) [last, since] = [now, performance.now()]
-      return performance.now() - since > 3_000
-    },
-    60_000,
-  )
-}

@@ -11,6 +11,8 @@ class Stand {
   readonly log = new FakeLog()
   readonly table = new NameTable('east', defaultGenerators())
   readonly ledger = new Map<string, readonly string[]>()
+  /** Rows in another scope than the canonical one, by display name. */
+  readonly aliases = new Map<string, readonly Partial<LedgerRow>[]>()
   asked = 0
   readonly watch: FaultWatch
 
@@ -24,9 +26,14 @@ class Stand {
       },
       vip: {
         ledger: async ({ displayName = '' }: { readonly displayName?: string | undefined }) => ({
-          items: (this.ledger.get(displayName) ?? []).map(
-            (address) => ({ address, displayName, namespace: '', scope: 'canonical' }) as LedgerRow,
-          ),
+          items: [
+            ...(this.ledger.get(displayName) ?? []).map(
+              (address) => ({ address, displayName, namespace: '', scope: 'canonical' }) as LedgerRow,
+            ),
+            ...(this.aliases.get(displayName) ?? []).map(
+              (row) => ({ displayName, namespace: '', scope: 'zone:east', ...row }) as LedgerRow,
+            ),
+          ],
         }),
       },
     }
@@ -86,6 +93,18 @@ test.each([
   stand.put({ name: 'web' })
   expect([await stand.turns(2), stand.watch.due]).toEqual([[], 0])
   expect(key).toContain('web')
+})
+
+test('under a Kuma global the ledger has what this zone has given itself; an alias that came otherwise is not served', async () => {
+  const stand = new Stand()
+  stand.put({ name: 'web', addresses: ['241.16.0.1'] })
+  stand.ledger.set('web', [])
+  stand.aliases.set('web', [{ address: '241.16.0.1', blockId: 'b' }, { address: '241.0.0.1' }])
+  expect(await stand.turns(3)).toEqual([])
+  stand.aliases.set('web', [{ address: '241.0.0.1' }])
+  stand.put({ name: 'api' })
+  stand.watch.note([serviceKey(service({ name: 'web' }))])
+  expect(await stand.turns(2)).toEqual([expect.stringMatching(/DNS answers 241\.16\.0\.1, the ledger has nothing/)])
 })
 
 test('ten thousand changes are looked at in turns, and a heartbeat has a bound', async () => {

@@ -92,9 +92,12 @@ export class FaultWatch {
       includeTombstoned: false,
       limit: 100,
     })
-    const isOurs = (row: LedgerRow): boolean =>
-      row.scope === 'canonical' && row.displayName === displayName && row.namespace === (labels[namespaceLabel] ?? '')
-    return items.filter(isOurs).map((row) => row.address)
+    const namespace = labels[namespaceLabel] ?? ''
+    const rows = items.filter((row) => row.displayName === displayName && row.namespace === namespace)
+    const canonical = rows.filter(({ scope }) => scope === 'canonical')
+    // Under a Kuma global a zone gives addresses to others' services itself, from blocks of its own, in its own scope.
+    const isStandIn = ({ scope, blockId }: LedgerRow): boolean => scope !== 'canonical' && blockId !== undefined
+    return (canonical.length > 0 ? canonical : rows.filter(isStandIn)).map((row) => row.address)
   }
 }
 
