@@ -43,6 +43,7 @@ export {
   type CloseStatus,
   newSession,
   type PassedOn,
+  plainChannels,
   type SessionConfig,
   type SessionEffect,
   type SessionEvent,

@@ -1,4 +1,4 @@
-import { type Channel, channels, type SessionState, spokenMark } from '@holdfast/kds'
+import { type Channel, channels, plainChannels, type SessionState, spokenMark } from '@holdfast/kds'
 import type { SessionMetrics } from './metrics.js'
 
 /**
@@ -11,6 +11,28 @@ export function channelInStep(state: SessionState, channel: Channel): boolean {
   return machine.role === 'sender'
     ? spokenMark(machine.state) !== undefined
     : machine.state.phase === 'live' && machine.state.proven !== undefined
+}
+
+/**
+ * As far as it can be told: of a peer that speaks plain Kuma KDS nothing can be proven, but everything that it has asked for
+ * was sent and answered, and of everything that we have asked for the whole list has come.
+ */
+export function channelSettled(state: SessionState, channel: Channel): boolean {
+  if (state.phase !== 'plain') return channelInStep(state, channel)
+  const { sender, receiver } = state
+  if (channel === plainChannels(state.config.role).sends)
+    return (
+      sender.phase === 'sending' &&
+      sender.subscriptions.size > 0 &&
+      sender.waiting.length === 0 &&
+      [...sender.subscriptions.values()].every((s) => s.state === 'listed' && s.flight === undefined)
+    )
+  return (
+    receiver.phase === 'receiving' &&
+    receiver.busy === undefined &&
+    receiver.inbox.length === 0 &&
+    [...receiver.answered.values()].every((answered) => answered)
+  )
 }
 
 const isDiverged = (state: SessionState, channel: Channel): boolean =>

@@ -1,7 +1,7 @@
 import { type Channel, channels, type SessionState, type StoreState } from '@holdfast/kds'
 import type { Link } from '@holdfast/transport'
 import type { ChannelView, SessionView } from './handle.js'
-import { channelInStep, inStep, type Proof } from './proof.js'
+import { channelSettled, type Proof } from './proof.js'
 import type { Reports } from './reports.js'
 import { onlyStream } from './session-stores.js'
 
@@ -28,10 +28,10 @@ export function sessionView(parts: ViewParts): SessionView {
     peerInstanceId: link.peer.instanceId,
     ...(met === undefined ? {} : { peerState: met.state }),
     ownState: state.storeState,
-    extension: state.phase !== 'plain',
+    extension: state.phase === 'closed' ? link.peer.extension === true : state.phase !== 'plain',
     openedAtMs,
     address: link.peer.remoteAddress,
-    inStep: inStep(state),
+    inStep: channelsOf(parts).every((channel) => channelSettled(state, channel)),
     ...(proof.atMs === undefined ? {} : { provenAtMs: proof.atMs }),
     ackedRevision: heard.ackedRevision,
     payloadBytesSent,
@@ -54,7 +54,7 @@ function channelView({ state, reports }: ViewParts, channel: Channel): ChannelVi
   return {
     channel,
     phase: state.phase === 'open' ? state.machines[channel].state.phase : state.phase,
-    inStep: channelInStep(state, channel),
+    inStep: channelSettled(state, channel),
     ...counts,
     ...(lastError === undefined ? {} : { lastError }),
   }

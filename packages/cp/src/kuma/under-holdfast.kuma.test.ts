@@ -37,6 +37,12 @@ describe.skipIf(!hasKuma())('Kuma zones under our global', { timeout: 180_000 },
   const zoneUnder = (zone: string, port: number): Promise<KumaCp> =>
     startKuma({ zone, globalAddress: `grpc://127.0.0.1:${port}` })
   const names = async (cp: KumaCp) => (await cp.get<Items>('/meshservices?size=1000')).items.map(({ name }) => name)
+  /** Bytes on each stream of a Kuma zone: nothing but what it is told, for there are no heartbeats on it. */
+  const bytesTo = (zone: string) =>
+    global.runtime
+      .views()
+      .filter(({ peer }) => peer === zone)
+      .map(({ payloadBytesSent }) => payloadBytesSent)
   const atGlobal = async (key: string) => (await servicesOf(global)).get(key)
   /** What every control plane of ours says of every service. */
   const ours = async () => [served(await servicesOf(global)), served(await servicesOf(east))]
@@ -81,7 +87,9 @@ describe.skipIf(!hasKuma())('Kuma zones under our global', { timeout: 180_000 },
     expect(Object.fromEntries(here)).toEqual(Object.fromEntries([...there].filter(([key]) => here.has(key))))
     const missing = [...there.keys()].filter((key) => !here.has(key))
     // What a Kuma global makes by itself and ours does not (docs/kuma-interop.md).
-    expect(missing.filter((key) => !/signing-(public-)?key|service-insights/.test(key))).toEqual([])
+    expect(missing.filter((key) => !/signing-(public-)?key|service-insights|-all-(default|shop)-/.test(key))).toEqual(
+      [],
+    )
   })
 
   test('nothing is refused, at either end', async () => {
@@ -157,7 +165,7 @@ describe.skipIf(!hasKuma())('Kuma zones under our global', { timeout: 180_000 },
 
   test('RO: after a cut link everything is sent again, and nothing is written here or pushed elsewhere', async () => {
     await quiet(global, east)
-    const [before, written, pushes] = [await ours(), await rowsOf([global, east]), global.runtime.encodings()]
+    const [before, written, pushed] = [await ours(), await rowsOf([global, east]), bytesTo('south')]
     const joined = () => north.log().split('ZoneToGlobalSync new session created').length
     const sessions = joined()
     cable.cut('reset')
@@ -168,7 +176,7 @@ describe.skipIf(!hasKuma())('Kuma zones under our global', { timeout: 180_000 },
     await until('it to be in step', back, 30_000)
     await quiet(global, east)
     expect([(await rowsOf([global, east])) - written, await ours()]).toEqual([0, before])
-    expect(global.runtime.encodings()).toBeGreaterThanOrEqual(pushes)
+    expect(bytesTo('south')).toEqual(pushed)
     expect((await names(north)).length).toBe(5)
   })
 
@@ -233,7 +241,6 @@ describe.skipIf(!hasKuma())('Kuma zones under our global', { timeout: 180_000 },
     const { database, port } = global
     await global.close()
     global = own(await startGlobal({ database, port }), (plane) => plane.close())
-    closers.splice(0, closers.length, ...closers)
     const back = () =>
       ['north', 'south'].every(
         (zone) => global.runtime.views().filter(({ peer, inStep: isIn }) => peer === zone && isIn).length === 2,
@@ -244,7 +251,7 @@ describe.skipIf(!hasKuma())('Kuma zones under our global', { timeout: 180_000 },
     expect([await ours(), (await rowsOf([global, east])) - written]).toEqual([before, 0])
   })
 
-  test('a zone of 5,000 services', { timeout: 240_000 }, async () => {
+  test('a zone of 5,000 services', { timeout: 500_000 }, async () => {
     const many = Array.from({ length: 5_000 }, (_x, i) => `s-${i}`)
     const lanes = Array.from({ length: 16 }, (_x, lane) => many.filter((_y, i) => i % 16 === lane))
     await Promise.all(
