@@ -74,6 +74,7 @@ afterEach(async () => {
         .includes(`"port":${1_000 + changes}`),
     )
   await until('a change of east to reach the other Kuma zone', arrived, 20_000)
+  await until('east to be in step again', () => inStep(east))
   expect([south.ended(), inStep(east), await deletedOf(global)]).toEqual([undefined, true, 0])
   expect([...(await servicesOf(east)).keys()]).toEqual(expect.arrayContaining(['east/web', 'south/cart']))
 })
