@@ -124,7 +124,7 @@ function theirs(body: string) {
 }
 
 function channelsOf(name: string, peer: PeerSync | undefined, cursors: readonly CursorRow[], nowMs: number) {
-  const stored = cursors.filter((row) => row.peer === name)
+  const stored = cursors.filter((row) => row.peer === name && row.side !== 'settled')
   const channels = new Set([
     ...stored.map(({ channel }) => channel),
     ...(peer?.channels ?? []).map(({ channel }) => channel),
