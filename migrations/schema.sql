@@ -10,7 +10,9 @@ create table audit (
   subject text not null,
   detail jsonb not null,
   revision bigint not null,
-  constraint audit_pkey PRIMARY KEY (id)
+  chain bytea,
+  constraint audit_pkey PRIMARY KEY (id),
+  constraint audit_chain_check CHECK ((length(chain) = 32))
 );
 
 create table cursors (
@@ -35,6 +37,16 @@ create table cursors (
   constraint cursors_check1 CHECK (((partial_revision IS NULL) = (partial_name IS NULL))),
   constraint cursors_side_check CHECK ((side = ANY (ARRAY['received'::text, 'acked'::text, 'settled'::text])))
 ) with (fillfactor=50, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=500);
+
+create table data_keys (
+  id smallint not null,
+  master_id text not null,
+  wrapped bytea not null,
+  created_at timestamp with time zone not null,
+  active_from timestamp with time zone not null,
+  constraint data_keys_pkey PRIMARY KEY (id),
+  constraint data_keys_id_check CHECK ((id > 0))
+);
 
 create table digests (
   part text collate "C" not null,
@@ -475,6 +487,21 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION public.audit_is_append_only()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  raise exception 'the audit log is append-only: % is refused', lower(tg_op);
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION public.audit_line(id bigint, at timestamp with time zone, actor text, action text, subject text, detail jsonb, revision bigint)
+ RETURNS text
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+RETURN (jsonb_build_array(id, ((EXTRACT(epoch FROM at) * (1000)::numeric))::bigint, actor, action, subject, detail, revision))::text;
+
 CREATE OR REPLACE FUNCTION public.digest_add(sums digest_sum[])
  RETURNS void
  LANGUAGE sql
@@ -718,6 +745,7 @@ BEGIN ATOMIC
            ORDER BY s.part, s.type, s.origin, s.audience ON CONFLICT(part, type, origin, audience) DO UPDATE SET lane0 = ((d.lane0 + excluded.lane0) & '4294967295'::bigint), lane1 = ((d.lane1 + excluded.lane1) & '4294967295'::bigint), lane2 = ((d.lane2 + excluded.lane2) & '4294967295'::bigint), lane3 = ((d.lane3 + excluded.lane3) & '4294967295'::bigint), count = (d.count + excluded.count);
 END;
 
+CREATE TRIGGER audit_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.audit FOR EACH STATEMENT EXECUTE FUNCTION audit_is_append_only();
 CREATE TRIGGER refused_digest_delete AFTER DELETE ON public.refused REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION refused_digest();
 CREATE TRIGGER refused_digest_insert AFTER INSERT ON public.refused REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION refused_digest();
 CREATE TRIGGER refused_digest_update AFTER UPDATE ON public.refused REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION refused_digest();

@@ -114,6 +114,7 @@ function apiRequest(
     baseUrl: `${request.protocol}://${request.headers.host ?? 'localhost'}`,
     path: pathOf(request),
     userAgent: request.headers['user-agent'] ?? '',
+    source: request.ip,
     headers: Object.fromEntries(
       Object.entries(request.headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : value]),
     ),

@@ -15,6 +15,7 @@ export {
   subjectText,
   unauthenticatedGroup,
 } from './access.js'
+export { type ChainedLine, type ChainState, type ChainStep, emptyChain, followChain } from './audit-chain.js'
 export { type Authorities, authoritiesOf, authorityPrefix, authorityText } from './certificates/authorities.js'
 export {
   certifyGlobal,
@@ -26,6 +27,16 @@ export {
 } from './certificates/issue.js'
 export { type JudgedCertificate, judgeZoneCertificate } from './certificates/judge.js'
 export { goDurationText, parseGoDuration } from './durations.js'
+export {
+  keyBytes,
+  keyPrint,
+  type MasterKey,
+  masterKeysText,
+  nonceBytes,
+  parseMasterKeys,
+  seal,
+  unseal,
+} from './seal.js'
 export {
   type Claims,
   controlPlaneScope,

@@ -99,6 +99,8 @@ export interface LocalRequest {
   /** All or nothing, in one transaction of any size. Otherwise each change stands alone. */
   readonly atomic: boolean
   readonly actor: string
+  /** From where it was asked, for the audit log. */
+  readonly source?: string | undefined
   /** Done only while this is held. */
   readonly lease?: HeldLease | undefined
   /** Everything is planned and checked as if it were written, and nothing is. Atomic requests only. */
@@ -222,6 +224,8 @@ export interface ControlPlaneStore {
     /** Newest first. */
     audit(limit: number, filter?: AuditFilter): Promise<readonly AuditRow[]>
     scrub(): Promise<ScrubState>
+    /** The audit log in its order, after a row of it. */
+    auditAfter?: ((after: number, limit: number) => Promise<readonly AuditRecord[]>) | undefined
   }
   readonly guards: GuardStore
   readonly vip: {
@@ -303,6 +307,8 @@ export interface ControlPlaneStore {
   upkeep(options?: { readonly lease?: HeldLease | undefined }): Promise<Upkeep>
   /** One bounded step of the scrub, which goes through everything again and again; see `ScrubPace`. */
   scrub(pace: ScrubPace): Promise<ScrubStep>
+  /** How secrets are sealed; undefined: they are not. */
+  readonly sealing?: SecretSealing | undefined
   /** Reads for `sync diff`. */
   readonly diff: DiffReader
   /** What the database lacks of what it should have, in words; while there is anything, nothing is sent or written. */
@@ -344,6 +350,26 @@ export interface HookCount {
   readonly state: FormState
   readonly count: number
   readonly oldestMs: number
+}
+
+/** A line of the audit log with what proves it. */
+export interface AuditRecord extends AuditRow {
+  readonly id: number
+  readonly revision: number
+  /** As it is hashed. */
+  readonly line: string
+  /** On the last line of each commit: over its lines and the chain before. Absent on the others, and on those of before. */
+  readonly chain: Uint8Array | undefined
+}
+
+export interface SecretSealing {
+  /** A bounded step of bringing secrets under the active key. @returns how many were moved */
+  reseal(limit: number): Promise<number>
+  /** Makes a new data key, which becomes the active one a minute later. @returns its number */
+  rotate(): Promise<number>
+  /** Secrets by the data key that they are sealed with; 0: with none. */
+  counts(): Promise<readonly { readonly keyId: number; readonly count: number }[]>
+  activeKeyId(): number
 }
 
 export interface HookStore {

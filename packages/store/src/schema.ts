@@ -33,6 +33,7 @@ export const audit = pgTable('audit', {
   subject: text('subject').notNull(),
   detail: jsonb('detail').notNull(),
   revision: int8('revision').notNull(),
+  chain: bytea('chain'),
 })
 
 export const cursors = pgTable(
@@ -56,6 +57,14 @@ export const cursors = pgTable(
   },
   (t) => [primaryKey({ columns: [t.peer, t.channel, t.side] })],
 )
+
+export const dataKeys = pgTable('data_keys', {
+  id: smallint('id').notNull().primaryKey(),
+  masterId: text('master_id').notNull(),
+  wrapped: bytea('wrapped').notNull(),
+  createdAt: instant('created_at').notNull(),
+  activeFrom: instant('active_from').notNull(),
+})
 
 export const digests = pgTable(
   'digests',

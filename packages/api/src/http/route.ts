@@ -12,6 +12,8 @@ export interface ApiRequest {
   /** Path without the query, as it was sent. */
   readonly path: string
   readonly userAgent: string
+  /** Address of who asks, for the audit log. */
+  readonly source: string
   /** Of HTTP itself; names in lower case. */
   readonly headers: Readonly<Record<string, string | undefined>>
   /** As it came; undefined for verbs without a body. */

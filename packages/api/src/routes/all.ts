@@ -20,6 +20,7 @@ import { overviewRoutes } from './overviews.js'
 import { proxyRoutes } from './proxies.js'
 import { recoveryRoutes } from './recovery.js'
 import { resourceRoutes } from './resources.js'
+import { secretRoutes } from './secrets.js'
 import { serverRoutes } from './server.js'
 import { serviceRoutes } from './services.js'
 import { syncRoutes } from './sync.js'
@@ -60,6 +61,7 @@ export function routesOf(context: ApiContext): readonly Route[] {
     ...holdRoutes(context),
     ...recoveryRoutes(context),
     ...identityRoutes(context),
+    ...secretRoutes(context),
   ]
   return [...routes, openApiRoute(routes, context.server.version)]
 }

@@ -1,4 +1,5 @@
 import type { AuditFilter } from '@holdfast/store'
+import { auditPage, verifyAudit } from '../audit/log.js'
 import { reportJson } from '../guards/report-json.js'
 import { notValid, titles } from '../http/errors.js'
 import { type Answer, type ApiRequest, ok, type Route } from '../http/route.js'
@@ -39,14 +40,18 @@ export function syncRoutes({ store, sync, mode, zoneName, server, nowMs }: ApiCo
         byPeers: (await store.guards.reports()).filter(({ body }) => body !== '').map(reportJson),
       }),
     ),
-    get('/_holdfast/audit', async ({ query }) =>
-      ok({
+    get('/_holdfast/audit/verify', async () => ok(await verifyAudit(store))),
+    get('/_holdfast/audit', async ({ query }) => {
+      const after = query.get('after')
+      if (after !== null && store.read.auditAfter !== undefined)
+        return ok(await auditPage(store, after, limitOf(query)))
+      return ok({
         items: (await store.read.audit(limitOf(query), auditFilterOf(query))).map(({ atMs, ...row }) => ({
           at: new Date(atMs).toISOString(),
           ...row,
         })),
-      }),
-    ),
+      })
+    }),
   ]
 }
 

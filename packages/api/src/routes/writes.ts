@@ -57,7 +57,10 @@ const isCareful = ({ match, absent }: Precondition): boolean => match !== undefi
 
 const applied = (item: Item, changes: readonly LocalChange[], dryRun: boolean, title: string) =>
   item.context.store.local
-    .apply({ changes, atomic: true, actor: item.request.actor.name, dryRun }, { signal: item.request.signal })
+    .apply(
+      { changes, atomic: true, actor: item.request.actor.name, source: item.request.source, dryRun },
+      { signal: item.request.signal },
+    )
     .catch((error: unknown) => {
       throw underTitle(error, title)
     })

@@ -5,6 +5,7 @@ import { type ControlPlaneStore, openStore, startEmbedded } from '@holdfast/stor
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
 import type { Settings } from '../config/settings.js'
+import { masterKeys } from '../identity/master-keys.js'
 import type { Scope } from '../lifecycle/scope.js'
 import { redisMetrics } from '../redis-metrics.js'
 import { programVersion } from '../version.js'
@@ -50,7 +51,9 @@ export async function openConfiguredStore(
 ): Promise<ControlPlaneStore> {
   const { log, scope, signal } = opening
   const url = await databaseUrl(settings, opening)
+  const keys = await masterKeys(settings, process.env, log)
   const store = await openStore({
+    masterKeys: keys,
     databaseUrl: url,
     role,
     name: role === 'global' ? '' : settings.zone,

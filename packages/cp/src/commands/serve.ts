@@ -32,6 +32,7 @@ import { checkPorts } from './ports.js'
 import { listenProblem } from './problems.js'
 import { globalParts, zoneParts, zoneProxies } from './runtime.js'
 import { keepScrubbing } from './scrub.js'
+import { keepSealed } from './sealing.js'
 import { serviceMetrics, zoneServices } from './services.js'
 import { keepUp } from './upkeep.js'
 import { whenReady } from './when-ready.js'
@@ -187,6 +188,7 @@ async function run(role: Role, given: Settings, log: Logger, scope: Scope, signa
     await store.read.counts()
     if (role === 'global') await advertise(store, settings.advertisedAddresses, log, signal)
     await identity.start()
+    keepSealed(store, log, scope)
     apiTlsPort = await serveApiTls(apiOptions, identity, settings, scope, log)
     await runtime.start()
     if (services !== undefined) {

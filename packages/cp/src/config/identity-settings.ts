@@ -22,6 +22,7 @@ export interface IdentitySettings {
   readonly globalCaFile: string | undefined
   readonly zoneTokenFile: string | undefined
   readonly localhostAdmin: 'on' | 'off'
+  readonly secretsKeyFile: string | undefined
 }
 
 const path = z.string().min(1, 'must not be empty')
@@ -191,6 +192,17 @@ export const identitySpecs: readonly SettingSpec[] = [
     schema: path,
     fallback: undefined,
     describe: 'zone token (scope cp) that is shown at global, without a join bundle; read again for every attempt',
+  },
+  {
+    key: 'secretsKeyFile',
+    flag: '--secrets-key-file',
+    env: 'HOLDFAST_SECRETS_KEY_FILE',
+    commands: ['global', 'zone', 'init'],
+    kind: 'text',
+    schema: path,
+    fallback: undefined,
+    describe:
+      'keys that secrets are sealed with in the database, a line "NAME BASE64" each, the first seals; the same for all replicas. HOLDFAST_SECRETS_KEY may hold them instead',
   },
   {
     key: 'localhostAdmin',

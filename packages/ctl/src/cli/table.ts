@@ -24,6 +24,7 @@ export const groups: Readonly<Record<string, string>> = {
   config: 'which control planes there are, and which is meant',
   'config control-planes': 'add, remove, list and choose them',
   recover: "after a loss of global's store",
+  audit: 'who changed what, and whether the log of it is whole',
   conformance: 'whether somebody else keeps the rules of a protocol',
 }
 
@@ -272,6 +273,22 @@ export const table: readonly Entry[] = [
     words: 'zone revoke',
     summary: 'whatever a zone was given to prove its name is void from now on, and its sessions end',
     load: async () => (await import('../commands/zone-join.js')).zoneRevokeCommand,
+  },
+  {
+    words: 'audit list',
+    summary: 'who changed what, newest first',
+    heading: operations,
+    load: async () => (await import('../commands/audit.js')).auditListCommand,
+  },
+  {
+    words: 'audit verify',
+    summary: 'whether the audit log is what was written; exit status 3 if not',
+    load: async () => (await import('../commands/audit.js')).auditVerifyCommand,
+  },
+  {
+    words: 'audit export',
+    summary: 'the whole audit log, oldest first, a JSON object per line',
+    load: async () => (await import('../commands/audit.js')).auditExportCommand,
   },
   {
     words: 'zone adopt',

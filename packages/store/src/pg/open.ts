@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto'
+import type { MasterKey } from '@holdfast/identity'
 import { Problem } from '@holdfast/model'
 import { migrate } from '../migrate/migrate.js'
 import type { HookCover } from '../plan/forms.js'
@@ -13,6 +14,7 @@ import { Soundness } from './soundness.js'
 import { Database, type StatementCount, timestamp } from './sql.js'
 import { type Head, insertHead, readHead } from './statements/head.js'
 import { PgStore, type StoreLog } from './store.js'
+import { Vault } from './vault.js'
 
 export interface OpenStoreOptions {
   readonly databaseUrl: string
@@ -36,6 +38,8 @@ export interface OpenStoreOptions {
   readonly pollEveryMs?: number | undefined
   /** Instead of NOTIFY, for the processes of this store. The store closes it. */
   readonly bus?: ((storeId: string) => HintBus) | undefined
+  /** Secrets are sealed under the first, and open under any. None: they stand as they are. */
+  readonly masterKeys?: readonly MasterKey[] | undefined
   /** Global: what is published only with a hook's consent. */
   readonly hooks?: HookCover | undefined
 }
@@ -68,6 +72,9 @@ export async function openStore(options: OpenStoreOptions): Promise<PgStore> {
   let hints: Hints | undefined
   const closers: (() => Promise<void>)[] = []
   try {
+    const vault = await Vault.open(database, options.masterKeys ?? [], nowMs)
+    database.sealer = vault
+    if (vault !== undefined) closers.push(() => vault.close())
     const remembered = await highWater?.read()
     const head = await ownHead(database, options, nowMs())
     const nextTag = (): string => randomBytes(8).toString('hex')
@@ -127,6 +134,7 @@ export async function openStore(options: OpenStoreOptions): Promise<PgStore> {
       hooks: options.hooks,
       closers,
       thresholds: options.thresholds,
+      vault,
       bus,
     })
   } catch (error) {

@@ -1,6 +1,7 @@
 import { Problem } from '@holdfast/model'
 import pg from 'pg'
 import { withoutPassword } from '../embedded/databases.js'
+import type { SealedPlace } from './vault.js'
 
 /** One statement that was run, for counting: budgets are in statements and rows, not in seconds. */
 export interface StatementCount {
@@ -10,6 +11,13 @@ export interface StatementCount {
   readonly durationMs: number
 }
 
+/** Seals what is secret on its way in, and opens it on its way out. */
+export interface Sealer {
+  isSealed(type: string): boolean
+  seal(plain: Uint8Array, place: SealedPlace): { readonly keyId: number; readonly sealed: Uint8Array }
+  open(keyId: number, sealed: Uint8Array, place: SealedPlace): Uint8Array
+}
+
 /** Runs named statements: on a connection of the pool each, or all on the one of a transaction. */
 export interface Sql {
   run<R extends object = Record<string, never>>(
@@ -17,6 +25,17 @@ export interface Sql {
     text: string,
     values?: readonly unknown[],
   ): Promise<{ readonly rows: readonly R[]; readonly count: number }>
+  /** Undefined: secrets stand as they are. */
+  readonly sealer?: Sealer | undefined
+}
+
+/** What a statement selects that reads specs: without `key_id` it would get what it cannot read. */
+interface SealedRecord {
+  readonly type: string
+  readonly mesh: string
+  readonly export_name: string
+  readonly key_id: number | null
+  spec: Buffer
 }
 
 export interface DatabaseOptions {
@@ -41,6 +60,8 @@ const idleTimeoutMs = 60_000
 /** Connections to one database. Statements are not prepared by name: a pooler hands each transaction another session. */
 export class Database implements Sql {
   readonly url: string
+  /** Set once, before anything secret is read. */
+  sealer: Sealer | undefined
   readonly #pool: pg.Pool
   readonly #onStatement: ((statement: StatementCount) => void) | undefined
   #closing: Promise<void> | undefined
@@ -93,7 +114,10 @@ export class Database implements Sql {
     function noteBroken(error: Error): void {
       broken = error
     }
-    const sql: Sql = { run: (name, text, values = []) => this.#run(client, name, text, values) }
+    const sql: Sql = {
+      run: (name, text, values = []) => this.#run(client, name, text, values),
+      sealer: this.sealer,
+    }
     try {
       await sql.run('begin', `${beginOf[mode]}; ${endsIfSilent}`)
       const value = await work(sql)
@@ -125,10 +149,23 @@ export class Database implements Sql {
     try {
       const { rows, rowCount } = await on.query<R>({ text, values: [...values] })
       const count = rowCount ?? 0
+      // Several statements in one message have no rows of their own.
+      if (rows?.[0] !== undefined && 'key_id' in rows[0]) this.#open(rows as unknown as SealedRecord[])
       this.#onStatement?.({ name, rows: count, durationMs: performance.now() - startedMs })
       return { rows, count }
     } catch (error) {
       throw this.#translated(error, name)
+    }
+  }
+
+  /** Whatever statement has read them, specs are plain from here on. */
+  #open(rows: SealedRecord[]): void {
+    for (const row of rows) {
+      if (row.key_id === null) continue
+      if (this.sealer === undefined)
+        throw new Problem('conflict', `${row.type} ${row.export_name} is sealed, and there is no key that opens it`)
+      const place = { type: row.type, mesh: row.mesh, exportName: row.export_name }
+      row.spec = Buffer.from(this.sealer.open(row.key_id, row.spec, place))
     }
   }
 

@@ -67,9 +67,10 @@ import {
   zoneRecords,
 } from './statements/sessions.js'
 import { lowestSettled } from './statements/settled.js'
-import { allCursors, allRefused, lastAudit } from './statements/sync-read.js'
+import { allCursors, allRefused, auditLines, lastAudit } from './statements/sync-read.js'
 import { activeCounts, activeLedger, historyOf, ledgerPage, poolSpecs, serviceRows } from './statements/vip-read.js'
 import { upkeep } from './upkeep.js'
+import type { Vault } from './vault.js'
 import { Writer } from './writer.js'
 
 export interface StoreLog {
@@ -88,6 +89,7 @@ export interface PgStoreParts {
   readonly log: StoreLog
   readonly hooks?: HookCover | undefined
   readonly thresholds?: HoldThresholds | undefined
+  readonly vault?: Vault | undefined
   /** Undefined: NOTIFY. */
   readonly bus?: HintBus | undefined
   /** Closed after everything else, in this order. */
@@ -238,6 +240,7 @@ export class PgStore implements ControlPlaneStore {
     },
     audit: (limit, filter) => lastAudit(this.database, limit, filter),
     scrub: () => readScrub(this.database),
+    auditAfter: (after, limit) => auditLines(this.database, after, limit),
   }
 
   readonly vip: ControlPlaneStore['vip'] = {
@@ -342,6 +345,17 @@ export class PgStore implements ControlPlaneStore {
 
   scrub(pace: ScrubPace): Promise<ScrubStep> {
     return scrubStep({ database: this.database, identity: this.identity, nowMs: this.#parts.nowMs(), ...pace })
+  }
+
+  get sealing(): ControlPlaneStore['sealing'] {
+    const { vault } = this.#parts
+    if (vault === undefined) return undefined
+    return {
+      reseal: (limit) => vault.reseal(this.database, limit),
+      rotate: () => vault.rotate(this.database),
+      counts: () => vault.counts(this.database),
+      activeKeyId: () => vault.activeKeyId,
+    }
   }
 
   get diff(): DiffReader {

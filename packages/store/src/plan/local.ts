@@ -1,5 +1,6 @@
 import { audienceOf, exportName, keepComputed, type Origin, Problem, type ResourceKey, typeOf } from '@holdfast/model'
 import type { LocalChange, LocalOutcome, LocalRequest } from '../port.js'
+import { auditDetail, type Told } from './audit-detail.js'
 import { isStale, planCompute, sameStatus } from './computing.js'
 import { needsOfZoneGoes, rowsOfZone, zoneGoes } from './deleted-zones.js'
 import { authoredOf, awaitHooks, type HookCover, sameForm } from './forms.js'
@@ -87,7 +88,8 @@ export function moreOfLocal(request: LocalRequest, ws: WorkingSet): Needs {
 export function planLocal(request: LocalRequest, ws: WorkingSet, options: PlanOptions): readonly LocalOutcome[] {
   return ws.attempt(() => {
     const before = request.dryRun === true ? request.changes.map(({ key }) => ws.liveRow(key)) : []
-    const outcomes = segments(request.changes).flatMap((changes) => planSegment(changes, ws, options, request.actor))
+    const told: Told = { actor: request.actor, source: request.source, brief: request.changes.length > briefFrom }
+    const outcomes = segments(request.changes).flatMap((changes) => planSegment(changes, ws, options, told))
     const isUndone = ({ outcome }: LocalOutcome): boolean => outcome === 'refused' || outcome === 'stale'
     const holds = !request.atomic || !outcomes.some(isUndone)
     if (holds && request.dryRun === true) return { keep: false, value: withRows(request.changes, outcomes, before, ws) }
@@ -134,9 +136,9 @@ function planSegment(
   changes: readonly LocalChange[],
   ws: WorkingSet,
   options: PlanOptions,
-  actor: string,
+  told: Told,
 ): readonly LocalOutcome[] {
-  const staged = changes.map((change) => stage(change, ws, options, actor))
+  const staged = changes.map((change) => stage(change, ws, options, told))
   const wishes = staged.flatMap((s) => (s.stage === 'put' && s.wish !== undefined ? [s.wish] : []))
   const assigned = assignVips(wishes, ws, options.nowMs, 'allocated to a new service')
   return staged.map((s): LocalOutcome => {
@@ -146,15 +148,15 @@ function planSegment(
       ws.restore(s.put.key, s.before)
       return { outcome: 'refused', problem }
     }
-    return finish(s.put, s.before, s.wish, assigned.pending.get(keyText(s.put.key)), ws, options, actor)
+    return finish(s.put, s.before, s.wish, assigned.pending.get(keyText(s.put.key)), ws, options, told)
   })
 }
 
-function stage(change: LocalChange, ws: WorkingSet, options: PlanOptions, actor: string): Staged {
+function stage(change: LocalChange, ws: WorkingSet, options: PlanOptions, told: Told): Staged {
   if (isStale(change, ws)) return { stage: 'done', outcome: { outcome: 'stale' } }
   const problem = localProblem(change, ws)
   if (problem !== undefined) return { stage: 'done', outcome: { outcome: 'refused', problem } }
-  if (change.change === 'delete') return { stage: 'done', outcome: planDelete(change, ws, options, actor) }
+  if (change.change === 'delete') return { stage: 'done', outcome: planDelete(change, ws, options, told) }
   if (change.change === 'compute') return { stage: 'done', outcome: planCompute(change, ws, options) }
   const before = ws.row(change.key)
   ws.put(drafted(change, before, ws, options))
@@ -193,6 +195,9 @@ function drafted(put: Put, before: Row | undefined, ws: WorkingSet, { identity, 
   }
 }
 
+/** Of more changes than an operator reads at once the audit log has the hashes. */
+const briefFrom = 100
+
 /** What is computed stays as it is, whatever the body says of it. */
 const specOf = ({ key, content, generated }: Put, stored: Row | undefined): Uint8Array =>
   generated === undefined ? keepComputed(typeOf(key.type), content.spec, stored?.spec) : content.spec
@@ -210,7 +215,7 @@ function finish(
   pending: string | undefined,
   ws: WorkingSet,
   options: PlanOptions,
-  actor: string,
+  told: Told,
 ): LocalOutcome {
   const { identity, nowMs } = options
   const staged = ws.row(put.key)
@@ -229,7 +234,8 @@ function finish(
     // A deleted mesh comes back; so does the provisional one when it is made for good.
     if (type.name === 'Mesh' && living === undefined) meshReturns(put.key.name, ws, nowMs)
     if (type.name === 'Zone' && identity.role === 'global') hiddenByZone(before, after, ws)
-    ws.audit({ atMs: nowMs, actor, action: outcome, subject: subjectOf(after), detail: {} })
+    const detail = put.generated === undefined ? auditDetail(living, after, told) : {}
+    ws.audit({ atMs: nowMs, actor: told.actor, action: outcome, subject: subjectOf(after), detail })
   }
   const { vips: given, pendingReason, form } = after
   const waitsForHook = form?.state === 'waiting' ? form.hook : undefined
@@ -250,7 +256,7 @@ function planDelete(
   change: Extract<LocalChange, { change: 'delete' }>,
   ws: WorkingSet,
   { nowMs }: PlanOptions,
-  actor: string,
+  told: Told,
 ): LocalOutcome {
   const row = ws.liveRow(change.key)
   if (row === undefined)
@@ -262,8 +268,8 @@ function planDelete(
   if (typeOf(row.type).vipKind) releaseVips(ownerOf(row), ws, nowMs, 'the service was deleted')
   if (row.type === 'Mesh') meshGoes(row.name, ws, nowMs)
   const gone = row.type === 'Zone' && ws.identity.role === 'global' ? zoneGoes(row.name, ws, nowMs) : undefined
-  const detail = gone === undefined ? {} : { resources: gone }
-  ws.audit({ atMs: nowMs, actor, action: 'deleted', subject: subjectOf(row), detail })
+  const detail = { ...auditDetail(row, undefined, told), ...(gone === undefined ? {} : { resources: gone }) }
+  ws.audit({ atMs: nowMs, actor: told.actor, action: 'deleted', subject: subjectOf(row), detail })
   return { outcome: 'deleted' }
 }
 

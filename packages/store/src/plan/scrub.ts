@@ -83,7 +83,8 @@ const none: Judgement = { problems: [], altered: false, statusAltered: false, al
 export function judgeRow(stored: StoredRow, around: Surroundings): Judgement {
   const { row } = stored
   const isCopy = row.origin !== around.identity.name
-  const trueContent = stored.plainContent ?? contentHashOf(stored.labelsCanonical, utf8(row.typeUrl), row.spec)
+  // Of a sealed row as well: what it says of itself is compared with what it opens to.
+  const trueContent = contentHashOf(stored.labelsCanonical, utf8(row.typeUrl), row.spec)
   const trueEntry = hex(digestEntryOf(stored.identity, trueContent, stored.vips))
   const wanted = derivedOf(stored, around, trueEntry)
   const problems: string[] = []

@@ -26,6 +26,8 @@ export interface ResourceRecord {
   readonly labels: Readonly<Record<string, string>>
   readonly type_url: Buffer
   readonly spec: Buffer
+  /** That it was sealed with; it is plain by now. */
+  readonly key_id: number | null
   readonly vips: Buffer
   readonly entry: Buffer | null
   readonly offered_entry: Buffer | null
@@ -61,7 +63,18 @@ interface FormRecord {
 
 const names: readonly Exclude<keyof ResourceRecord, 'form'>[] = [
   ...(['type', 'mesh', 'name', 'origin', 'export_name', 'namespace', 'display_name', 'audience', 'labels'] as const),
-  ...(['type_url', 'spec', 'vips', 'entry', 'offered_entry', 'revision', 'deleted', 'deleted_at', 'exposed'] as const),
+  ...([
+    'type_url',
+    'spec',
+    'key_id',
+    'vips',
+    'entry',
+    'offered_entry',
+    'revision',
+    'deleted',
+    'deleted_at',
+    'exposed',
+  ] as const),
   ...(['created_at', 'modified_at', 'status', 'status_revision', 'offered_status_entry'] as const),
   ...(['pending_reason', 'hold_id', 'absent_since'] as const),
 ]

@@ -51,7 +51,7 @@ export async function rowsOfZone(
   }>(
     'rows of zone',
     `select r.type, r.mesh, r.name, r.export_name, coalesce(f.labels, r.labels) as labels,
-       coalesce(f.type_url, r.type_url) as type_url, coalesce(f.spec, r.spec) as spec, r.status,
+       coalesce(f.type_url, r.type_url) as type_url, coalesce(f.spec, r.spec) as spec, case when f.type is null then r.key_id end as key_id, r.status,
        r.deleted and r.audience <> 'suspended' as deleted, r.deleted_at
      from resources r left join hook_forms f on f.type = r.type and f.mesh = r.mesh and f.name = r.name
      where r.origin = $1

@@ -1,3 +1,4 @@
+import { contentHashOf } from '@holdfast/model'
 import type { OfferedWrite, RowWrite, TombstoneWrite, WritePlan } from '../../plan/types.js'
 import { bytesOfHex, type Sql, timestamp } from '../sql.js'
 import { hashedColumns, typeOrderOf } from './columns.js'
@@ -17,8 +18,30 @@ const rowNames =
   'bucket, identity, labels, labels_canonical, type_url, spec, vips, ' +
   'offered_entry, exposed, pending_reason, hold_id, absent_since'
 
-function rowColumns(writes: readonly RowWrite[]): readonly (readonly unknown[])[] {
-  const rows = writes.map(({ row }) => ({ row, hashed: hashedColumns(row) }))
+/** A spec as it is written: what is secret is sealed, beside the hash of what it was. */
+function storedSpec(sql: Sql, row: RowWrite['row'], hashed: ReturnType<typeof hashedColumns>) {
+  const { sealer } = sql
+  if (sealer === undefined || !sealer.isSealed(row.type)) return { spec: row.spec, keyId: null, content: null }
+  const { keyId, sealed } = sealer.seal(row.spec, row)
+  return { spec: sealed, keyId, content: contentHashOf(hashed.labelsCanonical, hashed.typeUrl, row.spec) }
+}
+
+function rowColumns(sql: Sql, writes: readonly RowWrite[]) {
+  const rows = writes.map(({ row }) => {
+    const hashed = hashedColumns(row)
+    return { row, hashed, stored: storedSpec(sql, row, hashed) }
+  })
+  const columns = rowValues(rows)
+  return { columns, keys: [rows.map(({ stored }) => stored.keyId), rows.map(({ stored }) => stored.content)] }
+}
+
+function rowValues(
+  rows: readonly {
+    readonly row: RowWrite['row']
+    readonly hashed: ReturnType<typeof hashedColumns>
+    readonly stored: ReturnType<typeof storedSpec>
+  }[],
+): readonly (readonly unknown[])[] {
   return [
     rows.map(({ row }) => row.type),
     rows.map(({ row }) => row.mesh),
@@ -34,7 +57,7 @@ function rowColumns(writes: readonly RowWrite[]): readonly (readonly unknown[])[
     rows.map(({ row }) => JSON.stringify(row.labels)),
     rows.map(({ hashed }) => hashed.labelsCanonical),
     rows.map(({ hashed }) => hashed.typeUrl),
-    rows.map(({ row }) => row.spec),
+    rows.map(({ stored }) => stored.spec),
     rows.map(({ hashed }) => hashed.vips),
     rows.map(({ row }) => bytesOfHex(row.offeredEntry)),
     rows.map(({ row }) => row.exposed),
@@ -46,38 +69,44 @@ function rowColumns(writes: readonly RowWrite[]): readonly (readonly unknown[])[
 
 /** Rows that the plan did not find. Fewer come back if somebody was faster. */
 export async function insertRows(sql: Sql, writes: readonly RowWrite[], at: Commit): Promise<number> {
+  const { columns, keys } = rowColumns(sql, writes)
   const { count } = await sql.run(
     'insert rows',
-    `insert into resources (${rowNames}, status_revision, revision, created_at, modified_at)
-     select ${rowNames}, case when n.status_moves then $22::bigint else 0 end, $22::bigint, $23::timestamptz, $23::timestamptz
-     from unnest(${rowTypes}, $24::boolean[]) n (${rowNames}, status_moves)
+    `insert into resources (${rowNames}, key_id, plain_content, status_revision, revision, created_at, modified_at)
+     select ${rowNames}, n.key_id, n.plain_content, case when n.status_moves then $22::bigint else 0 end, $22::bigint, $23::timestamptz, $23::timestamptz
+     from unnest(${rowTypes}, $24::boolean[], $25::smallint[], $26::bytea[])
+       n (${rowNames}, status_moves, key_id, plain_content)
      order by 1, 2, 3
      on conflict (type, mesh, name) do nothing`,
-    [...rowColumns(writes), at.revision, timestamp(at.atMs), writes.map((write) => write.statusMoves)],
+    [...columns, at.revision, timestamp(at.atMs), writes.map((write) => write.statusMoves), ...keys],
   )
   return count
 }
 
 /** Rows that the plan found, as it found them. */
 export async function updateRows(sql: Sql, writes: readonly RowWrite[], at: Commit): Promise<number> {
+  const { columns, keys } = rowColumns(sql, writes)
   const { count } = await sql.run(
     'update rows',
     `update resources r set
        type_order = n.type_order, export_name = n.export_name, origin = n.origin, namespace = n.namespace,
        display_name = n.display_name, audience = n.audience, bucket = n.bucket, identity = n.identity,
-       labels = n.labels, labels_canonical = n.labels_canonical, type_url = n.type_url, spec = n.spec, vips = n.vips,
+       labels = n.labels, labels_canonical = n.labels_canonical, type_url = n.type_url, spec = n.spec, key_id = n.key_id,
+       plain_content = n.plain_content, vips = n.vips,
        offered_entry = n.offered_entry, exposed = n.exposed, pending_reason = n.pending_reason, hold_id = n.hold_id,
        absent_since = n.absent_since, deleted = false, deleted_at = null, revision = $22::bigint,
        created_at = case when r.deleted then $23::timestamptz else r.created_at end, modified_at = $23::timestamptz,
        status_revision = case when n.status_moves and r.status is not null then $22::bigint else r.status_revision end
-     from unnest(${rowTypes}, $24::boolean[], $25::bigint[]) n (${rowNames}, status_moves, expected)
+     from unnest(${rowTypes}, $24::boolean[], $25::bigint[], $26::smallint[], $27::bytea[])
+       n (${rowNames}, status_moves, expected, key_id, plain_content)
      where r.type = n.type and r.mesh = n.mesh and r.name = n.name and r.revision = n.expected`,
     [
-      ...rowColumns(writes),
+      ...columns,
       at.revision,
       timestamp(at.atMs),
       writes.map((write) => write.statusMoves),
       writes.map((write) => write.expectedRevision ?? -1),
+      ...keys,
     ],
   )
   return count

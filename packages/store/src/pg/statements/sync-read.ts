@@ -236,6 +236,41 @@ export async function lastAudit(sql: Sql, limit: number, filter: AuditFilter = {
   return rows.map(({ at, ...row }) => ({ atMs: at, ...row }))
 }
 
+export interface AuditLine extends AuditRow {
+  readonly id: number
+  readonly revision: number
+  /** As it is hashed. */
+  readonly line: string
+  /** On the last row of each commit. */
+  readonly chain: Uint8Array | undefined
+}
+
+/** The log from its start, or after a row. */
+export async function auditLines(sql: Sql, after: number, limit: number): Promise<readonly AuditLine[]> {
+  const { rows } = await sql.run<{
+    readonly id: number
+    readonly at: number
+    readonly actor: string
+    readonly action: string
+    readonly subject: string
+    readonly detail: AuditRow['detail']
+    readonly revision: number
+    readonly line: string
+    readonly chain: Buffer | null
+  }>(
+    'audit lines',
+    `select id, at, actor, action, subject, detail, revision, chain,
+       audit_line(id, at, actor, action, subject, detail, revision) as line
+     from audit where id > $1 order by id limit $2`,
+    [after, limit],
+  )
+  return rows.map(({ at, chain, ...row }) => ({
+    ...row,
+    atMs: at,
+    chain: chain === null ? undefined : new Uint8Array(chain),
+  }))
+}
+
 export type DigestPart = 'held' | 'offered' | 'status' | 'offered_status'
 
 export interface DigestRow {

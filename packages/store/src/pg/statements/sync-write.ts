@@ -102,8 +102,22 @@ export async function setZonesInStep(sql: Sql, names: readonly string[]): Promis
 export async function insertAudit(sql: Sql, rows: WritePlan['audit'], at: Commit): Promise<void> {
   await sql.run(
     'insert audit',
-    `insert into audit (at, actor, action, subject, detail, revision)
-     select n.*, $6 from unnest($1::timestamptz[], $2::text[], $3::text[], $4::text[], $5::jsonb[]) n`,
+    // Numbered first, for the number is part of what is hashed. Whoever writes holds the row of the head, so no two
+    // chains grow side by side.
+    `with numbered as materialized (
+       select nextval(pg_get_serial_sequence('audit', 'id')) as id, n.*, $6::bigint as revision
+       from (select * from unnest($1::timestamptz[], $2::text[], $3::text[], $4::text[], $5::jsonb[])
+         with ordinality n (at, actor, action, subject, detail, place) order by place) n
+     ), chained as (
+       select max(id) as last, sha256(
+         coalesce((select a.chain from audit a where a.chain is not null order by a.id desc limit 1), '')
+         || convert_to(string_agg(audit_line(id, at, actor, action, subject, detail, revision), e'\n' order by id), 'UTF8')
+       ) as hash
+       from numbered
+     )
+     insert into audit (id, at, actor, action, subject, detail, revision, chain) overriding system value
+     select n.id, n.at, n.actor, n.action, n.subject, n.detail, n.revision, case when n.id = c.last then c.hash end
+     from numbered n cross join chained c`,
     [
       rows.map((row) => timestamp(row.atMs)),
       rows.map((row) => row.actor),

@@ -42,7 +42,7 @@ export async function readSeenDigests(sql: Sql): Promise<readonly SeenDigest[]> 
 export async function readTail(sql: Sql, after: number, limit: number): Promise<readonly TailRecord[]> {
   const { rows } = await sql.run<TailRecord>(
     'read tail',
-    `select r.revision as at, r.type, r.type_order, r.mesh, r.name, r.export_name, r.labels, r.type_url, r.spec, r.vips,
+    `select r.revision as at, r.type, r.type_order, r.mesh, r.name, r.export_name, r.labels, r.type_url, r.spec, r.key_id, r.vips,
        null::bytea as status, r.content, r.deleted_at, r.origin, r.audience, r.deleted, r.exposed
      from resources r where r.revision > $1
      order by r.revision, r.type_order, r.mesh, r.export_name limit $2`,

@@ -23,7 +23,7 @@ export interface SeenRecord {
 }
 
 export const seenColumns =
-  'r.type, r.type_order, r.mesh, r.export_name, r.labels, r.type_url, r.spec, r.vips, r.status, r.content, r.deleted_at'
+  'r.type, r.type_order, r.mesh, r.export_name, r.labels, r.type_url, r.spec, r.key_id, r.vips, r.status, r.content, r.deleted_at'
 
 /** @param withStatus status has a channel of its own; only plain peers get it with the resource */
 export function offerOf(record: SeenRecord, withStatus: boolean): Offer {
