@@ -1,0 +1,257 @@
+import { createHmac, createPrivateKey, generateKeyPairSync, type KeyObject, randomUUID } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import { request as httpsRequest } from 'node:https'
+import { join } from 'node:path'
+import {
+  type Claims,
+  certifyZone,
+  createAuthority,
+  issueToken,
+  publicKeyPem,
+  readRsaKey,
+  requestCertificate,
+} from '@holdfast/identity'
+import { byHand } from '@holdfast/store/testing'
+import { freshDatabase, type TestDatabase } from '@holdfast/testkit'
+import { certifyAt, type DialTls, dialKds, type LinkEvent } from '@holdfast/transport'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { ask, Processes, type Running } from '../testing/process.js'
+
+// Every way to show who one is, times everything that can be wrong with it, at every door: no stream and no 200 but those
+// that are meant.
+vi.setConfig({ testTimeout: 90_000 })
+const processes = new Processes()
+let database: TestDatabase
+let global: Running
+let authority: { certificatePem: string; privateKeyPem: string }
+const keys: Record<'user' | 'zone', KeyObject | undefined> = { user: undefined, zone: undefined }
+const stranger = generateKeyPairSync('rsa', { modulusLength: 2_048 }).privateKey
+const hourMs = 3_600_000
+const file = (name: string): string => join(processes.folder, name)
+
+const secret = async (name: string): Promise<Buffer> => {
+  const { body } = await ask('GET', `${global.apiUrl}/global-secrets/${name}`)
+  return Buffer.from((body as { data: string }).data, 'base64')
+}
+const put = (name: string, text: string) =>
+  ask('PUT', `${global.apiUrl}/global-secrets/${name}`, {
+    type: 'GlobalSecret',
+    name,
+    data: Buffer.from(text).toString('base64'),
+  })
+
+interface Wish {
+  readonly key?: KeyObject
+  readonly keyId?: string
+  readonly validForMs?: number
+  readonly tokenId?: string
+}
+const token = (claims: Claims, { key, keyId = '1', validForMs = hourMs, tokenId = randomUUID() }: Wish = {}) => {
+  const own = key ?? keys[claims.kind === 'user' ? 'user' : 'zone']
+  if (own === undefined) throw new Error('no key')
+  return issueToken({ claims, key: { keyId, key: own }, nowMs: Date.now(), validForMs, tokenId })
+}
+const unsigned = (claims: object, header: object, sign: (text: string) => string): string => {
+  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
+  const exp = Math.floor(Date.now() / 1_000) + 3_600
+  const text = `${part(header)}.${part({ ...claims, exp, jti: 'x' })}`
+  return `${text}.${sign(text)}`
+}
+const ann: Claims = { kind: 'user', name: 'ann', groups: ['mesh-system:admin'] }
+const zone = (name: string, scope: readonly string[] = ['cp']): Claims => ({ kind: 'zone', zone: name, scope })
+
+beforeAll(async () => {
+  database = await freshDatabase()
+  const { privateKey: master } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  writeFileSync(
+    file('keys'),
+    `k1 ${Buffer.from(master.export({ type: 'pkcs8', format: 'der' }))
+      .subarray(0, 32)
+      .toString('base64')}\n`,
+  )
+  global = await processes.start('global', [
+    ...['--database-url', database.url, '--init', '--kds-tls', 'on', '--secrets-key-file', file('keys')],
+    ...['--api-tls-address', '127.0.0.1', '--api-tls-port', '0', '--localhost-admin', 'on'],
+  ])
+  keys.user = readRsaKey(await secret('user-token-signing-key-1'))
+  keys.zone = readRsaKey(await secret('zone-token-signing-key-1'))
+  const text = (await secret('holdfast-authority-1')).toString()
+  const at = text.indexOf('-----BEGIN PRIVATE KEY')
+  authority = { certificatePem: text.slice(0, at), privateKeyPem: text.slice(at) }
+  await put('user-token-revocations', 'gone-1,gone-2')
+  await put('zone-token-revocations', 'gone-3')
+})
+afterAll(async () => {
+  await processes.close()
+  await database.drop()
+})
+
+/** Over TLS, as from elsewhere: the header takes the administrator's rights on loopback away. */
+const https = (path: string, authorization?: string): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const request = httpsRequest(
+      {
+        ...{
+          host: '127.0.0.1',
+          port: global.ports.apiTls,
+          path,
+          ca: authority.certificatePem,
+          servername: 'localhost',
+        },
+        headers: { 'x-forwarded-for': '192.0.2.1', ...(authorization === undefined ? {} : { authorization }) },
+      },
+      (response) => {
+        response.resume()
+        response.on('end', () => resolve(response.statusCode ?? 0))
+      },
+    )
+    request.on('error', reject)
+    request.end()
+  })
+
+test('users: every wrong token is 401, nobody is 403, and only the right one gets in', async () => {
+  const claims = { Name: 'ann', Groups: ['mesh-system:admin'] }
+  const shown: Readonly<Record<string, string | undefined>> = {
+    nothing: undefined,
+    'another scheme': 'Basic YWRtaW46YWRtaW4=',
+    text: 'Bearer nope',
+    forged: `Bearer ${await token(ann, { key: stranger })}`,
+    expired: `Bearer ${await token(ann, { validForMs: -hourMs })}`,
+    revoked: `Bearer ${await token(ann, { tokenId: 'gone-2' })}`,
+    'of a key that is not there': `Bearer ${await token(ann, { keyId: '7' })}`,
+    "a zone's": `Bearer ${await token(zone('east'))}`,
+    "a zone's with the key of users": `Bearer ${await token(zone('east'), { key: keys.user as KeyObject })}`,
+    unsigned: `Bearer ${unsigned(claims, { alg: 'none', kid: '1' }, () => '')}`,
+    'signed with the public key': `Bearer ${unsigned(claims, { alg: 'HS256', kid: '1' }, (text) =>
+      createHmac('sha256', publicKeyPem(keys.user as KeyObject))
+        .update(text)
+        .digest('base64url'),
+    )}`,
+    right: `Bearer ${await token(ann)}`,
+    "without the administrator's group": `Bearer ${await token({ kind: 'user', name: 'jo', groups: ['team-a'] })}`,
+  }
+  const paths = ['/meshes', '/global-secrets', '/config', '/_holdfast/audit']
+  const got: Record<string, readonly number[]> = {}
+  for (const [what, authorization] of Object.entries(shown))
+    got[what] = await Promise.all(paths.map((path) => https(path, authorization)))
+  const no = paths.map(() => 401)
+  const nobody = paths.map(() => 403)
+  expect(got).toEqual({
+    ...{ nothing: nobody, 'another scheme': nobody, text: no, forged: no, expired: no, revoked: no },
+    ...{ 'of a key that is not there': no, "a zone's": no, "a zone's with the key of users": no },
+    ...{ unsigned: no, 'signed with the public key': no },
+    right: [200, 200, 200, 200],
+    "without the administrator's group": [200, 403, 200, 200],
+  })
+  expect(await https('/')).toBe(200)
+})
+
+const address = (): string => `grpcs://127.0.0.1:${global.ports.kds}`
+/** How a session begins or ends that shows this: `headers` is being let in. */
+async function dialled(name: string, how: { readonly tls?: DialTls; readonly token?: string }): Promise<string> {
+  const link = dialKds({
+    ...{ address: address(), zone: name, sessionId: randomUUID(), version: 'test', instanceId: 'test' },
+    nodeConfig: { storeType: 'postgres', environment: 'universal', full: '' },
+    tls: { rootCa: Buffer.from(authority.certificatePem), serverId: 'spiffe://holdfast/global', ...how.tls },
+    token: how.token,
+  })
+  const first = await new Promise<LinkEvent>((resolve) => link.start(resolve))
+  await link.close({ code: 'OK', reason: 'seen' })
+  return first.type === 'closed' ? first.code : first.type
+}
+
+interface CertificateWish {
+  readonly for?: string
+  readonly by?: typeof authority
+  readonly issuedAtMs?: number
+  readonly validForMs?: number
+}
+async function certificate(wish: CertificateWish = {}): Promise<DialTls> {
+  const key = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
+  const { for: name = 'east', by = authority, issuedAtMs = Date.now(), validForMs = hourMs } = wish
+  const cert = await certifyZone(by, {
+    ...{ zone: name, trustDomain: 'holdfast', request: await requestCertificate(name, key) },
+    ...{
+      issuedAtMs,
+      notAfterMs: issuedAtMs + validForMs,
+      serial: Buffer.from(randomUUID().replaceAll('-', '').replace(/^./, '1'), 'hex'),
+    },
+  })
+  return { certificate: { cert: Buffer.from(cert), key: Buffer.from(key.export({ type: 'pkcs8', format: 'pem' })) } }
+}
+
+test('zones: no stream for any wrong token or certificate, one for the right', async () => {
+  const theirs = await createAuthority(
+    'holdfast',
+    createPrivateKey(
+      generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' }),
+    ),
+    {
+      issuedAtMs: Date.now(),
+      notAfterMs: Date.now() + hourMs,
+      serial: Buffer.alloc(16, 1),
+    },
+  )
+  const longAgo = Date.now() - 10 * hourMs
+  const got = {
+    nothing: await dialled('east', {}),
+    'a forged token': await dialled('east', { token: await token(zone('east'), { key: stranger }) }),
+    'an expired token': await dialled('east', { token: await token(zone('east'), { validForMs: -hourMs }) }),
+    'a revoked token': await dialled('east', { token: await token(zone('east'), { tokenId: 'gone-3' }) }),
+    "another zone's token": await dialled('east', { token: await token(zone('west')) }),
+    "a user's token": await dialled('east', { token: await token(ann) }),
+    'a token of another scope': await dialled('east', { token: await token(zone('east', ['ingress', 'egress'])) }),
+    "a stranger's certificate": await dialled('east', { tls: await certificate({ by: theirs }) }),
+    'an expired certificate': await dialled('east', { tls: await certificate({ issuedAtMs: longAgo }) }),
+    "another zone's certificate": await dialled('east', { tls: await certificate({ for: 'west' }) }),
+    "another zone's certificate with the right token": await dialled('east', {
+      tls: await certificate({ for: 'west' }),
+      token: await token(zone('east')),
+    }),
+    'the right token': await dialled('east', { token: await token(zone('east')) }),
+    'the right certificate': await dialled('east', { tls: await certificate() }),
+  }
+  const no = 'UNAUTHENTICATED'
+  expect(got).toEqual({
+    ...{ nothing: no, 'a forged token': no, 'an expired token': no, 'a revoked token': no },
+    ...{ "another zone's token": 'PERMISSION_DENIED', "a user's token": no, 'a token of another scope': no },
+    ...{
+      "a stranger's certificate": no,
+      'an expired certificate': no,
+      "another zone's certificate": 'PERMISSION_DENIED',
+    },
+    "another zone's certificate with the right token": 'PERMISSION_DENIED',
+    ...{ 'the right token': 'headers', 'the right certificate': 'headers' },
+  })
+})
+
+test('certificates: only for the own name, only with a proof, and what the request wishes to be called counts for nothing', async () => {
+  const key = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
+  const tls = { rootCa: Buffer.from(authority.certificatePem), serverId: 'spiffe://holdfast/global' }
+  const wish = { address: address(), version: 'test', tls, request: await requestCertificate('west', key) }
+  await expect(certifyAt({ ...wish, zone: 'east' })).rejects.toMatchObject({ kind: 'unauthenticated' })
+  await expect(certifyAt({ ...wish, zone: 'west', token: await token(zone('east')) })).rejects.toMatchObject({
+    kind: 'forbidden',
+  })
+  const { certificate: got } = await certifyAt({ ...wish, zone: 'east', token: await token(zone('east')) })
+  const shown = { cert: Buffer.from(got), key: Buffer.from(key.export({ type: 'pkcs8', format: 'pem' })) }
+  expect([
+    await dialled('east', { tls: { certificate: shown } }),
+    await dialled('west', { tls: { certificate: shown } }),
+  ]).toEqual(['headers', 'PERMISSION_DENIED'])
+  await expect(
+    certifyAt({ ...wish, zone: 'east', request: Buffer.from('nope'), token: await token(zone('east')) }),
+  ).rejects.toThrow(/cannot be read/)
+})
+
+test('no token and no key stands in the log, and no key in the database', async () => {
+  expect(global.out).not.toContain('eyJ')
+  expect(global.out).not.toContain('PRIVATE KEY')
+  const [rows] = await byHand<{ sealed: string; open: string }>(
+    database.url,
+    `select count(*) filter (where key_id is not null) as sealed,
+       count(*) filter (where position('PRIVATE KEY' in encode(spec, 'escape')) > 0) as open
+     from resources where type = 'GlobalSecret' and not deleted`,
+  )
+  expect([Number(rows?.sealed) >= 6, Number(rows?.open)]).toEqual([true, 0])
+})
