@@ -58,7 +58,7 @@ export async function rolling(
     const addresses = globals.map(({ kdsPort }) => `grpc://127.0.0.1:${kdsPort}`)
     for (let i = 0; i < sizes.zones; i++) zones.push(new StubZone(`zone-${i + 1}`, addresses))
     for (const zone of zones) await zone.start()
-    await until('all zones to be in step', () => zones.every((zone) => zone.inStep))
+    await until('all zones to be proven', () => zones.every((zone) => zone.isProven))
     const all = await services(zones, sizes.services)
     say(`${zones.length} zones with ${all} services are in step`)
 
@@ -73,11 +73,11 @@ export async function rolling(
       const startMs = Math.round(await global.start())
       restarts.push({ name: global.name, stopMs, startMs })
       say(`${global.name} was restarted: ${stopMs} ms to stop, ${startMs} ms until it was ready`)
-      await until('all zones to be in step', () => zones.every((zone) => zone.inStep))
+      await until('all zones to be proven', () => zones.every((zone) => zone.isProven))
       await pause(1_000)
     }
     const { staleness, changesPerSecond } = await load.stop()
-    await until('all zones to be in step', () => zones.every((zone) => zone.inStep))
+    await until('all zones to be proven', () => zones.every((zone) => zone.isProven))
     const after = await agreed(zones)
     const again = zones.flatMap(({ sessions }) => sessions.slice(1))
     return {

@@ -58,19 +58,20 @@ export class StubZone {
     })
   }
 
-  get inStep(): boolean {
-    return this.#runtime.view()?.inStep === true
+  /** Has been proven equal in the session that it has; while others change things it is seldom so in the same moment. */
+  get isProven(): boolean {
+    return this.#runtime.view()?.bytesToProven !== undefined
   }
 
-  /** Notes the session of now, once it is in step. */
+  /** Notes the session of now, once it was proven. */
   look(): void {
     const view = this.#runtime.view()
-    if (view?.inStep !== true || this.sessions.at(-1)?.sessionId === view.sessionId) return
+    if (view?.bytesToProven === undefined || this.sessions.at(-1)?.sessionId === view.sessionId) return
     const received = view.channels.reduce((sum, channel) => sum + channel.received, 0)
     this.sessions.push({
       sessionId: view.sessionId,
       received,
-      bytes: view.bytesToProven ?? 0,
+      bytes: view.bytesToProven,
       after: this.#runtime.lastEnd?.reason ?? '',
     })
   }
