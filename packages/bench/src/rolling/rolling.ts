@@ -29,7 +29,7 @@ export interface RollingReport {
   readonly stalenessBeforeMs: number
   readonly stalenessMs: number
   readonly staleness99Ms: number
-  /** Reconnects in which half of all resources or more came again. */
+  /** Reconnects in which half of all resources or more came again, changes meanwhile apart. */
   readonly fullSyncs: number
   readonly resourcesPerReconnectMost: number
   readonly bytesPerReconnectMost: number
@@ -207,7 +207,7 @@ class Load {
     const [origin] = this.#zones
     while (!this.#stop.signal.aborted) {
       for (const zone of this.#zones) {
-        zone.look()
+        zone.look(this.#changes)
         if (zone === origin) continue
         await setImmediate()
         const version = (await zone.versionOf(probe, origin?.name ?? '')) ?? 0

@@ -11,7 +11,7 @@ const signal = new AbortController().signal
 
 export interface Session {
   readonly sessionId: string
-  /** Resources that had come when both ends were proven equal. */
+  /** Resources that had come when both ends were proven equal, but for as many as were changed in this session. */
   readonly received: number
   readonly bytes: number
   /** How the session before it has ended. */
@@ -24,6 +24,7 @@ export class StubZone {
   readonly store: ControlPlaneStore
   readonly sessions: Session[] = []
   readonly #runtime: ZoneRuntime
+  #begun: { readonly sessionId: string; readonly changes: number } | undefined
 
   constructor(name: string, globalAddresses: readonly string[]) {
     this.name = name
@@ -63,11 +64,14 @@ export class StubZone {
     return this.#runtime.view()?.bytesToProven !== undefined
   }
 
-  /** Notes the session of now, once it was proven. */
-  look(): void {
+  /** Notes the session of now, once it was proven. @param changes how many were made so far, by all zones */
+  look(changes: number): void {
     const view = this.#runtime.view()
+    if (view !== undefined && view.sessionId !== this.#begun?.sessionId)
+      this.#begun = { sessionId: view.sessionId, changes }
     if (view?.bytesToProven === undefined || this.sessions.at(-1)?.sessionId === view.sessionId) return
-    const received = view.channels.reduce((sum, channel) => sum + channel.received, 0)
+    const all = view.channels.reduce((sum, channel) => sum + channel.received, 0)
+    const received = Math.max(0, all - (changes - (this.#begun?.changes ?? changes)))
     this.sessions.push({
       sessionId: view.sessionId,
       received,
