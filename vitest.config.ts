@@ -5,6 +5,7 @@ import { defineConfig } from 'vitest/config'
 const needsDatabase = [
   'packages/*/src/**/*.pg.test.ts',
   'packages/*/src/**/*.e2e.test.ts',
+  'packages/*/src/**/*.kumactl.test.ts',
   // A real kuma-cp beside ours: skipped, and saying so, unless HOLDFAST_KUMA_CP names its binary.
   'packages/*/src/**/*.kuma.test.ts',
 ]

@@ -1,10 +1,9 @@
-import { afterAll, expect, test, vi } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { acceptance } from './testing/acceptance-run.js'
 import { Processes } from './testing/process.js'
 
-vi.setConfig({ testTimeout: 180_000 })
+vi.setConfig({ testTimeout: 300_000 })
 const processes = new Processes()
-afterAll(() => processes.close())
 
 // A kumactl is not ours to bring: it is built with Go, or downloaded by whoever has one.
 const kumactl = process.env.HOLDFAST_KUMACTL

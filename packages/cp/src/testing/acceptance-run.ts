@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { freshDatabase, type TestDatabase } from '@holdfast/testkit'
 import { expect } from 'vitest'
 import { type Step, steps, type Tool, writeFiles } from './acceptance.js'
 import type { Ended, Processes } from './process.js'
@@ -17,7 +18,21 @@ const of = <T>(value: T | Readonly<Record<Tool, T>>, tool: Tool): T =>
  * with its command line.
  */
 export async function acceptance(processes: Processes, tool: Tool, run: Run): Promise<readonly string[]> {
-  const urls = await started(processes)
+  const databases = { global: await freshDatabase(), zone: await freshDatabase() }
+  try {
+    return await problemsOf(processes, await started(processes, databases), tool, run)
+  } finally {
+    await processes.close()
+    for (const made of Object.values(databases)) await made.drop()
+  }
+}
+
+async function problemsOf(
+  processes: Processes,
+  urls: Readonly<Record<'global' | 'zone', string>>,
+  tool: Tool,
+  run: Run,
+): Promise<readonly string[]> {
   writeFiles(processes.folder)
   const config = join(processes.folder, 'config')
   const asked: Run = (args, input) => run(['--config-file', config, ...args], input)
@@ -58,9 +73,14 @@ async function tried(step: Step, tool: Tool, run: Run): Promise<string> {
   return wrong.length === 0 ? '' : `${step.at}: ${tool} ${step.args.join(' ')}\n  ${wrong.join('\n  ')}\n${out}${err}`
 }
 
-async function started(processes: Processes): Promise<Readonly<Record<'global' | 'zone', string>>> {
-  const global = await processes.start('global', ['--init'])
+async function started(
+  processes: Processes,
+  databases: Readonly<Record<'global' | 'zone', TestDatabase>>,
+): Promise<Readonly<Record<'global' | 'zone', string>>> {
+  const global = await processes.start('global', ['--init', '--database-url', databases.global.url])
   const zone = await processes.start('zone', [
+    '--database-url',
+    databases.zone.url,
     '--zone',
     'east',
     '--global-address',
