@@ -105,6 +105,9 @@ export const words: Readonly<Record<string, Words>> = {
   'POST /_holdfast/vips/rebuild': { summary: 'Rebuilds the ledger from what others remember.' },
   'POST /_holdfast/vips/release': { summary: 'Gives up an address that nobody owns.' },
   'POST /_holdfast/vips/import': { summary: 'Takes over addresses that were given elsewhere.' },
+  'POST /_holdfast/import/copies': {
+    summary: 'Keeps at global what zones own that have not moved here from another control plane yet.',
+  },
   'POST /tokens/user': { summary: 'Issues a token for a user.' },
   'POST /tokens/zone': { summary: 'Issues a token for a zone.' },
   'POST /tokens/dataplane': { summary: 'Issues a token for a data plane proxy.' },

@@ -194,7 +194,7 @@ export const table: readonly Entry[] = [
   },
   {
     words: 'vip verify',
-    summary: 'whether ledger, API and every zone agree; exit status 3 if not',
+    summary: 'whether ledger, API and every zone agree; exit status 1 if two do not, 3 if one cannot be asked',
     heading: addresses,
     load: async () => (await import('../commands/vip.js')).vipVerifyCommand,
   },

@@ -123,7 +123,7 @@ describe('vip verify', () => {
     ],
     [
       'two disagree',
-      3,
+      1,
       {
         agree: false,
         complete: true,

@@ -126,13 +126,14 @@ export async function vipHistory(io: Io, api: Api, options: VipOptions): Promise
 }
 
 /**
- * `vip verify`: ledger, API and every zone. Exit status 3 if any two disagree, or if not
- * everyone could be asked: a mesh that cannot be seen is not healthy either.
+ * `vip verify`: ledger, API and every zone. Exit status 1 if any two disagree: that is no difference to look at but the
+ * promise broken. 3 if all agree who could be asked, but not everyone could: a mesh that cannot be seen is not healthy.
  */
 export async function vipVerify(io: Io, api: Api, options: { readonly output: Output }): Promise<number> {
   const body = await api.get('/_holdfast/vips/verify')
   io.out.write(formatted(options.output, body, () => verifyText(io, body)))
-  return body.agree === true && body.complete === true ? exitStatus.fine : exitStatus.differs
+  if (body.agree !== true) return exitStatus.failed
+  return body.complete === true ? exitStatus.fine : exitStatus.differs
 }
 
 function verifyText(io: Io, body: JsonObject): string {
