@@ -8,7 +8,10 @@ const betweenMs = 15_000
 /** Brings secrets under the active key, a few at a time: those of before there was one, and after each rotation all. */
 export function keepSealed(store: ControlPlaneStore, log: Logger, scope: Scope): void {
   const { sealing } = store
-  if (sealing === undefined) return
+  if (sealing === undefined) {
+    log.warn('secrets stand in the database as they are: give a key to seal them with, --secrets-key-file')
+    return
+  }
   let working: Promise<void> | undefined
   let closed = false
   const work = async (): Promise<void> => {

@@ -17,16 +17,13 @@ export const masterKeysVariable = 'HOLDFAST_SECRETS_KEY'
 export async function masterKeys(
   settings: Pick<Settings, 'secretsKeyFile' | 'databaseUrl' | 'dataDir'>,
   env: Readonly<Record<string, string | undefined>>,
-  log: Pick<Logger, 'info' | 'warn'>,
+  log: Pick<Logger, 'info'>,
 ): Promise<readonly MasterKey[]> {
   const { secretsKeyFile, databaseUrl, dataDir } = settings
   const said = env[masterKeysVariable]
   if (secretsKeyFile !== undefined) return parsed(await readOf(secretsKeyFile), secretsKeyFile)
   if (said !== undefined && said !== '') return parsed(said.replaceAll(';', '\n'), masterKeysVariable)
-  if (databaseUrl !== undefined) {
-    log.warn('secrets stand in the database as they are: give a key to seal them with, --secrets-key-file')
-    return []
-  }
+  if (databaseUrl !== undefined) return []
   const file = join(dataDir, 'secrets.key')
   await mkdir(dataDir, { recursive: true })
   if (await madeOnce(file))
