@@ -116,12 +116,30 @@ test('EMPTY: a global that starts on a database with lost rows, or in another sc
     s.database.url,
     `create table kept as select type, mesh, name from resources where type = 'MeshService' order by name limit 5;
      set session_replication_role = replica;
-     create table lost (like resources);
+     create table lost as select r.* from resources r join kept k using (type, mesh, name);
      delete from resources r using kept k where r.type = k.type and r.mesh = k.mesh and r.name = k.name;
      set session_replication_role = origin`,
   )
   const other = await s.processes.start('global', [...s.globalFlags, ...kds])
   await noLongerReady(other, new RegExp(`${count - 5} rows for MeshService, digest says ${count}`))
+  expect(await vipsOf(s.west)).toEqual(before)
+  await byHand(
+    s.database.url,
+    `set session_replication_role = replica;
+     do $$ declare written text; begin
+       select string_agg(quote_ident(column_name), ',') into written from information_schema.columns
+       where table_schema = 'public' and table_name = 'resources' and is_generated = 'NEVER';
+       execute format('insert into resources (%s) select %s from lost', written, written);
+     end $$;
+     set session_replication_role = origin`,
+  )
+  await until('it to go on by itself', () => other.logged('the store is initialised and whole'), {
+    otherwise: () => other.out,
+  })
+  await until('the zones to be in step', async () => (await inStep(s.east)) && (await inStep(s.west)), {
+    withinMs: 60_000,
+    otherwise: () => other.out,
+  })
   expect(await vipsOf(s.west)).toEqual(before)
   await other.signal('SIGTERM')
   // The tables are there, and not in sight.

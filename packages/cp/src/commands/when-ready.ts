@@ -17,24 +17,27 @@ export interface WhenReadyOptions {
 }
 
 /**
- * Starts what needs a store that was initialised, now or as soon as somebody has done so. One that recovers is started
- * as well: its peers are its witnesses, it takes what they remember, and a session sends nothing from it.
+ * Starts what needs a store that was initialised and is whole, now or as soon as it is. One that recovers is started as
+ * well: its peers are its witnesses, it takes what they remember, and a session sends nothing from it. One that is not whole
+ * takes no write, not even that of a key, and what it lacks comes back by a restore and not by its peers.
  * @returns whether it was started at once
  * @throws whatever `start` throws, if it was started at once
  */
 export async function whenReady({ store, log, scope, signal, start, fatal }: WhenReadyOptions): Promise<boolean> {
   const first = await store.status()
-  if (first.state !== 'ready') log.warn({ state: first.state, reasons: first.reasons }, notReadyText(first.state))
-  if (first.state !== 'uninitialised') {
+  const isWhole = (): boolean => store.faults().length === 0
+  if (!isWhole()) log.warn({ state: first.state, reasons: first.reasons }, notWholeText)
+  else if (first.state !== 'ready') log.warn({ state: first.state, reasons: first.reasons }, notReadyText(first.state))
+  if (isWhole() && first.state !== 'uninitialised') {
     await start()
     return true
   }
   let looking: Promise<void> | undefined
   const look = async (): Promise<void> => {
     const { state } = await store.status()
-    if (state === 'uninitialised' || signal.aborted) return
+    if (state === 'uninitialised' || !isWhole() || signal.aborted) return
     clearInterval(timer)
-    log.info({ state }, 'the store was initialised')
+    log.info({ state }, 'the store is initialised and whole')
     await start().catch((error: unknown) => fatal((error as Error).message))
   }
   const timer = setInterval(() => {
@@ -51,6 +54,8 @@ export async function whenReady({ store, log, scope, signal, start, fatal }: Whe
   return false
 }
 
+const notWholeText =
+  'the database is not whole (see reasons), so nothing starts on it: restore it, and this process goes on by itself'
 const notReadyText = (state: string): string =>
   state === 'uninitialised'
     ? 'this store was never initialised, so zones are told nothing: run `holdfast init` with the same --database-url or --data-dir once'
