@@ -72,7 +72,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug('nack-as-ack', 'a NACK is read as an ack', ['LKG'], 20, { step: nackAsAck }),
   bug('ack-before-store', 'acked on arrival, stored later', ['EQ', 'HONEST'], 5, { step: ackBeforeStore }),
   bug('never-dead', 'a peer is alive while its socket is', ['EQ', 'HEAL'], 40, { step: neverDead }),
-  bug('one-stream-forgotten', 'a stream that is silent alone goes unnoticed', ['EQ', 'HEAL'], 100, {
+  bug('one-stream-forgotten', 'a stream that is silent alone goes unnoticed', ['EQ', 'HEAL', 'ISO'], 100, {
     step: oneStreamForgotten,
   }),
   bug('refusal-forgotten', 'a refusal is not remembered', ['LKG', 'EQ'], 20, { store: refusalForgotten }),

@@ -108,6 +108,11 @@ export const words: Readonly<Record<string, Words>> = {
   'POST /_holdfast/import/copies': {
     summary: 'Keeps at global what zones own that have not moved here from another control plane yet.',
   },
+  'GET /_holdfast/audit/verify': {
+    summary: 'Whether the audit log is whole: each commit closes with a hash of the one before.',
+  },
+  'GET /_holdfast/secrets': { summary: 'How secrets are sealed at rest, and under which keys; never what they are.' },
+  'POST /_holdfast/secrets/rotate': { summary: 'Makes a new data key, and seals all secrets with it.' },
   'POST /tokens/user': { summary: 'Issues a token for a user.' },
   'POST /tokens/zone': { summary: 'Issues a token for a zone.' },
   'POST /tokens/dataplane': { summary: 'Issues a token for a data plane proxy.' },

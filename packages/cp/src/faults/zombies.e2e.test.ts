@@ -66,10 +66,14 @@ test('ONE: a zone process that stood still is taken over; when it goes on it wri
     await until('east to have it', async () => (await services(second)).includes(`west/during-${n % 5}`))
   }
   first.send('SIGCONT')
-  await until('the first to have noticed', () => first.logged(/standing by: process/), {
-    withinMs: 60_000,
-    otherwise: () => first.out,
-  })
+  await until(
+    'the first to have noticed',
+    () => first.log().some(({ msg, reason }) => /process \S+ of this zone has the session/.test(`${msg} ${reason}`)),
+    {
+      withinMs: 60_000,
+      otherwise: () => first.out,
+    },
+  )
   await putService(west, 'after')
   await until('east to have it', async () => (await services(second)).includes('west/after'))
   await until('the second to be in step', () => inStep(second), { withinMs: 60_000 })
