@@ -1,5 +1,5 @@
 import { digestEquals } from '@holdfast/model'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { offerOf, Subject, service } from '../conformance/fixtures.js'
 import { byHand, freshDatabase } from '../testing/index.js'
 import type { PgStore } from './store.js'
@@ -274,6 +274,20 @@ test('HEAL: what is our own and what nobody can mend is an alarm, and stays one'
   await unseen("update resources set labels = '{}' where type = 'VipPool' and name like 'meshservice-241%'")
   expect(await round()).toEqual([])
   expect((await store.read.scrub()).findings).toEqual([])
+})
+
+test('HEAL: a wrong sum that stops all writes stops none any more once a round has mended it', {
+  timeout: 30_000,
+}, async () => {
+  await unseen("insert into digests values ('held', 'MeshTimeout', 'spectre', 'all', 1, 2, 3, 4, 9)")
+  await vi.waitFor(async () => expect((await store.status()).state).toBe('recovering'), {
+    timeout: 20_000,
+    interval: 20,
+  })
+  await expect(offerAgain()).rejects.toThrow('the database is not whole: 0 rows for MeshTimeout, digest says 9')
+  expect((await round()).join('\n')).toMatch(/mended: digest of MeshTimeout/)
+  expect((await store.status()).state).toBe('ready')
+  await offerAgain()
 })
 
 test('sums stay exact while others write: no round has anything to say of them', { timeout: 60_000 }, async () => {

@@ -48,6 +48,12 @@ export class Soundness {
     return this.#looking
   }
 
+  /** A look that begins from now on: what was mended before it counts. */
+  async lookAnew(): Promise<void> {
+    await this.#looking?.catch(() => {})
+    await this.look()
+  }
+
   /** @throws Problem `unavailable` while something is not there */
   check(): void {
     if (this.#faults.length > 0)

@@ -343,8 +343,12 @@ export class PgStore implements ControlPlaneStore {
     })
   }
 
-  scrub(pace: ScrubPace): Promise<ScrubStep> {
-    return scrubStep({ database: this.database, identity: this.identity, nowMs: this.#parts.nowMs(), ...pace })
+  async scrub(pace: ScrubPace): Promise<ScrubStep> {
+    const { soundness, nowMs } = this.#parts
+    const step = await scrubStep({ database: this.database, identity: this.identity, nowMs: nowMs(), ...pace })
+    // A sum that was wrong may have stopped all writes: it is right now.
+    if (step.found.length > 0) await soundness.lookAnew()
+    return step
   }
 
   get sealing(): ControlPlaneStore['sealing'] {
