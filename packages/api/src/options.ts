@@ -42,6 +42,14 @@ export const defaultLimits: ApiLimits = {
   zoneAnswerTimeoutMs: 10_000,
 }
 
+/** A file that is served as it is, to anybody. */
+export interface StaticFile {
+  /** Such as `/gui/style.css`. */
+  readonly path: string
+  readonly contentType: string
+  readonly bytes: Uint8Array
+}
+
 /** What a request tells about who sent it. */
 export interface Caller {
   readonly remoteAddress: string
@@ -93,6 +101,8 @@ export interface ApiOptions {
   readonly identity?: IdentityView | undefined
   /** Global: the policy hooks as they are configured. */
   readonly hooks?: readonly ConfiguredHook[] | undefined
+  /** Files of the web page, below `/gui/`. Absent: there is none. */
+  readonly gui?: readonly StaticFile[] | undefined
 }
 
 /** The options as routes see them: nothing is left open. */

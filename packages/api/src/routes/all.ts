@@ -9,6 +9,7 @@ import { attachmentRoutes } from './attachments.js'
 import { dataplaneRoutes } from './dataplanes.js'
 import { dnsRoutes } from './dns.js'
 import { findRoute } from './find.js'
+import { guiRoutes } from './gui.js'
 import { holdRoutes } from './holds.js'
 import { hookRoutes } from './hooks.js'
 import { hostnameRoutes } from './hostnames.js'
@@ -63,5 +64,5 @@ export function routesOf(context: ApiContext): readonly Route[] {
     ...identityRoutes(context),
     ...secretRoutes(context),
   ]
-  return [...routes, openApiRoute(routes, context.server.version)]
+  return [...routes, openApiRoute(routes, context.server.version), ...guiRoutes(context)]
 }

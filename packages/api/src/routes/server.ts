@@ -20,7 +20,7 @@ export function serverRoutes(context: ApiContext): readonly Route[] {
         ok({
           ...(server.basedOnKuma === undefined ? {} : { basedOnKuma: server.basedOnKuma }),
           clusterId: await context.clusterId(),
-          gui: '',
+          gui: context.gui === undefined ? '' : '/gui',
           hostname: server.hostname,
           instanceId: server.instanceId,
           product: server.product,

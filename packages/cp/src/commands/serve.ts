@@ -3,6 +3,7 @@ import { rename, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ApiOptions, createApi, type Mode, type SyncView } from '@holdfast/api'
+import { guiAssets } from '@holdfast/gui'
 import { Problem } from '@holdfast/model'
 import { Leases, sessionMetrics } from '@holdfast/peer'
 import type { ControlPlaneStore } from '@holdfast/store'
@@ -134,6 +135,7 @@ async function run(role: Role, given: Settings, log: Logger, scope: Scope, signa
     services,
     dns,
     config: () => maskedSettings(settings),
+    gui: settings.gui === 'on' ? guiAssets() : undefined,
     hooks: settings.policyHooks.map((hook) => ({ ...hook, url: maskUrl(hook.url) })),
     log,
     nowMs: Date.now,

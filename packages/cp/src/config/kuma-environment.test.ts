@@ -39,6 +39,7 @@ const samples: Partial<
     'k.pem',
   ],
   globalCaFile: ['zone', { KUMA_MULTIZONE_ZONE_KDS_ROOT_CA_FILE: 'ca.pem' }, 'ca.pem'],
+  gui: ['global', { KUMA_API_SERVER_GUI_ENABLED: 'false' }, 'off'],
   apiTlsPort: ['zone', { KUMA_API_SERVER_HTTPS_PORT: '15682' }, 15_682],
   apiTlsCertFile: [
     'global',

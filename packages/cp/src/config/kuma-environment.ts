@@ -33,6 +33,11 @@ export const understood: readonly Understood[] = [
   asIs('kdsTlsCertFile', 'KUMA_MULTIZONE_GLOBAL_KDS_TLS_CERT_FILE'),
   asIs('kdsTlsKeyFile', 'KUMA_MULTIZONE_GLOBAL_KDS_TLS_KEY_FILE'),
   asIs('globalCaFile', 'KUMA_MULTIZONE_ZONE_KDS_ROOT_CA_FILE'),
+  {
+    key: 'gui',
+    variables: ['KUMA_API_SERVER_GUI_ENABLED'],
+    read: ([value]) => (value === 'false' ? 'off' : value === 'true' ? 'on' : { reason: 'must be true or false' }),
+  },
   asIs('apiTlsPort', 'KUMA_API_SERVER_HTTPS_PORT'),
   asIs('apiTlsCertFile', 'KUMA_API_SERVER_HTTPS_TLS_CERT_FILE'),
   asIs('apiTlsKeyFile', 'KUMA_API_SERVER_HTTPS_TLS_KEY_FILE'),

@@ -25,6 +25,8 @@ export interface Settings extends IdentitySettings {
   readonly kdsPort: number
   /** Global: where its replicas reach each other. */
   readonly replicaAddress: { readonly host: string; readonly port: number } | undefined
+  /** Whether the web page is served with the API. */
+  readonly gui: 'on' | 'off'
   readonly diagnosticsAddress: string
   readonly diagnosticsPort: number
   readonly init: boolean
@@ -225,6 +227,16 @@ export const settingSpecs: readonly SettingSpec[] = [
     fallback: undefined,
     describe:
       'HOST:PORT where the other replicas of this global reach it; it listens there, for them alone (any port of the loopback unless said otherwise)',
+  },
+  {
+    key: 'gui',
+    flag: '--gui',
+    env: 'HOLDFAST_GUI',
+    commands: servers,
+    kind: 'text',
+    schema: z.enum(['on', 'off'], 'must be on or off'),
+    fallback: 'on',
+    describe: 'the web page below /gui of the API: on or off',
   },
   {
     key: 'diagnosticsAddress',

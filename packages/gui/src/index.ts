@@ -1,0 +1,1 @@
+export { type GuiAsset, guiAssets } from './assets.js'
