@@ -65,7 +65,8 @@ export function overviewOf(body: unknown): Overview {
   return {
     name: stringIn(json.controlPlane),
     mode: stringIn(json.mode),
-    version: stringIn(json.version),
+    // In front of it stands the version of Kuma whose API this is, for kumactl.
+    version: stringIn(json.version).split('.holdfast-').at(-1) ?? '',
     state: stringIn(json.state),
     reasons: Array.isArray(json.reasons) ? json.reasons.map(String) : [],
     revision: isJson(json.head) ? stringIn(json.head.revision) : '',
@@ -96,10 +97,10 @@ function peerOf(json: Json): Peer {
   const proven = channels.flatMap(({ provenEqualSecondsAgo: ago }) => (typeof ago === 'number' ? [ago] : []))
   const refused = numberIn(json.refused) + numberIn(json.refusedByPeer)
   const held = numberIn(json.held) + numberIn(json.heldByPeer)
-  const lagSeconds = lags.length === 0 ? null : Math.max(...lags)
   const connected = json.connected === true
   const diverged = channels.some(({ phase }) => phase === 'diverged')
   const inStep = channels.length > 0 && channels.every((channel) => channel.inStep === true)
+  const lagSeconds = lags.length > 0 ? Math.max(...lags) : inStep ? 0 : null
   const [standing, words]: readonly [Standing, string] = !connected
     ? ['away', 'not connected']
     : diverged

@@ -9,7 +9,7 @@ const ringMax = 24
 export function pictureOf(overview: Overview): Tree {
   const peers = worstFirst(overview.peers).slice(0, ringMax)
   const left = overview.peers.length - peers.length
-  const vertical = peers.length <= 2 ? 70 : peers.length <= 6 ? 120 : 190
+  const vertical = peers.length <= 2 ? 0 : peers.length <= 6 ? 120 : 190
   const height = 2 * vertical + 120
   const at = (index: number): { readonly x: number; readonly y: number } => {
     // From the left, clockwise: two peers stand beside the centre, not above each other.
