@@ -246,6 +246,14 @@ test('ATTR: what a zone has not told yet is kept as if it had, and no more once 
   const { revision } = (await global.store.status()).head
   expect((await ask(true)).body.items[0]).toEqual({ verdict: 'here' })
   expect((await global.store.status()).head.revision).toBe(revision)
+  // Who brought it, once: the plan and the second time leave no trace.
+  expect(await global.store.read.audit(10, { action: 'copies imported' })).toMatchObject([
+    {
+      actor: expect.stringMatching(/./),
+      subject: 'MeshService of zone zone-1',
+      detail: { resources: 1, names: ['web-d49779wdwbz7wb7d.default'], from: expect.stringMatching(/./) },
+    },
+  ])
   // It is everybody else's to see, and not its own.
   const seen = async (zone: string) =>
     global.store

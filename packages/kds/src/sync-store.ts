@@ -80,6 +80,8 @@ export interface Batch {
   readonly plain?: boolean | undefined
   /** Epoch that the sender speaks of, where known: absence in another epoch than the cursor's is always held. */
   readonly epoch?: string | undefined
+  /** Said by an administrator in the peer's stead, before it has joined: what it writes goes into the audit log. */
+  readonly importedBy?: { readonly actor: string; readonly source?: string | undefined } | undefined
 }
 
 export interface Applied {

@@ -1,3 +1,4 @@
+import type { Batch } from '@holdfast/kds'
 import {
   contentHash,
   copyResource,
@@ -29,7 +30,7 @@ export function importCopiesRoute({ store, limits, mode, nowMs }: ApiContext): R
     path: '/_holdfast/import/copies',
     title,
     bodyMaxBytes: limits.bulkBodyBytes,
-    handle: async ({ body = '', actor, signal }) => {
+    handle: async ({ body = '', actor, source, signal }) => {
       if (mode !== 'global')
         throw new ApiError('readOnly', title, 'copies of what zones own are kept by a global alone')
       const { zone, objects, apply } = readBody(body)
@@ -42,7 +43,7 @@ export function importCopiesRoute({ store, limits, mode, nowMs }: ApiContext): R
       if (await isMet(store, zone)) return ok({ applied: false, items: objects.map(() => ({ verdict: 'met' })) })
       const read = objects.map((object) => resourceOf(zone, object))
       const verdicts = await Promise.all(read.map((each) => verdictOf(store, each)))
-      if (apply) await keep(store, zone, read, verdicts, nowMs(), signal)
+      if (apply) await keep(store, { zone, importedBy: { actor: actor.name, source } }, read, verdicts, nowMs(), signal)
       return ok({ applied: apply, items: verdicts })
     },
   }
@@ -84,7 +85,7 @@ async function verdictOf(store: ControlPlaneStore, resource: ExportedResource | 
 /** As the zone itself would say it, type by type; what is refused is refused for the same reasons. */
 async function keep(
   store: ControlPlaneStore,
-  zone: string,
+  { zone, importedBy }: { readonly zone: string; readonly importedBy: Batch['importedBy'] },
   read: readonly (ExportedResource | string)[],
   verdicts: Verdict[],
   nowMs: number,
@@ -97,7 +98,7 @@ async function keep(
   for (const type of new Set(due.map(({ resource }) => resource.type))) {
     const ofType = due.filter(({ resource }) => resource.type === type)
     const offers = ofType.map(({ resource }) => ({ version: hex(contentHash(resource)), resource }))
-    const batch = { type, offers, removals: [], absent: [] }
+    const batch = { type, offers, removals: [], absent: [], importedBy }
     const { refused } = await channel.perform({ op: 'apply', batch, nowMs }, { signal })
     const reasons = new Map(refused.map(({ key, reason }) => [key, reason]))
     for (const { resource, i } of ofType) {

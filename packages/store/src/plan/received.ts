@@ -10,12 +10,12 @@ import { mergedNeeds, nothingNeeded } from './loaded.js'
 import type { PlanOptions } from './local.js'
 import { meshGoes } from './meshes.js'
 import { planOffer } from './offers.js'
-import { forgetAliases, isOfPlainPeer, moreOfPlain, needsOfPlain, planPlainStatuses, withVips } from './plain-zones.js'
+import { isOfPlainPeer, moreOfPlain, needsOfPlain, planPlainStatuses, withVips } from './plain-zones.js'
 import { planStatuses } from './statuses.js'
 import type { Needs, RoleIdentity, Row } from './types.js'
 import type { Unit } from './unit.js'
 import { keysOfUnreadable, planUnreadable } from './unreadable.js'
-import { allocationNeeds, releaseVips, wishOfRow } from './vips.js'
+import { allocationNeeds, restVips, wishOfRow } from './vips.js'
 import type { WorkingSet } from './working-set.js'
 
 /** What became of a batch, apart from its progress, which is decided when its writes are there to be verified. */
@@ -27,6 +27,9 @@ export interface Received {
   /** Rows that are inserted, changed or tombstoned. */
   readonly writtenRows: number
 }
+
+/** Names that a line of the audit log has room for. */
+const auditedNamesMax = 1_000
 
 /** A batch from a peer as one unit: resources, VIPs, ledger and what was offered, together (VIP-5, DUR). */
 export const batchUnit = (batch: Batch, hearing: Hearing, options: PlanOptions): Unit<Received> => ({
@@ -146,6 +149,19 @@ export function planReceived(batch: Batch, hearing: Hearing, ws: WorkingSet, opt
     options,
   )
   const served = batch.type === 'VipBlock' ? servePending(batch, ws, options) : 0
+  const written = batch.offers.filter((_, i) => offers[i]?.written === true)
+  if (batch.importedBy !== undefined && written.length > 0)
+    ws.audit({
+      atMs: options.nowMs,
+      actor: batch.importedBy.actor,
+      action: 'copies imported',
+      subject: `${batch.type} of zone ${hearing.peer}`,
+      detail: {
+        resources: written.length,
+        names: written.slice(0, auditedNamesMax).map(({ resource }) => wireKeyOf(resource)),
+        ...(batch.importedBy.source === undefined ? {} : { from: batch.importedBy.source }),
+      },
+    })
   return {
     refused: offers.flatMap((offer) => offer.refused ?? []),
     warnings: [...offers.flatMap((offer) => offer.warnings), ...withoutVip],
@@ -196,10 +212,7 @@ export function removeRow(
   absentSinceMs?: number | undefined,
 ): void {
   ws.tombstone(row, { atMs, absentSinceMs })
-  if (findType(row.type)?.vipKind === true) {
-    releaseVips(ownerOf(row), ws, atMs, why)
-    forgetAliases(ownerOf(row), ws, atMs, why)
-  }
+  if (findType(row.type)?.vipKind === true) restVips(ownerOf(row), ws, atMs, why)
   if (row.type === 'Mesh' && ws.identity.role === 'zone') meshGoes(row.name, ws, atMs)
   if (row.type === 'VipBlock') blockGoes(row, ws)
 }
