@@ -45,6 +45,19 @@ export interface ApiOptions {
   readonly timeoutMs?: number | undefined
   /** Told every request and its answer. */
   readonly debug?: ((line: string) => void) | undefined
+  /** How it is said where the control plane is and whom to trust, where not as for every command. */
+  readonly saidWith?: SaidWith | undefined
+}
+
+/** Options by their names, for messages. */
+export interface SaidWith {
+  readonly place: string
+  readonly trust: string
+}
+
+const saidForAll: SaidWith = {
+  place: '--url or HOLDFAST_URL',
+  trust: "--ca-cert-file of 'holdfastctl config control-planes add'",
 }
 
 /** An answer that is no error. */
@@ -197,14 +210,20 @@ export class Api {
       return await text
     } catch (error) {
       this.#options.signal.throwIfAborted()
-      throw new CliError(`the answer of ${this.url}${path} broke off: ${causeText(error)}; try again`, { cause: error })
+      throw new CliError(`the answer of ${this.url}${path} broke off: ${causeText(error, this.#saidWith)}; try again`, {
+        cause: error,
+      })
     }
+  }
+
+  get #saidWith(): SaidWith {
+    return this.#options.saidWith ?? saidForAll
   }
 
   #unreachable(error: unknown): CliError {
     if (error instanceof CliError) return error
     return new CliError(
-      `cannot reach a control plane at ${this.url}: ${causeText(error)}; is it running there? Say another place with --url or HOLDFAST_URL`,
+      `cannot reach a control plane at ${this.url}: ${causeText(error, this.#saidWith)}; is it running there? Say another place with ${this.#saidWith.place}`,
       { cause: error },
     )
   }
@@ -271,17 +290,17 @@ const nextAct = (status: number, { title }: ErrorBody, path: string): string =>
         : ''
 
 /** `fetch` says only that it failed; what failed stands in the cause, or in the causes of each address tried. */
-function causeText(error: unknown): string {
+function causeText(error: unknown, saidWith: SaidWith): string {
   const cause = (error as { cause?: unknown }).cause ?? error
   const code = (cause as { code?: unknown }).code
   if (code === 'ECONNREFUSED') return 'connection refused'
   if (code === 'ENOTFOUND') return 'no such host'
   if (code === 'ECONNRESET') return 'the connection was closed without an answer'
   if (typeof code === 'string' && certificateCodes.test(code))
-    return `its certificate is not trusted (${(cause as Error).message}); say whom to trust with --ca-cert-file of 'holdfastctl config control-planes add'`
+    return `its certificate is not trusted (${(cause as Error).message}); say whom to trust with ${saidWith.trust}`
   if (code === 'EPROTO') return 'it does not speak TLS as https:// says, or not the same version'
   const first = (cause as { errors?: readonly unknown[] }).errors?.[0]
-  return first === undefined ? ((cause as Error).message ?? String(cause)) : causeText(first)
+  return first === undefined ? ((cause as Error).message ?? String(cause)) : causeText(first, saidWith)
 }
 
 const certificateCodes = /CERT|SELF_SIGNED|UNABLE_TO_|ERR_TLS_/

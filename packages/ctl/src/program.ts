@@ -176,7 +176,7 @@ function contextOf(io: Io, { version, env, home, connect }: ProgramOptions, prog
     env,
     api: async () => apiOf(await placeOf(globals, env, readConnections)),
     apiAt: (controlPlane) => apiOf({ url: controlPlane.url, controlPlane }),
-    connect: () => connect({}),
+    connect: (tls = {}) => connect(tls),
     connections: readConnections,
     format,
     output: (format === 'wide' ? 'table' : format) as Output,

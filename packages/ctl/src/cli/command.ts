@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import type { Api } from '../api.js'
 import type { Connections, ControlPlane } from '../config/connections.js'
+import type { TlsFiles } from '../http-fetch.js'
 import type { Io } from '../io.js'
 import type { Output } from '../output/format.js'
 
@@ -13,8 +14,8 @@ export interface Context {
   readonly api: () => Promise<Api>
   /** Another one than that, with its own headers, certificates and token. */
   readonly apiAt: (controlPlane: ControlPlane) => Promise<Api>
-  /** Asks what is no control plane: where a file is a URL. */
-  readonly connect: () => Promise<typeof fetch>
+  /** Asks what is none of ours: where a file is a URL. With the machine's certificates unless others are said. */
+  readonly connect: (tls?: TlsFiles) => Promise<typeof fetch>
   /** The control planes and contexts of the configuration files. */
   readonly connections: () => Promise<Connections>
   /** `-o` in its three basic forms; `wide` is a table. */

@@ -156,6 +156,24 @@ test('a token and headers go to Kuma, and to nobody else', async () => {
   expect(seen(' /')).toEqual(new Set(['(authorization: Bearer ours, x-tenant: )']))
 })
 
+test('a Kuma behind a certificate of its own is asked with the authority that is said, and ours is not; without it the option is named', async () => {
+  const asked: unknown[] = []
+  const ran = await run(['import', 'kuma', '--from', kuma, '--from-ca-cert-file', 'ca.pem'], {
+    answers: { ...answersOf('zone-1', 'zone-1'), ...ours('federated', 'zone-1'), ...verdicts(20) },
+    onConnect: (tls) => asked.push(tls.caCertFile),
+  })
+  expect([ran.status, asked]).toEqual([0, ['ca.pem', undefined]])
+  const untrusted = await run(['import', 'kuma', '--from', kuma], {
+    answers: {
+      ...ours('global', null),
+      [`GET ${kuma}/`]: Object.assign(new Error('self-signed certificate'), { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' }),
+    },
+  })
+  expect(untrusted.err).toBe(
+    `Error: cannot reach a control plane at ${kuma}: its certificate is not trusted (self-signed certificate); say whom to trust with --from-ca-cert-file; is it running there? Say another place with --from\n`,
+  )
+})
+
 test('everything that cannot be read is told at once, with what to do, and nothing is written', async () => {
   const ran = await run(['import', 'kuma', '--from', kuma, '--yes'], {
     answers: {

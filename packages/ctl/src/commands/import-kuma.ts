@@ -145,6 +145,10 @@ interface Said {
   readonly fromZone?: string
   readonly fromTokenFile?: string
   readonly fromHeader?: readonly string[]
+  readonly fromCaCertFile?: string
+  readonly fromClientCertFile?: string
+  readonly fromClientKeyFile?: string
+  readonly fromSkipVerify?: boolean
   readonly without?: readonly string[]
   readonly systemNamespace?: string
   readonly yes: boolean
@@ -157,6 +161,10 @@ export const importKumaCommand = defineCommand<Said>({
       .option('--from-export <file>', 'what kumactl export has printed, in either format; - for standard input')
       .option('--from-zone <zone>', 'the zone that it is, where it does not say so itself; global for a global')
       .option('--from-token-file <file>', 'token of an administrator of that Kuma')
+      .option('--from-ca-cert-file <path>', 'certificates (PEM) to trust for it, instead of those of the machine')
+      .option('--from-client-cert-file <path>', 'certificate (PEM) to show it')
+      .option('--from-client-key-file <path>', 'its key (PEM)')
+      .option('--from-skip-verify', 'trust any certificate of that Kuma: for trying only', false)
       .addOption(
         repeated('--from-header <name: value>', 'header of every request to that Kuma; may be given several times'),
       )
@@ -170,6 +178,10 @@ to a global, its addresses alone are taken over. Doing it again changes nothing.
   examples: [
     ['import kuma --from http://kuma-global:5681', 'what would become of everything'],
     ['import kuma --from http://kuma-global:5681 --yes', 'do it'],
+    [
+      'import kuma --from https://kuma-global:5682 --from-ca-cert-file kuma-ca.pem --from-token-file admin.token',
+      'where its API is asked over TLS, as an administrator',
+    ],
     ['import kuma --from-export global.yaml --yes', 'the same, of kumactl export -p all -a'],
     ['import kuma --from http://kuma-zone-1:5681 --yes', 'the addresses that services have in zone-1'],
   ],
@@ -182,7 +194,14 @@ to a global, its addresses alone are taken over. Doing it again changes nothing.
       if (!isUrl(url)) throw usageError(`--from: ${notUrl(url)}`)
       const { Api } = await import('../api.js')
       const headers = await headersOf(io, said)
-      return new Api({ url, headers, version, fetch: await connect(), signal: io.signal, timeoutMs: requestTimeoutMs })
+      const fetch = await connect({
+        caCertFile: said.fromCaCertFile,
+        clientCertFile: said.fromClientCertFile,
+        clientKeyFile: said.fromClientKeyFile,
+        skipVerify: said.fromSkipVerify,
+      })
+      const saidWith = { place: '--from', trust: '--from-ca-cert-file' }
+      return new Api({ url, headers, version, fetch, signal: io.signal, timeoutMs: requestTimeoutMs, saidWith })
     }
     const read =
       fromExport !== undefined

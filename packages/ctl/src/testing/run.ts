@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'vitest'
+import type { TlsFiles } from '../http-fetch.js'
 import type { Io } from '../io.js'
 import { runProgram } from '../program.js'
 
@@ -22,6 +23,8 @@ export interface World {
   /** Columns and rows of a terminal; none is one unless said. */
   readonly terminal?: { readonly columns: number; readonly rows: number }
   /** Called instead of waiting; interrupting is how a watch ends. */
+  /** Told how each server is asked to prove who it is. */
+  readonly onConnect?: (tls: TlsFiles) => void
   /** Headers of requests that `asked` tells. */
   readonly sees?: readonly string[]
   readonly onWait?: (interrupt: () => void) => unknown
@@ -118,7 +121,10 @@ export async function run(args: readonly string[], world: World = {}): Promise<R
     version: '9.9.9',
     env: world.env ?? {},
     home: '/home/me',
-    connect: async () => asker,
+    connect: async (tls) => {
+      world.onConnect?.(tls)
+      return asker
+    },
   })
   return { status, ...written, asked, ...(Object.keys(changed).length === 0 ? {} : { written: changed }) }
 }
