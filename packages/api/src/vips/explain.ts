@@ -148,8 +148,13 @@ function becauseOf(
 
 function becauseOfAlias(row: LedgerRow, history: readonly HistoryRow[]): string {
   const zone = row.scope.slice('zone:'.length)
-  const why = history.find((event) => event.address === row.address && event.scope === row.scope)?.why
-  return `${row.address} holds in zone ${zone} alone, since ${isoTime(row.allocatedAtMs)}${why === undefined || why === '' ? '' : `: ${why}`}`
+  const why = history.find(
+    ({ address, scope, event }) => address === row.address && scope === row.scope && event === 'aliased',
+  )?.why
+  const given = `${row.address} holds in zone ${zone} alone, since ${isoTime(row.allocatedAtMs)}${why === undefined || why === '' ? '' : `: ${why}`}`
+  return row.tombstonedAtMs === undefined
+    ? given
+    : `${given}; its owner was deleted at ${isoTime(row.tombstonedAtMs)}, and it holds again when that is back`
 }
 
 const isoTime = (ms: number): string => new Date(ms).toISOString()

@@ -1,6 +1,18 @@
 import { expect, test } from 'vitest'
 import type { ImportedVip } from '../plan/index.js'
-import { block, mesh, type OpenStore, offerOf, otherStoreId, putService, Subject, serviceKey } from './fixtures.js'
+import {
+  block,
+  deleteOf,
+  mesh,
+  type OpenStore,
+  offerOf,
+  otherStoreId,
+  putService,
+  removalOf,
+  Subject,
+  service,
+  serviceKey,
+} from './fixtures.js'
 
 const web = { kind: 'MeshService', mesh: 'default', namespace: '', displayName: 'web', origin: 'east' }
 const claim = (address: string, more: Partial<ImportedVip> = {}): ImportedVip => ({
@@ -100,6 +112,42 @@ export function importedConformance(open: OpenStore): void {
       'it has 241.16.0.7 everywhere, and 241.16.0.8 lies in block 241.16.0.0/20, out of which others get theirs',
       expect.stringMatching(/block 241\.32\.0\.0\/20, which is leased to zone west/),
     ])
+    expect(await zone.store.vip.verifyLocal()).toEqual([])
+  })
+
+  test('VIP-2: an alias rests with its owner, goes to nobody else, and holds again when its owner is back', async () => {
+    await using zone = await Subject.ready(open, 'zone')
+    const { storeId } = (await zone.store.status()).identity
+    const down = zone.channel({ channel: 'down', peer: '' })
+    await down.apply({ type: 'Mesh', offers: [offerOf(mesh('default'))] })
+    await down.apply({ type: 'VipBlock', offers: [offerOf(block({ cidr: '241.16.0.0/20', owner: 'east', storeId }))] })
+    const bring = importing(zone)
+    const ofWest = service({ name: 'db', zone: 'west' })
+    const db = { ...web, displayName: 'db', origin: 'west' }
+    expect(await bring(true, claim('241.0.0.1'), { ...db, zone: 'east', address: '241.0.0.2' })).toEqual([
+      'alias',
+      'alias',
+    ])
+    await zone.apply(putService('web'))
+    await down.apply({
+      type: 'MeshService',
+      offers: [offerOf({ ...ofWest, vips: { addresses: ['241.32.0.1'], generation: 0 } })],
+    })
+    const living = await ledgerOf(zone)
+    expect(living.map(([, , , state]) => state)).toEqual(['active', 'active', 'active', 'active'])
+    await zone.apply(deleteOf(serviceKey('web')))
+    await down.apply({ type: 'MeshService', removals: [removalOf(ofWest, zone.nowMs)] })
+    expect(await ledgerOf(zone)).toEqual(living.map((row) => [...row.slice(0, 3), 'tombstoned']))
+    expect(await bring(true, claim('241.0.0.1', { displayName: 'thief' }))).toEqual([
+      expect.stringMatching(/has it; it was deleted, and it rests$/),
+    ])
+    zone.pass(3_600_000)
+    await zone.apply(putService('web'))
+    await down.apply({
+      type: 'MeshService',
+      offers: [offerOf({ ...ofWest, vips: { addresses: ['241.32.0.1'], generation: 0 } })],
+    })
+    expect(await ledgerOf(zone)).toEqual(living)
     expect(await zone.store.vip.verifyLocal()).toEqual([])
   })
 

@@ -10,6 +10,7 @@ import {
   type OpenStore,
   offerOf,
   otherStoreId,
+  putMesh,
   putService,
   removalOf,
   Subject,
@@ -131,6 +132,26 @@ export function plainZoneConformance(open: OpenStore): void {
       .channel(fromWest)
       .apply({ type: 'MeshService', offers: [offerOf(withStatus('a', '241.0.0.7', 'west'))], plain: true })
     expect(await aliases(global, 'west')).toEqual(['a 241.0.0.7'])
+  })
+
+  test('its own addresses go with its Zone object, and with a mesh; in step again they are what it says', async () => {
+    const { global, north, offer } = await ready()
+    await using _ = global
+    const list = { type: 'MeshService', offers: [offerOf(withStatus('a', '241.0.0.0'))], wholeList: true, plain: true }
+    await global.store.sessions.meetPlain('north')
+    await offer(withStatus('a', '241.0.0.0'))
+    const vips = await vipsOf(global, 'a')
+    await global.apply(deleteOf({ type: 'Mesh', mesh: '', name: 'default' }))
+    expect([await aliases(global), await vipsOf(global, 'a')]).toEqual([[], [undefined]])
+    await global.apply(putMesh('default'))
+    expect(await vipsOf(global, 'a')).toEqual(vips)
+    await north.apply(list)
+    expect(await aliases(global)).toEqual(['a 241.0.0.0'])
+    const revision = await global.revision()
+    await north.apply(list)
+    expect(await global.revision()).toBe(revision)
+    await global.apply(deleteOf({ type: 'Zone', mesh: '', name: 'north' }))
+    expect(await aliases(global)).toEqual([])
   })
 
   test('two services with one address, as a Kuma may come to: the first keeps it, and nothing flaps', async () => {

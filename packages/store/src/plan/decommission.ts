@@ -5,7 +5,7 @@ import { nothingNeeded } from './loaded.js'
 import type { PlanOptions } from './local.js'
 import type { BlockRow, Row } from './types.js'
 import type { Unit } from './unit.js'
-import { releaseVips } from './vips.js'
+import { restVips } from './vips.js'
 import type { WorkingSet } from './working-set.js'
 
 export interface DecommissionRequest {
@@ -73,7 +73,7 @@ function planDecommission(request: DecommissionRequest, ws: WorkingSet, { nowMs 
   for (const row of owned) {
     counts.set(row.type, (counts.get(row.type) ?? 0) + 1)
     ws.tombstone(row, { atMs: nowMs })
-    if (findType(row.type)?.vipKind === true) releaseVips(ownerOf(row), ws, nowMs, `zone ${name} was decommissioned`)
+    if (findType(row.type)?.vipKind === true) restVips(ownerOf(row), ws, nowMs, `zone ${name} was decommissioned`)
   }
   const resting = ws.ledger.rows().filter((row) => row.origin === name && row.scope === 'canonical')
   const report: Decommission = {

@@ -2,7 +2,7 @@ import { Problem, typeOf, upTypes } from '@holdfast/model'
 import { ownerOf } from './keys.js'
 import { nothingNeeded } from './loaded.js'
 import type { Needs, Row } from './types.js'
-import { releaseVips } from './vips.js'
+import { restVips } from './vips.js'
 import type { WorkingSet } from './working-set.js'
 
 /** Everything that a zone may have sent up: what goes with its Zone object. */
@@ -26,7 +26,7 @@ export function zoneGoes(zone: string, ws: WorkingSet, nowMs: number): number {
   const rows = rowsOfZone(zone, ws)
   for (const row of rows) {
     ws.tombstone(row, { atMs: nowMs })
-    if (typeOf(row.type).vipKind) releaseVips(ownerOf(row), ws, nowMs, `zone ${zone} was deleted`)
+    if (typeOf(row.type).vipKind) restVips(ownerOf(row), ws, nowMs, `zone ${zone} was deleted`)
   }
   return rows.length
 }

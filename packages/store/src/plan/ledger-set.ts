@@ -96,12 +96,12 @@ export class LedgerSet {
         row.state === 'active' &&
         (row.scope === 'canonical' || (row.scope === ownScope && row.blockId !== undefined))
       )
-        this.put(
-          { ...row, state: 'tombstoned', tombstonedAtMs: atMs, tombstonedRevision: undefined },
-          'tombstoned',
-          atMs,
-          why,
-        )
+        this.rest(row, atMs, why)
+  }
+
+  rest(row: LedgerRow, atMs: number, why: string): void {
+    const resting: LedgerRow = { ...row, state: 'tombstoned', tombstonedAtMs: atMs, tombstonedRevision: undefined }
+    this.put(resting, 'tombstoned', atMs, why)
   }
 
   note(row: LedgerRow, event: HistoryEvent, atMs: number, why: string): void {

@@ -12,7 +12,7 @@ import { localProblem } from './local-checks.js'
 import { meshGoes, meshReturns } from './meshes.js'
 import type { Needs, RoleIdentity, Row } from './types.js'
 import type { Unit } from './unit.js'
-import { allocationNeeds, assignVips, releaseVips, type VipWish, vipsOf } from './vips.js'
+import { allocationNeeds, assignVips, releaseVips, restVips, type VipWish, vipsOf } from './vips.js'
 import type { WorkingSet } from './working-set.js'
 import { hiddenByZone } from './zones.js'
 
@@ -265,7 +265,7 @@ function planDelete(
       problem: new Problem('missing', `there is no ${change.key.type} ${nameWords(change.key)}`),
     }
   ws.tombstone(row, { atMs: nowMs })
-  if (typeOf(row.type).vipKind) releaseVips(ownerOf(row), ws, nowMs, 'the service was deleted')
+  if (typeOf(row.type).vipKind) restVips(ownerOf(row), ws, nowMs, 'the service was deleted')
   if (row.type === 'Mesh') meshGoes(row.name, ws, nowMs)
   const gone = row.type === 'Zone' && ws.identity.role === 'global' ? zoneGoes(row.name, ws, nowMs) : undefined
   const detail = { ...auditDetail(row, undefined, told), ...(gone === undefined ? {} : { resources: gone }) }

@@ -4,7 +4,7 @@ import { authoredOf } from './forms.js'
 import { ownerOf } from './keys.js'
 import { learnedType } from './learned-types.js'
 import type { Row } from './types.js'
-import { releaseVips, reviveVips } from './vips.js'
+import { restVips, reviveVips } from './vips.js'
 import type { WorkingSet } from './working-set.js'
 
 /**
@@ -22,7 +22,7 @@ export function meshGoes(mesh: string, ws: WorkingSet, nowMs: number): void {
       // Not deleted by its zone: should that lose its store, it gets it back.
       const gone: Row = row.origin === globalOrigin ? row : { ...row, audience: 'suspended' }
       ws.tombstone(gone, { atMs: nowMs, offeredEntry: row.offeredEntry })
-      releaseVips(ownerOf(row), ws, nowMs, `mesh ${mesh} was deleted`)
+      restVips(ownerOf(row), ws, nowMs, `mesh ${mesh} was deleted`)
     }
   }
 }

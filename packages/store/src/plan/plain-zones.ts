@@ -228,9 +228,3 @@ function rememberAliases(resource: ExportedResource, zone: string, ws: WorkingSe
 /** Whether the owner of an alias is still there, and so may still have it. */
 const isTold = ({ kind: type, mesh, origin, namespace, displayName }: LedgerRow, ws: WorkingSet): boolean =>
   ws.byDisplayName({ type, mesh, origin, namespace, displayName })?.deleted === false
-
-/** Its owner is gone, and nobody dials an address that a zone has given for itself any more. */
-export function forgetAliases(owner: Owner, ws: WorkingSet, atMs: number, why: string): void {
-  if (ws.identity.role !== 'global' || owner.origin === '') return
-  for (const row of ws.ledger.of(owner)) if (row.scope === scopeOf(owner.origin)) ws.ledger.free(row, atMs, why)
-}

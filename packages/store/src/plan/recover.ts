@@ -26,7 +26,7 @@ import { ownBlockOf } from './remember.js'
 import type { RememberedRow, Testimony } from './testimony.js'
 import type { Family, LedgerRow, Needs, Row } from './types.js'
 import type { Unit } from './unit.js'
-import { releaseVips } from './vips.js'
+import { releaseVips, restVips } from './vips.js'
 import type { WorkingSet } from './working-set.js'
 
 /** One resource of global's that its zones remember otherwise than it is here. */
@@ -232,7 +232,7 @@ function carryOut({ item, chosen, here }: Decided, ws: WorkingSet, options: Plan
     invariant(here !== undefined, 'a recovery deletes what is not there')
     const atMs = Math.min(chosen.deletedAtMs ?? nowMs, nowMs)
     ws.tombstone(here, { atMs })
-    if (findType(here.type)?.vipKind === true) releaseVips(ownerOf(here), ws, atMs, 'deleted before the store was lost')
+    if (findType(here.type)?.vipKind === true) restVips(ownerOf(here), ws, atMs, 'deleted before the store was lost')
     if (here.type === 'Mesh') meshGoes(here.name, ws, nowMs)
   } else restore(chosen, here, item.witness, ws, options)
   ws.audit({

@@ -7,7 +7,7 @@ import { words } from './return-rows.js'
 import { isNewest, nothingReturned, type Returned, type ReturnRules, type ReturnSeen } from './returned.js'
 import type { Row } from './types.js'
 import type { Unit } from './unit.js'
-import { releaseVips } from './vips.js'
+import { restVips } from './vips.js'
 import type { WorkingSet } from './working-set.js'
 
 /**
@@ -45,7 +45,7 @@ function planRest(seen: ReturnSeen, rules: ReturnRules, ws: WorkingSet, { nowMs 
   for (const row of unknown(seen, rules, ws))
     if (isService(row) && seen.rests(ownerOf(row))) {
       ws.tombstone(row, { atMs: nowMs })
-      releaseVips(ownerOf(row), ws, nowMs, 'deleted since the backup: its address rests at global')
+      restVips(ownerOf(row), ws, nowMs, 'deleted since the backup: its address rests at global')
       removed++
     } else held.push(row)
   for (const type of new Set(held.map((row) => row.type)))

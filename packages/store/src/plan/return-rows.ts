@@ -24,7 +24,7 @@ import {
 } from './returned.js'
 import type { Row } from './types.js'
 import type { Unit } from './unit.js'
-import { releaseVips, reviveVips, vipsOf } from './vips.js'
+import { restVips, reviveVips, vipsOf } from './vips.js'
 import type { RowDraft, WorkingSet } from './working-set.js'
 
 const travels: ReadonlySet<string> = new Set(upTypes())
@@ -88,7 +88,7 @@ function planRow(said: ReturnedRow, rules: ReturnRules, ws: WorkingSet, options:
     if (existing === undefined || existing.deleted) return
     const atMs = said.deletedAtMs ?? options.nowMs
     ws.tombstone(existing, { atMs })
-    if (typeOf(existing.type).vipKind) releaseVips(ownerOf(existing), ws, atMs, 'deleted since the backup')
+    if (typeOf(existing.type).vipKind) restVips(ownerOf(existing), ws, atMs, 'deleted since the backup')
     tally.removed++
     return
   }

@@ -152,7 +152,10 @@ export function assignVips(
     ws.ledger.put(row, 'allocated', nowMs, why)
   }
   for (const row of plan.revived) ws.ledger.put(active(row), 'revived', nowMs, 'its owner is back')
-  for (const wish of open) levelGenerations(wish.owner, ws, nowMs)
+  for (const { owner } of open) {
+    levelGenerations(owner, ws, nowMs)
+    if (vipsOf(owner, ws, scope) !== undefined) reviveAliases(owner, ws, nowMs, 'its owner is back')
+  }
   return { pending, refused }
 }
 
@@ -170,11 +173,34 @@ export function releaseVips(owner: Owner, ws: WorkingSet, atMs: number, why: str
   ws.ledger.tombstone(owner, atMs, why, ownScope(ws))
 }
 
+/**
+ * The owner is gone: what it has everywhere rests, and so does what it has in one zone alone. In its own scope a Kuma zone
+ * is the truth, nobody dials what it had there any more, and global forgets it.
+ */
+export function restVips(owner: Owner, ws: WorkingSet, atMs: number, why: string): void {
+  releaseVips(owner, ws, atMs, why)
+  const forgotten = ws.identity.role === 'global' && owner.origin !== '' ? `zone:${owner.origin}` : undefined
+  for (const row of ws.ledger.of(owner).filter(isAlias)) {
+    if (row.scope === forgotten) ws.ledger.free(row, atMs, why)
+    else if (row.state === 'active') ws.ledger.rest(row, atMs, why)
+  }
+}
+
 /** The owner is back while its tombstones stand. */
 export function reviveVips(owner: Owner, ws: WorkingSet, atMs: number, why: string): void {
   for (const row of ws.ledger.of(owner))
     if (row.scope === 'canonical' && row.state === 'tombstoned') ws.ledger.put(active(row), 'revived', atMs, why)
+  reviveAliases(owner, ws, atMs, why)
 }
+
+/** What it had in one zone alone holds there again, as soon as it is served. */
+function reviveAliases(owner: Owner, ws: WorkingSet, atMs: number, why: string): void {
+  for (const row of ws.ledger.of(owner))
+    if (isAlias(row) && row.state === 'tombstoned') ws.ledger.put(active(row), 'revived', atMs, why)
+}
+
+/** It holds in one zone, and nobody here has given it. */
+const isAlias = ({ scope, blockId }: LedgerRow): boolean => scope !== 'canonical' && blockId === undefined
 
 const active = ({ tombstonedAtMs, tombstonedRevision, ...row }: LedgerRow): LedgerRow => ({ ...row, state: 'active' })
 
@@ -228,6 +254,7 @@ export function receiveVips(
   }
   for (const row of freed) ws.ledger.free(row, nowMs, 'given to another after its quarantine')
   for (const { row, event } of rows) ws.ledger.put(row, event, nowMs, 'said by its origin')
+  reviveAliases(owner, ws, nowMs, 'its owner is back')
   return undefined
 }
 
