@@ -19,7 +19,7 @@ function commandFor(name: CommandName, run: (settings: Settings, flags: Flags) =
   for (const spec of specsOf(name)) {
     const value = spec.kind === 'switch' ? '' : spec.kind === 'list' ? ' <value,…>' : ' <value>'
     const fallback =
-      spec.fallback === undefined || spec.kind === 'list' || spec.kind === 'switch'
+      spec.fallback === undefined || ['list', 'switch', 'yaml'].includes(spec.kind)
         ? ''
         : ` (default ${JSON.stringify(spec.fallback)})`
     const words = [`${spec.flag}${value}`, `${spec.describe}; ${spec.env}${fallback}`] as const

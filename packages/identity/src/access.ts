@@ -12,7 +12,8 @@ export interface Subjects {
 }
 
 /** `operate`: also what concerns the control plane itself, such as holds, recovery and zones' names. */
-export type Level = 'read' | 'write' | 'operate'
+export const levels = ['read', 'write', 'operate'] as const
+export type Level = (typeof levels)[number]
 
 export interface Role extends Subjects {
   /** Names of meshes; `*`: all of them, and what belongs to none. */
@@ -27,6 +28,8 @@ export const staticActions = [
   'generateDpToken',
   'generateZoneToken',
   'viewConfigDump',
+  'viewStats',
+  'viewClusters',
   'controlPlaneMetadata',
 ] as const
 export type StaticAction = (typeof staticActions)[number]
@@ -52,6 +55,8 @@ export const defaultAccess: AccessRules = {
     generateDpToken: admins,
     generateZoneToken: admins,
     viewConfigDump: authenticated,
+    viewStats: authenticated,
+    viewClusters: authenticated,
     controlPlaneMetadata: authenticated,
   },
   roles: [{ ...authenticated, meshes: ['*'], level: 'write' }],

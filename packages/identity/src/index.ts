@@ -15,6 +15,7 @@ export {
   subjectText,
   unauthenticatedGroup,
 } from './access.js'
+export { type AccessProblem, accessWarnings, parseAccess } from './access-config.js'
 export { type ChainedLine, type ChainState, type ChainStep, emptyChain, followChain } from './audit-chain.js'
 export { type Authorities, authoritiesOf, authorityPrefix, authorityText } from './certificates/authorities.js'
 export {

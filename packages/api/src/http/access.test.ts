@@ -77,6 +77,24 @@ test('a role for one mesh reaches that mesh, and nothing else', async () => {
   expect(await status('POST', '/_holdfast/holds/x/approve', {})).toBe(403)
 })
 
+test('what a proxy says of itself is for whom the lists name, and only in meshes that they may read', async () => {
+  const lists = { ...defaultAccess.static, viewStats: { users: [], groups: ['sre'] } }
+  const subject = { ...jo, admin: false }
+  const status = async (kind: string, roles: readonly Role[]) => {
+    const { call } = harness('global', {
+      authenticate: () => subject,
+      access: { static: lists, roles },
+    })
+    return (await call('GET', `/meshes/demo/dataplanes/dp/${kind}`)).status
+  }
+  const readers = [role('read', 'demo')]
+  // 404: let in, and there is no such mesh.
+  expect([await status('xds', readers), await status('clusters', readers), await status('stats', readers)]).toEqual([
+    404, 404, 403,
+  ])
+  expect(await status('xds', [role('read', 'other')])).toBe(403)
+})
+
 test('levels and meshes of roles', () => {
   const rules = { ...defaultAccess, roles: [role('write', 'a'), role('read', '*')] }
   const may = (level: Level, mesh: string | undefined) => mayTouch(rules, jo, level, mesh)

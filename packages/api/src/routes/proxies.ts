@@ -1,5 +1,7 @@
+import type { StaticAction } from '@holdfast/identity'
 import { displayNameLabel, envLabel, namespaceLabel, Problem, problemOf, typeOf } from '@holdfast/model'
 import type { Row } from '@holdfast/store'
+import { checkAction } from '../http/access.js'
 import { ApiError, notFound } from '../http/errors.js'
 import { type Answer, type ApiRequest, param, type Route } from '../http/route.js'
 import type { ApiContext } from '../options.js'
@@ -15,6 +17,13 @@ const proxies = [
   { type: typeOf('ZoneEgress'), path: '/zoneegresses/:name', missing: 'Could not get zone egress resource' },
 ] as const
 
+/** What Kuma asks of who wants to see it; the right to read the mesh is asked besides. */
+const actions: Readonly<Record<ProxyQuestion['kind'], StaticAction>> = {
+  xds: 'viewConfigDump',
+  stats: 'viewStats',
+  clusters: 'viewClusters',
+}
+
 /**
  * `…/xds`, `…/stats`, `…/clusters` of a proxy: what its Envoy says of itself. A zone asks its own proxies; global asks the
  * zone that a proxy is of, over whatever that zone understands.
@@ -28,6 +37,7 @@ export const proxyRoutes = (context: ApiContext): readonly Route[] =>
         title: failedTitle,
         type,
         async handle(request) {
+          checkAction(context, actions[kind], request.actor, 'cannot access envoy proxy info')
           const mesh = type.scope === 'mesh' ? param(request, 'mesh') : ''
           if (mesh !== '') await checkMesh(context.store, context.mode, mesh)
           const row = living(await context.store.read.get({ type: type.name, mesh, name: param(request, 'name') }))

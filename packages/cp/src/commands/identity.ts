@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import type { Authenticate, IdentityView } from '@holdfast/api'
 import type { ZoneGate } from '@holdfast/global'
-import { type AccessRules, defaultAccess, globalId } from '@holdfast/identity'
+import { type AccessRules, globalId } from '@holdfast/identity'
 import type { ControlPlaneStore } from '@holdfast/store'
 import type { ServeTls } from '@holdfast/transport'
 import type { Logger } from 'pino'
@@ -42,9 +42,8 @@ export interface IdentityOptions {
 export function openIdentity({ role, store, settings, log, scope }: IdentityOptions): IdentityParts {
   const keeper = new IdentityKeeper(store, log)
   scope.own('identity', () => keeper.close())
-  const { trustDomain, zone, tlsNames: names } = settings
+  const { access, trustDomain, zone, tlsNames: names } = settings
   const nowMs = Date.now
-  const access = defaultAccess
   let kdsPort: number | undefined
   const usesOwnAuthority = settings.kdsTls === 'on' && settings.kdsTlsCertFile === undefined
 

@@ -1,5 +1,6 @@
-import { parseGoDuration } from '@holdfast/identity'
+import { type AccessRules, defaultAccess, parseGoDuration } from '@holdfast/identity'
 import { z } from 'zod'
+import { accessSchema } from './access-settings.js'
 import type { SettingSpec } from './settings.js'
 
 /** Who is let in, and what proves who we are. */
@@ -23,6 +24,7 @@ export interface IdentitySettings {
   readonly zoneTokenFile: string | undefined
   readonly localhostAdmin: 'on' | 'off'
   readonly secretsKeyFile: string | undefined
+  readonly access: AccessRules
 }
 
 const path = z.string().min(1, 'must not be empty')
@@ -213,5 +215,15 @@ export const identitySpecs: readonly SettingSpec[] = [
     schema: onOff,
     fallback: 'on',
     describe: 'whether whoever asks from this machine, over loopback, is its administrator',
+  },
+  {
+    key: 'access',
+    flag: '--access',
+    env: 'HOLDFAST_ACCESS',
+    commands: ['global', 'zone'],
+    kind: 'yaml',
+    schema: accessSchema,
+    fallback: defaultAccess,
+    describe: "who may do what over the HTTP API: Kuma's static lists and roles, see docs/identity.md",
   },
 ]

@@ -1,3 +1,4 @@
+import { defaultAccess } from '@holdfast/identity'
 import { expect, test } from 'vitest'
 import { deliberatelyNot, goDurationMs, understood } from './kuma-environment.js'
 import { resolveSettings } from './resolve.js'
@@ -68,6 +69,21 @@ const samples: Partial<
     },
     ['MeshService=241.0.0.0/9', 'MeshMultiZoneService=243.0.0.0/9'],
   ],
+  access: [
+    'zone',
+    {
+      KUMA_ACCESS_STATIC_GENERATE_DP_TOKEN_GROUPS: 'team-a, team-b',
+      KUMA_ACCESS_STATIC_VIEW_STATS_USERS: 'ann',
+    },
+    {
+      ...defaultAccess,
+      static: {
+        ...defaultAccess.static,
+        generateDpToken: { users: ['mesh-system:admin'], groups: ['team-a', 'team-b'] },
+        viewStats: { users: ['ann'], groups: ['mesh-system:authenticated'] },
+      },
+    },
+  ],
 }
 
 test('the table has a sample for every setting, and only settings that there are', () => {
@@ -124,7 +140,7 @@ test("Kuma's own database is not taken for ours, and what means nothing is named
     'KUMA_GENERAL_WORK_DIR, KUMA_REPORTS_ENABLED: Holdfast has nothing of that name',
   ])
   expect(JSON.stringify(warnings)).not.toContain('secret')
-  expect(deliberatelyNot.length).toBe(3)
+  expect(deliberatelyNot.length).toBe(4)
 })
 
 test('what is wrong in words of Kuma is told with the variable that says it, all at once', () => {
@@ -140,6 +156,19 @@ test('what is wrong in words of Kuma is told with the variable that says it, all
     'KUMA_MESH_SERVICE_DELETION_GRACE_PERIOD',
     'KUMA_MESH_SERVICE_LABEL_PROPAGATION_ENABLED',
     'KUMA_MULTIZONE_ZONE_NAME',
+  ])
+})
+
+test('lists of Kuma that cannot be taken are told with their variable, and a scheme of access that is not ours as well', () => {
+  const problems = settle('global', {
+    KUMA_ACCESS_STATIC_ADMIN_RESOURCES_GROUPS: 'mesh-system:unauthenticated',
+  })
+  expect('settings' in problems ? [] : problems.map(({ key }) => key)).toEqual([
+    'KUMA_ACCESS_STATIC_ADMIN_RESOURCES_GROUPS.static.adminResources',
+  ])
+  expect(settled('global', { KUMA_ACCESS_TYPE: 'static' }).warnings).toEqual([])
+  expect(settled('global', { KUMA_ACCESS_TYPE: 'rbac' }).warnings).toEqual([
+    expect.stringMatching(/^KUMA_ACCESS_TYPE says "rbac": Holdfast has lists and roles of its own/),
   ])
 })
 

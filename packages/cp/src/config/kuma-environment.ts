@@ -1,3 +1,4 @@
+import { type StaticAction, staticActions } from '@holdfast/identity'
 import type { Command, Settings } from './settings.js'
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -16,6 +17,27 @@ const asIs = (key: keyof Settings, variable: string): Understood => ({
   variables: [variable],
   read: ([value]) => value,
 })
+
+/** `KUMA_ACCESS_STATIC_GENERATE_USER_TOKEN_USERS`, `…_GROUPS`: lists with commas between. */
+const accessVariables = staticActions.flatMap((action) => {
+  const words = action.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()
+  return (['users', 'groups'] as const).map((list) => ({
+    action,
+    list,
+    variable: `KUMA_ACCESS_STATIC_${words}_${list.toUpperCase()}`,
+  }))
+})
+
+/** @param values of `accessVariables` @returns the lists that are said, as `access` of ours has them */
+function accessOf(values: readonly (string | undefined)[]): string | undefined {
+  const lists: Partial<Record<StaticAction, Partial<Record<'users' | 'groups', readonly string[]>>>> = {}
+  for (const [at, { action, list }] of accessVariables.entries()) {
+    const names = (values[at] ?? '').split(',').map((name) => name.trim())
+    const said = names.filter((name) => name !== '')
+    if (said.length > 0) lists[action] = { ...lists[action], [list]: said }
+  }
+  return Object.keys(lists).length === 0 ? undefined : JSON.stringify({ static: lists })
+}
 
 /** Kuma's variables that mean the same as a setting of ours. `docs/migrate-from-kuma.md` has them in a table. */
 export const understood: readonly Understood[] = [
@@ -75,6 +97,7 @@ export const understood: readonly Understood[] = [
       return said.length === 0 ? undefined : said.join(',')
     },
   },
+  { key: 'access', variables: accessVariables.map(({ variable }) => variable), read: accessOf },
 ]
 
 /** What looks as if it meant the same and does not; each with what to do. */
@@ -94,6 +117,13 @@ export const deliberatelyNot: readonly {
       (command === 'global' || command === 'zone') && value !== command
         ? `says ${JSON.stringify(value)}, and this is "holdfast ${command}": run "holdfast ${value === 'global' ? 'global' : 'zone'}" if that is meant`
         : undefined,
+  },
+  {
+    variables: /^KUMA_ACCESS_TYPE$/,
+    because: (value) =>
+      value === 'static'
+        ? undefined
+        : `says ${JSON.stringify(value)}: Holdfast has lists and roles of its own (HOLDFAST_ACCESS), and keeps to its defaults`,
   },
   {
     variables: /^KUMA_ENVIRONMENT$/,

@@ -1,3 +1,4 @@
+import { accessWarnings } from '@holdfast/identity'
 import { parse as parseYaml, YAMLParseError } from 'yaml'
 import { type KumaEnvironment, readKumaEnvironment } from './kuma-environment.js'
 import { type Command, type SettingSpec, type Settings, settingSpecs, specsOf } from './settings.js'
@@ -69,9 +70,9 @@ export function resolveSettings(input: ConfigInput): Resolved | readonly ConfigP
   problems.push(...unknownKeys(input, fromFile))
   problems.push(...exposures(values as unknown as Settings, sources))
   for (const { variable, message } of kuma.problems) problems.push({ key: variable, source: 'environment', message })
-  return problems.length > 0
-    ? problems
-    : { settings: values as unknown as Settings, sources, warnings: kumaWarnings(specs, sources, kuma) }
+  if (problems.length > 0) return problems
+  const settings = values as unknown as Settings
+  return { settings, sources, warnings: [...kumaWarnings(specs, sources, kuma), ...accessWarnings(settings.access)] }
 }
 
 function ofKuma(spec: SettingSpec, { values }: KumaEnvironment): Found | undefined {

@@ -27,6 +27,13 @@ let authority: { certificatePem: string; privateKeyPem: string }
 const keys: Record<'user' | 'zone', KeyObject | undefined> = { user: undefined, zone: undefined }
 const stranger = generateKeyPairSync('rsa', { modulusLength: 2_048 }).privateKey
 const hourMs = 3_600_000
+const access = {
+  static: { generateUserToken: { groups: ['helpdesk'] } },
+  roles: [
+    { groups: ['team-a'], meshes: ['*'], level: 'read' },
+    { groups: ['team-b'], meshes: ['demo'], level: 'write' },
+  ],
+}
 const file = (name: string): string => join(processes.folder, name)
 
 const secret = async (name: string): Promise<Buffer> => {
@@ -72,6 +79,7 @@ beforeAll(async () => {
   global = await processes.start('global', [
     ...['--database-url', database.url, '--init', '--kds-tls', 'on', '--secrets-key-file', file('keys')],
     ...['--api-tls-address', '127.0.0.1', '--api-tls-port', '0', '--localhost-admin', 'on'],
+    ...['--access', JSON.stringify(access)],
   ])
   keys.user = readRsaKey(await secret('user-token-signing-key-1'))
   keys.zone = readRsaKey(await secret('zone-token-signing-key-1'))
@@ -87,18 +95,23 @@ afterAll(async () => {
 })
 
 /** Over TLS, as from elsewhere: the header takes the administrator's rights on loopback away. */
-const https = (path: string, authorization?: string): Promise<number> =>
+const https = (path: string, authorization?: string, method = 'GET', body?: object): Promise<number> =>
   new Promise((resolve, reject) => {
     const request = httpsRequest(
       {
         ...{
+          method,
           host: '127.0.0.1',
           port: global.ports.apiTls,
           path,
           ca: authority.certificatePem,
           servername: 'localhost',
         },
-        headers: { 'x-forwarded-for': '192.0.2.1', ...(authorization === undefined ? {} : { authorization }) },
+        headers: {
+          'x-forwarded-for': '192.0.2.1',
+          ...(authorization === undefined ? {} : { authorization }),
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
       },
       (response) => {
         response.resume()
@@ -106,7 +119,7 @@ const https = (path: string, authorization?: string): Promise<number> =>
       },
     )
     request.on('error', reject)
-    request.end()
+    request.end(body === undefined ? undefined : JSON.stringify(body))
   })
 
 test('users: every wrong token is 401, nobody is 403, and only the right one gets in', async () => {
@@ -144,6 +157,37 @@ test('users: every wrong token is 401, nobody is 403, and only the right one get
     "without the administrator's group": [200, 403, 200, 200],
   })
   expect(await https('/')).toBe(200)
+})
+
+test('users: roles and lists of the configuration are what counts', async () => {
+  await ask('PUT', `${global.apiUrl}/meshes/demo`, { type: 'Mesh', name: 'demo' })
+  const timeout = (mesh: string) => ({
+    ...{ type: 'MeshTimeout', mesh, name: 't' },
+    spec: { to: [{ targetRef: { kind: 'Mesh' }, default: { idleTimeout: '1h' } }] },
+  })
+  const put = (mesh: string) => ['PUT', `/meshes/${mesh}/meshtimeouts/t`, timeout(mesh)] as const
+  const calls = [
+    ['GET', '/meshes/default/meshtimeouts'],
+    put('default'),
+    ['GET', '/meshes/demo/meshtimeouts'],
+    put('demo'),
+    ['POST', '/tokens/user', { name: 'new', groups: ['team-a'], validFor: '1h' }],
+    ['GET', '/zones'],
+    ['GET', '/global-secrets'],
+  ] as const
+  const got: Record<string, readonly number[]> = {}
+  for (const group of ['team-a', 'team-b', 'helpdesk', 'mesh-system:admin']) {
+    const bearer = `Bearer ${await token({ kind: 'user', name: 'jo', groups: [group] })}`
+    const statuses: number[] = []
+    for (const [method, path, body] of calls) statuses.push(await https(path, bearer, method, body))
+    got[group] = statuses
+  }
+  expect(got).toEqual({
+    'team-a': [200, 403, 200, 403, 403, 200, 403],
+    'team-b': [403, 403, 200, 201, 403, 403, 403],
+    helpdesk: [403, 403, 403, 403, 200, 403, 403],
+    'mesh-system:admin': [200, 201, 200, 200, 403, 200, 200],
+  })
 })
 
 const address = (): string => `grpcs://127.0.0.1:${global.ports.kds}`

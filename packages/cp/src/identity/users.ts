@@ -23,7 +23,8 @@ export function authenticateUsers(options: UsersOptions): Authenticate {
   return async (caller) => {
     if (localhostIsAdmin) {
       const local = await localhostAdmin(caller)
-      if (local.admin) return local
+      // The rules may have taken it from the administrator that Kuma knows by name.
+      if (local.admin) return actorOf(local)
     }
     const { authorization } = caller.headers
     const token = bearerToken(typeof authorization === 'string' ? authorization : authorization?.[0])
