@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
@@ -89,6 +90,8 @@ export function writeFiles(folder: string): void {
     mkdirSync(dirname(join(folder, name)), { recursive: true })
     writeFileSync(join(folder, name), text)
   }
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2_048 })
+  writeFileSync(join(folder, 'key.pem'), privateKey.export({ type: 'pkcs1', format: 'pem' }))
 }
 
 /** The line for one resource; kumactl says Updated of what has not changed. */
@@ -100,6 +103,8 @@ const applied = (type: string, mesh: string, name: string, outcome: 'created' | 
   ),
 })
 const fine = { status: 0 } as const
+/** A token and nothing else, not even an end of line. */
+const token = /^eyJ[\w-]+\.[\w-]+\.[\w-]+$/
 const global = (args: string, rest: Omit<Step, 'at' | 'args'>): Step => ({
   at: 'global',
   args: args.split(' '),
@@ -205,6 +210,20 @@ export const steps: readonly Step[] = [
   global('get meshtimeouts -m nope', { status: 1, err: /Failed to retrieve Mesh \(Not found\)/ }),
   global('delete meshtimeout nope -m demo', { status: 1, err: /there is no MeshTimeout (with name )?"nope"/ }),
   global('delete nope nope', { status: { kumactl: 1, holdfastctl: 2 }, err: /unknown TYPE/ }),
+
+  global('generate user-token --name jo --group team-a --valid-for 1h', { ...fine, out: token }),
+  global('generate zone-token --zone far --valid-for 24h', { ...fine, out: token }),
+  global('generate dataplane-token -m demo --name web-1 --tag kuma.io/service=web --valid-for 24h', {
+    ...fine,
+    out: token,
+  }),
+  global('generate user-token --name jo --valid-for 1h --signing-key-path key.pem --kid 2', { ...fine, out: token }),
+  global('generate user-token --name jo', {
+    status: { kumactl: 1, holdfastctl: 2 },
+    err: /required (flag|option).*valid-for/,
+  }),
+  global('generate signing-key', { ...fine, out: /^[A-Za-z0-9+/]{2000,}=*$/ }),
+  global('generate public-key --signing-key-path key.pem', { ...fine, out: /^-----BEGIN RSA PUBLIC KEY-----\n/ }),
 
   global('export', { ...fine, out: /^type: Mesh$[\s\S]*^type: Secret$/m }),
   ...['federation-with-policies', 'all', 'no-dataplanes'].map((profile) =>

@@ -24,6 +24,7 @@ export const groups: Readonly<Record<string, string>> = {
   config: 'which control planes there are, and which is meant',
   'config control-planes': 'add, remove, list and choose them',
   recover: "after a loss of global's store",
+  generate: 'tokens for users, zones and Dataplanes, and keys to sign them with',
   audit: 'who changed what, and whether the log of it is whole',
   conformance: 'whether somebody else keeps the rules of a protocol',
 }
@@ -273,6 +274,36 @@ export const table: readonly Entry[] = [
     words: 'zone revoke',
     summary: 'whatever a zone was given to prove its name is void from now on, and its sessions end',
     load: async () => (await import('../commands/zone-join.js')).zoneRevokeCommand,
+  },
+  {
+    words: 'generate user-token',
+    summary: 'a token for somebody who asks the HTTP API',
+    heading: operations,
+    load: async () => (await import('../commands/generate-token.js')).userTokenCommand,
+  },
+  {
+    words: 'generate zone-token',
+    summary: 'a token that proves what zone its bearer is of',
+    heading: operations,
+    load: async () => (await import('../commands/generate-token.js')).zoneTokenCommand,
+  },
+  {
+    words: 'generate dataplane-token',
+    summary: 'a token that proves which Dataplanes its bearer may be',
+    heading: operations,
+    load: async () => (await import('../commands/generate-token.js')).dataplaneTokenCommand,
+  },
+  {
+    words: 'generate signing-key',
+    summary: 'a private key for tokens',
+    heading: operations,
+    load: async () => (await import('../commands/generate-key.js')).signingKeyCommand,
+  },
+  {
+    words: 'generate public-key',
+    summary: 'the public half of one, which verifies and cannot sign',
+    heading: operations,
+    load: async () => (await import('../commands/generate-key.js')).publicKeyCommand,
   },
   {
     words: 'audit list',
