@@ -8,8 +8,11 @@ interface DeletedZonesOptions {
   readonly sessions: () => Iterable<SessionHandle>
 }
 
-/** After a commit at once, then no sooner than this: one statement for all zones. */
-const lookEveryMs = 1_000
+/**
+ * After a commit at once, then no sooner than this: one statement for all zones. A deletion that comes just after a look
+ * waits for all of it, so this is well below the second within which its session has to end.
+ */
+const lookEveryMs = 250
 
 /**
  * Ends the sessions of zones whose Zone object is gone, on whatever replica it was deleted: the log says that something
@@ -33,7 +36,8 @@ export class DeletedZones {
       this.#timer = undefined
       this.#lookedAtMs = performance.now()
       this.#looking = this.#look().catch((error: unknown) => {
-        this.#options.log.warn({ err: error }, 'could not look for deleted zones; trying again at the next change')
+        this.#options.log.warn({ err: error }, 'could not look for deleted zones; trying again')
+        this.lookSoon()
       })
     }, waitMs)
   }

@@ -17,7 +17,14 @@ export {
 } from './access.js'
 export { type AccessProblem, accessWarnings, parseAccess } from './access-config.js'
 export { type ChainedLine, type ChainState, type ChainStep, emptyChain, followChain } from './audit-chain.js'
-export { type Authorities, authoritiesOf, authorityPrefix, authorityText } from './certificates/authorities.js'
+export {
+  type Authorities,
+  authoritiesOf,
+  authorityPrefix,
+  authorityText,
+  type KnownAuthority,
+  signingAuthorityName,
+} from './certificates/authorities.js'
 export {
   certifyGlobal,
   certifyZone,

@@ -8,6 +8,7 @@ import {
   newestKey,
   privateKeyPem,
   publicKeyPem,
+  type SigningKey,
   signingKeyName,
   signingKeyPrefix,
   zonePublicKeyPrefix,
@@ -15,7 +16,7 @@ import {
 import type { ControlPlaneStore } from '@holdfast/store'
 import type { Logger } from 'pino'
 import type { IdentityKeeper } from './keeper.js'
-import { writeSecret } from './secrets.js'
+import { writeSecrets } from './secrets.js'
 
 const generate = promisify(generateKeyPair)
 export const newRsaKey = async (): Promise<KeyObject> => (await generate('rsa', { modulusLength: 2_048 })).privateKey
@@ -46,34 +47,53 @@ export interface FirstKeysOptions {
 export async function makeFirstKeys(options: FirstKeysOptions): Promise<void> {
   const { store, keeper, role, zone, trustDomain, log, nowMs } = options
   const made: string[] = []
-  const write = async (name: string, text: string): Promise<void> => {
-    const place = { role, zone, actor: 'holdfast' }
-    const outcome = await writeSecret(store, place, { name, data: bytes(text), onlyIfNew: true })
-    if (outcome === 'created') made.push(name)
+  const write = async (texts: readonly (readonly [name: string, text: string])[]): Promise<void> => {
+    if (texts.length === 0) return
+    const writes = texts.map(([name, text]) => ({ name, data: bytes(text), onlyIfNew: true }))
+    const outcomes = await writeSecrets(store, { role, zone, actor: 'holdfast' }, writes)
+    made.push(...texts.flatMap(([name], at) => (outcomes[at] === 'created' ? [name] : [])))
   }
   const { userKeys, zoneKeys, authorities } = await keeper.known()
-  if (userKeys.size === 0) await write(`${signingKeyPrefix('user')}-1`, privateKeyPem(await newRsaKey()))
-  if (authorities.trusted.length === 0) {
-    const issuedAtMs = nowMs()
-    const validity = { issuedAtMs, notAfterMs: issuedAtMs + 10 * yearMs, serial: serialNumber() }
-    await write(`${authorityPrefix}-1`, authorityText(await createAuthority(trustDomain, await newEcKey(), validity)))
-  }
-  if (role === 'global' && zoneKeys.size === 0)
-    await write(`${signingKeyPrefix('zone')}-1`, privateKeyPem(await newRsaKey()))
+  const rsaKey = async (name: string) => [name, privateKeyPem(await newRsaKey())] as const
+  // Side by side: a key of RSA takes a core for a second on a busy machine, and zones wait for all of this.
+  await write(
+    await Promise.all([
+      ...(userKeys.size === 0 ? [rsaKey(`${signingKeyPrefix('user')}-1`)] : []),
+      ...(role === 'global' && zoneKeys.size === 0 ? [rsaKey(`${signingKeyPrefix('zone')}-1`)] : []),
+      ...(authorities.trusted.length === 0 ? [newAuthority(trustDomain, '1', nowMs())] : []),
+    ]),
+  )
 
   const now = await keeper.known()
+  const derived: (readonly [name: string, text: string])[] = []
   if (role === 'global')
     for (const { keyId, key } of now.zoneKeys.values())
-      if (key.type === 'private') await write(signingKeyName(zonePublicKeyPrefix, keyId), publicKeyPem(key))
+      if (key.type === 'private') derived.push([signingKeyName(zonePublicKeyPrefix, keyId), publicKeyPem(key)])
   if ((await store.read.get({ type: 'GlobalSecret', mesh: '', name: adminTokenName })) === undefined) {
-    const key = newestKey(now.userKeys)
-    if (key?.key.type === 'private') {
-      const claims = { kind: 'user', name: admin, groups: [admin] } as const
-      const issue = { claims, key, nowMs: nowMs(), validForMs: 10 * yearMs, tokenId: randomUUID() }
-      await write(adminTokenName, await issueToken(issue))
-    }
+    const token = await adminToken(now.userKeys, nowMs())
+    if (token !== undefined) derived.push([adminTokenName, token])
   }
+  await write(derived)
   if (made.length > 0) log.info({ made }, 'keys made')
+}
+
+/** The administrator's token, signed with the newest key; undefined where there is none to sign with. */
+export async function adminToken(keys: ReadonlyMap<string, SigningKey>, nowMs: number): Promise<string | undefined> {
+  const key = newestKey(new Map([...keys].filter(([, one]) => one.key.type === 'private')))
+  if (key === undefined) return undefined
+  const claims = { kind: 'user', name: admin, groups: [admin] } as const
+  return issueToken({ claims, key, nowMs, validForMs: 10 * yearMs, tokenId: randomUUID() })
+}
+
+/** An authority under a number: the name of its secret, and what is in it. */
+export async function newAuthority(
+  trustDomain: string,
+  keyId: string,
+  issuedAtMs: number,
+): Promise<readonly [name: string, text: string]> {
+  const validity = { issuedAtMs, notAfterMs: issuedAtMs + 10 * yearMs, serial: serialNumber() }
+  const pair = await createAuthority(trustDomain, await newEcKey(), validity)
+  return [signingKeyName(authorityPrefix, keyId), authorityText(pair)]
 }
 
 /** Positive, as certificates want it. */

@@ -15,7 +15,7 @@ import { byHand } from '@holdfast/store/testing'
 import { freshDatabase, type TestDatabase } from '@holdfast/testkit'
 import { certifyAt, type DialTls, dialKds, type LinkEvent } from '@holdfast/transport'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { ask, Processes, type Running } from '../testing/process.js'
+import { ask, Processes, type Running, until } from '../testing/process.js'
 
 // Every way to show who one is, times everything that can be wrong with it, at every door: no stream and no 200 but those
 // that are meant.
@@ -191,14 +191,21 @@ test('users: roles and lists of the configuration are what counts', async () => 
 })
 
 const address = (): string => `grpcs://127.0.0.1:${global.ports.kds}`
-/** How a session begins or ends that shows this: `headers` is being let in. */
-async function dialled(name: string, how: { readonly tls?: DialTls; readonly token?: string }): Promise<string> {
-  const link = dialKds({
+interface How {
+  readonly tls?: DialTls
+  readonly token?: string
+}
+const dial = (name: string, how: How) =>
+  dialKds({
     ...{ address: address(), zone: name, sessionId: randomUUID(), version: 'test', instanceId: 'test' },
     nodeConfig: { storeType: 'postgres', environment: 'universal', full: '' },
     tls: { rootCa: Buffer.from(authority.certificatePem), serverId: 'spiffe://holdfast/global', ...how.tls },
     token: how.token,
   })
+
+/** How a session begins or ends that shows this: `headers` is being let in. */
+async function dialled(name: string, how: How): Promise<string> {
+  const link = dial(name, how)
   const first = await new Promise<LinkEvent>((resolve) => link.start(resolve))
   await link.close({ code: 'OK', reason: 'seen' })
   return first.type === 'closed' ? first.code : first.type
@@ -298,4 +305,39 @@ test('no token and no key stands in the log, and no key in the database', async 
      from resources where type = 'GlobalSecret' and not deleted`,
   )
   expect([Number(rows?.sealed) >= 6, Number(rows?.open)]).toEqual([true, 0])
+})
+
+test('a revoked zone: its streams end within a second, and so do those of a zone whose token is revoked', async () => {
+  /** Opens a session, takes its proof away, and tells how long its streams live after that was confirmed. */
+  const endsAfterMs = async (name: string, how: How, takeAway: () => Promise<unknown>): Promise<number> => {
+    const link = dial(name, how)
+    const events: LinkEvent[] = []
+    let ended: () => void = () => undefined
+    const end = new Promise<void>((resolve) => {
+      ended = resolve
+    })
+    link.start((event) => {
+      events.push(event)
+      if (event.type === 'closed') ended()
+    })
+    await until(`zone ${name} to be let in`, () => events.length > 0)
+    expect(events[0]?.type).toBe('headers')
+    await takeAway()
+    const atMs = performance.now()
+    await end
+    return performance.now() - atMs
+  }
+  const revoke = (name: string) => async () => {
+    expect(await ask('POST', `${global.apiUrl}/_holdfast/zones/${name}/revoke`, {})).toMatchObject({ status: 200 })
+  }
+  const tookMs: number[] = []
+  for (const name of ['north', 'south'])
+    tookMs.push(await endsAfterMs(name, { tls: await certificate({ for: name }) }, revoke(name)))
+  const shown = await token(zone('west'), { tokenId: 'gone-4' })
+  tookMs.push(await endsAfterMs('west', { token: shown }, () => put('zone-token-revocations', 'gone-3,gone-4')))
+  // One of them may have met a machine that had other things to do.
+  expect(Math.min(...tookMs), tookMs.join()).toBeLessThan(1_000)
+  expect(await dialled('north', { tls: await certificate({ for: 'north', issuedAtMs: Date.now() - 60_000 }) })).toBe(
+    'UNAUTHENTICATED',
+  )
 })

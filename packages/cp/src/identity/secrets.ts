@@ -25,31 +25,64 @@ export interface SecretWrite {
   readonly onlyIfNew: boolean
 }
 
+export interface SecretRemoval {
+  readonly mesh?: string | undefined
+  readonly name: string
+  readonly remove: true
+}
+
+export interface SecretPlace {
+  readonly role: 'global' | 'zone'
+  readonly zone: string
+  /** Stands in the audit log. */
+  readonly actor: string
+}
+
+type Outcome = LocalOutcome['outcome']
+
 /** Writes a secret of this control plane's own. @throws the Problem with which it was refused */
-export async function writeSecret(
+export async function writeSecret(store: ControlPlaneStore, place: SecretPlace, write: SecretWrite): Promise<Outcome> {
+  const [outcome = 'unchanged'] = await writeSecrets(store, place, [write])
+  return outcome
+}
+
+/**
+ * Writes and removes secrets of this control plane's own in one transaction, all of it or nothing. Those that are only
+ * for where there is none stand alone.
+ * @throws the first Problem with which one was refused
+ */
+export async function writeSecrets(
   store: ControlPlaneStore,
-  place: { readonly role: 'global' | 'zone'; readonly zone: string; readonly actor: string },
-  write: SecretWrite,
-): Promise<LocalOutcome['outcome']> {
-  const { mesh = '', name, data, onlyIfNew } = write
+  place: SecretPlace,
+  writes: readonly (SecretWrite | SecretRemoval)[],
+): Promise<readonly Outcome[]> {
+  const atomic = writes.every((write) => 'remove' in write || !write.onlyIfNew)
+  const request = { changes: writes.map((write) => changeOf(place, write)), atomic, actor: place.actor }
+  const outcomes = await store.local.apply(request, { signal: AbortSignal.timeout(writeTimeoutMs) })
+  return outcomes.map((outcome) => {
+    if (outcome.outcome === 'refused') throw outcome.problem
+    return outcome.outcome
+  })
+}
+
+function changeOf({ role, zone }: SecretPlace, write: SecretWrite | SecretRemoval): LocalChange {
+  const { mesh = '', name } = write
   const type = typeOf(write.mesh === undefined ? 'GlobalSecret' : 'Secret')
-  const change: LocalChange = {
+  const key = { type: type.name, mesh, name }
+  if ('remove' in write) return { change: 'delete', key }
+  return {
     change: 'put',
-    key: { type: type.name, mesh, name },
+    key,
     content: {
-      labels: computedLabels(type, mesh, name, place.role, place.zone, {}),
+      labels: computedLabels(type, mesh, name, role, zone, {}),
       typeUrl: specTypeUrl(type),
-      spec: secretSpec(data),
+      spec: secretSpec(write.data),
     },
     namespace: '',
     displayName: name,
     wantsVip: false,
-    ...(onlyIfNew ? { generated: { status: undefined, ifRevision: 0 } } : {}),
+    ...(write.onlyIfNew ? { generated: { status: undefined, ifRevision: 0 } } : {}),
   }
-  const signal = AbortSignal.timeout(writeTimeoutMs)
-  const [outcome] = await store.local.apply({ changes: [change], atomic: true, actor: place.actor }, { signal })
-  if (outcome?.outcome === 'refused') throw outcome.problem
-  return outcome?.outcome ?? 'unchanged'
 }
 
 const writeTimeoutMs = 30_000

@@ -73,11 +73,18 @@ export class ServerTls {
     try {
       const authorities = await this.#authorities()
       const before = this.current
-      const isSame = authorities.trusted.join() === before.authorities.trusted.join()
+      const believesSame = authorities.trusted.join() === before.authorities.trusted.join()
+      const isSignedBySame = authorities.signing?.certificatePem === before.authorities.signing?.certificatePem
       const isDue = this.#options.files === undefined && nowMs() > this.#madeAtMs + lifetimeMs / 2
-      const next = this.#options.files === undefined && isSame && !isDue ? before : await this.#made(authorities)
+      const isCurrent = this.#options.files === undefined && isSignedBySame && !isDue
+      const { cert, key } = isCurrent ? before : await this.#made(authorities)
+      const next = { cert, key, authorities }
       this.#told = ''
-      if (this.#closed || (isSame && next.cert.equals(before.cert) && next.key.equals(before.key))) return
+      if (
+        this.#closed ||
+        (believesSame && isSignedBySame && next.cert.equals(before.cert) && next.key.equals(before.key))
+      )
+        return
       this.#current = next
       onChange(next)
       log.info({ what }, 'the certificate was replaced; connections that stand go on')

@@ -5,9 +5,23 @@ import type { Pair } from './issue.js'
 /** Name of the secrets that hold the authority's certificate and key, numbered as signing keys are. */
 export const authorityPrefix = 'holdfast-authority'
 
+/**
+ * Names the number of the authority that signs, while it is not the highest: one that is to follow is believed by everybody
+ * before anything that it has signed is shown to anybody.
+ */
+export const signingAuthorityName = 'holdfast-authority-signing'
+
+export interface KnownAuthority {
+  readonly keyId: string
+  /** PEM. */
+  readonly certificatePem: string
+}
+
 export interface Authorities {
-  /** The one that signs: the highest number. */
-  readonly signing: Pair | undefined
+  /** The one that signs: the one that is named, else the highest number. */
+  readonly signing: (Pair & { readonly keyId: string }) | undefined
+  /** Highest number first. */
+  readonly known: readonly KnownAuthority[]
   /** All of them, PEM: what any of them has signed is believed, so one can follow another without a gap. */
   readonly trusted: readonly string[]
   readonly unreadable: readonly string[]
@@ -17,13 +31,15 @@ export interface Authorities {
 export const authorityText = ({ certificatePem, privateKeyPem }: Pair): string => `${certificatePem}${privateKeyPem}`
 
 export function authoritiesOf(secrets: readonly NamedBytes[]): Authorities {
-  const found: { readonly keyId: number; readonly pair: Pair }[] = []
-  const trusted: { readonly keyId: number; readonly pem: string }[] = []
+  const signers: (Pair & { readonly keyId: string })[] = []
+  const known: KnownAuthority[] = []
   const unreadable: string[] = []
+  let named: string | undefined
   for (const { name, data } of secrets) {
+    const text = Buffer.from(data).toString('utf8')
+    if (name === signingAuthorityName) named = text.trim()
     const keyId = keyIdOf(authorityPrefix, name)
     if (keyId === undefined) continue
-    const text = Buffer.from(data).toString('utf8')
     const [certificatePem] = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----\n?/.exec(text) ?? []
     const [privateKeyPem] =
       /-----BEGIN (?:EC )?PRIVATE KEY-----[\s\S]*?-----END (?:EC )?PRIVATE KEY-----\n?/.exec(text) ?? []
@@ -31,14 +47,17 @@ export function authoritiesOf(secrets: readonly NamedBytes[]): Authorities {
       unreadable.push(name)
       continue
     }
-    trusted.push({ keyId: Number(keyId), pem: certificatePem })
+    known.push({ keyId, certificatePem })
     // An authority without its key is one that is only believed any more.
-    if (privateKeyPem !== undefined) found.push({ keyId: Number(keyId), pair: { certificatePem, privateKeyPem } })
+    if (privateKeyPem !== undefined) signers.push({ keyId, certificatePem, privateKeyPem })
   }
-  const newestFirst = (a: { readonly keyId: number }, b: { readonly keyId: number }): number => b.keyId - a.keyId
+  const newestFirst = (a: { readonly keyId: string }, b: { readonly keyId: string }): number =>
+    Number(b.keyId) - Number(a.keyId)
+  known.sort(newestFirst)
   return {
-    signing: found.sort(newestFirst)[0]?.pair,
-    trusted: trusted.sort(newestFirst).map(({ pem }) => pem),
+    signing: signers.find(({ keyId }) => keyId === named) ?? signers.sort(newestFirst)[0],
+    known,
+    trusted: known.map(({ certificatePem }) => certificatePem),
     unreadable,
   }
 }
