@@ -3,6 +3,7 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { checkRoute } from './http/access.js'
 import { drain } from './http/drain.js'
 import { ApiError, badRequest, errorBody, statusOf, titles } from './http/errors.js'
+import { ApiGate, serverOptionsOf } from './http/gate.js'
 import { acceptsEvents, acceptsJson, isJson } from './http/media-types.js'
 import { sendBytes, sendEvents, sendJson, sendText } from './http/replies.js'
 import type { Answer, ApiRequest, Route } from './http/route.js'
@@ -19,19 +20,40 @@ const hasBody = (method: string): boolean => method === 'PUT' || method === 'POS
  */
 export function createApi(options: ApiOptions): FastifyInstance {
   const context = contextOf(options)
+  const { gate: limits } = context.limits
   const app = Fastify({
-    ...(options.tls === undefined ? {} : { https: { ...options.tls, minVersion: 'TLSv1.3' as const } }),
+    ...(options.tls === undefined
+      ? { http: serverOptionsOf(limits) }
+      : {
+          https: {
+            ...{ ...serverOptionsOf(limits), ...options.tls },
+            minVersion: 'TLSv1.3' as const,
+            handshakeTimeout: limits.headersTimeoutMs,
+          },
+        }),
     logger: false,
     exposeHeadRoutes: false,
     forceCloseConnections: 'idle',
     bodyLimit: context.limits.bodyBytes,
-    requestTimeout: 30_000,
+    requestTimeout: limits.requestTimeoutMs,
     keepAliveTimeout: 120_000,
     // What is refused before a route is known: a malformed URL, a parameter of absurd length.
     frameworkErrors: (error, _request, reply) =>
       sendJson(reply, 400, errorBody(badRequest(error.message), titles.badRequest)),
     // A name may have 253 characters; longer ones are refused with a reason by the handlers.
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 2_000 },
+  })
+  const gate = new ApiGate(limits, (keptOut) => context.log.warn(keptOut, 'the HTTP API is asked more than it may be'))
+  gate.guard(app.server)
+  app.addHook('onRequest', async (request, reply) => {
+    const waitMs = gate.requested(request.ip)
+    if (waitMs === 0) return undefined
+    const detail = `${request.ip} asks more than ${limits.requestsPerSecond} times a second; wait and try again`
+    return sendJson(
+      reply.header('retry-after', String(Math.ceil(waitMs / 1_000))),
+      429,
+      errorBody(new ApiError('invalid', titles.tooMany, detail, [], undefined, 429), titles.tooMany),
+    )
   })
   // Every body comes in as text: whether its media type is right is decided after whether the type may be written.
   app.removeAllContentTypeParsers()

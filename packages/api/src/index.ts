@@ -1,5 +1,13 @@
 export { createApi } from './create-api.js'
 export { localhostAdmin } from './http/localhost-admin.js'
+export {
+  type AskForProof,
+  type AuthorityRotated,
+  type RotationStanding,
+  type RotationView,
+  renewQuestion,
+  type SigningKeyRotated,
+} from './identity/rotation-view.js'
 export type { IdentityView } from './identity/view.js'
 export { describeApi } from './openapi/describe.js'
 export {

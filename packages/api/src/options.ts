@@ -1,6 +1,7 @@
 import { type AccessRules, defaultAccess } from '@holdfast/identity'
 import type { ControlPlaneStore } from '@holdfast/store'
 import type { Logger } from 'pino'
+import { defaultGateLimits, type GateLimits } from './http/gate.js'
 import { localhostAdmin } from './http/localhost-admin.js'
 import type { IdentityView } from './identity/view.js'
 import type { DnsView } from './routes/dns.js'
@@ -31,6 +32,8 @@ export interface ApiLimits {
   readonly watcherMax: number
   /** How long a zone may take over one question. */
   readonly zoneAnswerTimeoutMs: number
+  /** What one address, and all together, may do at the port. */
+  readonly gate: GateLimits
 }
 
 /** A mebibyte for one resource is ten times the largest seen; 10,000 services are about 8 MiB of JSON. */
@@ -40,6 +43,7 @@ export const defaultLimits: ApiLimits = {
   bulkObjectMax: 10_000,
   watcherMax: 1_000,
   zoneAnswerTimeoutMs: 10_000,
+  gate: defaultGateLimits,
 }
 
 /** A file that is served as it is, to anybody. */

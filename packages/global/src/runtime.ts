@@ -78,6 +78,8 @@ export class GlobalRuntime {
   readonly #options: GlobalOptions
   readonly #sessions = new Map<string, SessionHandle>()
   readonly #opening = new Set<Promise<void>>()
+  /** Let in by their proof, and not met yet: whoever is revoked ends here as well, whatever it has said so far. */
+  readonly #arriving = new Set<SessionHandle>()
   readonly #toldOfMs = new Map<TurnedAway['why'], number>()
   readonly #stop = new AbortController()
   readonly #deleted: DeletedZones
@@ -99,7 +101,11 @@ export class GlobalRuntime {
     this.#deleted = new DeletedZones({ store, log, sessions })
     const { gate } = options
     if (gate !== undefined)
-      this.#withdrawals = new Withdrawals({ store, log, sessions, withdrawn: (...of) => gate.withdrawn(...of) })
+      this.#withdrawals = new Withdrawals({
+        ...{ store, log },
+        sessions: () => new Set([...this.#arriving, ...this.#sessions.values()]),
+        withdrawn: (...of) => gate.withdrawn(...of),
+      })
     this.#witnesses = new Witnesses({ store, log, sessions })
     this.#recovery = new Recovery({
       ...{ store, log, sessions },
@@ -325,7 +331,12 @@ export class GlobalRuntime {
         void answerRecall(zone, handle, recall, { returns: store.returns, log })
       },
     })
+    if (link.peer.credential !== undefined) {
+      this.#arriving.add(session)
+      this.#withdrawals?.watch(session, link.peer.credential)
+    }
     void session.ended.then(() => {
+      this.#arriving.delete(session)
       const key = sessionKey(zone, link)
       if (this.#sessions.get(key) === session) this.#sessions.delete(key)
     })
@@ -342,7 +353,6 @@ export class GlobalRuntime {
       void older.close('a newer session of this zone has opened')
     }
     this.#sessions.set(key, session)
-    if (link.peer.credential !== undefined) this.#withdrawals?.watch(session, link.peer.credential)
     // A plain zone says no hello that could be refused.
     if (!session.view().extension) this.#deleted.lookSoon()
   }

@@ -34,6 +34,17 @@ export {
   type Validity,
 } from './certificates/issue.js'
 export { type JudgedCertificate, judgeZoneCertificate } from './certificates/judge.js'
+export {
+  fingerprintOf,
+  fingerprintsOf,
+  planRotation,
+  type RotationPlan,
+  type RotationStep,
+  rotationSteps,
+  shutOut,
+  type ZoneProof,
+  type ZoneStanding,
+} from './certificates/rotation.js'
 export { goDurationText, parseGoDuration } from './durations.js'
 export {
   keyBytes,

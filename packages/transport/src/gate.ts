@@ -8,8 +8,8 @@ import {
   type ServerOptions,
   status,
 } from '@grpc/grpc-js'
+import { TokenBucket } from '@holdfast/model'
 import type { LinkLimits } from './limits.js'
-import { TokenBucket } from './token-bucket.js'
 
 /** What was kept out, and why. */
 export interface TurnedAway {

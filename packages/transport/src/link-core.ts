@@ -1,5 +1,5 @@
 import type { Metadata } from '@grpc/grpc-js'
-import { invariant } from '@holdfast/model'
+import { invariant, TokenBucket } from '@holdfast/model'
 import { decodeFrame } from './codec/decode.js'
 import { encodePlain, type PlainCodecContext } from './codec/plain.js'
 import { encodeSession, type Frame, type SessionCodecContext } from './codec/session.js'
@@ -9,7 +9,6 @@ import type { Link, LinkCounters, LinkEvent, LinkPeer, Sendable } from './link.j
 import { featuresOf, isExtensionFeature } from './metadata.js'
 import { createOutbox, type Outbox } from './outbox.js'
 import type { LinkEnd } from './status.js'
-import { TokenBucket } from './token-bucket.js'
 import type { Wire } from './wire.js'
 import { within } from './within.js'
 

@@ -65,6 +65,8 @@ export const titles = {
   token: 'Invalid request',
   issue: 'Could not issue a token',
   key: 'Signing Key not found',
+  tooMany: 'Too many requests',
+  rotate: 'Could not replace a key',
 } as const
 
 export const notFound = (title: string): ApiError => new ApiError('missing', title, 'Not found')

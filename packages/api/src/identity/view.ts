@@ -1,4 +1,5 @@
 import type { Claims } from '@holdfast/identity'
+import type { RotationView } from './rotation-view.js'
 
 /** What this control plane can do about who is who. */
 export interface IdentityView {
@@ -17,4 +18,5 @@ export interface IdentityView {
   }): Promise<string>
   /** Global: whatever was issued to the zone so far is void, and its sessions end. @throws Problem */
   revokeZone(zone: string, actor: string): Promise<{ readonly revokedAtMs: number }>
+  readonly rotation: RotationView
 }

@@ -113,6 +113,13 @@ export const words: Readonly<Record<string, Words>> = {
   },
   'GET /_holdfast/secrets': { summary: 'How secrets are sealed at rest, and under which keys; never what they are.' },
   'POST /_holdfast/secrets/rotate': { summary: 'Makes a new data key, and seals all secrets with it.' },
+  'GET /_holdfast/rotation': {
+    summary: 'Which authorities are believed, which of them signs, and which keys sign tokens.',
+  },
+  'POST /_holdfast/rotation/authority': {
+    summary: 'The next step of replacing the authority of certificates; refused if a zone would be shut out by it.',
+  },
+  'POST /_holdfast/rotation/signing-key': { summary: 'Makes a new key for tokens, or retires all but the newest.' },
   'POST /tokens/user': { summary: 'Issues a token for a user.' },
   'POST /tokens/zone': { summary: 'Issues a token for a zone.' },
   'POST /tokens/dataplane': { summary: 'Issues a token for a data plane proxy.' },

@@ -21,6 +21,7 @@ import { overviewRoutes } from './overviews.js'
 import { proxyRoutes } from './proxies.js'
 import { recoveryRoutes } from './recovery.js'
 import { resourceRoutes } from './resources.js'
+import { rotationRoutes } from './rotation.js'
 import { secretRoutes } from './secrets.js'
 import { serverRoutes } from './server.js'
 import { serviceRoutes } from './services.js'
@@ -58,6 +59,7 @@ export function routesOf(context: ApiContext): readonly Route[] {
     ...hookRoutes(context),
     syncDiffRoute(context),
     ...serviceRoutes(context),
+    ...rotationRoutes(context),
     ...dnsRoutes(context),
     ...holdRoutes(context),
     ...recoveryRoutes(context),

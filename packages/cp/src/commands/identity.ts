@@ -10,6 +10,7 @@ import type { Settings } from '../config/settings.js'
 import { makeFirstKeys } from '../identity/first-keys.js'
 import { StoredIssuer, type ZoneEntrance } from '../identity/issuer.js'
 import { IdentityKeeper } from '../identity/keeper.js'
+import { Rotations } from '../identity/rotation.js'
 import { ServerTls, type ServerTlsOptions } from '../identity/server-tls.js'
 import { authenticateUsers } from '../identity/users.js'
 import { StoredZoneGate } from '../identity/zone-gate.js'
@@ -82,6 +83,8 @@ export function openIdentity({ role, store, settings, log, scope }: IdentityOpti
     clientAuthorities: authorities.trusted,
   })
 
+  const rotation = new Rotations({ store, keeper, role, zone, trustDomain, serverAuthorities, log, nowMs })
+
   return {
     access,
     authenticate: authenticateUsers({
@@ -91,7 +94,7 @@ export function openIdentity({ role, store, settings, log, scope }: IdentityOpti
       log,
       nowMs,
     }),
-    view: new StoredIssuer({ store, keeper, role, zone, entrance, log, nowMs }),
+    view: new StoredIssuer({ store, keeper, role, zone, entrance, rotation, log, nowMs }),
     gate: new StoredZoneGate({
       keeper,
       trustDomain,

@@ -1,4 +1,11 @@
-import { type AskProxy, createAnswerer, createGlobalAnswerer, type Mode, type SyncView } from '@holdfast/api'
+import {
+  type AskProxy,
+  createAnswerer,
+  createGlobalAnswerer,
+  type Mode,
+  renewQuestion,
+  type SyncView,
+} from '@holdfast/api'
 import type { ZoneDns } from '@holdfast/dns'
 import { GlobalRuntime, HookRunner, hookMetrics, Replicas } from '@holdfast/global'
 import type { JoinBundle } from '@holdfast/identity'
@@ -108,9 +115,9 @@ export function zoneParts(parts: Parts, mode: Mode, fatal: (reason: string) => v
       kdsPort: () => undefined,
     }
   let proof: Promise<ZoneIdentity> | undefined
-  const { zone: name, dataDir, joinFile, globalCaFile, zoneTokenFile: tokenFile } = settings
+  const { zone: name, dataDir, joinFile, globalCaFile, zoneTokenFile: tokenFile, globalAddresses: addresses } = settings
   const identity = (): Promise<ZoneIdentity> => {
-    const options = { zone: name, dataDir, bundle, joinFile, globalCaFile, tokenFile }
+    const options = { zone: name, dataDir, bundle, joinFile, globalCaFile, tokenFile, addresses }
     proof ??= ZoneIdentity.open({ ...options, version: programVersion, log, nowMs: Date.now })
     return proof
   }
@@ -130,7 +137,12 @@ export function zoneParts(parts: Parts, mode: Mode, fatal: (reason: string) => v
     instanceId,
     nodeConfig: { storeType: 'postgres', environment: 'universal', full: nodeConfigText(settings) },
     wantedCidrs: settings.vipBlocks,
-    answer: async (question, body) => JSON.stringify(await answer(question, body === '' ? {} : JSON.parse(body))),
+    answer: async (question, body) =>
+      JSON.stringify(
+        question === renewQuestion
+          ? await (await identity()).renewNow()
+          : await answer(question, body === '' ? {} : JSON.parse(body)),
+      ),
     answerAdmin: zoneProxies(store, settings.zone),
     faults: () => dns?.faults ?? [],
     leases,
@@ -144,6 +156,8 @@ export function zoneParts(parts: Parts, mode: Mode, fatal: (reason: string) => v
     start: () => {
       scope.own('proof of the zone', async () => (await proof)?.close())
       scope.own('session with global', () => zone.close())
+      // A process that stands by needs a good certificate when its turn comes, which may be in a year.
+      void identity()
       zone.start(fatal)
       return Promise.resolve()
     },

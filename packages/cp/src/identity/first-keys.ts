@@ -51,6 +51,7 @@ export async function makeFirstKeys(options: FirstKeysOptions): Promise<void> {
     if (texts.length === 0) return
     const writes = texts.map(([name, text]) => ({ name, data: bytes(text), onlyIfNew: true }))
     const outcomes = await writeSecrets(store, { role, zone, actor: 'holdfast' }, writes)
+    keeper.forget()
     made.push(...texts.flatMap(([name], at) => (outcomes[at] === 'created' ? [name] : [])))
   }
   const { userKeys, zoneKeys, authorities } = await keeper.known()

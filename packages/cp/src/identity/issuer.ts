@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { IdentityView } from '@holdfast/api'
+import type { IdentityView, RotationView } from '@holdfast/api'
 import {
   type Claims,
   controlPlaneScope,
@@ -37,6 +37,7 @@ export interface IssuerOptions {
   readonly zone: string
   /** Global; undefined while it is not ready. */
   readonly entrance: () => Promise<ZoneEntrance | undefined>
+  readonly rotation: RotationView
   readonly log: Logger
   readonly nowMs: () => number
 }
@@ -47,6 +48,10 @@ const revokedMomentMs = 1_000
 /** Issues tokens with the newest key of their kind, and says who may come in. */
 export class StoredIssuer implements IdentityView {
   readonly #options: IssuerOptions
+
+  get rotation(): RotationView {
+    return this.#options.rotation
+  }
 
   constructor(options: IssuerOptions) {
     this.#options = options

@@ -67,6 +67,11 @@ export class IdentityKeeper {
     return verifyToken({ kind, token, keys, revoked, nowMs })
   }
 
+  /** After a change of our own: the next question is answered with it, whether the store has told of it yet or not. */
+  forget(): void {
+    this.#known = undefined
+  }
+
   close(): void {
     this.#stopListening()
   }

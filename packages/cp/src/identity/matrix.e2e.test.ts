@@ -312,19 +312,14 @@ test('a revoked zone: its streams end within a second, and so do those of a zone
   const endsAfterMs = async (name: string, how: How, takeAway: () => Promise<unknown>): Promise<number> => {
     const link = dial(name, how)
     const events: LinkEvent[] = []
-    let ended: () => void = () => undefined
-    const end = new Promise<void>((resolve) => {
-      ended = resolve
-    })
-    link.start((event) => {
-      events.push(event)
-      if (event.type === 'closed') ended()
-    })
+    link.start((event) => events.push(event))
     await until(`zone ${name} to be let in`, () => events.length > 0)
     expect(events[0]?.type).toBe('headers')
     await takeAway()
     const atMs = performance.now()
-    await end
+    await until(`the streams of zone ${name} to end`, () => events.at(-1)?.type === 'closed', {
+      otherwise: () => `${JSON.stringify(events)}\n${global.out}`,
+    })
     return performance.now() - atMs
   }
   const revoke = (name: string) => async () => {

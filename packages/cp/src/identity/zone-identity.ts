@@ -1,7 +1,13 @@
 import { createHash, createPrivateKey, X509Certificate } from 'node:crypto'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type JoinBundle, parseJoinBundle, requestCertificate } from '@holdfast/identity'
+import {
+  fingerprintsOf,
+  type JoinBundle,
+  parseJoinBundle,
+  requestCertificate,
+  type ZoneProof,
+} from '@holdfast/identity'
 import { Problem } from '@holdfast/model'
 import { certifyAt, type DialOptions, type DialTls, parseKdsAddress } from '@holdfast/transport'
 import type { Logger } from 'pino'
@@ -28,6 +34,8 @@ export interface ZoneIdentityOptions {
   readonly joinFile?: string | undefined
   readonly globalCaFile?: string | undefined
   readonly tokenFile?: string | undefined
+  /** Where global may be dialled; for a process that stands by and has not dialled yet. */
+  readonly addresses?: readonly string[] | undefined
   readonly version: string
   readonly log: Logger
   readonly nowMs: () => number
@@ -76,6 +84,7 @@ export class ZoneIdentity {
   #timer: NodeJS.Timeout | undefined
   #renewing: Promise<void> | undefined
   #triedAtMs = Number.NEGATIVE_INFINITY
+  #certifying: Promise<void> = Promise.resolve()
 
   private constructor(options: ZoneIdentityOptions) {
     this.#options = options
@@ -87,6 +96,7 @@ export class ZoneIdentity {
     identity.#kept = await identity.#read()
     identity.#timer = setInterval(() => identity.#renewSoon(), renewLookEveryMs)
     identity.#timer.unref()
+    if (identity.#kept !== undefined) identity.#renewSoon()
     return identity
   }
 
@@ -151,15 +161,60 @@ export class ZoneIdentity {
     }
   }
 
+  /**
+   * Of several processes of a zone one dials, and the others need a good certificate for the moment when they do: each
+   * renews its own.
+   */
   #renewSoon(): void {
-    const [kept, address] = [this.#kept, this.#address]
-    if (kept === undefined || address === undefined || !this.#isGood(kept) || !this.#isDue(kept)) return
-    this.#renewing ??= this.#renew(address).finally(() => {
+    const [kept, address] = [this.#kept, this.#someAddress()]
+    if (address === undefined) return
+    const isGood = kept !== undefined && this.#isGood(kept)
+    const isFirst = !isGood && this.#options.bundle !== undefined
+    if (!isFirst && !(isGood && this.#isDue(kept))) return
+    this.#renewing ??= (isFirst ? this.#enrolAhead(address) : this.#renew(address)).finally(() => {
       this.#renewing = undefined
     })
   }
 
-  async #certify(address: string, proof: Proof): Promise<void> {
+  /** While the bundle is good, which is not for long. */
+  async #enrolAhead(address: string): Promise<void> {
+    const { nowMs, log } = this.#options
+    if (nowMs() - this.#triedAtMs < renewRestMs) return
+    this.#triedAtMs = nowMs()
+    try {
+      await this.#enrol(address)
+    } catch (error) {
+      log.debug({ err: error }, 'this process has no certificate for when it has to dial')
+    }
+  }
+
+  #someAddress(): string | undefined {
+    return this.#address ?? this.#options.addresses?.find((address) => parseKdsAddress(address).secure)
+  }
+
+  /**
+   * Global asks for it while its authorities change: a new certificate now, and whom to believe from now on.
+   * @returns what this zone has, whether it could be renewed or not
+   */
+  async renewNow(): Promise<ZoneProof> {
+    const address = this.#someAddress()
+    if (this.#kept !== undefined && address !== undefined && this.#isGood(this.#kept)) {
+      await this.#renewing
+      this.#triedAtMs = Number.NEGATIVE_INFINITY
+      await this.#renew(address)
+    }
+    const { rootCa } = await this.#believed(this.#kept)
+    return { certificate: this.#kept?.certificate ?? null, believes: fingerprintsOf(rootCa?.toString('utf8') ?? '') }
+  }
+
+  /** One at a time: what is kept is written to one file. */
+  #certify(address: string, proof: Proof): Promise<void> {
+    const certified = this.#certifying.then(() => this.#certifyNow(address, proof))
+    this.#certifying = certified.catch(() => undefined)
+    return certified
+  }
+
+  async #certifyNow(address: string, proof: Proof): Promise<void> {
     const { zone, version, bundle, log } = this.#options
     const key = await newEcKey()
     const request = await requestCertificate(zone, key)

@@ -177,7 +177,9 @@ export class Processes {
   ): Promise<Running> {
     const { process, portsFile } = this.begin(role, flags, env)
     const said = (): string => `${process.out}${process.err}`
-    await until(`${role} to listen`, () => existsSync(portsFile) || process.hasEnded, { otherwise: said })
+    // A first start makes keys, which on a machine that has much else to do takes its time.
+    const level = (): boolean => existsSync(portsFile) || process.hasEnded
+    await until(`${role} to listen`, level, { withinMs: 60_000, otherwise: said })
     if (!existsSync(portsFile)) throw new Error(`${role} ended while starting:\n${said()}`)
     const ports = JSON.parse(readFileSync(portsFile, 'utf8')) as Ports
     return Object.assign(process, { ports, apiUrl: `http://127.0.0.1:${ports.api}` })

@@ -44,4 +44,7 @@ export const jsonShapes: Readonly<Record<string, string>> = {
   'recover from-zone': 'the answer of `POST /_holdfast/recovery/from-zone`',
   'recover finish': 'the answer of `POST /_holdfast/recovery/finish`',
   version: '`{client: {product, version, node}, server: {url, product, version, …} | null}`',
+  'rotate status': 'the answer of `GET /_holdfast/rotation`, and `dataKey: {sealed, active, keys}`',
+  'rotate authority':
+    'the answer of `POST /_holdfast/rotation/authority`: `step`, `authorities`, `signingKeys`, `zones`',
 }

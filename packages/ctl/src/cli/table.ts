@@ -25,6 +25,7 @@ export const groups: Readonly<Record<string, string>> = {
   'config control-planes': 'add, remove, list and choose them',
   recover: "after a loss of global's store",
   generate: 'tokens for users, zones and Dataplanes, and keys to sign them with',
+  rotate: 'replace authority and keys, without anybody being shut out',
   audit: 'who changed what, and whether the log of it is whole',
   conformance: 'whether somebody else keeps the rules of a protocol',
 }
@@ -304,6 +305,30 @@ export const table: readonly Entry[] = [
     summary: 'the public half of one, which verifies and cannot sign',
     heading: operations,
     load: async () => (await import('../commands/generate-key.js')).publicKeyCommand,
+  },
+  {
+    words: 'rotate status',
+    summary: 'which authorities are believed, which signs, and which keys are in use',
+    heading: operations,
+    load: async () => (await import('../commands/rotate.js')).rotateStatusCommand,
+  },
+  {
+    words: 'rotate authority',
+    summary: 'the next step from one authority of certificates to another',
+    heading: operations,
+    load: async () => (await import('../commands/rotate.js')).rotateAuthorityCommand,
+  },
+  {
+    words: 'rotate signing-key',
+    summary: 'a new key for tokens, or all but the newest retired',
+    heading: operations,
+    load: async () => (await import('../commands/rotate.js')).rotateSigningKeyCommand,
+  },
+  {
+    words: 'rotate data-key',
+    summary: 'a new key for secrets at rest',
+    heading: operations,
+    load: async () => (await import('../commands/rotate.js')).rotateDataKeyCommand,
   },
   {
     words: 'audit list',
