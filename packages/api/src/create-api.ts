@@ -106,9 +106,14 @@ function mount(app: FastifyInstance, context: ApiContext, route: Route, closing:
     },
     handler: async (request, reply) => {
       const actor = actors.get(request) ?? { name: '', groups: [], admin: false }
-      const answer: Answer = await route.handle(apiRequest(request, reply, actor, hasBody(route.method), closing))
+      const withdrawn = new AbortController()
+      const ends = AbortSignal.any([closing, withdrawn.signal])
+      const answer: Answer = await route.handle(apiRequest(request, reply, actor, hasBody(route.method), ends))
       for (const [name, value] of Object.entries(answer.headers ?? {})) reply.header(name, value)
-      if (answer.events !== undefined) return sendEvents(reply, answer.status, answer.events)
+      if (answer.events !== undefined) {
+        if (route.open !== true) keepLooking(context, route, request, reply, withdrawn)
+        return sendEvents(reply, answer.status, answer.events)
+      }
       if (answer.as === 'nothing') return reply.code(answer.status).send()
       if (answer.as === 'text') return reply.code(answer.status).type('text/plain').send(String(answer.body))
       return answer.raw === undefined
@@ -116,6 +121,30 @@ function mount(app: FastifyInstance, context: ApiContext, route: Route, closing:
         : sendBytes(reply, answer.status, answer.raw.contentType, answer.raw.bytes)
     },
   })
+}
+
+/** A stream of events outlives the token that it began with: whoever may not begin one now does not get more of this one. */
+function keepLooking(
+  context: ApiContext,
+  route: Route,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  withdrawn: AbortController,
+): void {
+  const timer = setInterval(async () => {
+    try {
+      const actor = await context.authenticate(callerOf(request))
+      checkRoute(context, route, request.params as Readonly<Record<string, string>>, actor)
+    } catch (error) {
+      const { kind, message } = problemOf(error)
+      // Whether they may could not be found out: that is no reason yet.
+      if (kind !== 'unauthenticated' && kind !== 'forbidden') return
+      context.log.warn({ address: request.ip, path: pathOf(request), reason: message }, 'who watches may not any more')
+      withdrawn.abort(new Error('what let you in is not valid any more'))
+    }
+  }, context.limits.watcherCheckMs)
+  timer.unref()
+  reply.raw.once('close', () => clearInterval(timer))
 }
 
 function apiRequest(

@@ -32,6 +32,8 @@ export interface ApiLimits {
   readonly watcherMax: number
   /** How long a zone may take over one question. */
   readonly zoneAnswerTimeoutMs: number
+  /** How often it is looked at whether who watches may still do so: a token may have been revoked. */
+  readonly watcherCheckMs: number
   /** What one address, and all together, may do at the port. */
   readonly gate: GateLimits
 }
@@ -43,6 +45,7 @@ export const defaultLimits: ApiLimits = {
   bulkObjectMax: 10_000,
   watcherMax: 1_000,
   zoneAnswerTimeoutMs: 10_000,
+  watcherCheckMs: 5_000,
   gate: defaultGateLimits,
 }
 

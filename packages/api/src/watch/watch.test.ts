@@ -1,3 +1,4 @@
+import { Problem } from '@holdfast/model'
 import { afterEach, expect, test } from 'vitest'
 import { openReal, type Real } from '../testing/real.js'
 import { watchId, watchPositionOf } from './position.js'
@@ -181,4 +182,27 @@ test('an id says where one stands, and back', () => {
   const id = watchId({ epoch: 'e', position })
   expect(id).toMatch(/^42\.[\w-]+$/)
   expect(watchPositionOf(id)).toEqual({ epoch: 'e', position })
+})
+
+test('who is told what changes is told no more once what let them in is void, and another goes on', async () => {
+  const revoked = new Set<unknown>()
+  const { base, put } = await open({
+    limits: { watcherCheckMs: 20 },
+    authenticate: ({ headers }) => {
+      if (revoked.has(headers.authorization)) throw new Problem('unauthenticated', 'Unauthenticated')
+      return { name: 'mesh-system:admin', groups: [], admin: true }
+    },
+  })
+  const url = `${base}/meshes/default/meshretries?watch=true`
+  const [ann, jo] = [watcher(), watcher()]
+  await ann.begin(url, { authorization: 'Bearer ann' })
+  await jo.begin(url, { authorization: 'Bearer jo' })
+  await put('a')
+  for (const each of [ann, jo]) await each.until(() => each.told.includes('changed a'))
+  revoked.add('Bearer ann')
+  await ann.until(() => ann.isEnded)
+  await put('b')
+  await jo.until(() => jo.told.includes('changed b'))
+  expect([ann.told.includes('changed b'), jo.isEnded]).toEqual([false, false])
+  expect((await ann.begin(url, { authorization: 'Bearer ann' })).status).toBe(401)
 })

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseJoinBundle } from '@holdfast/identity'
 import { freshDatabase, type TestDatabase } from '@holdfast/testkit'
@@ -10,7 +10,7 @@ import { ask, inStep, Processes, putService, type Running, until, vipsOf } from 
 import { ZoneIdentity } from './zone-identity.js'
 
 // Keys and certificates that come to their end, or are replaced, on real sockets: who belongs goes on, who does not is told.
-vi.setConfig({ testTimeout: 90_000 })
+vi.setConfig({ testTimeout: 180_000 })
 const processes = new Processes()
 const databases: TestDatabase[] = []
 let global: Running
@@ -25,11 +25,13 @@ const database = async (): Promise<readonly string[]> => {
 
 beforeAll(async () => {
   global = await processes.start('global', [...(await database()), '--init', '--kds-tls', 'on'])
-  for (const zone of ['east', 'north'])
-    expect(await ctl('zone', 'add', zone, '--out', file(zone))).toMatchObject({ status: 0 })
+  for (const zone of ['east', 'north']) {
+    const { body } = await ask('POST', `${global.apiUrl}/_holdfast/zones/${zone}/join`, {})
+    writeFileSync(file(zone), JSON.stringify(body))
+  }
   east = await processes.start('zone', ['--join', file('east'), ...(await database()), '--data-dir', file('east-data')])
   await until('east to be in step', () => inStep(east), { otherwise: () => east.out })
-}, 90_000)
+}, 180_000)
 afterAll(async () => {
   await processes.close()
   for (const made of databases) await made.drop()
