@@ -1,11 +1,13 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { jsonShapes } from './json-shapes.js'
 import { referenceText } from './reference.js'
 import { table } from './table.js'
 
+// Every command's file is loaded and transformed here, which a busy machine takes its time for.
+vi.setConfig({ testTimeout: 180_000 })
 const sources = fileURLToPath(new URL('../', import.meta.url))
 
 test('docs/reference/cli.md is what the program has', async () => {

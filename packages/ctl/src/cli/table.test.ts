@@ -1,7 +1,10 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { programOf } from '../program.js'
 import { positionals } from './globals.js'
 import { entryOf, groups, table } from './table.js'
+
+// The first that is loaded brings all that commands share with it.
+vi.setConfig({ testTimeout: 180_000 })
 
 test('no two commands have the same words, and every group says what it is', () => {
   const words = table.map((entry) => entry.words)
