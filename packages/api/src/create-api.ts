@@ -201,10 +201,13 @@ function tooLarge(request: FastifyRequest, route: Route, limitBytes: number): Ap
 function fail(context: ApiContext, request: FastifyRequest, reply: FastifyReply, error: unknown, title: string) {
   const problem = problemOf(frameworkProblem(error))
   const status = statusOf(problem)
-  if (status >= 500)
+  // Whoever went away is told nothing, and nothing of ours has failed: what was under way ends because of it.
+  if (status >= 500 && !isGone(reply))
     context.log.error({ err: problem.cause ?? problem, method: request.method, url: request.url, status }, title)
   return sendJson(reply, status, errorBody(problem, title))
 }
+
+const isGone = (reply: FastifyReply): boolean => reply.raw.destroyed && !reply.raw.writableFinished
 
 /** What the framework itself refuses (a malformed URL, a body cut short) is the client's doing. */
 function frameworkProblem(error: unknown): unknown {

@@ -1,5 +1,5 @@
 import { rowsWritten } from '@holdfast/store/testing'
-import type { ControlPlane } from './control-plane.js'
+import type { ControlPlane } from '@holdfast/testkit'
 
 /** A service as one control plane tells of it. */
 export interface SeenService {

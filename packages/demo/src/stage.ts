@@ -3,9 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createDatabase, startEmbedded, databaseUrl as urlOf } from '@holdfast/store'
 import { countWrites } from '@holdfast/store/testing'
-import { startTcpProxy, type TcpProxy } from '@holdfast/testkit'
-import { ControlPlane, program } from './control-plane.js'
-import { run } from './run.js'
+import { ControlPlane, program, run, startTcpProxy, type TcpProxy } from '@holdfast/testkit'
 
 /** Everything the demo starts, and what takes it all down again: three processes, three databases, one proxy. */
 export class Stage {

@@ -1,12 +1,9 @@
 import { fileURLToPath } from 'node:url'
-import type { ControlPlane } from './control-plane.js'
-import { holdfastctl } from './ctl.js'
-import { joinFlags } from './join.js'
+import { type ControlPlane, holdfastctl, joinFlags, until } from '@holdfast/testkit'
 import { counter, differences, inStep, peers, type SeenService, services, writtenRows } from './observe.js'
 import type { Report, Story } from './report.js'
 import type { Stage } from './stage.js'
 import { changesTable, servicesTable } from './tables.js'
-import { until } from './until.js'
 
 const example = (name: string): string => fileURLToPath(new URL(`../../../examples/${name}`, import.meta.url))
 const withinMs = 20_000

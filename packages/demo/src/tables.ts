@@ -1,5 +1,5 @@
+import type { ControlPlane } from '@holdfast/testkit'
 import Table from 'cli-table3'
-import type { ControlPlane } from './control-plane.js'
 import type { SeenService } from './observe.js'
 
 const bare = {

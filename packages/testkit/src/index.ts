@@ -16,6 +16,7 @@ export type { Sent, Verdict } from './fake-kuma/provider.js'
 export { sampleMessages } from './fake-kuma/samples.js'
 export { type FakeKumaEnd, type FakeKumaZone, type FakeKumaZoneOptions, startFakeKumaZone } from './fake-kuma/zone.js'
 export { createLevel, type Level } from './level.js'
+export { NameClient } from './name-client.js'
 export {
   allow,
   type Judge,
@@ -26,6 +27,18 @@ export {
   startGrpcHook,
   startHttpHook,
 } from './policy-hook.js'
+export {
+  ControlPlane,
+  type ControlPlaneOptions,
+  type LogLine,
+  type Ports,
+  program,
+  type StartOptions,
+} from './programs/control-plane.js'
+export { holdfastctl } from './programs/ctl.js'
+export { joinFlags } from './programs/join.js'
+export { run } from './programs/run.js'
+export { type UntilOptions, until } from './programs/until.js'
 export {
   type RecordedConnection,
   type RecordedConversation,
@@ -49,3 +62,6 @@ export { askRedis, type RedisServer, type RedisServerOptions, startRedis } from 
 export { type SplittingBalancer, startSplittingBalancer } from './splitting-balancer.js'
 export type { LinkShape } from './tcp-flow.js'
 export { startTcpProxy, type TcpProxy, type TcpProxyCounts, type TcpProxyOptions } from './tcp-proxy.js'
+export { broken, type Told, unlike, type View, VipMemory, viewOf } from './writing/ledger-watch.js'
+export { Pace } from './writing/pace.js'
+export { type Promised, Writer, type WriterOptions } from './writing/writer.js'

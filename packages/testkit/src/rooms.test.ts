@@ -45,6 +45,7 @@ const rooms: Record<string, { readonly uses: readonly string[]; readonly pure?: 
   sim: { uses: ['model', 'vip', 'kds', 'store'] },
   demo: { uses: ['model', 'identity', 'store', 'testkit'] },
   bench: { uses: ['model', 'store', 'transport', 'peer', 'global', 'zone', 'dns', 'testkit'] },
+  faults: { uses: ['identity', 'store', 'testkit', 'bench'] },
 }
 
 /** What a pure room may take from Node: hashing and bytes, nothing that waits, reads or guesses. */

@@ -28,8 +28,13 @@ export interface TcpProxy {
   cut(how: 'reset' | 'fin'): void
   /** New connections are refused by the operating system; those there are stay. */
   refuse(): Promise<void>
-  /** Nothing passes and nothing ends, as when a cable is pulled: both ends believe that they are connected. */
-  freeze(): void
+  /**
+   * Nothing passes and nothing ends, as when a cable is pulled: both ends believe that they are connected.
+   * @param direction only what goes there; both unless said otherwise
+   */
+  freeze(direction?: 'toTarget' | 'fromTarget'): void
+  /** New connections go there; those that there are stay. */
+  retarget(port: number): void
   /** Undoes `refuse` and `freeze`; what was on its way goes on. */
   restore(): Promise<void>
   shape(shape: Partial<LinkShape>): void
@@ -37,9 +42,13 @@ export interface TcpProxy {
   close(): Promise<void>
 }
 
+type Direction = 'toTarget' | 'fromTarget'
+const directions: readonly Direction[] = ['toTarget', 'fromTarget']
+
 interface Connection {
   readonly near: Socket
   readonly far: Socket
+  /** In the order of `directions`. */
   readonly flows: readonly TcpFlow[]
 }
 
@@ -49,24 +58,25 @@ export async function startTcpProxy(options: TcpProxyOptions): Promise<TcpProxy>
   const level = createLevel()
   let counts: TcpProxyCounts = { bytesToTarget: 0, bytesFromTarget: 0, accepted: 0 }
   let shape: LinkShape = { latencyMs: 0 }
-  let frozen = false
+  let targetPort = options.targetPort
+  let frozen: ReadonlySet<Direction> = new Set()
   let closing: Promise<void> | undefined
 
   const accept = (near: Socket): void => {
     counts = { ...counts, accepted: counts.accepted + 1 }
     // Half-open on purpose: the end of one direction is passed on like everything else.
-    const far = connect({ host: options.targetHost ?? host, port: options.targetPort, allowHalfOpen: true })
+    const far = connect({ host: options.targetHost ?? host, port: targetPort, allowHalfOpen: true })
     for (const socket of [near, far]) socket.setNoDelay(true)
-    const flow = (from: Socket, to: Socket, forwarded: (bytes: number) => void) =>
-      new TcpFlow(from, to, { shape: () => shape, frozen, forwarded })
+    const flow = (direction: Direction, from: Socket, to: Socket, forwarded: (bytes: number) => void) =>
+      new TcpFlow(from, to, { shape: () => shape, frozen: frozen.has(direction), forwarded })
     const connection: Connection = {
       near,
       far,
       flows: [
-        flow(near, far, (bytes) => {
+        flow('toTarget', near, far, (bytes) => {
           counts = { ...counts, bytesToTarget: counts.bytesToTarget + bytes }
         }),
-        flow(far, near, (bytes) => {
+        flow('fromTarget', far, near, (bytes) => {
           counts = { ...counts, bytesFromTarget: counts.bytesFromTarget + bytes }
         }),
       ],
@@ -133,12 +143,16 @@ export async function startTcpProxy(options: TcpProxyOptions): Promise<TcpProxy>
     async refuse() {
       stopListening()
     },
-    freeze() {
-      frozen = true
-      for (const { flows } of connections) for (const flow of flows) flow.freeze()
+    freeze(direction) {
+      frozen = new Set(direction === undefined ? directions : [direction])
+      for (const { flows } of connections)
+        for (const [i, flow] of flows.entries()) if (frozen.has(directions[i] ?? 'toTarget')) flow.freeze()
+    },
+    retarget(port) {
+      targetPort = port
     },
     async restore() {
-      frozen = false
+      frozen = new Set()
       for (const { flows } of connections) for (const flow of flows) flow.thaw()
       if (server === undefined && closing === undefined) await listen(port)
     },

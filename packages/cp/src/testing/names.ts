@@ -1,106 +1,42 @@
-import { promises as dns } from 'node:dns'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ZoneDns } from '@holdfast/dns'
+import { NameClient as Asking } from '@holdfast/testkit'
 import { expect } from 'vitest'
 import { followStore } from '../commands/dns.js'
 import { Scope } from '../lifecycle/scope.js'
 import { inStep, until, type ZonePlane } from './mesh.js'
 
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined }
-const everyMs = 100
-const silence = new Set(['ETIMEOUT', 'ECONNREFUSED'])
-
-/** A client that resolves some names of a zone ten times a second and remembers every answer that is not the first one. */
+/** A client of a zone's names that says in a test what was not as it should be. */
 export class NameClient {
-  readonly #mayEnd: boolean
-  readonly #first = new Map<string, string>()
-  readonly #wrong: string[] = []
-  readonly #mayGo = new Set<string>()
-  #resolver: dns.Resolver | undefined
-  #timer: NodeJS.Timeout | undefined
-  #asking: Promise<unknown> | undefined
+  readonly #client: Asking
 
   /** @param mayEnd whom it asks may end at any moment: that nobody answers is no answer then */
   constructor(mayEnd: boolean) {
-    this.#mayEnd = mayEnd
+    this.#client = new Asking({ mayEnd })
   }
 
-  /** From here on it asks there; undefined: nobody. Resolves when nothing is asked where it asked before. */
-  async ask(port: number | undefined): Promise<void> {
-    this.#resolver = undefined
-    await this.#asking
-    if (port === undefined) return
-    // Little patience where silence is no answer: whoever begins to listen is asked soon.
-    this.#resolver = new dns.Resolver(this.#mayEnd ? { timeout: 1_000, tries: 2 } : { timeout: 5_000, tries: 4 })
-    this.#resolver.setServers([`127.0.0.1:${port}`])
+  /** See the client of the testkit. */
+  ask(port: number | undefined): Promise<void> {
+    return this.#client.ask(port)
   }
 
-  /**
-   * Begins to ask. @param steady must have their first answer always. @param others must never have another address, but
-   * may be without one for a while: their owner takes them away
-   */
-  async watch(steady: readonly string[], others: readonly string[] = []): Promise<void> {
-    for (const name of [...steady, ...others])
-      await until(
-        `${name} to be answered`,
-        async () => {
-          const said = await this.#answer(name)
-          if (said !== undefined && /^\d/.test(said)) this.#first.set(name, said)
-          return this.#first.has(name)
-        },
-        30_000,
-      )
-    for (const name of others) this.#mayGo.add(name)
-    this.#timer = setInterval(() => {
-      if (this.#resolver === undefined || this.#asking !== undefined) return
-      this.#asking = this.#round().finally(() => {
-        this.#asking = undefined
-      })
-    }, everyMs)
+  /** See the client of the testkit. */
+  watch(steady: readonly string[], others: readonly string[] = []): Promise<void> {
+    return this.#client.watch(steady, others)
   }
 
   /** VIP-4: nobody who resolves has seen another address, nor a name away that was always there; and all are answered now. */
   async check(): Promise<void> {
-    await until(
-      'every name to be answered',
-      async () => {
-        await this.#asking
-        return (await this.#round()) === this.#first.size
-      },
-      30_000,
-    )
-    expect({ wrong: this.#wrong, isAsking: this.#first.size > 0 }).toEqual({ wrong: [], isAsking: true })
+    await until('every name to be answered', () => this.#client.answersAll(), 30_000)
+    const { wrong, watched } = this.#client
+    expect({ wrong, isAsking: watched > 0 }).toEqual({ wrong: [], isAsking: true })
   }
 
-  async close(): Promise<void> {
-    clearInterval(this.#timer)
-    await this.ask(undefined)
-  }
-
-  /** How many were answered, however. */
-  async #round(): Promise<number> {
-    let answered = 0
-    for (const [name, first] of this.#first) {
-      let said = await this.#answer(name)
-      // The resolver says so of a server that ends just then as well, once in some thousand times; a real one stays a while.
-      if (this.#mayEnd && said === 'ENODATA') said = await this.#answer(name)
-      if (said === undefined) continue
-      answered++
-      if (said !== first && !(said === 'ENOTFOUND' && this.#mayGo.has(name)))
-        this.#wrong.push(`${name}: ${said}, not ${first} (${new Date().toISOString()})`)
-    }
-    return answered
-  }
-
-  async #answer(name: string): Promise<string | undefined> {
-    try {
-      return (await this.#resolver?.resolve4(name))?.join(' ')
-    } catch (error) {
-      const code = String((error as { readonly code?: unknown }).code)
-      return this.#mayEnd && silence.has(code) ? undefined : code
-    }
+  close(): Promise<void> {
+    return this.#client.close()
   }
 }
 

@@ -1,10 +1,16 @@
-import type { ControlPlane } from '../control-plane.js'
-import { holdfastctl } from '../ctl.js'
-import { joinFlags } from '../join.js'
+import {
+  broken,
+  type ControlPlane,
+  holdfastctl,
+  joinFlags,
+  unlike,
+  until,
+  type View,
+  VipMemory,
+  viewOf,
+  Writer,
+} from '@holdfast/testkit'
 import type { Stage } from '../stage.js'
-import { until } from '../until.js'
-import { broken, unlike, type View, VipMemory, viewOf } from './ledger-watch.js'
-import { Writer } from './writer.js'
 
 export interface KillNineReport {
   readonly kills: Readonly<Record<string, number>>

@@ -16,14 +16,18 @@ export async function byHand<R extends pg.QueryResultRow>(
   }
 }
 
-/** Nobody reads or writes the table until it is let go. */
-export async function holdTable(url: string, table: string): Promise<{ close(): Promise<void> }> {
+/** A transaction that has done this and stays open until it is closed, which takes it back. */
+export async function holdTransaction(url: string, text: string): Promise<{ close(): Promise<void> }> {
   const client = new pg.Client({ connectionString: url })
   client.on('error', () => {})
   await client.connect()
-  await client.query(`begin; lock table ${table} in access exclusive mode`)
+  await client.query(`begin; ${text}`)
   return { close: () => client.end() }
 }
+
+/** Nobody reads or writes the table until it is let go. */
+export const holdTable = (url: string, table: string): Promise<{ close(): Promise<void> }> =>
+  holdTransaction(url, `lock table ${table} in access exclusive mode`)
 
 /** Whether somebody waits for a lock in this database. */
 export const isAnybodyWaiting = async (url: string): Promise<boolean> =>

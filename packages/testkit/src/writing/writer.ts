@@ -1,7 +1,23 @@
-import type { ControlPlane } from '../control-plane.js'
+import type { ControlPlane } from '../programs/control-plane.js'
 
 /** What a control plane has acknowledged of one service: there with this port, or gone. */
 export type Promised = { readonly state: 'there'; readonly port: number } | { readonly state: 'gone' }
+
+export interface WriterOptions {
+  /** Further processes of the same control plane, tried in turn when one does not answer. */
+  readonly others?: readonly ControlPlane[]
+  /** Living services at most; without end unless said otherwise. */
+  readonly livingMax?: number
+  /** How long an answer may take. */
+  readonly answerTimeoutMs?: number
+}
+
+type Attempt =
+  | { readonly state: 'answered'; readonly status: number; readonly text: string }
+  /** It may still be under way, and be done later. */
+  | { readonly state: 'silent' }
+  /** The connection was refused or lost: with the process everything that it had begun is over. */
+  | { readonly state: 'lost' }
 
 /**
  * Writes services through one control plane's API and remembers what was acknowledged. A write that was not answered is
@@ -11,17 +27,27 @@ export class Writer {
   readonly plane: ControlPlane
   /** By name. Only acknowledged writes are here; a name with a write under way keeps what was promised before. */
   readonly promised = new Map<string, Promised>()
+  readonly #owner: string
+  readonly #planes: readonly ControlPlane[]
   readonly #type: 'meshservices' | 'meshmultizoneservices'
   readonly #signal: AbortSignal
+  readonly #livingMax: number
+  readonly #answerTimeoutMs: number
+  #way = 0
   #acknowledged = 0
   #unanswered = 0
   #made = 0
 
   /** Zones write MeshServices, global MeshMultiZoneServices: each what it owns and gives VIPs to. */
-  constructor(plane: ControlPlane, signal: AbortSignal) {
+  constructor(plane: ControlPlane, signal: AbortSignal, options: WriterOptions = {}) {
+    const { others = [], livingMax = Number.POSITIVE_INFINITY, answerTimeoutMs = 60_000 } = options
     this.plane = plane
-    this.#type = plane.name === 'global' ? 'meshmultizoneservices' : 'meshservices'
+    this.#owner = plane.zone
+    this.#planes = [plane, ...others]
+    this.#type = this.#owner === 'global' ? 'meshmultizoneservices' : 'meshservices'
     this.#signal = signal
+    this.#livingMax = livingMax
+    this.#answerTimeoutMs = answerTimeoutMs
   }
 
   get acknowledged(): number {
@@ -35,24 +61,25 @@ export class Writer {
 
   /** How a control plane's list calls what this writer wrote. */
   keyOf(name: string): string {
-    return `${this.#type}/${this.plane.name}/${name}`
+    return `${this.#type}/${this.#owner}/${name}`
   }
 
   /** So many writes, in order: of every four two make a service, one changes one, one deletes one. */
   async burst(count: number, onAcknowledged: (soFar: number) => void): Promise<void> {
     for (let i = 1; i <= count; i++) {
-      await this.#write(i % 4)
+      await this.write(i % 4)
       onAcknowledged(i)
     }
   }
 
-  async #write(what: number): Promise<void> {
+  /** One write: 0 deletes, 3 changes, and everything else makes. */
+  async write(what: number): Promise<void> {
     const living = [...this.promised].flatMap(([name, { state }]) => (state === 'there' ? [name] : []))
     // Those in the middle of their life: neither the newest nor always the same.
     const chosen = living[Math.floor(living.length / 2)]
     if (what === 0 && chosen !== undefined) return this.#delete(chosen)
-    if (what === 3 && chosen !== undefined) return this.#put(chosen)
-    return this.#put(`${this.plane.name}-${++this.#made}`)
+    if ((what === 3 || living.length >= this.#livingMax) && chosen !== undefined) return this.#put(chosen)
+    return this.#put(`${this.#owner}-${++this.#made}`)
   }
 
   async #put(name: string): Promise<void> {
@@ -60,40 +87,51 @@ export class Writer {
     const port = before?.state === 'there' ? (before.port % 60_000) + 1 : 8080
     // While it is under way neither the old nor the new state is promised.
     this.promised.delete(name)
-    await this.#untilAnswered('PUT', name, this.#body(name, port), [200, 201])
-    this.promised.set(name, { state: 'there', port })
+    const isCertain = await this.#untilAnswered('PUT', name, this.#body(name, port), [200, 201])
+    if (isCertain) this.promised.set(name, { state: 'there', port })
   }
 
   async #delete(name: string): Promise<void> {
     this.promised.delete(name)
-    await this.#untilAnswered('DELETE', name, undefined, [200, 404])
-    this.promised.set(name, { state: 'gone' })
+    const isCertain = await this.#untilAnswered('DELETE', name, undefined, [200, 404])
+    if (isCertain) this.promised.set(name, { state: 'gone' })
   }
 
-  async #untilAnswered(method: string, name: string, body: string | undefined, fine: readonly number[]): Promise<void> {
-    for (;;) {
+  /** @returns false if an attempt before may still be done, after this one and whatever follows it */
+  async #untilAnswered(
+    method: string,
+    name: string,
+    body: string | undefined,
+    fine: readonly number[],
+  ): Promise<boolean> {
+    for (let isCertain = true; ; ) {
       this.#signal.throwIfAborted()
-      const answer = await this.#once(method, name, body)
-      if (answer !== undefined && fine.includes(answer.status)) {
+      const plane = this.#planes[this.#way % this.#planes.length] ?? this.plane
+      const attempt = await this.#once(plane, method, name, body)
+      if (attempt.state === 'answered' && fine.includes(attempt.status)) {
         this.#acknowledged++
-        return
+        return isCertain
       }
-      if (answer !== undefined && answer.status < 500)
-        throw new Error(`${this.plane.name} refused ${method} ${name} with ${answer.status}: ${answer.text}`)
+      if (attempt.state === 'answered' && attempt.status < 500)
+        throw new Error(`${plane.name} refused ${method} ${name} with ${attempt.status}: ${attempt.text}`)
       this.#unanswered++
+      if (attempt.state === 'silent') isCertain = false
+      this.#way++
       await new Promise((resolve) => setTimeout(resolve, retryMs))
     }
   }
 
-  async #once(method: string, name: string, body: string | undefined) {
+  async #once(plane: ControlPlane, method: string, name: string, body: string | undefined): Promise<Attempt> {
+    const patience = AbortSignal.timeout(this.#answerTimeoutMs)
     try {
-      const response = await fetch(`${this.plane.apiUrl}/meshes/default/${this.#type}/${name}`, {
+      const response = await fetch(`${plane.apiUrl}/meshes/default/${this.#type}/${name}`, {
         method,
+        signal: patience,
         ...(body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body }),
       })
-      return { status: response.status, text: await response.text() }
+      return { state: 'answered', status: response.status, text: await response.text() }
     } catch {
-      return undefined
+      return { state: patience.aborted ? 'silent' : 'lost' }
     }
   }
 

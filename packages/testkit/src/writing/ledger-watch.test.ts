@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { ControlPlane } from '../control-plane.js'
+import { ControlPlane } from '../programs/control-plane.js'
 import { broken, type Told, unlike, type View, VipMemory } from './ledger-watch.js'
 import { type Promised, Writer } from './writer.js'
 
@@ -46,4 +46,12 @@ test('VIP-2: an address that changes is remembered, even if it comes back', () =
   for (const vips of [['241.16.0.1'], ['241.16.0.2'], ['241.16.0.1']])
     memory.note(new Map([['east', view({ [key]: { port: 80, vips } })]]))
   expect(memory.moved).toEqual([`${key}: 241.16.0.1 became 241.16.0.2`])
+})
+
+test('VIP-3: an address that has another owner than before is remembered', () => {
+  const memory = new VipMemory()
+  memory.note(new Map([['east', view({ [key]: web })]]))
+  expect(memory.reused).toEqual([])
+  memory.note(new Map([['west', view({ 'meshservices/west/web': web })]]))
+  expect(memory.reused).toEqual([`241.16.0.1 was that of ${key}, and is that of meshservices/west/web`])
 })

@@ -1,0 +1,107 @@
+import { writeFileSync } from 'node:fs'
+import { cpus, loadavg, totalmem } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { shuffled } from './order.js'
+import { previousRef, previousVersion } from './previous.js'
+import { markdown } from './report/markdown.js'
+import { rows } from './rows/index.js'
+import { runRows } from './run.js'
+import { storm } from './storm/storm.js'
+
+const usage = `usage: pnpm faults [F01 …] [--quick] [--order SEED] [--full] [--patience N] [--write] [--json]
+
+Makes the faults of the matrix with real processes, sockets and databases, and says of each what it asks for.
+  --quick        the cheapest and most telling rows
+  --order SEED   in an order that follows from the seed
+  --full         faults last as long as the matrix says
+  --patience N   bounds in time are stretched so many times (default 3)
+  --previous REF the commit that is the version of before (F26, F27, F28): the last tag unless said otherwise
+  --write        the table goes to docs/fault-matrix.md
+  --storm        instead: faults two at a time over three globals and five zones, with --minutes N (30) and --seed N (1)
+  --json         every report as one JSON array on standard output instead of the table
+Exit status 1 if a row does not hold or could not be made.
+`
+const page = fileURLToPath(new URL('../../../docs/fault-matrix.md', import.meta.url))
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      quick: { type: 'boolean' },
+      order: { type: 'string' },
+      full: { type: 'boolean' },
+      patience: { type: 'string', default: '3' },
+      changes: { type: 'string', default: '20' },
+      write: { type: 'boolean' },
+      storm: { type: 'boolean' },
+      minutes: { type: 'string', default: '30' },
+      seed: { type: 'string', default: '1' },
+      json: { type: 'boolean' },
+      previous: { type: 'string', default: previousRef() },
+      help: { type: 'boolean' },
+    },
+  })
+  if (values.help === true) {
+    process.stdout.write(usage)
+    return 0
+  }
+  const unknown = positionals.filter((id) => rows.every((row) => row.id !== id))
+  if (unknown.length > 0) {
+    process.stderr.write(`there is no row ${unknown.join(', ')}; there are ${rows.map(({ id }) => id).join(' ')}\n`)
+    return 2
+  }
+  const chosen = rows.filter(({ id, quick }) =>
+    positionals.length > 0 ? positionals.includes(id) : values.quick !== true || quick === true,
+  )
+  const interrupted = new AbortController()
+  for (const name of ['SIGINT', 'SIGTERM'] as const)
+    process.once(name, () => interrupted.abort(new Error(`interrupted by ${name}`)))
+  const startedMs = performance.now()
+  const say = (text: string): void => {
+    process.stderr.write(`${((performance.now() - startedMs) / 1000).toFixed(0).padStart(5)} s  ${text}\n`)
+  }
+  if (values.storm === true) {
+    const report = await storm({
+      ...{ seed: Number(values.seed), minutes: Number(values.minutes), changesPerSecond: Number(values.changes) },
+      ...{ signal: interrupted.signal, say },
+    })
+    process.stdout.write(`${JSON.stringify(report)}\n`)
+    say(`${report.violations.length} violations`)
+    return report.violations.length === 0 ? 0 : 1
+  }
+  const patience = Number(values.patience)
+  const reports = await runRows({
+    rows: values.order === undefined ? chosen : shuffled(chosen, Number(values.order)),
+    patience,
+    full: values.full === true,
+    changesPerSecond: Number(values.changes),
+    signal: interrupted.signal,
+    previous: previousVersion(values.previous, { signal: interrupted.signal, say }),
+    say,
+  })
+  const inOrder = [...reports].sort((one, other) => one.id.localeCompare(other.id))
+  const table = markdown(inOrder, {
+    patience,
+    full: values.full === true,
+    machine: {
+      date: new Date().toISOString().slice(0, 10),
+      cores: cpus().length,
+      memoryGiB: Math.round(totalmem() / 2 ** 30),
+      node: process.versions.node,
+      load: loadavg()[0]?.toFixed(1) ?? '?',
+    },
+  })
+  if (values.write === true) writeFileSync(page, table)
+  process.stdout.write(values.json === true ? `${JSON.stringify(inOrder)}\n` : table)
+  say(`${reports.filter(({ ok }) => ok).length} of ${reports.length} rows hold`)
+  return reports.every(({ ok }) => ok) ? 0 : 1
+}
+
+main().then(
+  (status) => process.exit(status),
+  (error: unknown) => {
+    process.stderr.write(`faults: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
+    process.exit(1)
+  },
+)

@@ -1,0 +1,88 @@
+import { startTcpProxy } from '@holdfast/testkit'
+import { ManyZones } from '../many/many-zones.js'
+import { asks, type Row, type Seen } from '../row.js'
+import { peersOf, putService } from '../stand/plane.js'
+import { type Shape, type Stand, twoAndTwo } from '../stand/stand.js'
+import type { Turn } from '../turn.js'
+
+const shape: Shape = { ...twoAndTwo, globals: 1, redis: false, tls: false }
+
+async function crowd(stand: Stand, count: number) {
+  const cable = stand.own(await startTcpProxy({ targetPort: stand.global().process.ports.kds ?? 0 }))
+  const zones = stand.own(await ManyZones.start(count, [`grpc://127.0.0.1:${cable.port}`], stand.signal))
+  return { cable, zones }
+}
+
+export const manyRows: readonly Row[] = [
+  {
+    id: 'F34',
+    fault: '500 zones reconnect at once',
+    asked: asks('✔ ✔ ✔ 10_s 1_MB_total N ✔'),
+    shape,
+    own: true,
+    standIn:
+      "zones are the product's runtime over real sockets with stores in memory, in one process; 100 of them unless `--full`",
+    run: async (turn: Turn): Promise<Seen> => {
+      const count = turn.full ? 500 : 100
+      const { cable, zones } = await crowd(turn.stand, count)
+      await turn.until('all of them to be proven', async () => (await zones.state()).proven === count, 600_000)
+      await turn.watch.pace.rest()
+      const before = (await zones.state()).sessions
+      const tookMs = await turn.timed(async () => {
+        cable.cut('reset')
+        await turn.until(
+          'all of them to be proven again',
+          async () => {
+            const { proven, sessions } = await zones.state()
+            return proven === count && sessions >= before + count
+          },
+          600_000,
+        )
+      })
+      const { bytesOfLast } = await zones.state()
+      await zones.close()
+      turn.watch.pace.go()
+      return {
+        converged: { ms: tookMs, boundMs: turn.bound(10_000) },
+        bytes: { most: bytesOfLast, bound: 1024 * 1024 },
+        figures: [`${count} zones`],
+      }
+    },
+  },
+  {
+    id: 'F43',
+    fault: 'a slow zone among 100 fast ones',
+    asked: asks('✔ ✔ ✔ others_unaffected – Y_slow ✔'),
+    shape,
+    own: true,
+    standIn:
+      "the fast ones are the product's runtime with stores in memory, in one process; the slow one is real, behind 1 KiB a second",
+    run: async (turn) => {
+      const { stand } = turn
+      const [east, west] = [stand.zone('east'), stand.zone('west')]
+      const { zones } = await crowd(stand, 100)
+      await turn.until('all of them to be proven', async () => (await zones.state()).proven === 100, 600_000)
+      for (const link of east.links) link.shape({ bytesPerSecond: 1_024 })
+      let lagMs = 0
+      let slowestMs = 0
+      for (let i = 1; i <= 20; i++) {
+        await Promise.all(Array.from({ length: 10 }, (_, k) => putService(west, `flood-${k}`, i)))
+        slowestMs = Math.max(
+          slowestMs,
+          await turn.timed(() =>
+            turn.until('the fast ones to have it', async () => (await zones.versionOf('flood-0', 'west')) >= i),
+          ),
+        )
+        for (const peer of await peersOf(stand.global()))
+          if (peer.peer === 'east') for (const channel of peer.channels) lagMs = Math.max(lagMs, channel.lagMs ?? 0)
+      }
+      for (const link of east.links) link.shape({ bytesPerSecond: undefined })
+      await zones.close()
+      return {
+        converged: { ms: slowestMs, boundMs: turn.bound(2_000) },
+        alarm: lagMs > 0 ? `the hub says that the slow one is ${lagMs} ms behind` : undefined,
+        figures: ['Q is that of the slowest of the fast ones'],
+      }
+    },
+  },
+]
