@@ -1,44 +1,50 @@
 import { request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
-import { noSync } from './sync/sync-view.js'
+import { FakeStore } from './testing/fake-store.js'
 import { harness } from './testing/harness.js'
 
-test('F01: a client that goes away before it is answered is no error of ours; one that stays and gets none is', async () => {
-  let asked: () => void = () => undefined
-  const isAsked = new Promise<void>((resolve) => {
-    asked = resolve
+const path = '/_holdfast/vips/blocks'
+
+/** A global whose store answers this one question when the test says so. */
+function asked() {
+  let hasAsked = false
+  let fail: (error: Error) => void = () => undefined
+  const answer = new Promise<never>((_, reject) => {
+    fail = reject
   })
-  const ended: string[] = []
-  const { app, logged } = harness('global', {
-    sync: {
-      ...noSync,
-      askZone: (_zone, _question, _body, { signal }) =>
-        new Promise((_, reject) => {
-          asked()
-          signal.addEventListener('abort', () => {
-            ended.push(String((signal.reason as Error).message))
-            reject(signal.reason as Error)
-          })
-        }),
-    },
-  })
+  const port = new FakeStore('').port()
+  const blocks = (): Promise<never> => {
+    hasAsked = true
+    return answer
+  }
+  return { ...harness('global', { store: { ...port, vip: { ...port.vip, blocks } } }), isAsked: () => hasAsked, fail }
+}
+
+test('F01: what fails for a client that has gone away is no error of ours', async () => {
+  const { app, logged, isAsked, fail } = asked()
   await app.listen({ host: '127.0.0.1', port: 0 })
   try {
     const { port } = app.server.address() as AddressInfo
-    const asking = request({ host: '127.0.0.1', port, path: '/_holdfast/sync/diff?zone=east' })
+    const asking = request({ host: '127.0.0.1', port, path, agent: false })
     asking.on('error', () => {})
     asking.end()
-    await isAsked
+    await expect.poll(isAsked, { timeout: 20_000 }).toBe(true)
     asking.destroy()
-    await expect.poll(() => ended).toEqual(['the client went away'])
-    // The handler of the error runs in the same turn as what it ends.
-    await new Promise((resolve) => setImmediate(resolve))
+    const connections = (): Promise<number> =>
+      new Promise((resolve) => app.server.getConnections((_, count) => resolve(count)))
+    await expect.poll(connections, { timeout: 20_000 }).toBe(0)
+    fail(new Error('the client went away'))
+    await app.close()
     expect(logged).toEqual([])
   } finally {
     await app.close()
   }
-  const failing = harness('global', { sync: { ...noSync, askZone: () => Promise.reject(new Error('broken')) } })
-  expect((await failing.call('GET', '/_holdfast/sync/diff?zone=east')).status).toBe(500)
-  expect(failing.logged).toHaveLength(1)
+})
+
+test('what fails for one that waits is', async () => {
+  const { call, logged, fail } = asked()
+  fail(new Error('broken'))
+  expect((await call('GET', path)).status).toBe(500)
+  expect(logged).toHaveLength(1)
 })

@@ -25,7 +25,7 @@ test('a link is reset: the row holds; and a row whose fault takes a service away
   const said: string[] = []
   const reports = await runRows({
     rows: [link, planted].map((row) => ({ ...row, shape: shapeOf(row) })),
-    ...{ patience: 20, full: false, changesPerSecond: 20, signal: AbortSignal.timeout(200_000) },
+    ...{ patience: 20, full: false, changesPerSecond: 20, signal: AbortSignal.timeout(400_000) },
     previous: () => Promise.reject(new Error('not needed')),
     say: (text) => said.push(text),
   })
@@ -39,4 +39,4 @@ test('a link is reset: the row holds; and a row whose fault takes a service away
     { id: 'F01', ok: true, failure: undefined, wrong: [] },
     { id: 'planted', ok: false, failure: undefined, wrong: expect.arrayContaining(['W', 'L']) },
   ])
-}, 240_000)
+}, 450_000)

@@ -17,6 +17,7 @@ Makes the faults of the matrix with real processes, sockets and databases, and s
   --full         faults last as long as the matrix says
   --patience N   bounds in time are stretched so many times (default 3)
   --previous REF the commit that is the version of before (F26, F27, F28): the last tag unless said otherwise
+  --logs DIR     the logs of rows that do not hold are kept there
   --write        the table goes to docs/fault-matrix.md
   --storm        instead: faults two at a time over three globals and five zones, with --minutes N (30) and --seed N (1)
   --json         every report as one JSON array on standard output instead of the table
@@ -39,6 +40,7 @@ async function main(): Promise<number> {
       seed: { type: 'string', default: '1' },
       json: { type: 'boolean' },
       previous: { type: 'string', default: previousRef() },
+      logs: { type: 'string' },
       help: { type: 'boolean' },
     },
   })
@@ -77,6 +79,7 @@ async function main(): Promise<number> {
     full: values.full === true,
     changesPerSecond: Number(values.changes),
     signal: interrupted.signal,
+    logs: values.logs,
     previous: previousVersion(values.previous, { signal: interrupted.signal, say }),
     say,
   })

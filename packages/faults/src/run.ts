@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { before, judge, type RowReport } from './judge.js'
@@ -17,6 +17,8 @@ export interface RunOptions {
   /** Where the program of the version of before is, built first if need be. */
   readonly previous: () => Promise<string>
   readonly say: (text: string) => void
+  /** Where the logs of a row that does not hold are kept; nowhere unless said. */
+  readonly logs?: string | undefined
 }
 
 const settleTimeoutMs = 240_000
@@ -61,11 +63,13 @@ async function runRow(row: Row, ground: Ground, { patience, full, say }: RunOpti
     await watch.settle(settleTimeoutMs)
     const { cells, figures } = await judge(row, seen, was, stand, watch)
     const ok = columns.every((column) => cells[column].holds !== false)
+    if (!ok) ground.keepLogs(row.id)
     if (!ok || row.own === true) await ground.clear(row.own === true)
     return { ...base, cells, figures, ok, tookMs: tookMs() }
   } catch (error) {
     const failure = `not run to its end: ${error instanceof Error ? error.message : String(error)}`
     say(ground.lastWords())
+    ground.keepLogs(row.id)
     await ground.clear(true)
     const cells = Object.fromEntries(
       columns.map((column) => [column, { asked: row.asked[column], holds: undefined, seen: '', wrong: [] }]),
@@ -115,6 +119,15 @@ class Ground {
     const { global, zones } = this.#clusters ?? {}
     this.#clusters = undefined
     for (const cluster of [global, zones]) await cluster?.stop().catch(() => undefined)
+  }
+
+  /** The logs of the stand that is up, under the name of the row that it failed. */
+  keepLogs(id: string): void {
+    const { logs } = this.#options
+    if (logs === undefined || this.#current === undefined) return
+    mkdirSync(join(logs, id), { recursive: true })
+    for (const { name, process } of this.#current.stand.planes)
+      copyFileSync(process.logFile, join(logs, id, `${name}.log`))
   }
 
   lastWords(): string {

@@ -17,6 +17,7 @@ import { hasEnded, ownPlace } from '../lifecycle/place.js'
 import { Scope } from '../lifecycle/scope.js'
 import { ServiceManager } from '../lifecycle/service-manager.js'
 import { stopOnSignals } from '../lifecycle/signals.js'
+import { watchStalls } from '../lifecycle/stall-watch.js'
 import { createLog } from '../logging.js'
 import { storeMetrics } from '../store-metrics.js'
 import { isInStep, isInStepElsewhere } from '../sync.js'
@@ -91,6 +92,7 @@ async function run(role: Role, given: Settings, log: Logger, scope: Scope, signa
   if (store.faults().length === 0) await adoptBlocks(store, settings)
 
   collectDefaultMetrics({ register: registry })
+  watchStalls(registry, log, scope)
   storeMetrics(registry, store)
   const metrics = sessionMetrics(registry)
   const instanceId = `${hostname()}-${randomBytes(4).toString('hex')}`

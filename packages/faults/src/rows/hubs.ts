@@ -1,15 +1,27 @@
 import { byHand, holdTable } from '@holdfast/store/testing'
 import { logged } from '../judge.js'
 import { asks, type Row } from '../row.js'
-import { answer, isProven, metric, type Plane, peersOf } from '../stand/plane.js'
+import { answer, isProven, metric, type Plane, peersOf, sessionOf } from '../stand/plane.js'
 import { type Stand, twoAndTwo } from '../stand/stand.js'
 import type { Turn } from '../turn.js'
 
-/** The global that a zone has its session with. */
-async function serving(stand: Stand, zone: Plane): Promise<Plane> {
-  for (const global of stand.globals)
-    if ((await peersOf(global)).some(({ peer, connected }) => peer === zone.name && connected)) return global
-  throw new Error(`no global has a session of ${zone.name}`)
+/** The global that a zone has its session with: globals themselves tell of each other's sessions too. */
+async function serverOf(stand: Stand, zone: Plane): Promise<Plane | undefined> {
+  const session = await sessionOf(zone)
+  if (session?.connected !== true) return undefined
+  const at = zone.links.findIndex(({ port }) => session.address?.endsWith(`:${port}`) === true)
+  return stand.globals[at]
+}
+
+/** The same, once it has one. */
+async function serving(turn: Turn, zone: Plane): Promise<Plane> {
+  let found: Plane | undefined
+  await turn.until(`${zone.name} to have a session`, async () => {
+    found = await serverOf(turn.stand, zone)
+    return found !== undefined
+  })
+  if (found === undefined) throw new Error(`no global has a session of ${zone.name}`)
+  return found
 }
 
 /** The global that has a lease, once one has it. */
@@ -27,15 +39,14 @@ async function holder(turn: Turn, lease: string): Promise<Plane> {
 
 const others = (stand: Stand, victim: Plane): readonly Plane[] => stand.globals.filter((global) => global !== victim)
 
-/** Zones in step with one of these globals. */
+/** Every zone has its session with one of these globals. @param isQuiet and was proven there */
 async function takenOver(turn: Turn, globals: readonly Plane[], isQuiet = false): Promise<void> {
-  const { zones } = turn.stand
-  await turn.until('all zones to be with the other globals', async () => {
-    const peers = (await Promise.all(globals.map(peersOf))).flat()
-    return zones.every(({ name }) =>
-      peers.some((peer) => peer.peer === name && (isQuiet ? isProven(peer) : peer.connected)),
-    )
-  })
+  for (const zone of turn.stand.zones)
+    await turn.until(`${zone.name} to be with another global`, async () => {
+      const server = await serverOf(turn.stand, zone)
+      if (server === undefined || !globals.includes(server)) return false
+      return !isQuiet || isProven(await sessionOf(zone))
+    })
 }
 
 const bulk = 120
@@ -52,7 +63,7 @@ export const hubRows: readonly Row[] = [
       let bytes = 0
       let tookMs = 0
       const killed = async (isQuiet: boolean): Promise<void> => {
-        const victim = await serving(stand, stand.zone('east'))
+        const victim = await serving(turn, stand.zone('east'))
         await victim.process.kill()
         tookMs = Math.max(tookMs, await turn.timed(() => takenOver(turn, others(stand, victim), isQuiet)))
         bytes = 0
@@ -171,7 +182,7 @@ export const hubRows: readonly Row[] = [
     standIn: 'SIGSTOP for 5 s, then SIGCONT',
     run: async (turn) => {
       const { stand } = turn
-      const victim = await serving(stand, stand.zone('east'))
+      const victim = await serving(turn, stand.zone('east'))
       const sessions = await Promise.all(stand.zones.map((zone) => turn.session(zone)))
       const logFrom = stand.globals.map((global) => global.process.logBytes)
       victim.process.send('SIGSTOP')

@@ -19,6 +19,8 @@ export interface PeerState {
   readonly peer: string
   readonly connected: boolean
   readonly sessionId?: string
+  /** Where it dials, or from where it is dialled. */
+  readonly address?: string
   readonly bytesToProven?: number
   readonly lastError?: string
   readonly channels: readonly {
