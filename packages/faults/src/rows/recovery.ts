@@ -19,20 +19,34 @@ interface Hold {
 const holdsOf = async (plane: Plane): Promise<readonly Hold[]> =>
   (await ask<{ readonly items: readonly Hold[] }>(plane, 'GET', '/_holdfast/holds')).items
 
-/**
- * What docs/recovery.md asks of an operator: take back from each zone what global owned, then decide on what is held.
- * @returns how many resources were held
- */
-async function recovered(turn: Turn, stand: Stand): Promise<number> {
-  const global = stand.global()
+interface Recovered {
+  /** Resources that were held until the operator decided. */
+  readonly held: number
+  /** Hubs that could not tell what the recovery waits for, in their words. */
+  readonly unable: readonly string[]
+}
+
+const isForOperator = ({ next }: { readonly next: string }): boolean => /from-zone|finish/.test(next)
+
+/** What docs/recovery.md asks of an operator: take back from each zone what the hub owned, then decide on what is held. */
+async function recovered(turn: Turn, stand: Stand): Promise<Recovered> {
+  let informed: Plane | undefined
+  const said = new Map<string, string>()
   await turn.until('the recovery to have heard everybody', async () => {
-    const { state, waits } = await recoveryOf(global)
-    return state === 'ready' || (waits.length > 0 && waits.every(({ next }) => /from-zone|finish/.test(next)))
+    for (const global of stand.globals) {
+      const { state, waits } = await recoveryOf(global)
+      if (state === 'ready') return true
+      said.set(global.name, waits.map(({ what, next }) => `${what} (${next})`).join('; '))
+      if (waits.length > 0 && waits.every(isForOperator)) informed = global
+    }
+    return informed !== undefined
   })
-  for (const zone of stand.zones)
-    if ((await recoveryOf(global)).state === 'recovering')
-      await ask(global, 'POST', '/_holdfast/recovery/from-zone', { zone: zone.name, apply: true })
-  await turn.until('the recovery to end', async () => (await recoveryOf(global)).state === 'ready')
+  const unable = [...said].filter(([name]) => informed !== undefined && name !== informed.name)
+  if (informed !== undefined)
+    for (const zone of stand.zones)
+      if ((await recoveryOf(informed)).state === 'recovering')
+        await ask(informed, 'POST', '/_holdfast/recovery/from-zone', { zone: zone.name, apply: true })
+  await turn.until('the recovery to end', async () => (await recoveryOf(stand.global())).state === 'ready')
   await stand.inStep()
   let held = 0
   for (const plane of stand.planes)
@@ -40,7 +54,10 @@ async function recovered(turn: Turn, stand: Stand): Promise<number> {
       held += hold.resources
       await ask(plane, 'POST', `/_holdfast/holds/${hold.id}/approve`)
     }
-  return held
+  return {
+    held,
+    unable: unable.map(([name, words]) => `${name} said of the recovery: ${words || 'nothing'}`.slice(0, 160)),
+  }
 }
 
 /** Changes everywhere until this many more are acknowledged. */
@@ -72,7 +89,7 @@ async function putBack(turn: Turn, changes: number): Promise<Seen> {
     }
     return alarm !== undefined
   })
-  const held = await recovered(turn, stand)
+  const { held, unable } = await recovered(turn, stand)
   const settledMs = await turn.timed(() => watch.settle(180_000))
   watch.pace.go()
   const everywhereMs = await turn.converged()
@@ -83,6 +100,7 @@ async function putBack(turn: Turn, changes: number): Promise<Seen> {
       `${held} resources were held until the operator decided`,
       `everybody agreed ${Math.round(settledMs)} ms after`,
       `a change everywhere after ${Math.round(everywhereMs)} ms`,
+      ...unable,
     ],
   }
 }
