@@ -1,16 +1,14 @@
 import { byHand, holdTable } from '@holdfast/store/testing'
 import { logged } from '../judge.js'
 import { asks, type Row } from '../row.js'
-import { answer, isProven, metric, type Plane, peersOf, sessionOf } from '../stand/plane.js'
+import { answer, dialled, isProven, metric, type Plane, peersOf, sessionOf } from '../stand/plane.js'
 import { type Stand, twoAndTwo } from '../stand/stand.js'
 import type { Turn } from '../turn.js'
 
 /** The global that a zone has its session with: globals themselves tell of each other's sessions too. */
 async function serverOf(stand: Stand, zone: Plane): Promise<Plane | undefined> {
-  const session = await sessionOf(zone)
-  if (session?.connected !== true) return undefined
-  const at = zone.links.findIndex(({ port }) => session.address?.endsWith(`:${port}`) === true)
-  return stand.globals[at]
+  const address = await dialled(zone)
+  return stand.globals[zone.links.findIndex(({ port }) => address?.endsWith(`:${port}`) === true)]
 }
 
 /** The same, once it has one. */

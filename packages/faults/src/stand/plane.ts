@@ -19,8 +19,6 @@ export interface PeerState {
   readonly peer: string
   readonly connected: boolean
   readonly sessionId?: string
-  /** Where it dials, or from where it is dialled. */
-  readonly address?: string
   readonly bytesToProven?: number
   readonly lastError?: string
   readonly channels: readonly {
@@ -67,6 +65,16 @@ export const peersOf = async (plane: Plane): Promise<readonly PeerState[]> =>
 
 /** The zone's session with global, as the zone sees it. */
 export const sessionOf = async (zone: Plane): Promise<PeerState | undefined> => (await peersOf(zone))[0]
+
+/** Where the global listens that a zone has dialled; undefined: it has no session. */
+export async function dialled(zone: Plane): Promise<string | undefined> {
+  const { peers, globalEndpoints = [] } = await ask<{
+    readonly peers: readonly PeerState[]
+    readonly globalEndpoints?: readonly { readonly address: string; readonly state: string }[]
+  }>(zone, 'GET', '/_holdfast/sync')
+  if (peers[0]?.connected !== true) return undefined
+  return globalEndpoints.find(({ state }) => state === 'in use')?.address
+}
 
 /** Proven equal in the session that it has; while others change things both ends are seldom in step in the same moment. */
 export const isProven = (peer: PeerState | undefined): boolean =>
