@@ -36,10 +36,12 @@ async function main(): Promise<number> {
     const results = await soak(server.fresh, sizes, (what) => process.stderr.write(`${what}\n`))
     for (const one of results) {
       const { what, before, after, growth, leftOver, sessions, operations, rejections } = one
+      const { done, idle, perSecond, medianMs, slowestMs } = operations
       process.stdout.write(
         `${what}: heap ${mebibytes(before.heapBytes)} before, ${mebibytes(after.heapBytes)} after (${(100 * growth).toFixed(2)} %), ` +
           `external ${mebibytes(before.externalBytes)} and ${mebibytes(after.externalBytes)}; ${sessions} sessions so far, ` +
-          `${operations} operations, ${one.operationsPerSecond.toFixed(1)} a second; ${one.services} services at global, ` +
+          `${done} operations and ${idle} that found nothing to do, ${perSecond.toFixed(1)} a second, ` +
+          `median ${medianMs.toFixed(0)} ms, slowest ${slowestMs.toFixed(0)} ms; ${one.services} services at global, ` +
           `${one.strayAddresses} active addresses of deleted zones; left over: ${leftOver.join(', ') || 'nothing'}; ${rejections} unhandled rejections\n`,
       )
     }

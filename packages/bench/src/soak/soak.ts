@@ -1,11 +1,12 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { specTypeUrl, typeOf } from '@holdfast/model'
-import type { LocalChange } from '@holdfast/store'
 import { type GlobalPlane, startGlobal } from '../stand/plane.js'
 import type { FreshDatabase } from '../stand/server.js'
 import { until } from '../stand/until.js'
+import { disturb, meshPut } from './disturb.js'
+import { type Paced, paced } from './pace.js'
 import type { Order, Told } from './stubs.js'
+import { type TimerWatch, watchTimers } from './timers.js'
 import { growth, leftOver, type Usage, usage } from './usage.js'
 
 export interface SoakSizes {
@@ -26,8 +27,7 @@ export interface SoakResult {
   readonly growth: number
   readonly leftOver: readonly string[]
   readonly sessions: number
-  readonly operations: number
-  readonly operationsPerSecond: number
+  readonly operations: Paced
   readonly rejections: number
   /** Addresses at global that are active although their zone is deleted. */
   readonly strayAddresses: number
@@ -36,6 +36,7 @@ export interface SoakResult {
 }
 
 const stubsProgram = fileURLToPath(new URL('../../dist/soak/stubs.js', import.meta.url))
+const noOperations: Paced = { done: 0, idle: 0, perSecond: 0, medianMs: 0, slowestMs: 0 }
 
 /** What global has left when all zones have gone again. */
 export async function soak(
@@ -43,6 +44,7 @@ export async function soak(
   sizes: SoakSizes,
   progress: (what: string) => void,
 ): Promise<readonly SoakResult[]> {
+  const timers = watchTimers()
   const global = await startGlobal({ fresh, countRows: false })
   let rejections = 0
   const count = (): void => {
@@ -57,16 +59,13 @@ export async function soak(
     const results: SoakResult[] = []
     const measure = async (what: SoakResult['what'], warmUp: Order, order: Order): Promise<void> => {
       progress(`${what}: warming up`)
-      await run(stubs, global, warmUp)
-      const before = await settled(global)
+      await run(stubs, global, warmUp, sizes.operationsPerSecond)
+      const before = await settled(global, timers)
       progress(`${what}: measuring`)
-      const startedMs = performance.now()
       const { told, operations } = await run(stubs, global, order, sizes.operationsPerSecond)
-      const seconds = (performance.now() - startedMs) / 1_000
-      const after = await settled(global)
+      const after = await settled(global, timers)
       results.push({
         ...{ what, before, after, operations },
-        operationsPerSecond: operations / seconds,
         ...(await kept(global)),
         growth: growth(before, after),
         leftOver: leftOver(before, after),
@@ -90,12 +89,17 @@ export async function soak(
     await ended
     process.off('unhandledRejection', count)
     await global.close()
+    timers.stop()
   }
 }
 
-async function settled(global: GlobalPlane): Promise<Usage> {
+/** More than there are connections to the database, so that all of them stand, before as after. */
+const readsAtOnce = 50
+
+async function settled(global: GlobalPlane, timers: TimerWatch): Promise<Usage> {
   await until('global to have no session', () => global.runtime.views().length === 0)
-  return usage()
+  await Promise.all(Array.from({ length: readsAtOnce }, () => global.store.read.counts()))
+  return usage(timers)
 }
 
 /** What is left at global of zones that are deleted: their services go with them, and their addresses rest. */
@@ -119,7 +123,7 @@ async function run(
   global: GlobalPlane,
   order: Order,
   operationsPerSecond = 50,
-): Promise<{ told: Told; operations: number }> {
+): Promise<{ readonly told: Told; readonly operations: Paced }> {
   let done = false
   const told = new Promise<Told>((resolve, reject) => {
     stubs.once('message', (message) => resolve(message as Told))
@@ -129,63 +133,14 @@ async function run(
     stubs.removeAllListeners('message')
   })
   stubs.send(order)
-  let operations = 0
-  const beganMs = performance.now()
-  while (order.do === 'churn' && !done) {
-    await disturb(global, operations++)
-    // Behind the pace there is no catching up in a burst: the next one comes at once.
-    const dueMs = beganMs + (operations * 1_000) / operationsPerSecond
-    await new Promise((resolve) => setTimeout(resolve, Math.max(1, dueMs - performance.now())))
-  }
-  return { told: await told, operations }
-}
-
-const churnMesh = 'churn'
-/** One in so many operations deletes the mesh or makes it again. */
-const meshEvery = 25
-
-/** Deletes a zone, makes it again, disables it, enables it: one of these, of one zone after the other. */
-async function disturb({ store }: GlobalPlane, n: number): Promise<void> {
-  const { items } = await store.read.list({ type: 'Zone', offset: 0, limit: 1_000 })
-  const deleted = (await store.sessions.zones())
-    .map(({ name }) => name)
-    .filter((name) => !items.some((row) => row.name === name))
-  const victim = items[(7 * n) % Math.max(1, items.length)]
-  const change =
-    n % meshEvery === meshEvery - 1
-      ? (await store.read.get(meshKey)) === undefined
-        ? meshPut
-        : ({ change: 'delete', key: meshKey } as const)
-      : deleted[0] !== undefined && n % 2 === 1
-        ? zonePut(deleted[0], true)
-        : victim === undefined
-          ? undefined
-          : n % 3 === 0
-            ? ({ change: 'delete', key: { type: 'Zone', mesh: '', name: victim.name } } as const)
-            : zonePut(victim.name, n % 4 !== 2)
-  if (change !== undefined)
-    await store.local.apply({ changes: [change], atomic: true, actor: 'soak' }, { signal: AbortSignal.timeout(30_000) })
-}
-
-const zonePut = (name: string, enabled: boolean): LocalChange => ({
-  change: 'put',
-  key: { type: 'Zone', mesh: '', name },
-  content: {
-    labels: {},
-    typeUrl: specTypeUrl(typeOf('Zone')),
-    spec: enabled ? Uint8Array.of(0x0a, 0x02, 0x08, 0x01) : Uint8Array.of(0x0a, 0x00),
-  },
-  namespace: '',
-  displayName: name,
-  wantsVip: false,
-})
-
-const meshKey = { type: 'Mesh', mesh: '', name: churnMesh }
-const meshPut: LocalChange = {
-  change: 'put',
-  key: meshKey,
-  content: { labels: {}, typeUrl: specTypeUrl(typeOf('Mesh')), spec: new Uint8Array() },
-  namespace: '',
-  displayName: churnMesh,
-  wantsVip: false,
+  const disturbed =
+    order.do === 'churn'
+      ? paced(
+          operationsPerSecond,
+          () => !done,
+          (n) => disturb(global.store, n),
+        )
+      : noOperations
+  const [said, operations] = await Promise.all([told, disturbed])
+  return { told: said, operations }
 }

@@ -1,35 +1,68 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import type { TimerWatch } from './timers.js'
 
 /** What a process holds: by kind, so that what grew can be named. */
 export interface Usage {
   readonly heapBytes: number
   readonly externalBytes: number
-  /** Timers, sockets, servers … that keep the process alive, by kind. */
+  /** Sockets, servers … that keep the process alive, by kind. */
   readonly resources: Readonly<Record<string, number>>
+  /** By the place in the code that armed them. */
+  readonly timers: Readonly<Record<string, number>>
 }
 
 setFlagsFromString('--expose_gc')
 const collect = runInNewContext('gc') as () => void
 
-/** After everything that is garbage has gone: several rounds, for what finalizers and sockets let go of later. */
-export async function usage(): Promise<Usage> {
-  for (let round = 0; round < 6; round++) {
-    collect()
-    await new Promise((resolve) => setTimeout(resolve, 100))
+/** A look that runs every few seconds has no timer, and a busy connection, in the moment that it runs. */
+const looks = 30
+const looksEveryMs = 100
+
+/**
+ * After everything that is garbage has gone: several rounds, for what finalizers and sockets let go of later. Of what is
+ * counted, the fewest that were ever seen in these rounds: what is there always is held.
+ */
+export async function usage(timers: TimerWatch): Promise<Usage> {
+  let fewest: { readonly resources: Counts; readonly timers: Counts } | undefined
+  for (let look = 0; look < looks; look++) {
+    if (look % 5 === 0) collect()
+    await new Promise((resolve) => setTimeout(resolve, looksEveryMs))
+    const seen = { resources: resources(), timers: timers.armed() }
+    fewest =
+      fewest === undefined
+        ? seen
+        : { resources: lower(fewest.resources, seen.resources), timers: lower(fewest.timers, seen.timers) }
   }
+  collect()
   const { heapUsed, external } = process.memoryUsage()
-  const resources: Record<string, number> = {}
-  for (const kind of process.getActiveResourcesInfo()) resources[kind] = (resources[kind] ?? 0) + 1
-  return { heapBytes: heapUsed, externalBytes: external, resources }
+  return { heapBytes: heapUsed, externalBytes: external, resources: {}, timers: {}, ...fewest }
 }
+
+type Counts = Readonly<Record<string, number>>
+
+/** Timers apart: `timers` says where they come from. */
+function resources(): Counts {
+  const counts: Record<string, number> = {}
+  for (const kind of process.getActiveResourcesInfo())
+    if (kind !== 'Timeout') counts[kind] = (counts[kind] ?? 0) + 1
+  return counts
+}
+
+const lower = (one: Counts, other: Counts): Counts =>
+  Object.fromEntries(Object.entries(one).map(([kind, count]) => [kind, Math.min(count, other[kind] ?? 0)]))
 
 /** Growth of the heap, as a share of what it was. */
 export const growth = (before: Usage, after: Usage): number => after.heapBytes / before.heapBytes - 1
 
-/** Kinds of which there are more than before. */
-export const leftOver = (before: Usage, after: Usage): readonly string[] =>
-  Object.entries(after.resources).flatMap(([kind, count]) => {
-    const more = count - (before.resources[kind] ?? 0)
-    return more > 0 ? [`${more} more ${kind} (${count})`] : []
+/** Kinds of which there are more than before; of timers, the places that armed them. */
+export const leftOver = (before: Usage, after: Usage): readonly string[] => [
+  ...more(before.resources, after.resources),
+  ...more(before.timers, after.timers).map((one) => `${one} timers`),
+]
+
+const more = (before: Counts, after: Counts): readonly string[] =>
+  Object.entries(after).flatMap(([kind, count]) => {
+    const added = count - (before[kind] ?? 0)
+    return added > 0 ? [`${added} more ${kind} (${count})`] : []
   })
