@@ -11,6 +11,7 @@ const clocked = new Set([
   'peer reports',
   'settled facts',
   'open forms',
+  'zone objects',
 ])
 /** The table that it is written in. */
 export const clockedTable = 'heartbeats'

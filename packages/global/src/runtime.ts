@@ -31,6 +31,7 @@ import { Recovery } from './recovery.js'
 import type { Replicas } from './replicas/index.js'
 import { Withdrawals } from './withdrawals.js'
 import { Witnesses } from './witnesses.js'
+import { ZoneObjects } from './zone-objects.js'
 
 export interface GlobalOptions {
   readonly store: ControlPlaneStore
@@ -88,6 +89,7 @@ export class GlobalRuntime {
   #server: KdsServer | undefined
   #lease: NodeJS.Timeout | undefined
   #stopListening: (() => void) | undefined
+  readonly #zoneObjects: ZoneObjects
   #beats: NodeJS.Timeout | undefined
   #draining: Promise<void> | undefined
   readonly #witnesses: Witnesses
@@ -97,6 +99,7 @@ export class GlobalRuntime {
     this.#options = options
     const { store, log, metrics } = options
     this.#guards = new GuardWatch({ store, log, metrics })
+    this.#zoneObjects = new ZoneObjects({ store, log, guards: this.#guards })
     const sessions = (): Iterable<SessionHandle> => this.#sessions.values()
     this.#deleted = new DeletedZones({ store, log, sessions })
     const { gate } = options
@@ -111,7 +114,10 @@ export class GlobalRuntime {
       ...{ store, log, sessions },
       witnesses: this.#witnesses,
       metrics,
-      onReady: () => this.#leaseOwnSoon(),
+      onReady: () => {
+        void this.#zoneObjects.look()
+        this.#leaseOwnSoon()
+      },
     })
   }
 
@@ -119,6 +125,7 @@ export class GlobalRuntime {
   async start(): Promise<number> {
     const { address, port, version, instanceId, store, log, replicas, gate } = this.#options
     await this.#guards.start()
+    await this.#zoneObjects.look()
     const tls = await this.#options.tls?.()
     this.#server = await serveKds({
       address,
@@ -260,6 +267,7 @@ export class GlobalRuntime {
     await Promise.allSettled(this.#opening)
     await Promise.all([...this.#sessions.values()].map((s) => s.close('the global control plane stops')))
     await this.#deleted.close()
+    await this.#zoneObjects.close()
     await this.#withdrawals?.close()
     await this.#recovery.close()
     await this.#witnesses.close()

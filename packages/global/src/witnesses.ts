@@ -92,10 +92,14 @@ export class Witnesses {
       const blocks: string[] = []
       const conflicts: string[] = []
       let addresses = 0
+      const zones: string[] = []
+      let spokeOfZones = false
       for await (const testimony of askTestimony(zone, ask, { ledger: true })) {
         const remembered = await store.recovery.remember(testimony)
         blocks.push(...remembered.blocks)
         addresses += remembered.addresses
+        zones.push(...remembered.zones)
+        spokeOfZones ||= testimony.zones !== undefined
         conflicts.push(...remembered.conflicts.slice(0, conflictsMax - conflicts.length))
         for (const conflict of remembered.conflicts)
           log.error({ zone, conflict }, 'what a zone remembers contradicts what is known here; nothing was changed')
@@ -103,7 +107,9 @@ export class Witnesses {
       this.#conflicts.set(session, conflicts)
       this.#hearings.set(session, 'heard')
       this.#strangers.delete(zone)
-      log.info({ zone, blocks, addresses }, 'a returning zone was heard as a witness')
+      log.info({ zone, blocks, addresses, zones }, 'a returning zone was heard as a witness')
+      if (!spokeOfZones)
+        log.warn({ zone }, 'it is of a version that remembers no Zone objects: look whether a zone was disabled before')
     } catch (error) {
       // Its session may not be open yet, or is gone: then the next one is asked.
       const attempts = (this.#attempts.get(session) ?? 0) + 1

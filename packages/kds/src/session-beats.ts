@@ -83,7 +83,8 @@ function heartbeatOf(s: SessionState): Heartbeat {
     faults: s.faults,
     ...(s.settling.said === undefined ? {} : { settled: s.settling.said }),
     ...(reportKept === '' ? {} : { reportKept }),
-    ...(peerKept === undefined || peerKept === report.hash ? {} : { report }),
+    // Of a store that is not ready it is not known what it lacks: what the peer remembers of us stays as it is.
+    ...(s.storeState !== 'ready' || peerKept === undefined || peerKept === report.hash ? {} : { report }),
   }
 }
 

@@ -1,5 +1,13 @@
 import type { GuardReport } from '@holdfast/kds'
-import { type ControlPlaneStore, decodeReport, type Exceptions, encodeReport, reportOf } from '@holdfast/store'
+import {
+  type ControlPlaneStore,
+  decodeReport,
+  type Exceptions,
+  emptyReport,
+  encodeReport,
+  reportOf,
+  type ZoneObject,
+} from '@holdfast/store'
 import type { Logger } from 'pino'
 import { GuardAlarms } from './guard-alarms.js'
 import type { SessionMetrics } from './metrics.js'
@@ -35,6 +43,9 @@ export class GuardWatch {
   #looking: Promise<void> | undefined
   #lookedAtMs = 0
   #closed = false
+  /** Told to everybody, beside what is told of their own. */
+  #zones: readonly ZoneObject[] = []
+  #common: GuardReport = { hash: '', body: '' }
 
   constructor(options: GuardWatchOptions) {
     this.#options = options
@@ -50,9 +61,17 @@ export class GuardWatch {
   /** What we tell a peer, and the hash of what we have kept of its own report. */
   towards(peer: string): { readonly report: GuardReport; readonly kept: string } {
     return {
-      report: this.#reports.get(peer) ?? { hash: '', body: '' },
+      report: this.#reports.get(peer) ?? this.#common,
       kept: this.#now.reports.find((row) => row.peer === peer)?.hash ?? '',
     }
+  }
+
+  /** Global: what its zones shall remember of its Zone objects. */
+  tellZones(zones: readonly ZoneObject[]): void {
+    if (JSON.stringify(zones) === JSON.stringify(this.#zones)) return
+    this.#zones = zones
+    this.#common = encodeReport({ ...emptyReport, ...this.#ofZones() })
+    this.#write()
   }
 
   /** Told when what a peer is to be told has changed, or what is kept of its own. */
@@ -113,7 +132,15 @@ export class GuardWatch {
     this.#now = now
     this.#alarms.take(now)
     this.#measure(now)
-    const { refused, refusedCounts, holds, unpublished } = now
+    this.#write()
+  }
+
+  #ofZones(): { readonly zones?: readonly ZoneObject[] } {
+    return this.#zones.length === 0 ? {} : { zones: this.#zones }
+  }
+
+  #write(): void {
+    const { refused, refusedCounts, holds, unpublished } = this.#now
     const authors = unpublished.map(({ origin }) => origin)
     const peers = new Set([...[...refusedCounts, ...holds].map(({ peer }) => peer), ...authors])
     this.#reports = new Map(
@@ -121,7 +148,7 @@ export class GuardWatch {
         const total = refusedCounts.reduce((sum, of) => sum + (of.peer === peer ? of.count : 0), 0)
         const own = <T extends { readonly peer: string }>(rows: readonly T[]) => rows.filter((row) => row.peer === peer)
         const theirs = unpublished.filter(({ origin }) => origin === peer)
-        return [peer, encodeReport(reportOf(own(refused), total, own(holds), theirs))]
+        return [peer, encodeReport({ ...reportOf(own(refused), total, own(holds), theirs), ...this.#ofZones() })]
       }),
     )
     for (const listener of this.#listeners) listener()

@@ -25,6 +25,13 @@ export interface PeerReportRow {
   readonly atMs: number
 }
 
+/** Resources of a zone in a mesh that global does not have: kept, and told to nobody until it is made. */
+export interface WaitingForMesh {
+  readonly origin: Origin
+  readonly mesh: string
+  readonly count: number
+}
+
 export interface Exceptions {
   /** The oldest ones first. */
   readonly refused: readonly RefusedRow[]
@@ -51,6 +58,8 @@ export interface GuardStore {
   /** What is held stays until its sender offers or removes it. Throws as `approve` does. */
   reject(request: HoldRequest): Promise<HoldDecision>
   absent(): Promise<readonly AbsentCount[]>
+  /** Global: what zones have in meshes that are not here. */
+  waitingForMeshes(): Promise<readonly WaitingForMesh[]>
   /** Writes nothing if it says what was known, or if the session is not the newest of its peer any more. */
   noteReport(report: PeerReportRow, sessionId: string): Promise<void>
   /** What is refused and held now, for metrics, alarms and reports: at most so many rows, and all counts. */

@@ -1,6 +1,7 @@
 import type { Adoption, AdoptRequest } from './plan/adopt.js'
 import type { Decommission, DecommissionRequest } from './plan/decommission.js'
 import type { FederateRequest, Federation } from './plan/federate.js'
+import type { JoinPlan, JoinRequest } from './plan/join-plan.js'
 import type { Returned, ReturnPage, ReturnSeen } from './plan/returned.js'
 
 /** What a zone whose store was lost or put back gets back from global, and whose a zone's name is. */
@@ -24,4 +25,6 @@ export interface ZoneReturns {
   decommission(request: DecommissionRequest): Promise<Decommission>
   /** Zone: what stands between it and its global after it ran by itself, or does what is needed. */
   federate(request: FederateRequest): Promise<Federation>
+  /** Global: what would become of a zone that ran by itself, before it joins. Changes nothing. */
+  planJoin(request: JoinRequest): Promise<JoinPlan>
 }

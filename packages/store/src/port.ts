@@ -30,6 +30,7 @@ import type {
   Row,
   ZoneRow,
 } from './plan/types.js'
+import type { ZoneObject } from './plan/zone-objects.js'
 import type { ZoneReturns } from './port-returns.js'
 import type { RecoveryStore } from './recovery-port.js'
 import type { ReplicaStore } from './replica-port.js'
@@ -282,6 +283,8 @@ export interface ControlPlaneStore {
     meetPlain(zone: string): Promise<PlainMeeting>
     /** Global: which of these were met and have no Zone object any more. */
     deletedZones(names: readonly string[]): Promise<readonly string[]>
+    /** Global: its Zone objects that say more than that there is a zone, for its zones to remember. */
+    zoneObjects(): Promise<readonly ZoneObject[]>
   }
   /** The processes of this database. */
   readonly replicas: ReplicaStore

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import type { HoldRow, RefusedRow, Row } from './plan/types.js'
+import { isZoneObject, type ZoneObject } from './plan/zone-objects.js'
 
 /**
  * What a control plane refuses and holds of what a peer sends it, as it tells that peer. The peer cannot know it
@@ -10,6 +11,8 @@ export interface Report {
   readonly refused: readonly ReportedRefusal[]
   readonly refusedTotal: number
   readonly holds: readonly ReportedHold[]
+  /** Of global: its Zone objects that say more than that there is a zone. Zones remember them for it. */
+  readonly zones?: readonly ZoneObject[] | undefined
 }
 
 export interface ReportedRefusal {
@@ -96,20 +99,25 @@ function byHook({ type, mesh, exportName, origin, form }: Row): ReportedRefusal 
 
 /** As it travels. Nothing to say is the empty text, with the empty hash. */
 export function encodeReport(report: Report): { readonly hash: string; readonly body: string } {
-  if (report.refusedTotal === 0 && report.holds.length === 0) return { hash: '', body: '' }
+  if (report.refusedTotal === 0 && report.holds.length === 0 && (report.zones ?? []).length === 0)
+    return { hash: '', body: '' }
   const body = JSON.stringify(report)
   return { hash: hash('sha256', body).slice(0, 16), body }
 }
 
+/** Whether a peer refuses or holds anything at all. */
+export const isQuiet = ({ refusedTotal, holds }: Report): boolean => refusedTotal === 0 && holds.length === 0
+
 /** What a peer has said; empty where it cannot be read, for a peer may be of another version. */
 export function decodeReport(body: string): Report {
   try {
-    const { refused, refusedTotal, holds } = JSON.parse(body) as Partial<Report>
+    const { refused, refusedTotal, holds, zones } = JSON.parse(body) as Partial<Report>
     if (!Array.isArray(refused) || !Array.isArray(holds)) return emptyReport
     return {
       refused: refused.filter(isRefusal),
       refusedTotal: typeof refusedTotal === 'number' ? refusedTotal : refused.length,
       holds: holds.filter(isHold),
+      ...(Array.isArray(zones) ? { zones: zones.filter(isZoneObject) } : {}),
     }
   } catch {
     return emptyReport

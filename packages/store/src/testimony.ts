@@ -1,6 +1,8 @@
-import { Problem } from '@holdfast/model'
-import type { LedgerRow, RememberedRow, Testimony, Witness } from './plan/index.js'
+import { globalOrigin, Problem } from '@holdfast/model'
+import type { LedgerRow, RememberedRow, Testimony, Witness, ZoneObject } from './plan/index.js'
+import { isZoneObject } from './plan/zone-objects.js'
 import type { ControlPlaneStore } from './port.js'
+import { decodeReport } from './report.js'
 
 /**
  * What a zone answers when its global asks what it remembers. The names travel; a zone that does not know one says so.
@@ -19,7 +21,7 @@ const ledgerPerPage = 1_000
 const pagesMax = 2_000
 
 type Ask = (question: string, body: unknown) => Promise<unknown>
-type Source = Pick<ControlPlaneStore, 'status' | 'recovery' | 'vip' | 'read'>
+type Source = Pick<ControlPlaneStore, 'status' | 'recovery' | 'vip' | 'read' | 'guards'>
 
 /** Undefined for a question that is none of these. */
 export async function answerTestimony(store: Source, question: string, body: unknown): Promise<unknown> {
@@ -27,9 +29,15 @@ export async function answerTestimony(store: Source, question: string, body: unk
   const after = typeof field === 'string' ? field : undefined
   switch (question) {
     case testimonyQuestions.witness: {
-      const [{ identity, state }, cursors] = await Promise.all([store.status(), store.read.cursors()])
+      const [{ identity, state }, cursors, reports] = await Promise.all([
+        store.status(),
+        store.read.cursors(),
+        store.guards.reports(),
+      ])
+      const told = reports.find(({ peer }) => peer === globalOrigin)
       const down = cursors.find((row) => row.channel === 'down' && row.side === 'received')
-      return { storeId: identity.storeId, state, cursor: down?.cursor ?? null }
+      const zones: readonly ZoneObject[] = told === undefined ? [] : (decodeReport(told.body).zones ?? [])
+      return { storeId: identity.storeId, state, cursor: down?.cursor ?? null, zones }
     }
     case testimonyQuestions.rows: {
       const { items, next } = await store.recovery.remembered(after, rowsPerPage)
@@ -54,9 +62,11 @@ export async function* askTestimony(
   parts: { readonly ledger: boolean },
 ): AsyncGenerator<Testimony> {
   const said = object(await ask(testimonyQuestions.witness, {}), zone)
-  const { storeId, state, cursor } = said
+  const { storeId, state, cursor, zones } = said
   if (typeof storeId !== 'string' || typeof state !== 'string') throw strange(zone)
   const witness: Witness = { zone, storeId, state: state as Witness['state'], cursor: cursorOf(cursor) }
+  // One of an older version was told nothing.
+  if (Array.isArray(zones)) yield { witness, rows: [], ledger: [], zones: zones.filter(isZoneObject) }
   for await (const items of pages(zone, (after) => ask(testimonyQuestions.rows, after)))
     yield { witness, rows: items.map((item) => rowOfJson(item, zone)), ledger: [] }
   if (!parts.ledger) return

@@ -236,3 +236,44 @@ test('more messages than can be meant are read later, and none is lost', async (
   // 80 after the burst at 100 a second; what is read ahead of a pause is a few.
   expect(performance.now() - startedMs).toBeGreaterThan(300)
 })
+
+test('FLOW: of a session that is not whole no more is kept than HTTP/2 lets through; of one that is, one message at most', async () => {
+  const global = await guarded({ pairTimeoutMs: 60_000 })
+  // In MiB; by default a client ends a connection on which more than 10 wait to be sent.
+  const client = connectHttp2(`http://${global.address}`, { maxSessionMemory: 64 })
+  closers.push(() => client.destroy())
+  client.on('error', () => {})
+  await new Promise((resolve) => client.once('connect', resolve))
+  const messageBytes = 9 << 20
+  /** The beginning of one large message, of which the last byte never comes. */
+  const begun = (headers: Readonly<Record<string, string>>) => {
+    const stream = client.request({
+      ':method': 'POST',
+      ':path': syncPaths.globalToZone,
+      'content-type': 'application/grpc',
+      te: 'trailers',
+      ...headers,
+    })
+    stream.on('error', () => {})
+    const length = Buffer.alloc(5)
+    length.writeUInt32BE(messageBytes, 1)
+    stream.write(Buffer.concat([length, Buffer.alloc(messageBytes - 1)]))
+    return stream
+  }
+  /** Answered after what was let through before it. */
+  const ping = (): Promise<void> =>
+    new Promise((resolve, reject) => {
+      client.ping((error) => (error === null ? resolve() : reject(error)))
+    })
+  // A plain zone's stream is a session at once: all of it is taken. That tells how many turns it takes.
+  const whole = begun({ 'client-id': 'north' })
+  let turns = 0
+  for (; whole.writableLength > 0 && turns < 2_000; turns++) await ping()
+  expect(whole.writableLength).toBe(0)
+  // The other stream of this one never comes: it waits, and nobody reads it.
+  const session = '11111111-2222-4333-8444-555555555555'
+  const alone = begun({ 'client-id': 'east', features: 'holdfast-1', 'holdfast-session': session })
+  for (let turn = 0; turn < 2 * turns + 10; turn++) await ping()
+  expect(alone.writableLength).toBeGreaterThan(6 << 20)
+  await others(global)
+})

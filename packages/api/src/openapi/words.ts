@@ -42,6 +42,9 @@ export const words: Readonly<Record<string, Words>> = {
   'POST /_holdfast/zones/:zone/revoke': { summary: 'Takes from a zone what it proves with who it is.' },
   'GET /_holdfast/federation': { summary: 'What joining a global would change in this zone.' },
   'POST /_holdfast/federation': { summary: 'Decides about what joining a global has left open.' },
+  'POST /_holdfast/federation/plan': {
+    summary: 'What would become of a zone that ran by itself, before it joins; changes nothing.',
+  },
   'GET /_holdfast/resources': {
     summary: 'Resources by display name; several answers mean that the name alone is ambiguous.',
     query: {

@@ -12,13 +12,14 @@ export interface Attention {
 
 /** Everything that does not mend itself, the most dangerous first. Empty on a quiet day. */
 export async function attentionOf(store: ControlPlaneStore, sync: SyncView): Promise<readonly Attention[]> {
-  const [status, holds, refused, counts, blocks, sessions] = await Promise.all([
+  const [status, holds, refused, counts, blocks, sessions, waiting] = await Promise.all([
     store.status(),
     store.read.holds(),
     store.read.refused(),
     store.read.counts(),
     store.vip.blocks(),
     store.sessions.list(),
+    store.guards.waitingForMeshes(),
   ])
   const role = status.identity.role
   const time = (ms: number | undefined): string | null => (ms === undefined ? null : new Date(ms).toISOString())
@@ -45,6 +46,13 @@ export async function attentionOf(store: ControlPlaneStore, sync: SyncView): Pro
       since: time(hold.sinceMs),
       next: `holdfastctl hold show ${hold.id}`,
     })
+  if (role === 'global')
+    for (const { origin, mesh, count } of waiting)
+      found.push({
+        what: `${count} resource${count === 1 ? '' : 's'} of zone ${origin} in mesh "${mesh}", which is not here: kept, and told to nobody`,
+        since: null,
+        next: `make the mesh; holdfastctl zone adopt ${origin} does if the zone has it`,
+      })
   for (const peer of sync.peers())
     for (const channel of peer.channels)
       if (channel.phase === 'diverged')

@@ -8,6 +8,7 @@ import { applyRoute } from './apply.js'
 import { attachmentRoutes } from './attachments.js'
 import { dataplaneRoutes } from './dataplanes.js'
 import { dnsRoutes } from './dns.js'
+import { federationRoutes } from './federation.js'
 import { findRoute } from './find.js'
 import { guiRoutes } from './gui.js'
 import { holdRoutes } from './holds.js'
@@ -49,6 +50,7 @@ export function routesOf(context: ApiContext): readonly Route[] {
     kriRoute(context, resources),
     ...zoneRoutes(context, resources),
     ...zoneNameRoutes(context),
+    ...federationRoutes(context),
     applyRoute(context, resources),
     findRoute(context, resources),
     ...vipRoutes(context, resources, claims),

@@ -1,4 +1,4 @@
-import type { AuditFilter } from '@holdfast/store'
+import { type AuditFilter, decodeReport, isQuiet } from '@holdfast/store'
 import { auditPage, verifyAudit } from '../audit/log.js'
 import { reportJson } from '../guards/report-json.js'
 import { notValid, titles } from '../http/errors.js'
@@ -37,7 +37,7 @@ export function syncRoutes({ store, sync, mode, zoneName, server, nowMs }: ApiCo
     get('/_holdfast/refused', async () =>
       ok({
         items: (await store.read.refused()).map(refusedJson),
-        byPeers: (await store.guards.reports()).filter(({ body }) => body !== '').map(reportJson),
+        byPeers: (await store.guards.reports()).filter(({ body }) => !isQuiet(decodeReport(body))).map(reportJson),
       }),
     ),
     get('/_holdfast/audit/verify', async () => ok(await verifyAudit(store))),

@@ -2,6 +2,7 @@ import { Problem } from '@holdfast/model'
 import { badRequest, titles, underTitle } from '../http/errors.js'
 import { type ApiRequest, ok, param, type Route } from '../http/route.js'
 import type { ApiContext } from '../options.js'
+import { lackingQuestion, readLacking } from '../zones/lacking.js'
 import { adoptionJson, decommissionJson, zoneNameJson } from '../zones/names-json.js'
 
 /** Whose a zone's name is. Giving it away tells first what would happen (`GET`), and does it on `POST`. */
@@ -10,15 +11,26 @@ export function zoneNameRoutes({ store, sync, mode }: ApiContext): readonly Rout
   const peerOf = (zone: string) => sync.peers().find(({ peer }) => peer === zone)
 
   /** A zone that is connected to this very process is told with the address that it dials from. */
-  const adopt = async (zone: string, storeId: string | undefined, actor: string, apply: boolean) => {
+  const adopt = async (request: ApiRequest, storeId: string | undefined, apply: boolean) => {
+    const zone = param(request, 'zone')
     try {
-      const adoption = await store.returns.adopt({ zone, storeId, actor, apply })
-      return ok(adoptionJson(adoption, await store.read.counts()))
+      const adoption = await store.returns.adopt({ zone, storeId, actor: request.actor.name, apply })
+      const lacking = await lackingOf(zone, request.signal)
+      return ok({ ...adoptionJson(adoption, await store.read.counts()), ...lacking })
     } catch (error) {
       const address = peerOf(zone)?.address
       if (error instanceof Problem && error.kind === 'conflict' && address !== undefined)
         throw underTitle(new Problem('conflict', `${error.message}; it dials from ${address}`), titles.zone)
       throw underTitle(error, titles.zone)
+    }
+  }
+  /** What a zone of ours that is connected has, and global does not; nothing of one that cannot be asked. */
+  const lackingOf = async (zone: string, signal: AbortSignal) => {
+    if (peerOf(zone)?.connected !== true) return { lacking: [], notAsked: `zone ${zone} is not connected` }
+    try {
+      return { lacking: readLacking(await sync.askZone(zone, lackingQuestion, {}, { signal })), notAsked: null }
+    } catch (error) {
+      return { lacking: [], notAsked: (error as Error).message }
     }
   }
   const decommission = async (request: ApiRequest, apply: boolean) => {
@@ -49,32 +61,15 @@ export function zoneNameRoutes({ store, sync, mode }: ApiContext): readonly Rout
       path,
       title: titles.zone,
       refused,
-      handle: (request) =>
-        adopt(param(request, 'zone'), request.query.get('storeId') || undefined, request.actor.name, false),
+      handle: (request) => adopt(request, request.query.get('storeId') || undefined, false),
     },
     {
       method: 'POST',
       path,
       title: titles.zone,
       refused,
-      handle: (request) => adopt(param(request, 'zone'), storeIdOf(request), request.actor.name, true),
+      handle: (request) => adopt(request, storeIdOf(request), true),
     },
-    ...(['GET', 'POST'] as const).map(
-      (method): Route => ({
-        method,
-        path: '/_holdfast/federation',
-        title: titles.zone,
-        refused: mode === 'global' ? 'this is global: ask the zone that is to join it' : undefined,
-        handle: async ({ actor }) => {
-          try {
-            const { collisions, meshes } = await store.returns.federate({ actor: actor.name, apply: method === 'POST' })
-            return ok({ collisions: collisions.map((one) => ({ ...one, becomes: one.becomes ?? null })), meshes })
-          } catch (error) {
-            throw underTitle(error, titles.zone)
-          }
-        },
-      }),
-    ),
     {
       method: 'GET',
       path: out,

@@ -167,6 +167,7 @@ export class FakeStore {
         approve: unused,
         reject: unused,
         absent: async () => [],
+        waitingForMeshes: async () => [],
         noteReport: unused,
         exceptions: unused,
         reports: async () => this.reportRows,
@@ -193,6 +194,7 @@ export class FakeStore {
         adopt: unused,
         decommission: unused,
         federate: unused,
+        planJoin: unused,
       },
       sessions: {
         open: unused,
@@ -202,6 +204,7 @@ export class FakeStore {
         zones: async () => this.zoneRecords,
         meetPlain: unused,
         deletedZones: async () => [],
+        zoneObjects: async () => [],
       },
       channel: unused,
       upkeep: unused,

@@ -5,6 +5,7 @@ import { renderRow, shownAddresses, viewerOf } from '../resources/render.js'
 import { type DnsView, lookedUp, standingOf } from '../routes/dns.js'
 import { answerDiff, diffQuestion } from '../sync/diff.js'
 import type { AskProxy, ProxyQuestion } from '../sync/sync-view.js'
+import { lackingAtGlobal, lackingQuestion } from '../zones/lacking.js'
 import type { ClaimReader } from './claims.js'
 import { localClaims } from './local-claims.js'
 
@@ -99,6 +100,8 @@ export function createAnswerer(options: {
       }
       case diffQuestion:
         return answerDiff(store.diff, body)
+      case lackingQuestion:
+        return { items: await lackingAtGlobal(store, zoneName) }
       case questions.findings:
         return { items: await reader.findings() }
       case questions.dnsStanding:
@@ -115,7 +118,7 @@ export function createAnswerer(options: {
         if (testimony !== undefined) return testimony
         throw new Problem(
           'invalid',
-          `${mode === 'global' ? 'global' : `zone ${zoneName}`} does not know the question ${JSON.stringify(question)}; it knows ${[...Object.values(questions), diffQuestion, ...Object.values(testimonyQuestions)].join(', ')}`,
+          `${mode === 'global' ? 'global' : `zone ${zoneName}`} does not know the question ${JSON.stringify(question)}; it knows ${[...Object.values(questions), diffQuestion, lackingQuestion, ...Object.values(testimonyQuestions)].join(', ')}`,
         )
       }
     }

@@ -44,6 +44,6 @@ export function watchTimers(): TimerWatch {
 /** The first frame that is neither Node's nor this file's, without the folder that the checkout lies in. */
 const placeOf = (stack: string): string => {
   const frames = stack.split('\n').filter((line) => line.startsWith('    at '))
-  const ours = frames.find((line) => !line.includes('node:') && !line.includes('soak/timers.'))
+  const ours = frames.find((line) => !line.includes('node:') && !/soak\/timers\.(js|ts)/.test(line))
   return ours?.replace(/^ *at /, '').replace(/(file:\/\/)?\/[^\s)]*\/(packages|node_modules)\//, '') ?? 'Node itself'
 }

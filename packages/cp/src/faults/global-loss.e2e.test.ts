@@ -11,6 +11,7 @@ import {
   utf8,
   zoneLabel,
 } from '@holdfast/model'
+import { decodeReport } from '@holdfast/store'
 import type { TestDatabase } from '@holdfast/store/testing'
 import { startFakeKumaZone } from '@holdfast/testkit'
 import { afterEach, expect, test } from 'vitest'
@@ -32,6 +33,7 @@ import {
   type GlobalPlane,
   inStep,
   type Plane,
+  put,
   putService,
   remove,
   servicesOf,
@@ -159,7 +161,18 @@ test('EMPTY, VIP-2: global comes back with a new, initialised database: it sends
   const dial = () => startFakeKumaZone({ target: `127.0.0.1:${global.port}`, zone: 'north' })
   const kuma = dial()
   await until('the Kuma zone to have everything', () => kuma.held().get('MeshService')?.size === 4, 15_000)
+  // A zone that is disabled before it has ever joined, and one that has a label.
+  await put(global, '/zones/south', { type: 'Zone', name: 'south', enabled: false })
+  await put(global, '/zones/west', { type: 'Zone', name: 'west', enabled: true, labels: { site: 'b' } })
+  const told = async (zone: Plane): Promise<boolean> =>
+    (await zone.store.guards.reports()).some(({ body }) => decodeReport(body).zones?.length === 2)
+  await until(
+    'both zones to remember that',
+    async () => (await Promise.all([east, west].map(told))).every(Boolean),
+    20_000,
+  )
   const [before, blocks] = [await settled(global, [east, west], 6), await blocksOf(global)]
+  const objects = await global.store.sessions.zoneObjects()
   kuma.stop()
   await global.close()
 
@@ -195,6 +208,7 @@ test('EMPTY, VIP-2: global comes back with a new, initialised database: it sends
   expect((await fromZone(empty, 'west', true)).body.items).toEqual([])
   await until('it to go on by itself', async () => (await stateOf(empty)) === 'ready', 20_000)
   expect(await settled(empty, [east, west], 6)).toEqual(before)
+  expect(await empty.store.sessions.zoneObjects()).toEqual(objects)
   expect((await empty.store.status()).head.epoch).toBe(epoch)
   expect(await blocksOf(empty)).toEqual(expect.arrayContaining([...blocks]))
   await until('the Kuma zone to have everything again', () => again1.held().get('MeshService')?.size === 4, 15_000)

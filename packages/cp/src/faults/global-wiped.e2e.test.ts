@@ -60,16 +60,17 @@ const putMultiZone = (global: Running, name: string) =>
     },
   })
 
-/** Waits for what an operator would read of the recovery. */
-async function says(global: Running, wanted: (out: string) => boolean): Promise<void> {
-  let out = ''
+/** Waits for what an operator would read of the recovery; of the API, for a program that is started each time takes longer. */
+async function says(global: Running, wanted: (waits: string) => boolean): Promise<void> {
+  let waits = ''
   await until(
     'the recovery to stand as expected',
     async () => {
-      ;({ out } = await ctl(global, 'recover', 'status'))
-      return wanted(out)
+      const { body } = await ask('GET', `${global.apiUrl}/_holdfast/recovery`)
+      waits = (body as { waits: readonly { what: string }[] }).waits.map(({ what }) => what).join('\n')
+      return wanted(waits)
     },
-    { withinMs: 60_000, otherwise: () => `${out}\n${global.out.slice(-6_000)}` },
+    { withinMs: 60_000, otherwise: () => `${waits}\n${global.out.slice(-6_000)}` },
   )
 }
 
@@ -133,10 +134,6 @@ test('VIP-2, EMPTY: an operator brings global back, from a backup and from nothi
   expect([refused.status, refused.err]).toEqual([1, expect.stringMatching(/zone west is not back.*--yes/)])
   const offline = await processes.holdfast(['init', '--database-url', backup.url, '--finish-recovery']).ended
   expect([offline.status, offline.err]).toEqual([1, expect.stringMatching(/zone west was not in step since.*--yes/)])
-  const unknown = await ctl(global, 'recover', 'from-zone', 'nowhere')
-  expect([unknown.status, unknown.err]).toEqual([1, expect.stringContaining('never met a zone "nowhere"')])
-  const away = await ctl(global, 'recover', 'from-zone', 'west')
-  expect([away.status, away.err]).toEqual([1, expect.stringContaining('zone west is not connected')])
   const plan = await ctl(global, 'recover', 'from-zone', 'east')
   expect([plan.status, plan.out]).toEqual([
     0,

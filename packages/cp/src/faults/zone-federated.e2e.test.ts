@@ -1,6 +1,7 @@
 import { freshDatabase, type TestDatabase } from '@holdfast/testkit'
 import { afterAll, expect, test, vi } from 'vitest'
-import { ask, inStep, Processes, putService, until, vipsOf } from '../testing/process.js'
+import { meshService } from '../testing/mesh.js'
+import { ask, inStep, Processes, putService, type Running, until, vipsOf } from '../testing/process.js'
 
 // A zone that ran by itself joins a global that has leased its block to another zone, in processes.
 vi.setConfig({ testTimeout: 120_000 })
@@ -15,6 +16,9 @@ const database = async (): Promise<string> => {
   databases.push(made)
   return made.url
 }
+
+/** Without what lives in a mesh that global does not have. */
+const shared = ({ 'east/cart': _, ...rest }: Readonly<Record<string, readonly string[]>>) => rest
 
 test('VIP-1, VIP-2: its addresses hold until an operator says so; then everybody has new ones, and no address has two owners', async () => {
   const global = await processes.start('global', ['--database-url', await database(), '--init'])
@@ -36,6 +40,22 @@ test('VIP-1, VIP-2: its addresses hold until an operator says so; then everybody
   expect(Object.values(before).flat().length).toBe(2)
   const early = await processes.holdfastctl(['--url', alone.apiUrl, 'zone', 'federate'])
   expect([early.status, early.err]).toEqual([1, expect.stringContaining('never in step with a global')])
+  // A mesh of its own making, with a service in it.
+  expect((await ask('PUT', `${alone.apiUrl}/meshes/shop`, { type: 'Mesh', name: 'shop' })).status).toBe(201)
+  const inShop = { ...meshService('cart'), mesh: 'shop' }
+  expect((await ask('PUT', `${alone.apiUrl}/meshes/shop/meshservices/cart`, inShop)).status).toBe(201)
+  // Told before it joins, and nothing is changed by the telling.
+  const revisionOf = async ({ apiUrl }: Running): Promise<unknown> =>
+    ((await ask('GET', `${apiUrl}/_holdfast/status`)).body as { head: unknown }).head
+  const heads = await Promise.all([global, alone].map(revisionOf))
+  const told = await processes.holdfastctl(['--url', alone.apiUrl, 'zone', 'federate', '--global', global.apiUrl])
+  expect([told.status, told.out]).toEqual([
+    3,
+    expect.stringMatching(
+      /would let zone east in\nservices that would join: 2\n[\s\S]*which is leased to zone west[\s\S]*alone[\s\S]*default\/web: [\s\S]*does not have[\s\S]*shop, with 1 service\nnothing was changed/,
+    ),
+  ])
+  expect(await Promise.all([global, alone].map(revisionOf))).toEqual(heads)
   await alone.signal('SIGTERM')
 
   const east = await processes.start('zone', [...flags, ...at])
@@ -59,18 +79,31 @@ test('VIP-1, VIP-2: its addresses hold until an operator says so; then everybody
   })
   await until('east to be in step', () => inStep(east))
   const after = await vipsOf(west)
-  expect(await vipsOf(global)).toEqual(after)
+  expect(shared(await vipsOf(global))).toEqual(after)
   // The zone itself shows, behind them, what holds in it alone.
   const inEast = Object.entries(await vipsOf(east)).map(([key, vips]): [string, readonly string[]] => [
     key,
     vips.slice(0, 2),
   ])
-  expect(Object.fromEntries(inEast)).toEqual(after)
+  expect(shared(Object.fromEntries(inEast))).toEqual(after)
   expect(new Set(Object.values(after).flat()).size).toBe(6)
   const aliases = await ctl('vip', 'list', '--zone', 'east', '-o', 'json')
   const scopes = (JSON.parse(aliases.out) as { items: { scope: string; address: string }[] }).items
   const held = scopes.flatMap(({ scope, address }) => (scope === 'zone:east' ? [address] : []))
   expect(held).toEqual(expect.arrayContaining(Object.values(before).flat()))
   expect((await ctl('zone', 'federate')).out).toContain('no address of this zone collides')
+
+  // Its mesh is held: everybody can see that, nobody has lost anything, and an operator makes it at global.
+  const atGlobal = (...args: string[]) => processes.holdfastctl(['--url', global.apiUrl, ...args])
+  expect((await atGlobal('status')).out).toMatch(/\d+ resources of zone east in mesh "shop", which is not here/)
+  expect((await ask('GET', `${west.apiUrl}/meshes/shop`)).status).toBe(404)
+  const adopt = await atGlobal('zone', 'adopt', 'east')
+  expect(adopt.out).toMatch(/the zone has and global has not:\n {2}Mesh shop\nnothing was changed/)
+  expect((await atGlobal('zone', 'adopt', 'east', '--yes')).status).toBe(0)
+  await until('west to have the mesh and what is in it', async () => {
+    const { body } = await ask('GET', `${west.apiUrl}/meshes/shop/meshservices`)
+    return (body as { items?: readonly unknown[] }).items?.length === 1
+  })
+  expect((await atGlobal('zone', 'adopt', 'east')).out).toContain('nothing changed')
   expect(await processes.holdfastctl(['--url', global.apiUrl, 'vip', 'verify'])).toMatchObject({ status: 0 })
 })

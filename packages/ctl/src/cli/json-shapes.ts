@@ -39,7 +39,8 @@ export const jsonShapes: Readonly<Record<string, string>> = {
   'zone describe': '`{zone, name, sync, blocks, holds, meshServices, dns}`; what is not known is null',
   'zone adopt': 'the answer of `GET` or `POST /_holdfast/zones/{zone}/adopt`',
   'zone decommission': 'the answer of `GET` or `POST /_holdfast/zones/{zone}/decommission`',
-  'zone federate': 'the answer of `GET` or `POST /_holdfast/federation`',
+  'zone federate':
+    'the answer of `GET` or `POST /_holdfast/federation`; with `--global` `{zone, refused, blocks, meshes, services, pending}`, as `POST /_holdfast/federation/plan` has them',
   'recover status': 'the answer of `GET /_holdfast/recovery`',
   'recover from-zone': 'the answer of `POST /_holdfast/recovery/from-zone`',
   'recover finish': 'the answer of `POST /_holdfast/recovery/finish`',

@@ -348,7 +348,8 @@ export const table: readonly Entry[] = [
   },
   {
     words: 'zone adopt',
-    summary: 'give the name and leases of a zone to a new store, the old one being gone for good; tells first',
+    summary:
+      'give the name and leases of a zone to a new store, the old one being gone for good, and make at global what only the zone has; tells first',
     heading: operations,
     load: async () => (await import('../commands/zone.js')).zoneAdoptCommand,
   },
@@ -360,9 +361,9 @@ export const table: readonly Entry[] = [
   },
   {
     words: 'zone federate',
-    summary: 'at a zone that ran by itself: which of its addresses are leased to others, and what becomes of them',
+    summary: 'at a zone that runs by itself: what joining a global would do to it, told before and after',
     heading: operations,
-    load: async () => (await import('../commands/zone.js')).zoneFederateCommand,
+    load: async () => (await import('../commands/zone-federate.js')).zoneFederateCommand,
   },
   {
     words: 'bundle',

@@ -44,6 +44,21 @@ test('zone adopt of a name that is that store’s already asks for nothing', asy
   expect(asked).toEqual([[`${get}?storeId=store-2`]])
 })
 
+test('zone adopt makes at global what only the zone has, once somebody says so', async () => {
+  const lacking = [{ type: 'Mesh', name: 'shop' }]
+  const answers = { [get]: { ...adoption, changed: false, from: 'store-2', lacking }, 'POST /_apply': { results: [] } }
+  const told = await run(['zone', 'adopt', 'east'], { answers })
+  expect(told.out).toBe(`zone east belongs to the store store-2 already
+the zone has and global has not:
+  Mesh shop
+nothing was changed; run it again with --yes to do so
+`)
+  expect(told.asked).toEqual([[get]])
+  const done = await run(['zone', 'adopt', 'east', '--yes'], { answers })
+  expect([done.status, done.asked]).toEqual([0, [[get], ['POST /_apply', { items: lacking }]]])
+  expect(done.out).toContain('made here, and what waits for it in the zone is shared now:\n  Mesh shop\n')
+})
+
 test('zone adopt of a living zone fails with who it is', async () => {
   const answers = { [get]: apiError(409, 'Conflict', 'zone "east" is connected (session s of process p)') }
   const { status, err } = await run(['zone', 'adopt', 'east', '--yes'], { answers })

@@ -49,6 +49,9 @@ export async function zoneAdopt(io: Io, api: Api, options: AdoptOptions): Promis
   const plan = await api.get(`${path}${query}`)
   // What is done is what was shown, although another store may ask meanwhile.
   const done = yes && plan.changed === true ? await api.post(path, { storeId: textOf(plan.to) }) : plan
+  // What the zone has and global lacks is made here, as if somebody had applied it.
+  const lacking = objectsOf(done.lacking)
+  if (yes && lacking.length > 0) await api.post('/_apply', { items: lacking })
   io.out.write(formatted(output, done, () => adoptText(done, yes)))
   return exitStatus.fine
 }
@@ -56,7 +59,13 @@ export async function zoneAdopt(io: Io, api: Api, options: AdoptOptions): Promis
 function adoptText(adoption: JsonObject, yes: boolean): string {
   const zone = textOf(adoption.zone)
   const to = textOf(adoption.to)
-  if (adoption.changed !== true) return `zone ${zone} belongs to the store ${to} already; nothing changed\n`
+  if (adoption.changed !== true) {
+    const lacking = lackingLines(adoption, yes)
+    if (lacking.length === 0) return `zone ${zone} belongs to the store ${to} already; nothing changed\n`
+    return [`zone ${zone} belongs to the store ${to} already`, ...lacking, ...(yes ? [] : [nothingChanged]), ''].join(
+      '\n',
+    )
+  }
   const resources = objectsOf(adoption.resources).map((row) => `${String(row.count)} ${textOf(row.type)}`)
   const blocks = objectsOf(adoption.blocks).map(
     (block) => `  ${textOf(block.kind)} ${textOf(block.cidr)}, lease generation ${String(block.generation)}`,
@@ -65,11 +74,24 @@ function adoptText(adoption: JsonObject, yes: boolean): string {
     `zone ${zone}: the name ${yes ? 'now belongs' : 'would belong'} to the store ${to}, no longer to ${textOf(adoption.from) || 'nobody'}`,
     ...(blocks.length === 0 ? [] : [`blocks leased to it:`, ...blocks]),
     `goes back to it when it connects: ${resources.length === 0 ? 'nothing' : resources.join(', ')}, with their addresses`,
-    yes
-      ? 'start the zone again if it has stopped; a store of before that comes back is refused'
-      : 'nothing was changed; run it again with --yes to do so',
+    ...lackingLines(adoption, yes),
+    yes ? 'start the zone again if it has stopped; a store of before that comes back is refused' : nothingChanged,
     '',
   ].join('\n')
+}
+
+const nothingChanged = 'nothing was changed; run it again with --yes to do so'
+
+/** What the zone has made by itself and nobody else knows of. */
+function lackingLines(adoption: JsonObject, yes: boolean): readonly string[] {
+  const lacking = objectsOf(adoption.lacking)
+  if (lacking.length === 0) return []
+  const line = ({ type, mesh, name }: JsonObject): string =>
+    `  ${textOf(type)} ${textOf(name)}${textOf(mesh) === '' ? '' : ` in mesh ${textOf(mesh)}`}`
+  return [
+    `the zone has and global ${yes ? 'did not have; made here, and what waits for it in the zone is shared now' : 'has not'}:`,
+    ...lacking.map(line),
+  ]
 }
 
 export interface DecommissionOptions {
@@ -97,44 +119,7 @@ function decommissionText(report: JsonObject, yes: boolean): string {
     `${yes ? 'removed' : 'would be removed'} everywhere: ${resources.length === 0 ? 'nothing' : resources.join(', ')}`,
     `addresses that rest in quarantine: ${String(report.addresses)}`,
     ...(blocks.length === 0 ? [] : ['blocks that stay with the name:', ...blocks]),
-    yes
-      ? 'the name is free: a zone with an empty database may take it'
-      : 'nothing was changed; run it again with --yes to do so',
-    '',
-  ].join('\n')
-}
-
-/** `zone federate`: at a zone that ran by itself. Without `--yes` it only tells what would happen. */
-export async function zoneFederate(
-  io: Io,
-  api: Api,
-  { yes, output }: { readonly yes: boolean; readonly output: Output },
-): Promise<number> {
-  const path = '/_holdfast/federation'
-  const plan = yes ? await api.post(path, {}) : await api.get(path)
-  io.out.write(formatted(output, plan, () => federationText(plan, yes)))
-  return exitStatus.fine
-}
-
-function federationText(plan: JsonObject, yes: boolean): string {
-  const collisions = objectsOf(plan.collisions).map(
-    (one) =>
-      `  ${textOf(one.owner)}: ${textOf(one.address)} lies in a block of ${textOf(one.leasedTo)}; ${yes ? 'now' : 'then'} ${textOf(one.becomes) || 'a new one as soon as a block is leased'}`,
-  )
-  const meshes = Array.isArray(plan.meshes) ? plan.meshes.map(String) : []
-  return [
-    ...(collisions.length === 0
-      ? ['no address of this zone collides with the blocks that global has leased']
-      : [
-          `addresses that ${yes ? 'hold in this zone alone from now on' : 'would hold in this zone alone'}:`,
-          ...collisions,
-        ]),
-    ...(meshes.length === 0
-      ? []
-      : [
-          `meshes that global does not know, kept here and told to nobody: ${meshes.join(', ')}; apply them at global to share them`,
-        ]),
-    ...(yes || collisions.length === 0 ? [] : ['nothing was changed; run it again with --yes to do so']),
+    yes ? 'the name is free: a zone with an empty database may take it' : nothingChanged,
     '',
   ].join('\n')
 }
@@ -169,11 +154,4 @@ export const zoneDecommissionCommand = defineCommand<{ readonly yes: boolean }>(
     ['zone decommission east --yes', 'do it'],
   ],
   run: async ({ io, api, output }, [zone = ''], { yes }) => zoneDecommission(io, await api(), { zone, yes, output }),
-})
-
-export const zoneFederateCommand = defineCommand<{ readonly yes: boolean }>({
-  configure: (command) => command.addOption(yesOption()),
-  outputs: plainOutputs,
-  examples: [['zone federate', 'at the zone: which addresses are leased to others, and what becomes of them']],
-  run: async ({ io, api, output }, _, { yes }) => zoneFederate(io, await api(), { yes, output }),
 })

@@ -1,10 +1,24 @@
-import { displayNameLabel, globalOrigin } from '@holdfast/model'
+import { displayNameLabel, globalOrigin, type Labels } from '@holdfast/model'
 import { cidrOf, rangeOf } from '@holdfast/vip'
 import { expect, test } from 'vitest'
 import type { Testimony } from '../plan/index.js'
 import type { LocalChange } from '../port.js'
+import { decodeReport, emptyReport, encodeReport, isQuiet } from '../report.js'
 import { answerTestimony, askTestimony } from '../testimony.js'
-import { deleteOf, hello, mesh, type OpenStore, otherStoreId, putMesh, removalOf, Subject } from './fixtures.js'
+import {
+  deleteOf,
+  hello,
+  mesh,
+  type OpenStore,
+  offerOf,
+  otherStoreId,
+  putMesh,
+  removalOf,
+  Subject,
+  service,
+  someEpoch,
+  someTag,
+} from './fixtures.js'
 
 const fromGlobal = { channel: 'down', peer: '' } as const
 const secretUrl = 'type.googleapis.com/kuma.system.v1alpha1.Secret'
@@ -21,6 +35,8 @@ const putMultiZone = (name: string, spec = '{}'): LocalChange => ({
   wantsVip: true,
 })
 const multiZone = (name: string) => ({ type: 'MeshMultiZoneService', mesh: 'default', name })
+
+const zoneObject = (name: string) => ({ type: 'Zone', mesh: '', name })
 
 const admit = (global: Subject, zone: string, storeId: string) =>
   global.channel({ channel: 'up', peer: zone }).perform({ op: 'admit', hello: hello(storeId), nowMs: global.nowMs })
@@ -165,6 +181,64 @@ export function recoveryConformance(open: OpenStore): void {
     expect((await lost.store.read.get(multiZone('api')))?.vips?.addresses).not.toEqual(after?.vips?.addresses)
     const events = (await lost.store.read.audit(50)).map(({ action }) => action)
     expect(events).toEqual(expect.arrayContaining(['recovered: create', 'remembered']))
+  })
+
+  test('EMPTY: a zone that was disabled, or labelled, does not come back as if nobody had said so', async () => {
+    await using global = await used(open)
+    const disabled = Uint8Array.of(0x0a, 0x00)
+    const putZone = (name: string, spec: Uint8Array, labels: Labels = {}): LocalChange => ({
+      change: 'put',
+      key: { type: 'Zone', mesh: '', name },
+      content: { labels, typeUrl: 'type.googleapis.com/kuma.system.v1alpha1.Zone', spec },
+      namespace: '',
+      displayName: name,
+      wantsVip: false,
+    })
+    const enabled = Uint8Array.of(0x0a, 0x02, 0x08, 0x01)
+    const createdAtMs = (await global.store.read.get(zoneObject('west')))?.createdAtMs
+    global.pass(1_000)
+    await global.apply(putZone('west', disabled, { site: 'b' }), putZone('north', disabled))
+    const zones = await global.store.sessions.zoneObjects()
+    // Of those that nobody has said anything of there is nothing to remember.
+    expect(zones.map(({ name }) => name)).toEqual(['north', 'west'])
+    // As it travels, and as a zone keeps it.
+    const { body } = encodeReport({ ...emptyReport, zones })
+    expect(decodeReport(body)).toEqual({ ...emptyReport, zones })
+    expect(isQuiet(decodeReport(body))).toBe(true)
+
+    await using lost = await Subject.ready(open, 'global')
+    lost.pass(60_000)
+    await admit(lost, 'west', otherStoreId)
+    const cursor = { epoch: someEpoch, revision: 3, tag: someTag }
+    const witness = { zone: 'east', storeId: eastStore, state: 'ready', cursor } as const
+    const said = { witness, rows: [], ledger: [], zones }
+    // What comes from another installation says nothing about our zones.
+    expect(await lost.store.recovery.remember(said)).toMatchObject({ zones: [] })
+    const ours = {
+      ...said,
+      witness: { ...witness, cursor: { ...cursor, epoch: (await lost.store.status()).head.epoch } },
+    }
+    expect(await lost.store.recovery.remember(ours)).toMatchObject({ zones: ['north', 'west'] })
+    const west = await lost.store.read.get(zoneObject('west'))
+    expect([west?.spec, west?.labels, west?.createdAtMs]).toEqual([disabled, { site: 'b' }, createdAtMs])
+    expect((await lost.store.read.get(zoneObject('north')))?.spec).toEqual(disabled)
+    // Its services are seen by nobody else.
+    const up = lost.channel({ channel: 'up', peer: 'west' })
+    await up.apply({ type: 'MeshService', offers: [offerOf(service({ name: 'ratings', zone: 'west' }))] })
+    const down = await lost.channel({ channel: 'down', peer: 'east' }).perform({
+      op: 'changes',
+      from: { revision: 0, typeOrder: 0, mesh: '', name: '' },
+      limitBytes: 1 << 20,
+      withRemovals: false,
+    })
+    expect(down.items.filter(({ type }) => type === 'MeshService')).toEqual([])
+    const revision = await lost.revision()
+    expect(await lost.store.recovery.remember(ours)).toMatchObject({ zones: [] })
+    expect(await lost.revision()).toBe(revision)
+    // What an operator says here since, and what is deleted here, stays.
+    await lost.apply(putZone('west', enabled), deleteOf(zoneObject('north')))
+    expect(await lost.store.recovery.remember(ours)).toMatchObject({ zones: [] })
+    expect((await lost.store.read.get(zoneObject('west')))?.spec).toEqual(enabled)
   })
 
   test('VIP-2: what was lost is made anew by hand: it gets the address that its zones remember', async () => {

@@ -1,15 +1,20 @@
 import type { SettledFacts } from '@holdfast/kds'
+import { displayNameLabel } from '@holdfast/model'
 import { expect, test } from 'vitest'
 import {
   actor,
+  deleteOf,
   hello,
+  keyOf,
   type OpenStore,
   offerOf,
   otherEpoch,
   otherStoreId,
+  putService,
   removalOf,
   Subject,
   service,
+  serviceKey,
   someEpoch,
 } from './fixtures.js'
 
@@ -68,5 +73,41 @@ export function settledConformance(open: OpenStore): void {
     expect(await facts()).toEqual(['west'])
     await down.apply({ type: 'MeshService', removals: [removalOf(web, zone.nowMs), removalOf(api, zone.nowMs)] })
     expect(await facts()).toEqual([])
+  })
+
+  test('VIP-3, EMPTY: a tombstone that is forgotten because it was acked frees no address that somebody has not let go of, and loses no removal', async () => {
+    await using zone = await Subject.ready(open, 'zone')
+    // Fourteen usable addresses: eleven of them crowd the block, so that it gives back what may go.
+    expect(await zone.store.vip.adoptBlocks(['241.16.0.0/28'])).toEqual([])
+    const names = Array.from({ length: 11 }, (_, i) => `web-${i}`)
+    await zone.apply(...names.map((name) => putService(name)))
+    await using global = await Subject.ready(open, 'global')
+    const heard = global.channel({ channel: 'up', peer: 'east' })
+    const told = zone.channel({ channel: 'up', peer: '' })
+    const list = await told.perform({ op: 'list', resourceType: 'MeshService' })
+    await heard.apply({ type: 'MeshService', offers: [...list.offers] })
+    const gone = (await zone.store.read.get(serviceKey('web-0')))?.vips?.addresses[0]
+    await zone.apply(deleteOf(serviceKey('web-0')))
+    // Global has acked it, and holds the service all the same: it has learned of its absence in another log.
+    const { cursor } = await told.perform({ op: 'mark' })
+    await told.perform({ op: 'acked', cursor })
+    const wire = list.offers.map(({ resource }) => resource).find(({ labels }) => labels[displayNameLabel] === 'web-0')
+    if (wire === undefined) throw new Error('web-0 was not told')
+    const heldNow = await heard.apply({ type: 'MeshService', absent: [keyOf(wire)], epoch: someEpoch })
+    expect(heldNow.heldKeys).toEqual([keyOf(wire)])
+    const settle = (except: readonly string[]) => told.perform({ op: 'peer-settled', settled: { cursor, except } })
+    await settle(['east'])
+    zone.pass(25 * 3_600_000)
+    expect(await zone.store.upkeep()).toMatchObject({ tombstonesForgotten: 1, addressesFreed: 0 })
+    const others = await zone.apply(putService('other', { pins: { v4: gone ?? '' } }))
+    expect(others).toMatchObject([{ outcome: 'refused', problem: { kind: 'conflict' } }])
+    zone.pass(30 * 24 * 3_600_000)
+    expect(await zone.store.upkeep()).toMatchObject({ addressesFreed: 0 })
+    // What is compared now finds no tombstone: what is missing is held still, and not deleted by silence.
+    await heard.apply({ type: 'MeshService', absent: [keyOf(wire)], epoch: someEpoch })
+    expect((await global.store.read.get(wire))?.vips?.addresses).toEqual([gone])
+    // Once it has let go, the address is free.
+    await settle([])
+    expect(await zone.store.upkeep()).toMatchObject({ addressesFreed: 1 })
   })
 }

@@ -5,6 +5,7 @@ import type { OpenStore } from './fixtures.js'
 import { holdConformance } from './holds.js'
 import { hookConformance } from './hooks.js'
 import { importedConformance } from './imported.js'
+import { joiningConformance } from './joining.js'
 import { leaseConformance } from './leases.js'
 import { localConformance } from './local.js'
 import { logConformance } from './log.js'
@@ -41,5 +42,6 @@ export function storeConformance(name: string, open: OpenStore): void {
   describe(`${name}: what is settled`, () => settledConformance(open))
   describe(`${name}: replicas`, () => replicaConformance(open))
   describe(`${name}: recovery`, () => recoveryConformance(open))
+  describe(`${name}: zones that join`, () => joiningConformance(open))
   describe(`${name}: returns and names`, () => returnsConformance(open))
 }

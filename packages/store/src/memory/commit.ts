@@ -64,6 +64,10 @@ function writeRows(plan: WritePlan, image: LiveImage, revision: number): void {
     }
     image.rows.set(keyText(row), { ...draft, entry: entryOfRow(draft) })
   }
+  for (const { name, ...times } of plan.zoneTimes) {
+    const key = keyText({ type: 'Zone', mesh: '', name })
+    image.rows.set(key, { ...present(image.rows.get(key)), ...times })
+  }
   for (const { offeredEntry, holdId, absentSinceMs, ...key } of plan.offered) {
     const before = present(image.rows.get(keyText(key)))
     image.rows.set(keyText(key), { ...before, offeredEntry, holdId, absentSinceMs })

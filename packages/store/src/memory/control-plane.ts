@@ -3,6 +3,7 @@ import { Problem, readLearnedTypes } from '@holdfast/model'
 import { importAddresses, type LedgerRow, learnUnit, type Row } from '../plan/index.js'
 import { byText, keyText, ledgerText, ownerText } from '../plan/keys.js'
 import { meetPlainUnit } from '../plan/plain-zones.js'
+import { zoneObjectsOf } from '../plan/zone-objects.js'
 import { type ControlPlaneStore, type SessionRecord, scrubOff } from '../port.js'
 import { changesIn } from './changes.js'
 import { memoryGuards } from './guards.js'
@@ -155,6 +156,8 @@ export function asControlPlane(store: MemoryStore): ControlPlaneStore {
       },
       zones: async () => [...store.image.zones.values()],
       meetPlain: async (zone) => store.run(meetPlainUnit(zone, store.options(store.nowMs()))),
+      zoneObjects: async () =>
+        zoneObjectsOf([...store.image.rows.values()].filter((row) => row.type === 'Zone' && !row.deleted)),
       deletedZones: async (names) =>
         names.filter((name) => {
           const row = store.image.rows.get(keyText({ type: 'Zone', mesh: '', name }))
@@ -170,6 +173,7 @@ export function asControlPlane(store: MemoryStore): ControlPlaneStore {
       finish: async (seen, last) => returns.finish(store, seen, last),
       adopt: async (request) => returns.adopt(store, request),
       federate: async (request) => returns.federate(store, request),
+      planJoin: async (request) => returns.planJoin(store, request),
       decommission: async (request) => returns.decommission(store, request),
     },
     types: {

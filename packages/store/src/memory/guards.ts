@@ -1,4 +1,4 @@
-import type { AbsentCount, GuardStore, PeerReportRow } from '../guards.js'
+import type { AbsentCount, GuardStore, PeerReportRow, WaitingForMesh } from '../guards.js'
 import { isHeldByHook } from '../plan/forms.js'
 import { byText } from '../plan/keys.js'
 import type { MemoryStore } from './memory-store.js'
@@ -22,6 +22,7 @@ export const memoryGuards = (store: MemoryStore): GuardStore => ({
   approve: async (request) => store.approve(request),
   reject: async (request) => store.reject(request),
   absent: async () => absentOf(store),
+  waitingForMeshes: async () => waitingForMeshes(store),
   noteReport: async (report, sessionId) => {
     const isNewest = [...store.image.fences.values()].some((fence) => fence.sessionId === sessionId)
     if (isNewest && store.image.reports.get(report.peer)?.hash !== report.hash)
@@ -65,4 +66,15 @@ function absentOf(store: MemoryStore): readonly AbsentCount[] {
     counts.set(`${type} ${origin}`, { type, origin, count: (before?.count ?? 0) + 1, sinceMs })
   }
   return [...counts.values()].sort((a, b) => byText(a.type, b.type) || byText(a.origin, b.origin))
+}
+
+function waitingForMeshes(store: MemoryStore): readonly WaitingForMesh[] {
+  const found = new Map<string, WaitingForMesh>()
+  for (const { origin, mesh, audience, deleted } of store.image.rows.values()) {
+    if (deleted || audience !== 'suspended' || origin === '' || mesh === '') continue
+    if (store.get({ type: 'Mesh', mesh: '', name: mesh }) !== undefined) continue
+    const key = `${origin}\u0000${mesh}`
+    found.set(key, { origin, mesh, count: (found.get(key)?.count ?? 0) + 1 })
+  }
+  return [...found].sort(([a], [b]) => byText(a, b)).map(([, row]) => row)
 }

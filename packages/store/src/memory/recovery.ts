@@ -35,7 +35,8 @@ export function memoryRecovery(store: MemoryStore): RecoveryStore {
       const last = page.at(-1)?.[0]
       return found.length > page.length && last !== undefined ? { items, next: last } : { items }
     },
-    remember: async (testimony) => store.run(rememberUnit(testimony, store.options(store.nowMs()))),
+    remember: async (testimony) =>
+      store.run(rememberUnit(testimony, store.options(store.nowMs()), store.logHistory().epochs)),
     recover: async (request) => {
       const asked = { ...request, epochs: store.logHistory().epochs }
       return store.run(request.apply ? recoverUnit(asked, store.options(store.nowMs())) : recoveryPlanUnit(asked))

@@ -12,6 +12,9 @@ import {
   type FederateRequest,
   type Federation,
   federateUnit,
+  type JoinPlan,
+  type JoinRequest,
+  joinPlanUnit,
   type ReturnRules,
   returnDoneUnit,
   returnLedgerUnit,
@@ -121,6 +124,8 @@ export const decommission = (store: MemoryStore, request: DecommissionRequest): 
 
 export const federate = (store: MemoryStore, request: FederateRequest): Federation =>
   store.run(federateUnit(request, store.options(store.nowMs())))
+
+export const planJoin = (store: MemoryStore, request: JoinRequest): JoinPlan => store.run(joinPlanUnit(request))
 
 export const adopt = (store: MemoryStore, request: AdoptRequest): Adoption =>
   store.run(adoptZoneUnit(request, store.options(store.nowMs())))

@@ -22,7 +22,14 @@ import {
   writeOffered,
   writeStatuses,
 } from './statements/rows-write.js'
-import { clearRefused, insertAudit, writeRefused, writeVisibility, writeZones } from './statements/sync-write.js'
+import {
+  clearRefused,
+  insertAudit,
+  writeRefused,
+  writeVisibility,
+  writeZones,
+  writeZoneTimes,
+} from './statements/sync-write.js'
 
 /** The rows are not as the plan found them, although nobody has committed: they were changed by hand. Plan again. */
 export class Stale extends Error {}
@@ -50,7 +57,8 @@ export async function execute(sql: Sql, plan: WritePlan, at: Commit): Promise<vo
     }
   const { atMs: _, upserts, tombstones, movedTombstones, offered, forms, formRemovals, statuses, ...others } = plan
   const { ledgerInserts, ledgerTombstones, ledgerRevivals, ledgerReplacements, ledgerFreed, history, ...rest } = others
-  const { blocks, blockRemovals, refused, refusedCleared, holds, visibility, audit, zones, ...unwritten } = rest
+  const { blocks, blockRemovals, refused, refusedCleared, holds, visibility, ...last } = rest
+  const { zoneTimes, audit, zones, ...unwritten } = last
   // A part that a plan gets later does not compile until it is written here.
   const nothingLeft: Record<string, never> = unwritten
   void nothingLeft
@@ -81,6 +89,7 @@ export async function execute(sql: Sql, plan: WritePlan, at: Commit): Promise<vo
   await all(refused, writeRefused)
   await all(holds, writeHolds)
   await all(visibility, writeVisibility)
+  await all(zoneTimes, writeZoneTimes)
   await all(zones, writeZones)
   await all(audit, insertAudit)
 }

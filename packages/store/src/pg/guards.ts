@@ -5,7 +5,7 @@ import type { PlanOptions } from '../plan/local.js'
 import type { Unit } from '../plan/unit.js'
 import type { Database } from './sql.js'
 import { openForms } from './statements/forms.js'
-import { absentCounts, heldKeys, holdsById, lastHolds, openHolds } from './statements/holds.js'
+import { absentCounts, heldKeys, holdsById, lastHolds, openHolds, waitingForMeshes } from './statements/holds.js'
 import { allReports, writeReport } from './statements/reports.js'
 import { oldestRefused, refusedCounts } from './statements/sync-read.js'
 
@@ -23,6 +23,7 @@ export const pgGuards = ({ database, options, run }: GuardParts): GuardStore => 
   approve: (request) => run(approveUnit(request, options())),
   reject: (request) => run(rejectUnit(request, options())),
   absent: () => absentCounts(database),
+  waitingForMeshes: () => waitingForMeshes(database),
   noteReport: (report, sessionId) => writeReport(database, report, sessionId),
   // Not of one moment: whoever looks, looks again.
   exceptions: async (limit) => ({

@@ -50,8 +50,9 @@ export class PgRecovery implements RecoveryStore {
     return { items: rows.flatMap((row) => rememberedOf(row, identity.name) ?? []), next }
   }
 
-  remember(testimony: Testimony): Promise<Remembered> {
-    return this.#parts.run(rememberUnit(testimony, this.#parts.options()))
+  async remember(testimony: Testimony): Promise<Remembered> {
+    const { database, options, run } = this.#parts
+    return run(rememberUnit(testimony, options(), await readEpochs(database)))
   }
 
   async recover(request: Parameters<RecoveryStore['recover']>[0]): Promise<readonly RecoveryItem[]> {

@@ -2,6 +2,7 @@ import { adoptZoneUnit, returnDoneUnit } from '../plan/adopt.js'
 import { decommissionUnit } from '../plan/decommission.js'
 import { federateUnit } from '../plan/federate.js'
 import { Fenced } from '../plan/fenced.js'
+import { joinPlanUnit } from '../plan/join-plan.js'
 import { nothingNeeded } from '../plan/loaded.js'
 import type { PlanOptions } from '../plan/local.js'
 import { returnLedgerUnit } from '../plan/return-ledger.js'
@@ -121,6 +122,8 @@ export const pgReturns = ({ database, writer, acks, identity, nowMs }: ReturnsPa
     adopt: (request) => run(adoptZoneUnit(request, options())),
 
     federate: (request) => run(federateUnit(request, options())),
+
+    planJoin: (request) => run(joinPlanUnit(request)),
 
     decommission: async (request) => {
       // What it had acked is forgotten with it, and must not be written afterwards.

@@ -64,6 +64,7 @@ import {
   lastSessions,
   openSession,
   writeHeartbeats,
+  zoneObjects,
   zoneRecords,
 } from './statements/sessions.js'
 import { lowestSettled } from './statements/settled.js'
@@ -300,6 +301,7 @@ export class PgStore implements ControlPlaneStore {
     list: () => lastSessions(this.database),
     meetPlain: (zone) => this.#run(meetPlainUnit(zone, this.#options())),
     deletedZones: (names) => deletedZones(this.database, names),
+    zoneObjects: () => zoneObjects(this.database),
     zones: async () => {
       await this.#acks.flush()
       return zoneRecords(this.database)

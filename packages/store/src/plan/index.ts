@@ -25,6 +25,14 @@ export {
   type ImportVips,
   importAddresses,
 } from './import-vips.js'
+export {
+  type JoinFate,
+  type JoiningService,
+  type JoinPlan,
+  type JoinRequest,
+  type JoinVerdict,
+  joinPlanUnit,
+} from './join-plan.js'
 export { changeProblem, type HookWork, type Judged, judgedUnit, sweptUnit, type Verdict, workOf } from './judged.js'
 export { ownerText } from './keys.js'
 export { type Learned, learnedTypesKey, learnUnit, type TypesOfPeer } from './learned-types.js'
@@ -76,4 +84,5 @@ export type { Unit } from './unit.js'
 export { adoptUnit, freeUnit, type PoolsRequest, poolsUnit, servingUnit, statusUnit } from './upkeep.js'
 export { WorkingSet } from './working-set.js'
 export { isEmptyPlan, takesRevision } from './write-plan.js'
+export { type ZoneObject, zoneObjectsOf } from './zone-objects.js'
 export { type Admission, admitUnit, firstStepUnit, planFirstStep } from './zones.js'

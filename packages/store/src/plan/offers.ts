@@ -171,9 +171,10 @@ function keep(
   return true
 }
 
-/** A child of a mesh that was deleted here, or is not published yet, is kept, and seen by nobody until the mesh is. */
+/** A child of a mesh that global does not have, or not yet published, is kept, and seen by nobody until the mesh is. */
 function audienceOfCopy(resource: ExportedResource, origin: Origin, ws: WorkingSet): Audience {
-  if (ws.identity.role === 'global' && resource.mesh !== '' && !ws.isMeshSeen(resource.mesh)) return 'suspended'
+  const isHeld = (mesh: string): boolean => ws.mesh(mesh) === 'unknown' || !ws.isMeshSeen(mesh)
+  if (ws.identity.role === 'global' && resource.mesh !== '' && isHeld(resource.mesh)) return 'suspended'
   const type = findType(resource.type)
   return type === undefined
     ? audienceOfRaw(learnedType(resource.type, ws), resource.labels, origin)

@@ -16,6 +16,7 @@ import type { RememberedRow, Testimony } from './testimony.js'
 import type { BlockRow, LedgerRow, Needs } from './types.js'
 import type { Unit } from './unit.js'
 import type { WorkingSet } from './working-set.js'
+import { rememberZones } from './zone-objects.js'
 import { makeZone } from './zones.js'
 
 export interface Remembered {
@@ -24,6 +25,8 @@ export interface Remembered {
   readonly blocks: readonly string[]
   /** Ledger rows that were unknown here. */
   readonly addresses: number
+  /** Zones of which an operator's word is known again: disabled, or labelled. */
+  readonly zones: readonly string[]
   /** What contradicts what is known here; it was not taken over. */
   readonly conflicts: readonly string[]
 }
@@ -33,10 +36,15 @@ export interface Remembered {
  * that is known here changes and nothing is served by it: an owner that we know only from a witness is a tombstone, whose
  * address goes to nobody else and comes back with it (VIP-2, VIP-3). Global only.
  */
-export const rememberUnit = (testimony: Testimony, options: PlanOptions): Unit<Remembered> => ({
+export const rememberUnit = (
+  testimony: Testimony,
+  options: PlanOptions,
+  /** Every epoch that this store has had: another installation's word on zones is none. */
+  epochs: ReadonlySet<string>,
+): Unit<Remembered> => ({
   needs: needsOfRemember(testimony),
   more: () => nothingNeeded,
-  plan: (ws) => ws.wholly(() => planRemember(testimony, ws, options)),
+  plan: (ws) => ws.wholly(() => planRemember(testimony, ws, options, epochs)),
 })
 
 const isLive = (row: RememberedRow, type: string): boolean =>
@@ -44,14 +52,14 @@ const isLive = (row: RememberedRow, type: string): boolean =>
 
 const keyOf = (row: RememberedRow): ResourceKey => ({ type: row.type, mesh: '', name: row.exportName })
 
-function needsOfRemember({ rows, ledger, witness }: Testimony): Needs {
+function needsOfRemember({ rows, ledger, witness, zones = [] }: Testimony): Needs {
   const leased = rows.filter((row) => isLive(row, 'VipBlock') || isLive(row, 'VipPool'))
   const blocks = leased.flatMap((row) => blockFacts(row) ?? [])
   const canonical = canonicalOf(ledger)
   const owners = [...new Set(blocks.map((block) => block.owner))].filter((owner) => owner !== globalOrigin)
   return {
     ...nothingNeeded,
-    keys: [...leased.map(keyOf), ...owners.map(zoneKey)],
+    keys: [...leased.map(keyOf), ...[...owners, ...zones.map(({ name }) => name)].map(zoneKey)],
     blocks: true,
     wholeTypes: leased.length > 0 ? [{ type: 'VipPool', origin: globalOrigin }] : [],
     zones: [...new Set([witness.zone, ...owners])],
@@ -63,8 +71,13 @@ function needsOfRemember({ rows, ledger, witness }: Testimony): Needs {
 const canonicalOf = (ledger: readonly LedgerRow[]): readonly LedgerRow[] =>
   ledger.filter((row) => row.scope === 'canonical')
 
-function planRemember({ witness, rows, ledger }: Testimony, ws: WorkingSet, options: PlanOptions): Remembered {
-  if (ws.identity.role !== 'global') return { pools: 0, blocks: [], addresses: 0, conflicts: [] }
+function planRemember(
+  { witness, rows, ledger, zones: saidOfZones = [] }: Testimony,
+  ws: WorkingSet,
+  options: PlanOptions,
+  epochs: ReadonlySet<string>,
+): Remembered {
+  if (ws.identity.role !== 'global') return { pools: 0, blocks: [], addresses: 0, zones: [], conflicts: [] }
   const conflicts: string[] = []
   const says = `zone ${witness.zone} remembers`
   const pools = rows.filter((row) => isLive(row, 'VipPool') && rememberPool(row, says, ws, options, conflicts)).length
@@ -74,7 +87,17 @@ function planRemember({ witness, rows, ledger }: Testimony, ws: WorkingSet, opti
   })
   const own = canonicalOf(ledger).filter((row) => row.origin !== witness.zone || row.state === 'tombstoned')
   const addresses = own.filter((row) => rememberAddress(row, says, ws, options, conflicts)).length
-  const found = { pools, blocks, addresses, conflicts }
+  const isOurs = ws.state === 'recovering' || (witness.cursor !== undefined && epochs.has(witness.cursor.epoch))
+  const zones = isOurs ? rememberZones(saidOfZones, ws, options) : []
+  for (const { name, enabled } of zones)
+    ws.audit({
+      atMs: options.nowMs,
+      actor: `zone ${witness.zone}`,
+      action: 'remembered',
+      subject: `Zone "${name}"`,
+      detail: { enabled },
+    })
+  const found = { pools, blocks, addresses, zones: zones.map(({ name }) => name), conflicts }
   for (const conflict of conflicts) note('recovery conflict', { conflict }, witness.zone, ws, options)
   if (pools + blocks.length + addresses > 0)
     note('remembered', { pools, blocks, addresses, epoch: ws.epoch }, witness.zone, ws, options)

@@ -2,6 +2,7 @@ import type { Cursor, StoreState } from '@holdfast/kds'
 import type { Labels, Origin, Vips } from '@holdfast/model'
 import { authoredOf } from './forms.js'
 import type { LedgerRow, Row } from './types.js'
+import type { ZoneObject } from './zone-objects.js'
 
 /** Who remembers: a zone, as its session has authenticated it. */
 export interface Witness {
@@ -36,6 +37,8 @@ export interface Testimony {
   readonly witness: Witness
   readonly rows: readonly RememberedRow[]
   readonly ledger: readonly LedgerRow[]
+  /** What it was told of global's Zone objects; undefined: nothing on this page, or it never was. */
+  readonly zones?: readonly ZoneObject[] | undefined
 }
 
 /** What this row testifies to; undefined if it is our own, or says nothing about what its origin wanted. */

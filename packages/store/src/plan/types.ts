@@ -203,8 +203,16 @@ export interface WritePlan {
   readonly refusedCleared: readonly (ResourceKey & { readonly peer: string; readonly channel: Channel })[]
   readonly holds: readonly HoldRow[]
   readonly visibility: readonly { readonly origin: Origin; readonly hidden: boolean }[]
+  /** Of Zone objects that come back from those who remember them: when an operator made and changed them. */
+  readonly zoneTimes: readonly ZoneTimes[]
   readonly audit: readonly AuditRow[]
   readonly zones: readonly ZoneRow[]
+}
+
+export interface ZoneTimes {
+  readonly name: string
+  readonly createdAtMs: number
+  readonly modifiedAtMs: number
 }
 
 export interface RowWrite extends ResourceKey {

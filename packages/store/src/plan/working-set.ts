@@ -6,7 +6,17 @@ import { displayText, keyText, pairText } from './keys.js'
 import { LedgerSet } from './ledger-set.js'
 import type { Loaded, Vanishing, ZoneFacts } from './loaded.js'
 import { Index, Journal, List, Table } from './table.js'
-import type { AuditRow, CursorRow, HoldRow, RefusedRow, RoleIdentity, Row, WritePlan, ZoneRow } from './types.js'
+import type {
+  AuditRow,
+  CursorRow,
+  HoldRow,
+  RefusedRow,
+  RoleIdentity,
+  Row,
+  WritePlan,
+  ZoneRow,
+  ZoneTimes,
+} from './types.js'
 import { hasFamily } from './vips.js'
 import { writePlanOf } from './write-plan.js'
 
@@ -46,6 +56,7 @@ export class WorkingSet {
   readonly #holds = new Table<HoldRow>(this.#journal)
   readonly #zones = new Table<ZoneFacts>(this.#journal)
   readonly #visibility = new Table<boolean>(this.#journal)
+  readonly #zoneTimes = new Table<ZoneTimes>(this.#journal)
   readonly #everInStep: Table<boolean> = new Table(this.#journal)
   readonly #audit = new List<AuditRow>(this.#journal)
   readonly #cursors = new Map<string, CursorRow>()
@@ -260,6 +271,11 @@ export class WorkingSet {
     this.#visibility.set(origin, hidden)
   }
 
+  /** A commit gives the rows that it writes its own time; this one was made and changed before. */
+  setZoneTimes(times: ZoneTimes): void {
+    this.#zoneTimes.set(times.name, times)
+  }
+
   cursor(peer: string, channel: Channel): CursorRow | undefined {
     return this.#cursors.get(cursorText({ peer, channel, side: 'received' }))
   }
@@ -301,6 +317,7 @@ export class WorkingSet {
         holds: this.#holds.changes(),
         zones: this.#zones.changes(),
         visibility: this.#visibility.changes(),
+        zoneTimes: this.#zoneTimes.changes(),
         audit: this.#audit.all(),
         ledger: this.ledger,
       },

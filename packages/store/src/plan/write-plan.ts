@@ -13,6 +13,7 @@ import type {
   RowWrite,
   Scope,
   WritePlan,
+  ZoneTimes,
 } from './types.js'
 
 type Changes<V> = Iterable<{ readonly key: string; readonly before: V | undefined; readonly after: V | undefined }>
@@ -23,6 +24,7 @@ export interface Changed {
   readonly holds: Changes<HoldRow>
   readonly zones: Changes<ZoneFacts>
   readonly visibility: Changes<boolean>
+  readonly zoneTimes: Changes<ZoneTimes>
   readonly audit: readonly AuditRow[]
   readonly ledger: LedgerSet
 }
@@ -52,6 +54,7 @@ export function writePlanOf(changed: Changed, nowMs: number): WritePlan {
     refusedCleared: [],
     holds: [],
     visibility: [],
+    zoneTimes: [],
     audit: [...changed.audit],
     zones: [],
   }
@@ -67,6 +70,7 @@ export function writePlanOf(changed: Changed, nowMs: number): WritePlan {
       const { hasSession: _, session: __, superseded: ___, ...zone } = after
       plan.zones.push(zone)
     }
+  for (const { after } of changed.zoneTimes) if (after !== undefined) plan.zoneTimes.push(after)
   for (const { key, after } of changed.visibility)
     if (after !== undefined) plan.visibility.push({ origin: key, hidden: after })
   const ledger = changed.ledger.changes()

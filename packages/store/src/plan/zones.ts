@@ -159,7 +159,7 @@ function duplicateProblem(
 }
 
 /** `kuma.system.v1alpha1.Zone{enabled: true}`: field 1 is a BoolValue, whose field 1 is true. */
-const enabledZone = Uint8Array.of(0x0a, 0x02, 0x08, 0x01)
+export const enabledZone = Uint8Array.of(0x0a, 0x02, 0x08, 0x01)
 
 /** A disabled zone's services are hidden from the others: a change of their views, so it takes a place in the log. */
 export function hiddenByZone(before: Row | undefined, after: Row, ws: WorkingSet): void {

@@ -1,5 +1,5 @@
 import type { Origin } from '@holdfast/model'
-import type { AbsentCount, KeptKey } from '../../guards.js'
+import type { AbsentCount, KeptKey, WaitingForMesh } from '../../guards.js'
 import type { HoldRow, Row, WritePlan } from '../../plan/types.js'
 import { type Sql, timestamp } from '../sql.js'
 import { type ResourceRecord, resourceColumns, rowOf } from './columns.js'
@@ -115,4 +115,16 @@ export async function writeHolds(sql: Sql, rows: WritePlan['holds']): Promise<vo
       rows.map((row) => row.decidedBy ?? null),
     ],
   )
+}
+
+/** Suspended copies whose mesh is not here. */
+export async function waitingForMeshes(sql: Sql): Promise<readonly WaitingForMesh[]> {
+  const { rows } = await sql.run<WaitingForMesh>(
+    'waiting for meshes',
+    `select r.origin, r.mesh, count(*)::int as count from resources r
+     where r.audience = 'suspended' and not r.deleted and r.origin <> '' and r.mesh <> ''
+       and not exists (select from resources m where m.type = 'Mesh' and m.mesh = '' and m.name = r.mesh and not m.deleted)
+     group by r.origin, r.mesh order by r.origin, r.mesh`,
+  )
+  return rows
 }

@@ -1,5 +1,7 @@
+import { type ZoneObject, zoneObjectsOf } from '../../plan/zone-objects.js'
 import type { SessionRecord, ZoneRecord } from '../../port.js'
 import { type Sql, timestamp } from '../sql.js'
+import { type ResourceRecord, resourceColumns, rowOf } from './columns.js'
 import { type ZoneRecordColumns, zoneColumns, zoneRowOf } from './sync-read.js'
 
 const sessionsPerPeerMax = 10
@@ -150,4 +152,13 @@ export async function deletedZones(sql: Sql, names: readonly string[]): Promise<
     [names],
   )
   return rows.map((row) => row.name)
+}
+
+/** A label or another spec than the usual one: which, is decided on the row. */
+export async function zoneObjects(sql: Sql): Promise<readonly ZoneObject[]> {
+  const { rows } = await sql.run<ResourceRecord>(
+    'zone objects',
+    `select ${resourceColumns} from resources r where r.type = 'Zone' and r.mesh = '' and not r.deleted order by r.name`,
+  )
+  return zoneObjectsOf(rows.map(rowOf))
 }

@@ -65,6 +65,21 @@ export async function writeVisibility(sql: Sql, rows: WritePlan['visibility'], a
   )
 }
 
+/** After the rows themselves, which get the time of the commit. */
+export async function writeZoneTimes(sql: Sql, rows: WritePlan['zoneTimes']): Promise<void> {
+  await sql.run(
+    'write zone times',
+    `update resources r set created_at = n.created_at, modified_at = n.modified_at
+     from unnest($1::text[], $2::timestamptz[], $3::timestamptz[]) n (name, created_at, modified_at)
+     where r.type = 'Zone' and r.mesh = '' and r.name = n.name`,
+    [
+      rows.map(({ name }) => name),
+      rows.map(({ createdAtMs }) => timestamp(createdAtMs)),
+      rows.map(({ modifiedAtMs }) => timestamp(modifiedAtMs)),
+    ],
+  )
+}
+
 export async function writeZones(sql: Sql, rows: WritePlan['zones']): Promise<void> {
   await sql.run(
     'write zones',
