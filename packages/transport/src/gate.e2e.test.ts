@@ -240,7 +240,7 @@ test('more messages than can be meant are read later, and none is lost', async (
 test('FLOW: of a session that is not whole no more is kept than HTTP/2 lets through; of one that is, one message at most', async () => {
   const global = await guarded({ pairTimeoutMs: 60_000 })
   // In MiB; by default a client ends a connection on which more than 10 wait to be sent.
-  const client = connectHttp2(`http://${global.address}`, { maxSessionMemory: 64 })
+  const client = connectHttp2(`http://127.0.0.1:${global.server.port}`, { maxSessionMemory: 64 })
   closers.push(() => client.destroy())
   client.on('error', () => {})
   await new Promise((resolve) => client.once('connect', resolve))
