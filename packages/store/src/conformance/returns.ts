@@ -316,6 +316,8 @@ export function returnsConformance(open: OpenStore): void {
       kind: 'conflict',
       message: expect.stringMatching(/is connected \(session aaaaaaaa-.* of process host-1\)/),
     })
+    // Nobody else asks for it: it is its own.
+    expect(await adopt()).toMatchObject({ changed: false, storeId: await storeIdOf(zone) })
     await expect(adopt(otherStoreId, 'nowhere')).rejects.toMatchObject({ kind: 'missing' })
     await global.store.sessions.close(sessionId, 'gone')
     await expect(adopt()).rejects.toMatchObject({

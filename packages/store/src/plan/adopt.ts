@@ -56,8 +56,9 @@ function planAdoption(request: AdoptRequest, ws: WorkingSet, options: PlanOption
   const { zone: name, actor } = request
   const { nowMs } = options
   const zone = knownZone(name, ws)
-  const storeId =
-    request.storeId ?? zone?.claimantStoreId ?? (zone?.adoptedAtMs === undefined ? undefined : zone.storeId)
+  // Nobody else asks for the name of one that lives, or of one that was adopted before: it is that store's already.
+  const settled = zone?.adoptedAtMs !== undefined || zone?.hasSession === true
+  const storeId = request.storeId ?? zone?.claimantStoreId ?? (settled ? zone?.storeId : undefined)
   if (zone !== undefined && storeId !== undefined && zone.storeId === storeId && zone.decommissionedAtMs === undefined)
     return { zone: name, incumbent: storeId, storeId, changed: false, blocks: blocksOf(name, ws) }
   if (zone?.hasSession === true) throw new Problem('conflict', livingText(name, zone))
