@@ -29,10 +29,7 @@ async function ofZone(
   sessions: ControlPlaneStore['sessions'],
   n: number,
 ): Promise<LocalChange | undefined> {
-  const [{ items }, met] = await Promise.all([
-    read.list({ type: 'Zone', offset: 0, limit: 1_000 }),
-    sessions.zones(),
-  ])
+  const [{ items }, met] = await Promise.all([read.list({ type: 'Zone', offset: 0, limit: 1_000 }), sessions.zones()])
   const living = new Set(items.map(({ name }) => name))
   const deleted = met.find(({ name }) => !living.has(name))
   const victim = items[(7 * n) % Math.max(1, items.length)]

@@ -44,8 +44,7 @@ type Counts = Readonly<Record<string, number>>
 /** Timers apart: `timers` says where they come from. */
 function resources(): Counts {
   const counts: Record<string, number> = {}
-  for (const kind of process.getActiveResourcesInfo())
-    if (kind !== 'Timeout') counts[kind] = (counts[kind] ?? 0) + 1
+  for (const kind of process.getActiveResourcesInfo()) if (kind !== 'Timeout') counts[kind] = (counts[kind] ?? 0) + 1
   return counts
 }
 
