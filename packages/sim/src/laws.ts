@@ -11,6 +11,7 @@ import {
 import { type CursorRow, Fenced, type Row } from '@holdfast/store'
 import { Absences } from './absence-laws.js'
 import { holds, LawBroken } from './broken.js'
+import { Compactions } from './compactions.js'
 import { AddressBook, LocalAddresses } from './ledger-laws.js'
 import { messageText, short as shortened } from './message-text.js'
 import type { ControlPlane } from './node.js'
@@ -65,8 +66,7 @@ export class Laws implements Watch {
   readonly #trace: ((line: () => string) => void) | undefined
   /** When a repair of a channel began last. */
   readonly #repairedMs = new Map<string, number>()
-  /** Where the peer's log began when a session with it did. */
-  readonly #logFromAtStart = new WeakMap<Session, number>()
+  readonly #compactions = new Compactions()
   /** Channels whose receiver has found that it was not shown what it was promised, until it is in step again. */
   readonly #mismatched = new Set<string>()
   /** Somebody has changed rows by hand: from then on a repair needs no other reason. */
@@ -130,7 +130,9 @@ export class Laws implements Watch {
 
   opened(session: Session): void {
     this.counts.sessions++
-    this.#logFromAtStart.set(session, this.#node(session.peer).store.image.logFrom)
+    const { logFrom } = this.#node(session.peer).store.image
+    for (const receiver of this.#of(session.node).receivers.values())
+      if (receiver.peer === session.peer) this.#compactions.opened(receiver.where, logFrom, receiver.isWithinRange)
     this.#of(session.node).newest.set(session.peer, session.sessionId)
     this.#follow(session.node)
     this.#trace?.(() => `${nameOf(session.node)}: session ${short(session)} with ${nameOf(session)}`)
@@ -180,6 +182,7 @@ export class Laws implements Watch {
         return
       case 'inStep':
         this.#mismatched.delete(where)
+        this.#compactions.inStep(where, this.#node(session.peer).store.image.logFrom)
         return
       case 'mismatch':
       case 'diverged':
@@ -189,7 +192,7 @@ export class Laws implements Watch {
           this.tampered ||
             this.#mismatched.has(where) ||
             this.#repairsLately({ where, node: session.node }) ||
-            this.#isCompacted(session),
+            this.#compactions.within(where, this.#node(session.peer).store.image.logFrom),
           'EQ',
           () => `${where}: ${report.type}, and nobody had changed anything by hand`,
         )
@@ -201,11 +204,6 @@ export class Laws implements Watch {
       default:
         return
     }
-  }
-
-  /** The sender's log was compacted past where its receiver stood, in the middle of a range: what was removed is found absent. */
-  #isCompacted(session: Session): boolean {
-    return this.#node(session.peer).store.image.logFrom > (this.#logFromAtStart.get(session) ?? 0)
   }
 
   /** Until the next turn a receiver that is not repaired goes on from where it is not quite: changes have to flow. */

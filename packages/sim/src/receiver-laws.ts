@@ -42,6 +42,11 @@ export class Receiver {
     return `${nameOf(this.node.name)}, ${this.channel} from ${nameOf(this.peer)}`
   }
 
+  /** A range of its sender was interrupted and is not whole yet. */
+  get isWithinRange(): boolean {
+    return this.#place().partial !== undefined
+  }
+
   /** Follows the store. Judged is only what one of its own operations leaves behind. */
   follow({ rows, refused }: Pick<Changes, 'rows' | 'refused'>): void {
     const { identity } = this.node.store
