@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { concatBytes, hex, lengthPrefixed, plainBytes, utf8 } from './bytes.js'
+import { concatBytes, hex, lengthPrefixed, plainBytes, prefixedBytes } from './bytes.js'
 import { canonicalLabels } from './labels.js'
 import type { Origin, ResourceContent, Vips } from './resource.js'
 import { encodeVips } from './vips.js'
@@ -12,19 +12,18 @@ import { encodeVips } from './vips.js'
 export const hashAlgorithm = 1
 
 const sha256 = (bytes: Uint8Array): Uint8Array => plainBytes(hash('sha256', bytes, 'buffer'))
-const prefixed = (...parts: readonly Uint8Array[]): Uint8Array => concatBytes(parts.map(lengthPrefixed))
 
 /** Who a resource is in every control plane. `exportName`: the name it has everywhere but at its origin. */
 export const identityBytes = (type: string, mesh: string, exportName: string, origin: Origin): Uint8Array =>
-  prefixed(utf8(type), utf8(mesh), utf8(exportName), utf8(origin))
+  prefixedBytes(type, mesh, exportName, origin)
 
 /** Hash of what the origin owns, 32 bytes. `content.labels` in export form (`exportLabels`). */
 export const contentHash = (content: ResourceContent): Uint8Array =>
-  contentHashOf(canonicalLabels(content.labels), utf8(content.typeUrl), content.spec)
+  sha256(prefixedBytes(canonicalLabels(content.labels), content.typeUrl, content.spec))
 
 /** The same over the bytes as they are stored. */
 export const contentHashOf = (labels: Uint8Array, typeUrl: Uint8Array, spec: Uint8Array): Uint8Array =>
-  sha256(prefixed(labels, typeUrl, spec))
+  sha256(prefixedBytes(labels, typeUrl, spec))
 
 export const digestEntryLength = 16
 
@@ -45,7 +44,7 @@ export const statusEntry = (
   status: Uint8Array,
 ): string =>
   hex(
-    sha256(prefixed(identityBytes(row.type, row.mesh, row.exportName, row.origin), status)).subarray(
+    sha256(prefixedBytes(identityBytes(row.type, row.mesh, row.exportName, row.origin), status)).subarray(
       0,
       digestEntryLength,
     ),
@@ -55,6 +54,6 @@ export const bucketBits = 15
 
 /** The first 15 bits of a hash over the key: three levels with a fan-out of 32 for repair. */
 export function bucketOf(type: string, mesh: string, exportName: string): number {
-  const [first = 0, second = 0] = sha256(prefixed(utf8(type), utf8(mesh), utf8(exportName)))
+  const [first = 0, second = 0] = sha256(prefixedBytes(type, mesh, exportName))
   return (first << 7) | (second >> 1)
 }

@@ -1,4 +1,4 @@
-import { concatBytes, lengthPrefixed } from './bytes.js'
+import { byUtf8, prefixedBytes } from './bytes.js'
 import { subdomainProblems } from './name-rules.js'
 import type { Violation } from './problems.js'
 import type { TypeDescriptor } from './type-table.js'
@@ -40,11 +40,11 @@ export function exportLabels(labels: Labels, options: { readonly skipPrefixes?: 
 
 /** Entries in the order of their keys' UTF-8 bytes, as deterministic protobuf sorts a map. */
 export const sortedLabels = (labels: Labels): ReadonlyArray<readonly [string, string]> =>
-  Object.entries(labels).sort(([a], [b]) => Buffer.compare(Buffer.from(a, 'utf8'), Buffer.from(b, 'utf8')))
+  Object.entries(labels).sort(([a], [b]) => byUtf8(a, b))
 
 /** Canonical bytes: keys and values in turn, each with its length, sorted by key. Equal labels, equal bytes, and back. */
 export const canonicalLabels = (labels: Labels): Uint8Array =>
-  concatBytes(sortedLabels(labels).flatMap((entry) => entry.map((text) => lengthPrefixed(Buffer.from(text, 'utf8')))))
+  prefixedBytes(...sortedLabels(labels).flat())
 
 /**
  * Labels that a control plane stores with a local write: what was given, and what Kuma 2.14 computes. Beyond it the

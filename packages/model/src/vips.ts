@@ -11,6 +11,17 @@ import type { Vips } from './resource.js'
  */
 export function encodeVips(vips: Vips | undefined): Uint8Array {
   if (vips === undefined) return emptyBytes
+  const known = encoded.get(vips)
+  if (known !== undefined) return known
+  const bytes = encodedAnew(vips)
+  encoded.set(vips, bytes)
+  return bytes
+}
+
+/** One value is encoded for its check, for its digest entry and for what is written: for as long as somebody has it. */
+const encoded = new WeakMap<Vips, Uint8Array>()
+
+function encodedAnew(vips: Vips): Uint8Array {
   const writer = new BinaryWriter()
   for (const bytes of vips.addresses.map(addressBytes).sort(byFamilyThenBytes))
     writer.tag(1, WireType.LengthDelimited).bytes(bytes)
@@ -43,10 +54,17 @@ export function decodeVips(bytes: Uint8Array): Vips | undefined {
 export function addressBytes(text: string): Uint8Array {
   // An IPv6 address is never asked whether it is an IPv4 one: the library answers that with an exception, at five times the
   // price of all the rest, and a sync asks for every service.
-  if (!text.includes(':') && ipaddr.IPv4.isValidFourPartDecimal(text))
-    return Uint8Array.from(ipaddr.IPv4.parse(text).toByteArray())
+  const ipv4 = text.includes(':') ? undefined : ipv4Bytes(text)
+  if (ipv4 !== undefined) return ipv4
   if (ipaddr.IPv6.isValid(text) && !text.includes('%')) return Uint8Array.from(ipaddr.IPv6.parse(text).toByteArray())
   throw new Problem('invalid', `"${text}" is not an IP address`)
+}
+
+const fourParts = /^(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})$/
+
+function ipv4Bytes(text: string): Uint8Array | undefined {
+  const parts = fourParts.exec(text)?.slice(1).map(Number)
+  return parts?.every((part) => part <= 255) === true ? Uint8Array.from(parts) : undefined
 }
 
 /** Canonical text: dotted IPv4, RFC 5952 for IPv6. */

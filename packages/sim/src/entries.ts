@@ -6,6 +6,7 @@ export class Entries {
   /** Who says so: several rows may have one name, a tombstone and its successor for example. */
   readonly #said = new Map<string, { readonly key: string; readonly entry: string }>()
   readonly #bySpeaker = new Map<string, Set<string>>()
+  #text: string | undefined
   readonly #lanes: [number, number, number, number] = [0, 0, 0, 0]
   /** Keys that have changed since they were last asked for. */
   readonly #changed = new Set<string>()
@@ -44,6 +45,10 @@ export class Entries {
     return this.#said.keys()
   }
 
+  get hasChanged(): boolean {
+    return this.#changed.size > 0
+  }
+
   /** Keys whose entry may be another one than when this was last asked. */
   takeChanged(): readonly string[] {
     if (this.#changed.size === 0) return []
@@ -54,7 +59,9 @@ export class Entries {
 
   /** Sum and count, as text: equal texts are equal sets of entries. */
   get digest(): string {
-    return `${this.#lanes.join('-')}/${this.#now.size}`
+    const [a, b, c, d] = this.#lanes
+    this.#text ??= `${a}-${b}-${c}-${d}/${this.#now.size}`
+    return this.#text
   }
 
   /** The last who spoke of a key counts. */
@@ -63,6 +70,7 @@ export class Entries {
     for (const speaker of this.#bySpeaker.get(key) ?? []) entry = this.#said.get(speaker)?.entry
     const before = this.#now.get(key)
     if (before === entry) return
+    this.#text = undefined
     if (before !== undefined) this.#add(before, -1)
     if (entry === undefined) this.#now.delete(key)
     else {

@@ -2,6 +2,7 @@ import {
   type Channel,
   type ChannelContext,
   type ChannelReport,
+  type Cursor,
   repairEveryMs,
   type SessionEffect,
   type SessionEvent,
@@ -18,7 +19,7 @@ import type { ControlPlane } from './node.js'
 import { Published } from './published.js'
 import { Receiver, receivedChanges } from './receiver-laws.js'
 import type { Session } from './session.js'
-import { Shadow } from './shadow.js'
+import { nothing, Shadow } from './shadow.js'
 import { entryKey, seenEntry } from './truth.js'
 import { ViewLog } from './view-log.js'
 import type { Watch } from './watch.js'
@@ -49,6 +50,8 @@ interface Known {
   readonly receivers: Map<string, Receiver>
   /** The newest session of each peer: the only one with effects (ONE). */
   readonly newest: Map<string, string>
+  /** The head that was looked at last. */
+  head?: Cursor
 }
 
 const channelKey = (channel: Channel, peer: string): string => `${channel} ${peer}`
@@ -90,7 +93,7 @@ export class Laws implements Watch {
         shadow: new Shadow(node.store),
         addresses: new LocalAddresses(nameOf(node), node.name),
         absences: new Absences(nameOf(node), node.name),
-        views: each(sent, () => new ViewLog()),
+        views: each(sent, (channel, peer) => new ViewLog(channel, peer)),
         receivers: each(received, (channel, peer) => new Receiver(this.#published, node, channel, peer)),
         newest: new Map(),
       })
@@ -261,13 +264,15 @@ export class Laws implements Watch {
     const known = this.#of(node)
     const { image, identity } = node.store
     const changes = known.shadow.drain()
+    if (changes === nothing && known.head === image.head) return
+    known.head = image.head
     this.#published.record(node.name, changes.rows)
     const stray = this.#published.strayIn(nameOf(node), node.name, changes.rows)
     if (stray !== undefined) throw stray
-    for (const [key, log] of known.views) {
-      const [channel = '', peer = ''] = key.split(' ')
+    for (const log of known.views.values()) {
+      const { channel, peer } = log
       const say = (rowKey: string, row: Row | undefined): void => {
-        const entry = row === undefined ? undefined : seenEntry(row, image, identity, channel as Channel, peer)
+        const entry = row === undefined ? undefined : seenEntry(row, image, identity, channel, peer)
         log.entries.say(rowKey, row === undefined || entry === undefined ? undefined : { key: entryKey(row), entry })
       }
       for (const { key: rowKey, after } of changes.rows) say(rowKey, after)

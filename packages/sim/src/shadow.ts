@@ -15,6 +15,9 @@ export interface Changes {
   readonly visibility: boolean
 }
 
+/** The one value that says so: most operations change nothing, and nobody has to look. */
+export const nothing: Changes = { rows: [], ledger: [], refused: [], visibility: false }
+
 class ShadowTable<V> {
   readonly #dirty = new Set<string>()
   readonly #seen = new Map<string, V>()
@@ -26,6 +29,10 @@ class ShadowTable<V> {
   touchAll(now: ReadonlyMap<string, V>): void {
     for (const key of this.#seen.keys()) this.#dirty.add(key)
     for (const key of now.keys()) this.#dirty.add(key)
+  }
+
+  get isDirty(): boolean {
+    return this.#dirty.size > 0
   }
 
   drain(now: ReadonlyMap<string, V>): readonly Change<V>[] {
@@ -80,7 +87,9 @@ export class Shadow {
 
   drain(): Changes {
     const { rows, ledger, refused, cursors } = this.#store.image
-    this.#tables.cursors.drain(cursors)
+    if (this.#tables.cursors.isDirty) this.#tables.cursors.drain(cursors)
+    const isDirty = this.#tables.rows.isDirty || this.#tables.ledger.isDirty || this.#tables.refused.isDirty
+    if (!isDirty && !this.#visibility) return nothing
     const visibility = this.#visibility
     this.#visibility = false
     return {

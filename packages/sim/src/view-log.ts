@@ -1,19 +1,31 @@
-import type { Cursor } from '@holdfast/kds'
+import type { Channel, Cursor } from '@holdfast/kds'
 import { Entries } from './entries.js'
 
 /** Everything that one peer could ever have seen of a sender, in order: what a receiver may have been told. */
 export class ViewLog {
+  readonly channel: Channel
+  readonly peer: string
   readonly entries = new Entries()
   readonly #events = new Map<string, (string | undefined)[]>()
   readonly #digests = new Map<string, string>()
   readonly #newest = new Map<string, number>()
+  /** The head at which nothing had changed since the record before. */
+  #seen: Cursor | undefined
+
+  constructor(channel: Channel, peer: string) {
+    this.channel = channel
+    this.peer = peer
+  }
 
   get now(): ReadonlyMap<string, string> {
     return this.entries.now
   }
 
   /** Notes what has changed. The sum at a revision is one and the same forever; says so where it is not. */
-  record({ epoch, revision }: Cursor): string | undefined {
+  record(head: Cursor): string | undefined {
+    const { epoch, revision } = head
+    if (this.#seen === head && !this.entries.hasChanged) return undefined
+    this.#seen = head
     const at = `${epoch} ${revision}`
     for (const key of this.entries.takeChanged()) {
       const entry = this.entries.get(key)

@@ -1,7 +1,7 @@
 import { Problem, vip6Label, vipLabel } from '@holdfast/model'
 import { addressNumber, addressOf, contains, type Family, type Range, rangeOf } from './address.js'
 import { type Block, usableSize } from './blocks.js'
-import { candidates, isUsable } from './choose.js'
+import { allCandidates, candidates, isUsable } from './choose.js'
 import { growLoad } from './constants.js'
 import { compareOwners, type Owner, ownerText, ownerWords, sameOwner } from './owner.js'
 
@@ -54,7 +54,7 @@ export interface Allocation<Row extends Held> {
 export const candidateAddresses = (
   owners: readonly Owner[],
   blocks: readonly Pick<Block, 'cidr'>[],
-): readonly string[] => owners.flatMap((owner) => blocks.flatMap((block) => [...candidates(owner, block.cidr)]))
+): readonly string[] => owners.flatMap((owner) => blocks.flatMap((block) => allCandidates(owner, block.cidr)))
 
 /**
  * Gives each wish its addresses, one per family of which we have blocks. What stands never moves (VIP-2); what rests for

@@ -1,4 +1,4 @@
-import { concatBytes, lengthPrefixed, utf8 } from '@holdfast/model'
+import { prefixedBytes } from '@holdfast/model'
 
 /**
  * Who owns an address. Not a row id, not a stored name, not arrival order: what a service is called by the people who run
@@ -16,7 +16,7 @@ export interface Owner {
 /** Unambiguous bytes of an owner: what its preferred address is a hash of. Frozen: a change would move nothing that
  * stands, but a lost ledger would come back with other addresses. */
 export const ownerBytes = ({ kind, mesh, origin, namespace, displayName }: Owner): Uint8Array =>
-  concatBytes([kind, mesh, origin, namespace, displayName].map((text) => lengthPrefixed(utf8(text))))
+  prefixedBytes(kind, mesh, origin, namespace, displayName)
 
 /** One line for messages. */
 export const ownerWords = ({ kind, mesh, origin, namespace, displayName }: Owner): string =>
@@ -24,7 +24,7 @@ export const ownerWords = ({ kind, mesh, origin, namespace, displayName }: Owner
 
 /** Unambiguous text, usable as a key: no part can contain the separator. */
 export const ownerText = ({ kind, mesh, origin, namespace, displayName }: Owner): string =>
-  [kind, mesh, origin, namespace, displayName].join('\u0000')
+  `${kind}\u0000${mesh}\u0000${origin}\u0000${namespace}\u0000${displayName}`
 
 export const sameOwner = (a: Owner, b: Owner): boolean => ownerText(a) === ownerText(b)
 

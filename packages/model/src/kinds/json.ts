@@ -15,7 +15,8 @@ export type JsonResult =
 export function parseJson(text: string): JsonResult {
   try {
     const value: Json = JSON.parse(text)
-    return isTooDeep(value)
+    // Each level has two brackets: most texts are too short to be deep.
+    return text.length > 2 * depthMax && isTooDeep(value)
       ? { outcome: 'unreadable', reason: `nested deeper than ${depthMax} levels` }
       : { outcome: 'read', value }
   } catch (error) {

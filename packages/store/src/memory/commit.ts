@@ -27,9 +27,10 @@ export function commit(plan: WritePlan, image: LiveImage, nextTag: () => string)
 
 function writeRows(plan: WritePlan, image: LiveImage, revision: number): void {
   for (const { expectedRevision, deletedAtMs, offeredEntry, absentSinceMs, suspended, ...key } of plan.tombstones) {
-    const { entry, ...before } = present(expect(image, key, expectedRevision))
+    const before = present(expect(image, key, expectedRevision))
     image.rows.set(keyText(key), {
       ...before,
+      entry: undefined,
       revision,
       audience: suspended === true ? 'suspended' : before.audience === 'suspended' ? 'all' : before.audience,
       deleted: true,
@@ -50,9 +51,10 @@ function writeRows(plan: WritePlan, image: LiveImage, revision: number): void {
   for (const { row, expectedRevision, statusMoves } of plan.upserts) {
     const before = expect(image, row, expectedRevision)
     if (before === undefined) dropReplaced(image, row)
-    const { deletedAtMs, ...rest } = row
-    const draft = {
-      ...rest,
+    image.rows.set(keyText(row), {
+      ...row,
+      deletedAtMs: undefined,
+      entry: entryOfRow(row),
       revision,
       createdAtMs: before === undefined || before.deleted ? plan.atMs : before.createdAtMs,
       modifiedAtMs: plan.atMs,
@@ -61,8 +63,7 @@ function writeRows(plan: WritePlan, image: LiveImage, revision: number): void {
         statusMoves && (before === undefined || before.status !== undefined) ? revision : (before?.statusRevision ?? 0),
       offeredStatusEntry: before?.offeredStatusEntry,
       form: before?.form,
-    }
-    image.rows.set(keyText(row), { ...draft, entry: entryOfRow(draft) })
+    })
   }
   for (const { name, ...times } of plan.zoneTimes) {
     const key = keyText({ type: 'Zone', mesh: '', name })

@@ -106,7 +106,7 @@ function ledgerOf(needs: Needs, image: LiveImage): readonly LedgerRow[] {
   return [...found]
 }
 
-const blocksOf = (image: LiveImage): Loaded['blocks'] =>
+export const blocksOf = (image: LiveImage): Loaded['blocks'] =>
   [...image.blocks.values()].map((block) => ({ ...block, used: image.ledgerByBlock.keys(block.id).size }))
 
 /** Processes whose last session was ended by a newer one. */

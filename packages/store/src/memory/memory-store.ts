@@ -13,6 +13,7 @@ import {
   type HoldThresholds,
   type HookCover,
   isEmptyPlan,
+  isNothing,
   judgeHistory,
   knownPools,
   type Leased,
@@ -40,7 +41,7 @@ import { MemoryChannel } from './channel.js'
 import { commit } from './commit.js'
 import { copyOf, emptyImage, type Image, tagText } from './image.js'
 import { LiveImage, type StoreListener, type WatchedTable } from './live-image.js'
-import { loadNeeds } from './load.js'
+import { blocksOf, loadNeeds } from './load.js'
 
 export interface MemoryStoreOptions {
   readonly identity: RoleIdentity
@@ -166,7 +167,8 @@ export class MemoryStore {
         return this.#planted.loaded?.(loaded) ?? loaded
       }
       const ws = new WorkingSet(this.identity, read(unit.needs))
-      ws.load(read(unit.more(ws)))
+      const more = unit.more(ws)
+      if (more !== nothingNeeded && !isNothing(more)) ws.load(read(more))
       const value = unit.plan(ws)
       const planned = ws.toWritePlan(nowMs)
       const plan = this.#planted.plan?.(planned) ?? planned
@@ -210,16 +212,19 @@ export class MemoryStore {
       counts.set(kind, count)
       return count
     }
-    for (const row of this.#image.rows.values())
-      if (!row.deleted && row.origin === this.identity.name && isWaiting(row)) of(row.type).pending++
+    const specs: Uint8Array[] = []
+    for (const row of this.#image.rows.values()) {
+      if (row.deleted) continue
+      if (row.pendingReason !== undefined && row.origin === this.identity.name && isWaiting(row)) of(row.type).pending++
+      if (row.type === 'VipPool') specs.push(row.spec)
+    }
     for (const row of this.#image.ledger.values())
       if (row.origin === this.identity.name && row.state === 'active') of(row.kind)[row.family === 4 ? 'v4' : 'v6']++
-    const specs = [...this.#image.rows.values()].filter((row) => row.type === 'VipPool' && !row.deleted)
-    return demandOf(this.identity, this.blocks(), counts, knownPools(specs.map((row) => row.spec)))
+    return demandOf(this.identity, this.blocks(), counts, knownPools(specs))
   }
 
   blocks(): readonly (BlockRow & { readonly used: number })[] {
-    return loadNeeds({ ...nothingNeeded, blocks: true }, this.#image, this.identity, this.nowMs()).blocks
+    return blocksOf(this.#image)
   }
 
   adoptBlocks(cidrs: readonly string[]): readonly Violation[] {

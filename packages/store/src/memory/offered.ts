@@ -1,8 +1,8 @@
 import type { BucketDigest, ChannelContext, KeyedEntry, TypeDigest } from '@holdfast/kds'
 import { bucketOf, type Digest, wireKey } from '@holdfast/model'
-import { maySpeakFor, type RoleIdentity } from '../plan/index.js'
+import { maySpeakFor, type RefusedRow, type RoleIdentity, type Row } from '../plan/index.js'
 import type { Image } from './image.js'
-import { perPrefix, perType, sumOf } from './views.js'
+import { perPrefix, perType, Sum } from './views.js'
 
 interface OfferedEntry {
   readonly type: string
@@ -13,30 +13,54 @@ interface OfferedEntry {
 
 /** What a peer has offered us on one channel, kept or not: what EQ and every proof speak of. */
 export class Offered {
-  readonly #entries: readonly OfferedEntry[]
+  readonly #image: Image
+  readonly #identity: RoleIdentity
+  readonly #context: ChannelContext
 
   constructor(image: Image, identity: RoleIdentity, context: ChannelContext) {
-    const entries: OfferedEntry[] = []
-    for (const { type, mesh, exportName, origin, offeredEntry, offeredStatusEntry } of image.rows.values()) {
-      const entry = context.channel === 'status' ? offeredStatusEntry : offeredEntry
-      if (entry !== undefined && maySpeakFor(origin, context, identity)) entries.push({ type, mesh, exportName, entry })
-    }
-    for (const row of image.refused.values())
-      if (row.newcomer && row.peer === context.peer && row.channel === context.channel) entries.push(row)
-    this.#entries = entries
+    this.#image = image
+    this.#identity = identity
+    this.#context = context
   }
 
   digest(): Digest {
-    return sumOf(this.#entries.map((row) => row.entry))
+    const sum = new Sum()
+    for (const row of this.#rows()) sum.add(this.#offered(row))
+    for (const row of this.#newcomers()) sum.add(row.entry)
+    return sum.digest
   }
 
   types(): readonly TypeDigest[] {
-    return perType(this.#entries)
+    return perType(this.#entries())
+  }
+
+  *#rows(): Iterable<Row> {
+    for (const row of this.#image.rows.values())
+      if (this.#offered(row) !== undefined && maySpeakFor(row.origin, this.#context, this.#identity)) yield row
+  }
+
+  #offered(row: Row): string | undefined {
+    return this.#context.channel === 'status' ? row.offeredStatusEntry : row.offeredEntry
+  }
+
+  *#newcomers(): Iterable<RefusedRow> {
+    const { peer, channel } = this.#context
+    for (const row of this.#image.refused.values())
+      if (row.newcomer && row.peer === peer && row.channel === channel) yield row
+  }
+
+  #entries(): readonly OfferedEntry[] {
+    const kept = [...this.#rows()].flatMap((row): OfferedEntry[] => {
+      const { type, mesh, exportName } = row
+      const entry = this.#offered(row)
+      return entry === undefined ? [] : [{ type, mesh, exportName, entry }]
+    })
+    return [...kept, ...this.#newcomers()]
   }
 
   buckets(resourceType: string, level: number, prefixes: readonly number[]): readonly BucketDigest[] {
     return perPrefix(
-      this.#entries
+      this.#entries()
         .filter((row) => row.type === resourceType)
         .map((row) => ({ entry: row.entry, bucket: bucketOfEntry(row) })),
       level,
@@ -47,7 +71,7 @@ export class Offered {
   /** Of the buckets named; of the whole type if none is. */
   entries(resourceType: string, buckets: readonly number[]): readonly KeyedEntry[] {
     const wanted = new Set(buckets)
-    return this.#entries
+    return this.#entries()
       .filter((row) => row.type === resourceType && (wanted.size === 0 || wanted.has(bucketOfEntry(row))))
       .map((row) => ({ key: wireKey(row.mesh, row.exportName), entry: row.entry }))
   }

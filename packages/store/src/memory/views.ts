@@ -57,8 +57,11 @@ export class View {
   }
 
   #mayBeSeen(row: Row): boolean {
+    return row.audience === 'all' && this.#mayBeSeenBy(row)
+  }
+
+  #mayBeSeenBy(row: Row): boolean {
     const { channel, peer } = this.#context
-    if (row.audience !== 'all') return false
     if (channel !== 'down') return row.origin === this.#identity.name && !kept.fromGlobal.has(row.type)
     return row.origin === '' ? !kept.ofGlobal.has(row.type) : row.origin !== peer && !kept.ofZones.has(row.type)
   }
@@ -69,7 +72,7 @@ export class View {
 
   /** Whether its removal is said: it was once shown, and would be seen if it were there. */
   #wasSeen(row: Row): boolean {
-    return row.exposed && this.#mayBeSeen({ ...row, audience: 'all' })
+    return row.exposed && this.#mayBeSeenBy(row)
   }
 
   #rows(): readonly Row[] {
@@ -77,7 +80,9 @@ export class View {
   }
 
   digest(): Digest {
-    return sumOf(this.#rows().map((row) => this.#entry(row)))
+    const sum = new Sum()
+    for (const row of this.#image.rows.values()) sum.add(this.#entry(row))
+    return sum.digest
   }
 
   mark(): Mark {
@@ -98,23 +103,19 @@ export class View {
   }
 
   /** Where a row stands in this channel's log: its own revision, or that of its origin's hiding. */
-  #position(row: Row): Position {
+  #revision(row: Row): number {
     const own = this.#context.channel === 'status' ? row.statusRevision : row.revision
     const shown = this.#context.channel === 'down' ? (this.#image.visibility.get(row.origin)?.revision ?? 0) : 0
-    return {
-      revision: Math.max(own, shown),
-      typeOrder: typeOrder(row.type),
-      mesh: row.mesh,
-      name: row.exportName,
-    }
+    return Math.max(own, shown)
   }
 
   changes(from: Position, limitBytes: number, withRemovals: boolean): LogPage {
     const after: { readonly row: Row; readonly position: Position }[] = []
     for (const row of this.#image.rows.values()) {
-      const position = this.#position(row)
-      if (position.revision >= from.revision && position.revision > 0 && comparePositions(position, from) > 0)
-        after.push({ row, position })
+      const revision = this.#revision(row)
+      if (revision < from.revision || revision === 0) continue
+      const position = { revision, typeOrder: typeOrder(row.type), mesh: row.mesh, name: row.exportName }
+      if (comparePositions(position, from) > 0) after.push({ row, position })
     }
     const items = after
       .sort((a, b) => comparePositions(a.position, b.position))
@@ -226,19 +227,35 @@ function lanesOfHex(entry: string): Lanes {
   return lanes
 }
 
+/** A digest that is being added up. */
+export class Sum {
+  #a = 0
+  #b = 0
+  #c = 0
+  #d = 0
+  #count = 0
+
+  /** @param entry 32 hex digits; undefined counts for nothing */
+  add(entry: string | undefined): void {
+    if (entry === undefined) return
+    const lanes = lanesOfHex(entry)
+    this.#a = (this.#a + lanes[0]) >>> 0
+    this.#b = (this.#b + lanes[1]) >>> 0
+    this.#c = (this.#c + lanes[2]) >>> 0
+    this.#d = (this.#d + lanes[3]) >>> 0
+    this.#count++
+  }
+
+  get digest(): Digest {
+    return { lanes: [this.#a, this.#b, this.#c, this.#d], count: this.#count }
+  }
+}
+
 /** @param entries 32 hex digits each; undefined ones count for nothing */
 export function sumOf(entries: Iterable<string | undefined>): Digest {
-  let [a, b, c, d, count] = [0, 0, 0, 0, 0]
-  for (const entry of entries) {
-    if (entry === undefined) continue
-    const lanes = lanesOfHex(entry)
-    a = (a + lanes[0]) >>> 0
-    b = (b + lanes[1]) >>> 0
-    c = (c + lanes[2]) >>> 0
-    d = (d + lanes[3]) >>> 0
-    count++
-  }
-  return { lanes: [a, b, c, d], count }
+  const sum = new Sum()
+  for (const entry of entries) sum.add(entry)
+  return sum.digest
 }
 
 interface Entry {
@@ -246,10 +263,21 @@ interface Entry {
 }
 
 export const perType = (entries: readonly (Entry & { readonly type: string })[]): readonly TypeDigest[] =>
-  [...new Set(entries.map((e) => e.type))]
-    .sort((a, b) => typeOrder(a) - typeOrder(b))
-    .map((type) => ({ type, digest: sumOf(entries.filter((e) => e.type === type).map((e) => e.entry)) }))
+  [...sumsBy(entries, ({ type }) => type)]
+    .map(([type, sum]) => ({ type, digest: sum.digest }))
     .filter(({ digest }) => digest.count > 0)
+    .sort((a, b) => typeOrder(a.type) - typeOrder(b.type))
+
+function sumsBy<E extends Entry>(entries: readonly E[], keyOfEntry: (entry: E) => string): ReadonlyMap<string, Sum> {
+  const sums = new Map<string, Sum>()
+  for (const one of entries) {
+    const key = keyOfEntry(one)
+    const sum = sums.get(key) ?? new Sum()
+    sums.set(key, sum)
+    sum.add(one.entry)
+  }
+  return sums
+}
 
 export function perPrefix(
   entries: readonly (Entry & { readonly bucket: number })[],

@@ -29,20 +29,39 @@ const entryOf = (
   origin: Origin,
   content: Content,
   vips: Resource['vips'],
-): string => hex(digestEntry(identityBytes(type, mesh, exportName, origin), contentHashOnce(content), vips))
+): string => {
+  const { labels, typeUrl, spec } = content
+  const known = hashed.get(labels)
+  const isKnown = known !== undefined && known.spec === spec && known.typeUrl === typeUrl
+  if (
+    isKnown &&
+    known.vips === vips &&
+    known.exportName === exportName &&
+    known.origin === origin &&
+    known.mesh === mesh &&
+    known.type === type
+  )
+    return known.entry
+  const hash = isKnown ? known.hash : contentHash({ labels: exportLabels(labels), typeUrl, spec })
+  const entry = hex(digestEntry(identityBytes(type, mesh, exportName, origin), hash, vips))
+  hashed.set(labels, { type, mesh, exportName, origin, typeUrl, spec, vips, hash, entry })
+  return entry
+}
 
 type Content = Pick<Resource, 'labels' | 'typeUrl' | 'spec'>
 
-/** Hashes of contents by their labels: one content is hashed for the check, for the plan and for the commit. */
-const hashed = new WeakMap<Content['labels'], Content & { readonly hash: Uint8Array }>()
-
-function contentHashOnce({ labels, typeUrl, spec }: Content): Uint8Array {
-  const known = hashed.get(labels)
-  if (known !== undefined && known.spec === spec && known.typeUrl === typeUrl) return known.hash
-  const hash = contentHash({ labels: exportLabels(labels), typeUrl, spec })
-  hashed.set(labels, { labels, typeUrl, spec, hash })
-  return hash
-}
+/**
+ * What was computed last of a content, by its labels: one content is hashed for the check, for the plan and for the
+ * commit. Nothing of a resource is ever changed in place.
+ */
+const hashed = new WeakMap<
+  Content['labels'],
+  Omit<Content, 'labels'> &
+    Pick<Resource, 'type' | 'mesh' | 'exportName' | 'origin' | 'vips'> & {
+      readonly hash: Uint8Array
+      readonly entry: string
+    }
+>()
 
 /**
  * The same of what could not be read, as far as its sender has told what it counts: with another content hash than a

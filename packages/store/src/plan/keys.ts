@@ -5,19 +5,18 @@ import type { Family, Owner, Scope } from './types.js'
 export { ownerText, ownerWords } from '@holdfast/vip'
 
 /** Text forms of compound keys, for maps. No part contains a NUL: names and labels are checked on the way in. */
-const joined = (...parts: readonly (string | number)[]): string => parts.join('\u0000')
-
-export const keyText = (key: ResourceKey): string => joined(key.type, key.mesh, key.name)
+export const keyText = ({ type, mesh, name }: ResourceKey): string => `${type}\u0000${mesh}\u0000${name}`
 
 export const sameKey = (a: ResourceKey, b: ResourceKey): boolean =>
   a.type === b.type && a.mesh === b.mesh && a.name === b.name
 
 export const ledgerText = (owner: Owner, scope: Scope, family: Family): string =>
-  joined(ownerText(owner), scope, family)
+  `${ownerText(owner)}\u0000${scope}\u0000${family}`
 
-export const addressKeyText = (scope: Scope, family: Family, address: string): string => joined(scope, family, address)
+export const addressKeyText = (scope: Scope, family: Family, address: string): string =>
+  `${scope}\u0000${family}\u0000${address}`
 
-export const pairText = (a: string, b: string): string => joined(a, b)
+export const pairText = (a: string, b: string): string => `${a}\u0000${b}`
 
 /** What makes a live row unique at its origin. */
 export const displayText = (row: {
@@ -26,7 +25,7 @@ export const displayText = (row: {
   readonly origin: string
   readonly namespace: string
   readonly displayName: string
-}): string => joined(row.type, row.mesh, row.origin, row.namespace, row.displayName)
+}): string => `${row.type}\u0000${row.mesh}\u0000${row.origin}\u0000${row.namespace}\u0000${row.displayName}`
 
 /** The owner that a service's addresses are booked under. */
 export const ownerOf = (row: {

@@ -75,11 +75,14 @@ export const nothingNeeded: Needs = {
 }
 
 /** One set of needs for a whole group: asked for once, whoever needs it. */
-export function mergedNeeds(all: readonly Needs[]): Needs {
-  if (all.length === 1 && all[0] !== undefined) return all[0]
-  const unique = <T>(lists: readonly (readonly T[])[], text: (item: T) => string): readonly T[] => [
-    ...new Map(lists.flat().map((item): [string, T] => [text(item), item])).values(),
-  ]
+export function mergedNeeds(given: readonly Needs[]): Needs {
+  const all = given.filter((needs) => needs !== nothingNeeded)
+  if (all.length <= 1) return all[0] ?? nothingNeeded
+  const unique = <T>(lists: readonly (readonly T[])[], text: (item: T) => string): readonly T[] => {
+    const some = lists.filter((list) => list.length > 0)
+    if (some.length <= 1) return some[0] ?? []
+    return [...new Map(some.flat().map((item): [string, T] => [text(item), item])).values()]
+  }
   const texts = (lists: readonly (readonly string[])[]): readonly string[] => unique(lists, (text) => text)
   const json = (item: unknown): string => JSON.stringify(item)
   return {

@@ -166,9 +166,9 @@ const sameKept = (a: Row, b: Row): boolean =>
   a.exposed === b.exposed &&
   a.pendingReason === b.pendingReason &&
   a.typeUrl === b.typeUrl &&
-  equalBytes(a.spec, b.spec) &&
-  equalBytes(canonicalLabels(a.labels), canonicalLabels(b.labels)) &&
-  equalBytes(encodeVips(a.vips), encodeVips(b.vips))
+  (a.spec === b.spec || equalBytes(a.spec, b.spec)) &&
+  (a.labels === b.labels || equalBytes(canonicalLabels(a.labels), canonicalLabels(b.labels))) &&
+  (a.vips === b.vips || equalBytes(encodeVips(a.vips), encodeVips(b.vips)))
 
 const sameOffered = (a: Row, b: Row): boolean =>
   a.offeredEntry === b.offeredEntry && a.holdId === b.holdId && a.absentSinceMs === b.absentSinceMs
