@@ -43,8 +43,7 @@ export const sortedLabels = (labels: Labels): ReadonlyArray<readonly [string, st
   Object.entries(labels).sort(([a], [b]) => byUtf8(a, b))
 
 /** Canonical bytes: keys and values in turn, each with its length, sorted by key. Equal labels, equal bytes, and back. */
-export const canonicalLabels = (labels: Labels): Uint8Array =>
-  prefixedBytes(...sortedLabels(labels).flat())
+export const canonicalLabels = (labels: Labels): Uint8Array => prefixedBytes(...sortedLabels(labels).flat())
 
 /**
  * Labels that a control plane stores with a local write: what was given, and what Kuma 2.14 computes. Beyond it the

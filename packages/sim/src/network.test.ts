@@ -85,3 +85,20 @@ test('what was said before a close still arrives, and what the other end says go
   expect(heard.indexOf('zone: GlobalToZoneSync 1')).toBeLessThan(heard.indexOf('zone: GlobalToZoneSync ended: done'))
   expect(heard.filter((line) => line.startsWith('global'))).toEqual([])
 })
+
+test('an echo repeats answers and nothing else, after them, and delays nobody', () => {
+  const { link, settle } = world('echo')
+  link.echo = { chance: 1, random: new Random('echo') }
+  link.send('zone', up(1))
+  link.send('zone', down(2))
+  link.send('zone', up(3))
+  const plain = world('echo')
+  plain.link.send('zone', up(1))
+  plain.link.send('zone', down(2))
+  plain.link.send('zone', up(3))
+  const heard = settle()
+  const count = (id: number): number => heard.filter((line) => line.endsWith(` ${id}`)).length
+  expect([count(1), count(2), count(3)]).toEqual([2, 1, 2])
+  // Without the repetitions it is what was heard before.
+  expect([...new Set(heard)]).toEqual(plain.settle())
+})

@@ -19,6 +19,9 @@ export const streamOf = (message: SessionMessage): Stream =>
     ? 'ZoneToGlobalSync'
     : 'GlobalToZoneSync'
 
+const isAnswer = (message: SessionMessage): boolean =>
+  message.type === 'to-sender' && (message.message.type === 'ack' || message.message.type === 'nack')
+
 interface Pipe {
   /** What was said last arrives then; nothing overtakes it. */
   arrivesMs: number
@@ -44,6 +47,8 @@ export class Link {
   #frozenUntilMs = 0
   /** How long the zone takes for each message of global's, one after the other. */
   slowMs = 0
+  /** Chance that an answer is heard a second time, after what was said since: undefined, never. */
+  echo: { readonly chance: number; readonly random: Random } | undefined
   /** Messages handed over, by end, heartbeats apart: what an idle reconnect is measured by. */
   readonly sent: Record<End, number> = { zone: 0, global: 0 }
 
@@ -65,6 +70,18 @@ export class Link {
     const stream = streamOf(message)
     const to = from === 'zone' ? 'global' : 'zone'
     this.#deliver(stream, from, () => this.#ends.get(to)?.received(message))
+    if (isAnswer(message) && this.echo?.random.chance(this.echo.chance) === true)
+      this.#echo(stream, from, this.echo.random, () => this.#ends.get(to)?.received(message))
+  }
+
+  /** Again, on a way of its own: nothing waits for it, and it may come long after. */
+  #echo(stream: Stream, from: End, random: Random, arrive: () => void): void {
+    const pipe = this.#pipes.get(pipeKey(stream, from))
+    if (pipe === undefined || pipe.broken) return
+    const firstMs = pipe.arrivesMs - this.#clock.nowMs
+    this.#clock.after(firstMs + random.between(1, 400), this.scope, () => {
+      if (!pipe.broken) arrive()
+    })
   }
 
   /** Both directions of both streams, at once; what was on its way is lost. */

@@ -67,6 +67,22 @@ export const neverDead =
     return inner(alive, event)
   }
 
+/** Any answer answers what is under way, whichever it was given to. */
+export const noNonceCheck =
+  (inner: Step): Step =>
+  (state, event) => {
+    if (event.type !== 'received' || event.message.type !== 'to-sender') return inner(state, event)
+    const { channel, message } = event.message
+    if (message.type !== 'ack' && message.type !== 'nack') return inner(state, event)
+    const machine = state.machines[channel]
+    const flight = machine.role === 'sender' ? machine.state.flights.get(message.resourceType) : undefined
+    if (flight === undefined) return inner(state, event)
+    return inner(state, {
+      ...event,
+      message: { type: 'to-sender', channel, message: { ...message, nonce: flight.nonce } },
+    })
+  }
+
 /** What was said is said again before anybody has answered. */
 export const saidTwice =
   (inner: Step): Step =>

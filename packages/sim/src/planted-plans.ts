@@ -159,6 +159,16 @@ function firstFree(cidr: string, taken: ReadonlySet<string>): string {
   }
 }
 
+/** A copy's generation is not looked at: what is remembered of it is that there is one address. */
+export const generationIgnored = replanned((plan, store) => {
+  const without = (row: LedgerRow): LedgerRow => (row.origin === store.identity.name ? row : { ...row, generation: 0 })
+  return {
+    ...plan,
+    ledgerInserts: plan.ledgerInserts.map(without),
+    ledgerReplacements: plan.ledgerReplacements.map(without),
+  }
+})
+
 /** Whoever comes back to a freed address is no newer than before: nobody can tell which of its addresses counts. */
 export const generationForgotten = replanned((plan, store) => ({
   ...plan,

@@ -1,6 +1,6 @@
 import type { Batch, ChannelContext, LogItem, Mark, StoreOp, StoreResults, SyncChannelStore } from '@holdfast/kds'
-import { type Digest, emptyDigest, wireKey, zoneLabel } from '@holdfast/model'
-import { type Image, MemoryStore, type MemoryStoreOptions } from '@holdfast/store'
+import { addEntry, type Digest, emptyDigest, wireKey, zoneLabel } from '@holdfast/model'
+import { type Image, MemoryStore, type MemoryStoreOptions, statusEntry } from '@holdfast/store'
 import { DatabaseDown } from './laws.js'
 import { isSpokenOf } from './truth.js'
 
@@ -149,6 +149,45 @@ export const proofIgnored = detoured((real, op) => {
   const facts = result as StoreResults['compare']
   const wrong: Digest = { ...emptyDigest, count: -1 }
   return { ...facts, head: { ...facts.head, digest: wrong } }
+})
+
+/** One sum for all: what a zone may see of others and what it has said itself are not told apart. */
+export const digestWithoutOrigin = detoured((real, op, store, { channel, peer }) => {
+  const result = real(op)
+  if (channel !== 'down' || store.identity.role !== 'global') return result
+  const own = [...store.image.rows.values()].flatMap((row) => (row.origin === peer ? (row.entry ?? []) : []))
+  const withOwn = (mark: Mark): Mark => ({
+    ...mark,
+    digest: own.reduce((sum: Digest, entry) => addEntry(sum, Buffer.from(entry, 'hex')), mark.digest),
+  })
+  switch (op.op) {
+    case 'mark':
+      return withOwn(result as StoreResults['mark'])
+    case 'compare': {
+      const facts = result as StoreResults['compare']
+      return { ...facts, head: withOwn(facts.head) }
+    }
+    case 'changes': {
+      const page = result as StoreResults['changes']
+      return page.head === undefined ? page : { ...page, head: withOwn(page.head) }
+    }
+    default:
+      return result
+  }
+})
+
+/** A status is of the content as well: who has one that its sender does not compare has another resource. */
+export const statusCompared = detoured((real, op, store, { channel, peer }) => {
+  const result = real(op)
+  if (op.op !== 'standing' || channel === 'status') return result
+  const standing = result as StoreResults['standing']
+  const statuses = [...store.image.rows.values()].flatMap((row) =>
+    row.deleted || row.status === undefined || !isSpokenOf(row, store.identity, channel, peer)
+      ? []
+      : [statusEntry(row, row.status)],
+  )
+  const offered = statuses.reduce((sum: Digest, entry) => addEntry(sum, Buffer.from(entry, 'hex')), standing.offered)
+  return { ...standing, offered }
 })
 
 /** Disabling a zone changes what others see, and takes no place in the log. */

@@ -15,11 +15,13 @@ import {
   firstListFromNothing,
   nackAsAck,
   neverDead,
+  noNonceCheck,
   oneStreamForgotten,
   saidTwice,
 } from './planted-machines.js'
 import {
   generationForgotten,
+  generationIgnored,
   hashWithoutLedger,
   nextFree,
   refusalForgotten,
@@ -34,12 +36,14 @@ import {
   attributionFromPayload,
   cursorBeforeData,
   deleteByAbsence,
+  digestWithoutOrigin,
   hintsOnly,
   laggingCursor,
   noFence,
   proofIgnored,
   proofUnread,
   staleEncoding,
+  statusCompared,
   touchedOnConnect,
   visibilityOutsideTheLog,
 } from './planted-store.js'
@@ -146,6 +150,16 @@ export const plantedBugs: readonly PlantedBug[] = [
     { store: generationForgotten },
     70,
   ),
+  bug('generation-ignored', "a copy's generation is not remembered", ['VIP-2'], 20, { store: generationIgnored }, 70),
+  bug('no-nonce-check', 'an answer to something else is believed', ['EQ', 'HONEST', 'FLOW', 'LKG'], 100, {
+    step: noNonceCheck,
+  }),
+  bug('digest-without-origin', 'one sum for what a zone says and what it hears', ['EQ', 'HEAL', 'DUR'], 5, {
+    store: digestWithoutOrigin,
+  }),
+  bug('status-compared', 'a status counts as content where a peer is met', ['RO', 'EQ', 'HEAL'], 40, {
+    store: statusCompared,
+  }),
   bug('said-twice', 'a response is repeated before it is answered', ['FLOW'], 5, { step: saidTwice }),
   bug('any-order', 'a page as the database finds it', ['ORDER'], 20, { store: anyOrder }),
   bug('first-list-from-nothing', 'a store that was never initialised sends its lists', ['EMPTY'], 40, {

@@ -48,6 +48,8 @@ const zoneName = (at: number): string =>
 const smallBlocksOf = (at: number): readonly string[] => [`241.64.${at}.0/27`]
 /** For each message: a heartbeat still gets through before the peer is given up. */
 const slowReaderMs = 4_000
+/** Of each answer, in a world that has echoes. */
+const echoChance = 0.3
 /** So many services, made at random, are more than a small block has room for. */
 const crowdMax = 40
 /** More than this never happens in a seed that ends; a machine that talks to itself for ever does. */
@@ -110,6 +112,7 @@ class Run {
   #initialise: (() => void) | undefined
   /** The zone that reads slowly, and whether it does now. */
   #slow: string | undefined
+  #isOver = false
   #acts = 0
   #faults = 0
   readonly #options: SimulationOptions
@@ -150,6 +153,8 @@ class Run {
     if (this.#slow !== undefined) this.#readsSlowly(this.#slow, time)
     settled(this.#nodes, this.laws, time)
     if (this.#aftermath()) settled(this.#nodes, this.laws, time)
+    // What an idle reconnect says is counted.
+    this.#isOver = true
     idleReconnect(this.#nodes, this.#links, this.laws, time)
   }
 
@@ -295,6 +300,7 @@ class Run {
     const link = new Link(this.#clock, random, this.#world)
     this.#links.set(zone.name, link)
     if (this.#slow === zone.name) link.slowMs = slowReaderMs
+    if (this.setting.has.has('echoes') && !this.#isOver) link.echo = { chance: echoChance, random: random.fork('echo') }
     this.#clock.after(random.between(5, 60), link.scope, () => {
       if (global.accept(link, zone.name, sessionId) === undefined) return link.cut()
       this.#clock.after(random.between(5, 60), link.scope, () => zone.headers(link))

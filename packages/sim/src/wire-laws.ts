@@ -4,8 +4,8 @@ import { holds } from './broken.js'
 import type { Session } from './session.js'
 
 interface Wire {
-  /** Deltas that were said and not answered, by channel and type. */
-  readonly unanswered: Map<string, number>
+  /** Nonces of deltas that were said and not answered, by channel and type. */
+  readonly unanswered: Map<string, readonly string[]>
   /** How far the page under way has come, by channel: upserts by the order of their types, then removals the other way. */
   readonly pages: Map<Channel, { readonly epoch: string; readonly page: number; readonly rank: number }>
 }
@@ -31,14 +31,14 @@ export class WireLaws {
       for (const key of unanswered.keys()) if (key.startsWith(`${channel} `)) unanswered.delete(key)
     }
     if (inner.type !== 'delta') return
-    const { type, offers, removals, purpose } = inner.delta
+    const { type, nonce, offers, removals, purpose } = inner.delta
     const key = `${channel} ${type}`
-    const count = (unanswered.get(key) ?? 0) + 1
-    unanswered.set(key, count)
+    const waiting = [...(unanswered.get(key) ?? []), nonce]
+    unanswered.set(key, waiting)
     holds(
-      count <= 1,
+      waiting.length <= 1,
       'FLOW',
-      () => `${where}: ${count} deltas of ${type || 'a mark'} on ${channel}, none of them answered`,
+      () => `${where}: ${waiting.length} deltas of ${type || 'a mark'} on ${channel}, none of them answered`,
     )
     if (purpose.kind !== 'range' || type === '') return
     const { page, cursorEpoch: epoch } = purpose
@@ -58,7 +58,11 @@ export class WireLaws {
     if (inner.type !== 'ack' && inner.type !== 'nack') return
     const { unanswered } = this.#of(session)
     const key = `${channel} ${inner.resourceType}`
-    unanswered.set(key, Math.max(0, (unanswered.get(key) ?? 0) - 1))
+    // An answer that is heard twice answers nothing that was said since.
+    unanswered.set(
+      key,
+      (unanswered.get(key) ?? []).filter((nonce) => nonce !== inner.nonce),
+    )
   }
 
   /** What waits in a session's memory has a bound. */
