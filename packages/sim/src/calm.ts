@@ -2,6 +2,7 @@ import { channels, spokenMark } from '@holdfast/kds'
 import { contentHash, digestEntry, exportLabels, findType, hex, identityBytes } from '@holdfast/model'
 import type { Row } from '@holdfast/store'
 import { holds } from './broken.js'
+import { unjudged } from './hooks.js'
 import { type Laws, nameOf } from './laws.js'
 import type { Link } from './network.js'
 import type { ControlPlane } from './node.js'
@@ -46,7 +47,13 @@ export function othersInStep(slow: string, laws: Laws, time: Time): void {
 
 function comeIntoStep(nodes: readonly ControlPlane[], laws: Laws, time: Time, law: 'EQ' | 'HEAL' | 'RO'): void {
   const limitMs = time.nowMs() + settleMaxMs
-  while (laws.outOfStep() !== undefined || !allProven(nodes)) {
+  while (laws.outOfStep() !== undefined || !allProven(nodes) || waiting(nodes) !== undefined) {
+    const late = waiting(nodes)
+    holds(
+      time.nowMs() < limitMs || late === undefined,
+      'LKG',
+      () => `${late} still waits for its hook ${settleMaxMs / 60_000} minutes after it answers again`,
+    )
     holds(
       time.nowMs() < limitMs,
       law,
@@ -55,6 +62,9 @@ function comeIntoStep(nodes: readonly ControlPlane[], laws: Laws, time: Time, la
     time.advance(lookEveryMs)
   }
 }
+
+const waiting = ([global]: readonly ControlPlane[]): string | undefined =>
+  global === undefined ? undefined : unjudged(global.store)
 
 const zonesOf = (nodes: readonly ControlPlane[]): readonly ControlPlane[] =>
   nodes.filter((node) => node.role === 'zone')

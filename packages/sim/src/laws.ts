@@ -74,7 +74,7 @@ export class Laws implements Watch {
   readonly #mismatched = new Set<string>()
   /** Somebody has changed rows by hand: from then on a repair needs no other reason. */
   tampered = false
-  readonly counts = { written: 0, refused: 0, sessions: 0, repairs: 0, fenced: 0, freed: 0 }
+  readonly counts = { written: 0, refused: 0, sessions: 0, repairs: 0, fenced: 0, freed: 0, published: 0, withheld: 0 }
 
   constructor(nodes: () => readonly ControlPlane[], trace?: (line: () => string) => void) {
     this.#nodes = nodes

@@ -159,6 +159,16 @@ function firstFree(cidr: string, taken: ReadonlySet<string>): string {
   }
 }
 
+/** What a hook did not answer to is asked again when it changes, and not before. */
+export const hookAskedOnce = replanned((plan) => ({
+  ...plan,
+  forms: plan.forms.map((write) =>
+    write.form.state === 'waiting' && write.form.tries > 0
+      ? { ...write, form: { ...write.form, nextTryMs: undefined } }
+      : write,
+  ),
+}))
+
 /** A copy's generation is not looked at: what is remembered of it is that there is one address. */
 export const generationIgnored = replanned((plan, store) => {
   const without = (row: LedgerRow): LedgerRow => (row.origin === store.identity.name ? row : { ...row, generation: 0 })

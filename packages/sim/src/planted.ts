@@ -23,6 +23,7 @@ import {
   generationForgotten,
   generationIgnored,
   hashWithoutLedger,
+  hookAskedOnce,
   nextFree,
   refusalForgotten,
   returnsAnew,
@@ -160,6 +161,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug('status-compared', 'a status counts as content where a peer is met', ['RO', 'EQ', 'HEAL'], 40, {
     store: statusCompared,
   }),
+  bug('hook-asked-once', 'what a hook failed on waits until it changes', ['LKG'], 100, { store: hookAskedOnce }),
   bug('said-twice', 'a response is repeated before it is answered', ['FLOW'], 5, { step: saidTwice }),
   bug('any-order', 'a page as the database finds it', ['ORDER'], 20, { store: anyOrder }),
   bug('first-list-from-nothing', 'a store that was never initialised sends its lists', ['EMPTY'], 40, {

@@ -1,4 +1,4 @@
-import type { Row } from '@holdfast/store'
+import { authoredEntryOf, type Row } from '@holdfast/store'
 import { LawBroken } from './broken.js'
 import type { Change } from './shadow.js'
 import { entryKey } from './truth.js'
@@ -20,9 +20,13 @@ export class Published {
 
   /** A copy that says what its origin never said: which law that breaks, and how; undefined if there is none. */
   strayIn(where: string, own: string, rows: readonly Change<Row>[]): LawBroken | undefined {
-    for (const { after } of rows)
-      if (after !== undefined && after.origin !== own && !this.has(after.origin, after.entry))
-        return this.altered(where, after)
+    for (const { after } of rows) {
+      if (after === undefined || after.origin === own) continue
+      const entry = authoredEntryOf(after)
+      if (!this.has(after.origin, entry)) return this.altered(where, after)
+      // What a hook has let through last, with the addresses of now: no version of its origin, and nobody's invention.
+      if (after.form !== undefined && after.entry !== undefined) this.#entries.get(after.origin)?.add(after.entry)
+    }
     return undefined
   }
 

@@ -1,5 +1,5 @@
 import type { Channel, StoreOp } from '@holdfast/kds'
-import { type CursorRow, type RefusedRow, type Row, statusEntry } from '@holdfast/store'
+import { authoredEntryOf, type CursorRow, type RefusedRow, type Row, statusEntry } from '@holdfast/store'
 import { holds, LawBroken } from './broken.js'
 import { differences, Entries } from './entries.js'
 import type { ControlPlane } from './node.js'
@@ -149,6 +149,8 @@ export class Receiver {
     // A refusal of what is on the row, or one that counts by itself because the row is not what was offered.
     const refused = this.#refused.get(key)
     if (refused !== undefined && (offered === undefined || refused.entry === offered)) return
+    // What waits for a hook is kept as it was offered, beside its last good version.
+    if (row.form !== undefined && authoredEntryOf(row) === offered) return
     // A mesh that is gone at global takes the copies in it along; their zones still offer them.
     if (row.deleted && (identity.role === 'global' || offered === undefined)) return
     throw new LawBroken('LKG', `${this.where}: ${key} differs from what was offered, and no refusal or hold says so`)

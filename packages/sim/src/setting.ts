@@ -3,7 +3,17 @@ import type { Cuts } from './cuts.js'
 import type { Random } from './random.js'
 
 /** What a world may have beyond the ordinary. Each seed has some of it, and a shrunk one goes without what it can. */
-export const features = ['liars', 'tamper', 'lostHints', 'days', 'clocks', 'slowReader', 'lateStart', 'echoes'] as const
+export const features = [
+  'liars',
+  'tamper',
+  'lostHints',
+  'days',
+  'clocks',
+  'slowReader',
+  'lateStart',
+  'echoes',
+  'hooks',
+] as const
 export type Feature = (typeof features)[number]
 
 /** How often a seed has each. */
@@ -23,6 +33,8 @@ const chances: Readonly<Record<Feature, number>> = {
   lateStart: 0.15,
   /** Some answers are heard twice, the second time after what was said since. */
   echoes: 0.2,
+  /** Global publishes services and policies only with the consent of a hook, which says no, fails and hangs. */
+  hooks: 0.2,
 }
 
 /** What a seed is about, before anything happens. */

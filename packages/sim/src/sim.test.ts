@@ -22,7 +22,16 @@ describe('storms, and the calm after them', () => {
   test('the storms are storms: data flowed, and was refused, repaired and fenced', () => {
     expect(outcomes).toHaveLength(seeds.length)
     const sum = (of: keyof Outcome['counts']): number => outcomes.reduce((total, { counts }) => total + counts[of], 0)
-    for (const count of ['written', 'refused', 'sessions', 'repairs', 'fenced', 'freed'] as const)
+    for (const count of [
+      'written',
+      'refused',
+      'sessions',
+      'repairs',
+      'fenced',
+      'freed',
+      'published',
+      'withheld',
+    ] as const)
       expect(sum(count), count).toBeGreaterThan(0)
     expect(sum('sessions') / outcomes.length).toBeGreaterThan(2 * 2 * 3)
     expect(sum('written') / outcomes.length).toBeGreaterThan(20)

@@ -5,6 +5,7 @@ import { idleReconnect, othersInStep, settled, type Time } from './calm.js'
 import { Clock, Scope, WallClock } from './clock.js'
 import { type Cuts, noCuts } from './cuts.js'
 import { calm, LocalWeather, type Storm, stormOf, strike, tamper, type World } from './faults.js'
+import { hookCover, PolicyHook } from './hooks.js'
 import { Laws } from './laws.js'
 import { skewMaxMs } from './ledger-laws.js'
 import { Link } from './network.js'
@@ -113,6 +114,7 @@ class Run {
   /** The zone that reads slowly, and whether it does now. */
   #slow: string | undefined
   #isOver = false
+  #hook: PolicyHook | undefined
   #acts = 0
   #faults = 0
   readonly #options: SimulationOptions
@@ -146,6 +148,7 @@ class Run {
     for (const node of this.#processes) node.start()
     if (this.#initialise === undefined) this.#workload.prepare(global)
     else this.#startLate(global, this.#initialise)
+    if (this.#isHooked) this.#hook = this.#startHook(global)
     this.#storm()
     if (has.has('slowReader')) this.#slow = this.#random.fork('slow reader').pick(this.#zoneNodes)?.name
     this.#calm()
@@ -166,6 +169,34 @@ class Run {
     for (const process of this.#globals) process.initialised()
     this.#workload.prepare(global)
     this.#tell(() => 'global is initialised')
+  }
+
+  /** When its clock is set back, global takes what it has put off for later than it is: hooks are for worlds without that. */
+  get #isHooked(): boolean {
+    return this.setting.has.has('hooks') && !this.setting.has.has('clocks')
+  }
+
+  #startHook(global: ControlPlane): PolicyHook {
+    const hook = new PolicyHook({
+      store: global.store,
+      clock: this.#clock,
+      scope: this.#world,
+      random: this.#random.fork('hook'),
+      asks: () => this.#globals.some((process) => process.running),
+      write: (act) => {
+        try {
+          act()
+        } catch (error) {
+          if (!this.laws.isExpected(error)) throw error
+        }
+        this.laws.changed(global)
+      },
+      judged: (outcomes) => {
+        for (const outcome of outcomes) this.laws.counts[outcome === 'published' ? 'published' : 'withheld']++
+      },
+    })
+    hook.start()
+    return hook
   }
 
   /** What nobody is told of is found all the same. Whether there was anything. */
@@ -243,6 +274,7 @@ class Run {
       identity: { role, name, storeId: random.uuid() },
       nowMs: () => wall.nowMs,
       hexDigits: (length) => random.hex(length),
+      ...(role === 'global' && this.#isHooked ? { hooks: hookCover } : {}),
     })
     const bytes = random.bytes(5)
     const initialise = (): void => void store.initialise({ actor: 'simulation', random: bytes })
@@ -389,6 +421,7 @@ class Run {
     for (const weather of this.#weathers) weather.storm = calm
     this.#unreachable.clear()
     for (const node of this.#processes) node.start()
+    this.#hook?.calm()
     this.#tell(() => 'the storm is over')
   }
 

@@ -7,6 +7,7 @@ export { entryOfOffer, entryOfRow, statusEntry } from './entries.js'
 export { type FederateRequest, type Federation, federateUnit } from './federate.js'
 export { Fenced } from './fenced.js'
 export {
+  authoredEntryOf,
   authoredOf,
   type Form,
   type FormState,
