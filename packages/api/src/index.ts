@@ -20,6 +20,7 @@ export {
   type Mode,
   type ServerInfo,
 } from './options.js'
+export { policiesOfNewMesh } from './resources/initial-policies.js'
 export {
   type AskProxy,
   type ChannelSync,

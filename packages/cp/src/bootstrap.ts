@@ -1,9 +1,11 @@
+import { policiesOfNewMesh } from '@holdfast/api'
 import {
   computedLabels,
   defaultHostnameGenerators,
   displayNameOf,
   envLabel,
   jsonSpec,
+  type Labels,
   specTypeUrl,
   type TypeDescriptor,
   typeOf,
@@ -12,8 +14,8 @@ import type { ControlPlaneStore, LocalChange } from '@holdfast/store'
 import type { Logger } from 'pino'
 
 /**
- * What a control plane has from its first day: at global the mesh `default` and Kuma's HostnameGenerators, in a zone the
- * generators of its own services. Made once, at initialisation; who deletes one of them means it.
+ * What a control plane has from its first day: at global the mesh `default` with the policies that every new mesh has, and
+ * Kuma's HostnameGenerators; in a zone the generators of its own services. Made once, at initialisation; who deletes one of them means it.
  */
 export async function createDefaults(
   store: ControlPlaneStore,
@@ -36,7 +38,14 @@ function defaultChanges(role: 'global' | 'zone', zone: string): readonly LocalCh
   )
   const meshType = typeOf('Mesh')
   const mesh = put(meshType, 'default', { typeUrl: specTypeUrl(meshType), spec: new Uint8Array() }, role, zone)
-  return role === 'global' ? [mesh, ...generators] : generators
+  if (role === 'zone') return generators
+  const policies = policiesOfNewMesh({ mode: 'global', zoneName: '' }, 'default').map(
+    (change): LocalChange => ({
+      ...change,
+      content: { ...change.content, labels: withoutEnvironment(change.content.labels) },
+    }),
+  )
+  return [mesh, ...policies, ...generators]
 }
 
 function put(
@@ -46,8 +55,7 @@ function put(
   role: 'global' | 'zone',
   zone: string,
 ): LocalChange {
-  // What a Kuma makes at its start has not the label of its environment, which only the API computes.
-  const { [envLabel]: _, ...labels } = computedLabels(type, '', name, role, zone, {})
+  const labels = withoutEnvironment(computedLabels(type, '', name, role, zone, {}))
   return {
     change: 'put',
     key: { type: type.name, mesh: '', name },
@@ -56,4 +64,10 @@ function put(
     displayName: displayNameOf(name, labels),
     wantsVip: false,
   }
+}
+
+/** What a Kuma makes at its start has not the label of its environment, which only the API computes. */
+function withoutEnvironment(labels: Labels): Labels {
+  const { [envLabel]: _, ...rest } = labels
+  return rest
 }

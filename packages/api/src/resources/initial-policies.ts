@@ -1,7 +1,7 @@
 import { type Json, jsonSpec, type ParsedBody, readMesh, type TypeDescriptor, typeOf } from '@holdfast/model'
 import type { LocalChange } from '@holdfast/store'
 import type { ApiContext } from '../options.js'
-import { plannedPut } from './put.js'
+import { type Place, plannedPut } from './put.js'
 
 const mesh = { kind: 'Mesh' }
 const backOff = { baseInterval: '25ms', maxInterval: '250ms' }
@@ -81,7 +81,15 @@ const policies: readonly { readonly type: string; readonly prefix: string; reado
  */
 export function initialPolicies(context: ApiContext, type: TypeDescriptor, body: ParsedBody): readonly LocalChange[] {
   if (!context.initialPolicies || type.name !== 'Mesh') return []
-  const skipped = readMesh(body.spec)?.skipCreatingInitialPolicies ?? []
+  return policiesOfNewMesh(context, body.name, readMesh(body.spec)?.skipCreatingInitialPolicies ?? [])
+}
+
+/** The same for a mesh that a control plane makes itself. @param skipped kinds to leave out; `*`: all */
+export function policiesOfNewMesh(
+  place: Place,
+  meshName: string,
+  skipped: readonly string[] = [],
+): readonly Extract<LocalChange, { change: 'put' }>[] {
   if (skipped.includes('*')) return []
   return policies.flatMap(({ type: kind, prefix, spec }) => {
     if (skipped.includes(kind)) return []
@@ -89,8 +97,8 @@ export function initialPolicies(context: ApiContext, type: TypeDescriptor, body:
     const content = jsonSpec(of, spec)
     const planned = plannedPut(
       of,
-      { name: `${prefix}-${body.name}`, mesh: body.name, labels: {}, kindLabels: {}, warnings: [], ...content },
-      context,
+      { name: `${prefix}-${meshName}`, mesh: meshName, labels: {}, kindLabels: {}, warnings: [], ...content },
+      place,
     )
     // Somebody may have named one of his own so before.
     return [{ ...planned.change, sameAs: () => true }]
