@@ -11,6 +11,8 @@ const descriptions: Readonly<Record<CommandName, string>> = {
   zone: 'run the control plane of one zone; it works with or without its global',
   migrate: 'bring a database to this version and stop; a server does this itself at its start',
   init: 'make a store ready that never was initialised (once per installation, for global)',
+  backup: "write all of a store into a file with PostgreSQL's own pg_dump, while its control plane runs or not",
+  restore: 'put such a file into an empty database; a new epoch begins, and peers bring back what came since',
 }
 
 /** Flags are text here; what they mean is decided in one place for flags, environment and file alike. */
@@ -28,6 +30,10 @@ function commandFor(name: CommandName, run: (settings: Settings, flags: Flags) =
       command.option(...words, (next: string, before?: string) => [before, next].filter(Boolean).join(','))
     else command.option(...words)
   }
+  if (name === 'backup') command.requiredOption('--to <file>', 'a label goes beside it, FILE.json')
+  if (name === 'restore') command.requiredOption('--from <file>', 'of holdfast backup, with its label')
+  if (name === 'backup' || name === 'restore')
+    command.option('--pg-bin <folder>', "where PostgreSQL's programs are; those on PATH if not said")
   if (name === 'init')
     command
       .option('--finish-recovery', 'a restored store is what you want it to be: serve it')
@@ -42,6 +48,10 @@ type Flags = Readonly<Record<string, unknown>> & {
   readonly config?: string
   readonly finishRecovery?: boolean
   readonly yes?: boolean
+  readonly json?: boolean
+  readonly to?: string
+  readonly from?: string
+  readonly pgBin?: string
 }
 
 function settle(command: CommandName, flags: Flags): Resolved | undefined {
@@ -91,6 +101,30 @@ const program = new Command('holdfast')
       }),
     ),
   )
+
+for (const name of ['backup', 'restore'] as const)
+  program.addCommand(
+    commandFor(name, async (settings, { to, from, pgBin }) =>
+      (await import('./commands/once.js')).backupOnce(name, settings, {
+        file: (name === 'backup' ? to : from) ?? '',
+        pgBin,
+        isTerminal,
+      }),
+    ),
+  )
+
+const doctor = new Command('doctor').description(
+  'look at everything that a control plane needs, with its settings, and say what to do; writes nothing. Exit status 3 if there is something',
+)
+for (const role of ['global', 'zone'] as const)
+  doctor.addCommand(
+    commandFor(role, async (settings, flags) =>
+      (await import('./commands/doctor.js')).doctor(role, settings, flags.json === true ? 'json' : 'text'),
+    )
+      .description(`the doctor of ${role === 'global' ? 'a global' : 'a zone'}, with the settings that it runs with`)
+      .option('--json', 'for a program'),
+  )
+program.addCommand(doctor)
 
 await program.parseAsync()
 // The exit status is set; whatever still holds the event loop (a keep-alive socket) must not keep the process.

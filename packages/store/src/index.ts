@@ -1,4 +1,6 @@
+export { beginRestored, type Place, type Standing, standingOf } from './backup/standing.js'
 export type * from './diff-port.js'
+export { type DatabaseFacts, readDatabaseFacts, type StoreFacts } from './doctor/facts.js'
 export * from './embedded/index.js'
 export type * from './guards.js'
 export type * from './lease-port.js'

@@ -1,10 +1,11 @@
 import { Problem } from '@holdfast/model'
-import { type ControlPlaneStore, migrate } from '@holdfast/store'
+import { type ControlPlaneStore, migrate, runningEmbedded } from '@holdfast/store'
 import type { Logger } from 'pino'
 import type { Settings } from '../config/settings.js'
 import { Scope } from '../lifecycle/scope.js'
 import { createLog } from '../logging.js'
 import { programVersion } from '../version.js'
+import { backup, restore } from './backup.js'
 import { databaseUrl, openConfiguredStore } from './database.js'
 import { initialise } from './init.js'
 
@@ -35,6 +36,21 @@ export const initOnce = (
     for (const reason of reasons) process.stdout.write(`  ${reason}\n`)
     if (state === 'recovering')
       process.stdout.write('  when it is what you want it to be: holdfast init --finish-recovery\n')
+  })
+
+/** `holdfast backup` and `holdfast restore`, of the configured database or the embedded one. */
+export const backupOnce = (
+  name: 'backup' | 'restore',
+  settings: Settings,
+  options: { readonly file: string; readonly pgBin?: string | undefined; readonly isTerminal: boolean },
+): Promise<number> =>
+  once(name, settings, options.isTerminal, async (log, scope, signal) => {
+    const { file, pgBin } = options
+    // The embedded one of a control plane that runs is asked where it listens; that of one that does not is started.
+    const running = settings.databaseUrl === undefined ? runningEmbedded(settings.dataDir) : undefined
+    const url = running ?? (await databaseUrl(settings, { log, scope, signal }))
+    const act = name === 'backup' ? backup : restore
+    await act({ databaseUrl: url, file, pgBin, signal, write: (text) => process.stdout.write(text) })
   })
 
 /** Nobody is asked here: zones that have not been in step since the loss may hold what would be missing. */

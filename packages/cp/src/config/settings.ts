@@ -8,7 +8,7 @@ import { type IdentitySettings, identitySpecs } from './identity-settings.js'
 import { type PolicyHookSettings, policyHooksSchema } from './policy-hooks.js'
 
 /** Which program a setting belongs to. */
-export type Command = 'global' | 'zone' | 'migrate' | 'init'
+export type Command = 'global' | 'zone' | 'migrate' | 'init' | 'backup' | 'restore'
 
 /** Everything a control plane can be told. Ports of 0 mean "any free one" (see `portsFile`). */
 export interface Settings extends IdentitySettings {
@@ -107,7 +107,7 @@ const labelKey = z
   .refine((key) => !/^([^/]+\.)?(kuma|k8s\.kuma|holdfast)\.io\//.test(key), 'must not be one of kuma.io or holdfast.io')
 
 const servers: readonly Command[] = ['global', 'zone']
-const all: readonly Command[] = ['global', 'zone', 'migrate', 'init']
+const all: readonly Command[] = ['global', 'zone', 'migrate', 'init', 'backup', 'restore']
 
 /** The one list of settings: flags, environment, YAML keys (the same as `key`), defaults and their reasons. */
 export const settingSpecs: readonly SettingSpec[] = [

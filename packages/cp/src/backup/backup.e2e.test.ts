@@ -1,0 +1,95 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createDatabase, databaseUrl, dropDatabase, standingOf } from '@holdfast/store'
+import { serverUrlVariable } from '@holdfast/store/testing'
+import { afterEach, expect, test } from 'vitest'
+import { backup, restore } from '../commands/backup.js'
+import { converged, holdsOf } from '../testing/faults.js'
+import { eager, inStep, putService, remove, startGlobal, startZone, until } from '../testing/mesh.js'
+
+/**
+ * The PostgreSQL of npm has no pg_dump: another server and its programs can be named (HOLDFAST_BACKUP_SERVER, a superuser's
+ * URL, and HOLDFAST_PG_BIN); else what is on PATH is tried on the tests' own server, and not if it is older.
+ */
+const server = process.env.HOLDFAST_BACKUP_SERVER ?? process.env[serverUrlVariable] ?? ''
+const pgBin = process.env.HOLDFAST_PG_BIN
+const { signal } = new AbortController()
+
+const closers: (() => Promise<unknown>)[] = []
+afterEach(async () => {
+  const failures: unknown[] = []
+  for (const close of closers.splice(0).reverse()) await close().catch((error: unknown) => failures.push(error))
+  expect(failures).toEqual([])
+})
+
+/** Why it cannot be tried here; undefined: it can. */
+async function lacks(): Promise<string | undefined> {
+  try {
+    const said = execFileSync(pgBin === undefined ? 'pg_dump' : join(pgBin, 'pg_dump'), ['--version'], { encoding: 'utf8' })
+    const { serverVersion } = await standingOf(databaseUrl(server, 'template1'))
+    const [mine, its] = [Number(/\) (\d+)/.exec(said)?.[1]), Math.floor(serverVersion / 10_000)]
+    return mine >= its ? undefined : `pg_dump is of ${mine}, and the server of ${its}`
+  } catch (error) {
+    return (error as Error).message
+  }
+}
+
+async function emptyDatabase() {
+  const name = `backup_${Math.floor(performance.now())}_${closers.length}`
+  await createDatabase(server, name, 'template1')
+  const drop = (): Promise<void> => dropDatabase(server, name)
+  closers.push(drop)
+  return { url: databaseUrl(server, name), name, drop, [Symbol.asyncDispose]: drop }
+}
+
+test('VIP-2, EMPTY: a backup that is put back begins a new epoch, and zones bring back what came since', {
+  timeout: 120_000,
+}, async (context) => {
+  const why = await lacks()
+  if (why !== undefined) return context.skip(`not run: ${why}; see HOLDFAST_BACKUP_SERVER and HOLDFAST_PG_BIN`)
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-backup-'))
+  closers.push(async () => rmSync(folder, { recursive: true }))
+  const global = await startGlobal({ database: await emptyDatabase() })
+  let isClosed = false
+  closers.push(() => (isClosed ? Promise.resolve() : global.close()))
+  const zones = await Promise.all(['east', 'west'].map((name) => startZone(name, global.port, { backoff: eager })))
+  for (const zone of zones) closers.push(() => zone.close())
+  const [east, west] = zones
+  if (east === undefined || west === undefined) throw new Error('two zones')
+  await until('both zones to be in step', () => zones.every(inStep), 20_000)
+  for (const name of ['cart', 'web']) await Promise.all([putService(east, name), putService(west, name)])
+  const keys = ['east/cart', 'east/web', 'west/cart', 'west/web']
+  await converged([global, ...zones], keys)
+
+  const file = join(folder, 'global.dump')
+  const said: string[] = []
+  await backup({ databaseUrl: global.database.url, file, pgBin, signal, write: (text) => said.push(text) })
+  expect(said.join('')).toMatch(/^backed up the store of global at revision \d+/)
+  // It does not go into a database that is somebody's.
+  const wanted = { file, pgBin, signal, write: (text: string) => said.push(text) }
+  await expect(restore({ ...wanted, databaseUrl: global.database.url })).rejects.toThrow(/a backup goes into an empty one/)
+
+  await putService(east, 'later')
+  await remove(west, '/meshes/default/meshservices/cart')
+  const now = ['east/cart', 'east/later', 'east/web', 'west/web']
+  const before = await converged([global, ...zones], now)
+  const { head } = await global.store.status()
+  await global.close()
+  isClosed = true
+
+  const restored = await emptyDatabase()
+  await restore({ ...wanted, databaseUrl: restored.url })
+  expect(said.at(-1)).toMatch(/in a new epoch, and it is recovering/)
+  const again = await startGlobal({ database: restored, port: global.port })
+  closers.push(() => again.close())
+  await until('global to serve again by itself', async () => (await again.store.status()).state === 'ready', 30_000)
+  await until('both zones to be in step', () => zones.every(inStep), 30_000)
+  expect(await converged([again, ...zones], now, 20_000)).toEqual(before)
+  expect((await again.store.status()).head.epoch).not.toBe(head.epoch)
+  for (const plane of [again, ...zones]) expect(await holdsOf(plane)).toEqual([])
+  expect(await again.store.vip.verifyLocal()).toEqual([])
+  const [first] = await again.store.read.audit(1, { actor: 'holdfast restore' })
+  expect(first).toMatchObject({ action: 'new epoch', detail: { reason: expect.stringMatching(/restored from a backup/) } })
+})

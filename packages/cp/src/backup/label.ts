@@ -1,0 +1,53 @@
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { Problem } from '@holdfast/model'
+import { z } from 'zod'
+
+/** What stands beside a backup, so that nobody puts back the wrong one or half of one. */
+const schema = z.object({
+  format: z.literal('holdfast-backup/1'),
+  role: z.enum(['global', 'zone']),
+  name: z.string(),
+  storeId: z.string(),
+  epoch: z.string(),
+  /** At least: what was committed while the dump began may be in it too. */
+  revision: z.number().int(),
+  schema: z.string(),
+  serverVersion: z.number().int(),
+  programVersion: z.string(),
+  at: z.string(),
+  bytes: z.number().int(),
+  sha256: z.string(),
+})
+
+export type Label = z.infer<typeof schema>
+
+export const labelFile = (file: string): string => `${file}.json`
+
+/** @throws Problem `invalid` that names the file and what is wrong with it */
+export async function readLabel(file: string): Promise<Label> {
+  const path = labelFile(file)
+  try {
+    return schema.parse(JSON.parse(await readFile(path, 'utf8')))
+  } catch (cause) {
+    const words = cause instanceof z.ZodError ? z.prettifyError(cause) : (cause as Error).message
+    throw new Problem(
+      'invalid',
+      `${path} does not tell what ${file} is: ${words}. Both files of a backup belong together`,
+      {
+        cause,
+      },
+    )
+  }
+}
+
+/** Lowercase hex. */
+export async function sha256Of(file: string): Promise<string> {
+  const hash = createHash('sha256')
+  for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer)
+  return hash.digest('hex')
+}
+
+export const whose = ({ role, name }: Pick<Label, 'role' | 'name'>): string =>
+  role === 'global' ? 'global' : `zone ${name}`

@@ -1,0 +1,140 @@
+import { compareVersions, type DatabaseFacts, type StoreFacts } from '@holdfast/store'
+import { bad, doubtful, type Finding, fine } from './finding.js'
+
+const crowdedAt = 0.8
+const namedMax = 5
+
+export interface Expected {
+  readonly role: 'global' | 'zone'
+  /** '' at global. */
+  readonly name: string
+  readonly programVersion: string
+}
+
+/** What stands in the database: whose it is, whether this program fits it, and what waits for somebody. */
+export function judgeStore({ store, settings }: DatabaseFacts, expected: Expected): readonly Finding[] {
+  if (store === undefined)
+    return [
+      doubtful(
+        'store',
+        `nothing of Holdfast is in the schema that search_path (${settings.search_path ?? ''}) leads to`,
+        expected.role === 'global'
+          ? 'is it the right database? If it is a new one: holdfast init'
+          : 'is it the right database? If it is a new one, the first start makes everything',
+      ),
+    ]
+  return [
+    ...ownerFindings(store, expected),
+    ...migrationFindings(store, expected),
+    ...stateFindings(store),
+    ...poolFindings(store),
+    ...peerFindings(store, expected),
+    ...store.bloated.map(({ table, dead, live }) =>
+      doubtful(
+        'database',
+        `table ${table} has ${dead} dead rows beside ${live} live ones`,
+        `vacuum ${table}; is autovacuum on, and does an old transaction or replication slot hold it back?`,
+      ),
+    ),
+  ]
+}
+
+const who = (role: string, name: string): string => (role === 'global' ? 'global' : `zone ${name}`)
+
+function ownerFindings(store: StoreFacts, { role, name }: Expected): readonly Finding[] {
+  const is = who(store.role, store.name)
+  return store.role === role && store.name === name
+    ? [fine('store', `it is the store of ${is}, revision ${store.revision}`)]
+    : [
+        bad(
+          'store',
+          `it is the store of ${is}, and this is ${who(role, name)}`,
+          'name another database in --database-url: a store belongs to one control plane for good',
+        ),
+      ]
+}
+
+function migrationFindings(store: StoreFacts, { programVersion }: Expected): readonly Finding[] {
+  if (compareVersions(programVersion, store.oldestProgram) < 0)
+    return [
+      bad(
+        'migrations',
+        `the database needs Holdfast ${store.oldestProgram} or later, this is ${programVersion}`,
+        'start the newer program',
+      ),
+    ]
+  return store.dueMigrations.length === 0
+    ? [fine('migrations', `all are applied, the newest is number ${store.newestMigration}`)]
+    : [
+        doubtful(
+          'migrations',
+          `${store.dueMigrations.length} are due: ${store.dueMigrations.join(', ')}`,
+          'the next start applies them, or "holdfast migrate" does now',
+        ),
+      ]
+}
+
+function stateFindings(store: StoreFacts): readonly Finding[] {
+  const found: Finding[] = []
+  if (store.state === 'uninitialised')
+    found.push(bad('store', 'it was never initialised, so nobody is told anything', 'holdfast init'))
+  else if (store.state !== 'ready')
+    found.push(
+      bad(
+        'store',
+        `it is ${store.state}: ${store.reasons.join('; ')}`,
+        store.role === 'global' ? 'holdfastctl recover status' : 'wait for global to return what it remembers',
+      ),
+    )
+  if (store.readOnlyBy !== undefined)
+    found.push(doubtful('brakes', `${store.readOnlyBy} has made it read-only`, 'holdfastctl read-only off'))
+  for (const zone of store.pausedZones)
+    found.push(doubtful('brakes', `zone ${zone} is paused`, `holdfastctl zone resume ${zone}`))
+  return found
+}
+
+function poolFindings({ blocks, pendingServices }: StoreFacts): readonly Finding[] {
+  const found: Finding[] = []
+  for (const { cidr, kind, owner, used } of blocks) {
+    const size = 2 ** (32 - Number(cidr.split('/')[1]))
+    if (used / size < crowdedAt) continue
+    found.push(
+      doubtful(
+        'pools',
+        `block ${cidr} of ${owner === '' ? 'global' : `zone ${owner}`} (${kind}) is ${Math.round((used / size) * 100)} % full`,
+        'add a pool at global if no further block is granted: holdfastctl vip list shows who has what',
+      ),
+    )
+  }
+  if (pendingServices > 0)
+    found.push(
+      doubtful(
+        'pools',
+        `${pendingServices} service${pendingServices === 1 ? ' waits' : 's wait'} for a virtual IP`,
+        'holdfastctl vip explain NAME tells why',
+      ),
+    )
+  return found.length > 0 ? found : [fine('pools', `${blocks.length} IPv4 blocks, none above ${crowdedAt * 100} %`)]
+}
+
+/** Neighbouring versions work together; who is further away should be told of. */
+function peerFindings({ peers, replicas }: StoreFacts, { programVersion }: Expected): readonly Finding[] {
+  const others = [
+    ...peers.filter(({ extension }) => extension).map(({ peer, version }) => ({ name: peer || 'global', version })),
+    ...replicas.map(({ instanceId, version }) => ({ name: `replica ${instanceId}`, version })),
+  ]
+  const unlike = others.filter(({ version }) => minorOf(version) !== minorOf(programVersion))
+  const kuma = peers.filter(({ extension }) => !extension).length
+  const all = `${others.length} of ours${kuma === 0 ? '' : `, ${kuma} Kuma`}`
+  if (unlike.length === 0) return [fine('peers', `${all}, all of version ${minorOf(programVersion)}`)]
+  const named = unlike.slice(0, namedMax).map(({ name, version }) => `${name} ${version}`)
+  return [
+    doubtful(
+      'peers',
+      `${unlike.length} of ${all} have another version than ${programVersion}: ${named.join(', ')}${unlike.length > namedMax ? ', …' : ''}`,
+      'neighbouring versions work together; upgrade those that are further away',
+    ),
+  ]
+}
+
+const minorOf = (version: string): string => version.split('.').slice(0, 2).join('.')
