@@ -2,7 +2,10 @@ import { availableParallelism, cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 import { asText } from './report.js'
 import { fullSizes, quickSizes, run } from './run.js'
+import { cliStartFigures, cliStartSection } from './scenarios/cli-start.js'
 import { startServer } from './stand/server.js'
+
+const cliStarts = 11
 
 const usage = `usage: pnpm bench [--quick] [--json]
 
@@ -28,7 +31,9 @@ async function main(): Promise<number> {
   progress('starting PostgreSQL')
   const server = await startServer()
   try {
-    const sections = await run(server.fresh, values.quick === true ? quickSizes : fullSizes, progress)
+    const counted = await run(server.fresh, values.quick === true ? quickSizes : fullSizes, progress)
+    progress('bare commands of holdfastctl')
+    const sections = [...counted, cliStartSection(cliStartFigures(cliStarts))]
     const machine = {
       cores: availableParallelism(),
       cpu: cpus()[0]?.model ?? 'unknown',
