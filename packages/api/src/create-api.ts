@@ -5,6 +5,7 @@ import { drain } from './http/drain.js'
 import { ApiError, badRequest, errorBody, statusOf, titles } from './http/errors.js'
 import { ApiGate, serverOptionsOf } from './http/gate.js'
 import { acceptsEvents, acceptsJson, isJson } from './http/media-types.js'
+import { checkWritable } from './http/read-only.js'
 import { sendBytes, sendEvents, sendJson, sendText } from './http/replies.js'
 import type { Answer, ApiRequest, Route } from './http/route.js'
 import { RouteIndex } from './http/route-index.js'
@@ -108,7 +109,9 @@ function mount(app: FastifyInstance, context: ApiContext, route: Route, closing:
       const actor = actors.get(request) ?? { name: '', groups: [], admin: false }
       const withdrawn = new AbortController()
       const ends = AbortSignal.any([closing, withdrawn.signal])
-      const answer: Answer = await route.handle(apiRequest(request, reply, actor, hasBody(route.method), ends))
+      const asked = apiRequest(request, reply, actor, hasBody(route.method), ends)
+      await checkWritable(context, route, asked)
+      const answer: Answer = await route.handle(asked)
       for (const [name, value] of Object.entries(answer.headers ?? {})) reply.header(name, value)
       if (answer.events !== undefined) {
         if (route.open !== true) keepLooking(context, route, request, reply, withdrawn)

@@ -84,7 +84,7 @@ function peerOf(view: SessionView, role: 'global' | 'zone'): PeerSync {
       phase: c.phase,
       inStep: c.inStep,
       ...(c.lastError === undefined ? {} : { lastError: c.lastError }),
-      ...(view.provenAtMs === undefined ? {} : { provenAtMs: view.provenAtMs }),
+      ...(c.provenAtMs === undefined ? {} : { provenAtMs: c.provenAtMs }),
     })),
   }
 }

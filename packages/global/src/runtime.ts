@@ -26,6 +26,7 @@ import {
 } from '@holdfast/transport'
 import type { Logger } from 'pino'
 import { DeletedZones } from './deleted-zones.js'
+import { PausedZones } from './paused-zones.js'
 import { answerRecall } from './recall.js'
 import { Recovery } from './recovery.js'
 import type { Replicas } from './replicas/index.js'
@@ -86,6 +87,7 @@ export class GlobalRuntime {
   readonly #deleted: DeletedZones
   readonly #withdrawals: Withdrawals | undefined
   readonly #guards: GuardWatch
+  readonly #paused: PausedZones
   #server: KdsServer | undefined
   #lease: NodeJS.Timeout | undefined
   #stopListening: (() => void) | undefined
@@ -102,6 +104,7 @@ export class GlobalRuntime {
     this.#zoneObjects = new ZoneObjects({ store, log, guards: this.#guards })
     const sessions = (): Iterable<SessionHandle> => this.#sessions.values()
     this.#deleted = new DeletedZones({ store, log, sessions })
+    this.#paused = new PausedZones({ store, log, sessions })
     const { gate } = options
     if (gate !== undefined)
       this.#withdrawals = new Withdrawals({
@@ -268,6 +271,7 @@ export class GlobalRuntime {
     await Promise.all([...this.#sessions.values()].map((s) => s.close('the global control plane stops')))
     await this.#deleted.close()
     await this.#zoneObjects.close()
+    await this.#paused.close()
     await this.#withdrawals?.close()
     await this.#recovery.close()
     await this.#witnesses.close()

@@ -13,6 +13,8 @@ export interface ChannelView {
   readonly channel: Channel
   readonly phase: string
   readonly inStep: boolean
+  /** When both ends were last proven equal; undefined: not in this session, or the peer proves nothing. */
+  readonly provenAtMs?: number | undefined
   readonly sent: number
   readonly received: number
   readonly written: number
@@ -35,7 +37,6 @@ export interface SessionView {
   /** Where the peer dials from, or is dialled. */
   readonly address: string
   readonly inStep: boolean
-  readonly provenAtMs?: number | undefined
   readonly ackedRevision?: number | undefined
   readonly payloadBytesSent: number
   readonly payloadBytesReceived: number

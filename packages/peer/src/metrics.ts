@@ -9,6 +9,7 @@ export interface SessionMetrics {
   readonly sessions: Counter<'peer' | 'event'>
   readonly inStep: Gauge<'peer' | 'channel'>
   readonly diverged: Gauge<'peer' | 'channel'>
+  readonly provenAt: Gauge<'peer' | 'channel'>
   readonly divergences: Counter<'peer' | 'channel'>
   readonly alarms: Counter<'peer' | 'alarm'>
   readonly refused: Gauge<'peer' | 'type'>
@@ -58,6 +59,12 @@ export function sessionMetrics(registry: Registry): SessionMetrics {
     inStep: new Gauge({
       name: 'holdfast_kds_in_step',
       help: '1 while the peer is proven to hold (or to have offered) what it should, by channel',
+      labelNames: ['peer', 'channel'],
+      registers,
+    }),
+    provenAt: new Gauge({
+      name: 'holdfast_kds_proven_timestamp_seconds',
+      help: 'When both ends of a channel were last proven equal; in Unix time',
       labelNames: ['peer', 'channel'],
       registers,
     }),

@@ -1,4 +1,4 @@
-import { type Channel, channels, plainChannels, type SessionState, spokenMark } from '@holdfast/kds'
+import { type Channel, channels, type Mark, plainChannels, type SessionState, spokenMark } from '@holdfast/kds'
 import type { SessionMetrics } from './metrics.js'
 
 /**
@@ -40,11 +40,13 @@ const isDiverged = (state: SessionState, channel: Channel): boolean =>
 
 export const inStep = (state: SessionState): boolean => channels.every((channel) => channelInStep(state, channel))
 
-/** When a session was proven, and what it had taken the first time. */
+/** When each channel was proven, last, and what the session had taken the first time. */
 export class Proof {
   readonly #peer: string
   readonly #metrics: SessionMetrics
-  #atMs: number | undefined
+  readonly #atMs = new Map<Channel, number>()
+  /** As a sender: the position that was acked last, so that it counts once. */
+  readonly #acked = new Map<Channel, Mark>()
   #bytes: number | undefined
 
   constructor(peer: string, metrics: SessionMetrics) {
@@ -52,8 +54,9 @@ export class Proof {
     this.#metrics = metrics
   }
 
-  get atMs(): number | undefined {
-    return this.#atMs
+  /** When both ends of a channel were last proven equal: by an ack of everything, a mark that agreed, or a heartbeat. */
+  atMs(channel: Channel): number | undefined {
+    return this.#atMs.get(channel)
   }
 
   /** Bytes in both directions together until both ends were first proven equal. */
@@ -66,12 +69,40 @@ export class Proof {
     for (const channel of channels) {
       this.#metrics.inStep.set({ peer: this.#peer, channel }, channelInStep(state, channel) ? 1 : 0)
       this.#metrics.diverged.set({ peer: this.#peer, channel }, isDiverged(state, channel) ? 1 : 0)
+      this.#noticeChannel(state, channel, nowMs)
     }
-    if (!inStep(state)) return false
-    this.#atMs = nowMs
-    if (this.#bytes !== undefined) return false
+    if (!inStep(state) || this.#bytes !== undefined) return false
     this.#bytes = bytes()
     return true
+  }
+
+  #noticeChannel(state: SessionState, channel: Channel, nowMs: number): void {
+    if (state.phase !== 'open') return
+    const machine = state.machines[channel]
+    if (machine.role === 'receiver') {
+      const { phase, proven } = machine.state
+      if (phase === 'live' && proven !== undefined) this.#proven(channel, proven.atMs)
+      return
+    }
+    const mark = spokenMark(machine.state)
+    if (mark === undefined || this.#acked.get(channel) === mark) return
+    this.#acked.set(channel, mark)
+    this.#proven(channel, nowMs)
+  }
+
+  /** The peer says in a heartbeat through where it has stored what we send: still everything, or not. */
+  heard(state: SessionState, ackedRevision: number, nowMs: number): void {
+    if (state.phase !== 'open') return
+    const channel: Channel = state.config.role === 'acceptor' ? 'down' : 'up'
+    const machine = state.machines[channel]
+    const mark = machine.role === 'sender' ? spokenMark(machine.state) : undefined
+    if (mark !== undefined && ackedRevision >= mark.cursor.revision) this.#proven(channel, nowMs)
+  }
+
+  #proven(channel: Channel, atMs: number): void {
+    if (atMs <= (this.#atMs.get(channel) ?? 0)) return
+    this.#atMs.set(channel, atMs)
+    this.#metrics.provenAt.set({ peer: this.#peer, channel }, atMs / 1000)
   }
 
   end(): void {

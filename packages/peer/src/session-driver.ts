@@ -290,6 +290,7 @@ export class SessionDriver implements SessionHandle {
           else this.#log.info('the peer serves what it keeps again')
         }
         this.#heard = { ackedRevision: effect.ackedRevision, faults: effect.faults }
+        this.#proof.heard(this.#state, effect.ackedRevision, this.#nowMs())
         return
       case 'reported':
         this.#keepReport(effect.report)

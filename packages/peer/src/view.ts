@@ -32,7 +32,6 @@ export function sessionView(parts: ViewParts): SessionView {
     openedAtMs,
     address: link.peer.remoteAddress,
     inStep: channelsOf(parts).every((channel) => channelSettled(state, channel)),
-    ...(proof.atMs === undefined ? {} : { provenAtMs: proof.atMs }),
     ackedRevision: heard.ackedRevision,
     payloadBytesSent,
     payloadBytesReceived,
@@ -49,13 +48,15 @@ function channelsOf({ state, link }: ViewParts): readonly Channel[] {
   return only === undefined ? ['down', 'up'] : [only]
 }
 
-function channelView({ state, reports }: ViewParts, channel: Channel): ChannelView {
+function channelView({ state, reports, proof }: ViewParts, channel: Channel): ChannelView {
+  const provenAtMs = proof.atMs(channel)
   const { lastError, ...counts } = reports.channel(channel)
   return {
     channel,
     phase: state.phase === 'open' ? state.machines[channel].state.phase : state.phase,
     inStep: channelSettled(state, channel),
     ...counts,
+    ...(provenAtMs === undefined ? {} : { provenAtMs }),
     ...(lastError === undefined ? {} : { lastError }),
   }
 }

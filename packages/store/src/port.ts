@@ -1,4 +1,4 @@
-import type { ChannelContext, ChannelStore, Cursor, Demand, Position, StoreState } from '@holdfast/kds'
+import type { Channel, ChannelContext, ChannelStore, Cursor, Demand, Position, StoreState } from '@holdfast/kds'
 import type {
   ComputedFields,
   LearnedTypes,
@@ -12,6 +12,7 @@ import type {
 import type { DiffReader } from './diff-port.js'
 import type { GuardStore } from './guards.js'
 import type { HeldLease, LeaseStore } from './lease-port.js'
+import type { Pause, PauseRequest, ReadOnly, ReadOnlyRequest } from './plan/brakes.js'
 import type { FormState, HookCover } from './plan/forms.js'
 import type { ImportedVerdict, ImportVips } from './plan/import-vips.js'
 import type { HookWork, Judged, Verdict } from './plan/judged.js'
@@ -20,6 +21,7 @@ import type { PlainMeeting } from './plan/plain-zones.js'
 import type {
   AuditRow,
   BlockRow,
+  Brake,
   CursorRow,
   HistoryRow,
   HoldRow,
@@ -42,6 +44,8 @@ export interface StoreStatus {
   /** Why it is not ready, in words for an operator. */
   readonly reasons: readonly string[]
   readonly head: Cursor
+  /** Operators change nothing here. */
+  readonly readOnly?: Brake | undefined
 }
 
 /** A change that an operator or a generator of this control plane makes to what it owns. */
@@ -102,6 +106,8 @@ export interface LocalRequest {
   readonly actor: string
   /** From where it was asked, for the audit log. */
   readonly source?: string | undefined
+  /** It is refused while the control plane is read-only. What a control plane does by itself goes on then. */
+  readonly heedsReadOnly?: boolean | undefined
   /** Done only while this is held. */
   readonly lease?: HeldLease | undefined
   /** Everything is planned and checked as if it were written, and nothing is. Atomic requests only. */
@@ -174,6 +180,16 @@ export interface StoreCounts {
   readonly pendingVips: number
 }
 
+/** Changes of one type that a peer has not stored yet. */
+export interface LagRow {
+  readonly peer: string
+  readonly channel: Channel
+  readonly type: string
+  readonly changes: number
+  /** When the oldest of them was committed. */
+  readonly sinceMs: number
+}
+
 /** What is looked for in the audit log; everything that is said must hold. */
 export interface AuditFilter {
   readonly actor?: string | undefined
@@ -222,6 +238,8 @@ export interface ControlPlaneStore {
     /** Those that wait for an operator. */
     holds(): Promise<readonly HoldRow[]>
     cursors(): Promise<readonly CursorRow[]>
+    /** What peers have not stored yet of what we send, by type; one statement, asked for when somebody looks. */
+    lag(): Promise<readonly LagRow[]>
     /** Newest first. */
     audit(limit: number, filter?: AuditFilter): Promise<readonly AuditRow[]>
     scrub(): Promise<ScrubState>
@@ -285,6 +303,14 @@ export interface ControlPlaneStore {
     deletedZones(names: readonly string[]): Promise<readonly string[]>
     /** Global: its Zone objects that say more than that there is a zone, for its zones to remember. */
     zoneObjects(): Promise<readonly ZoneObject[]>
+    /** Global: those of these that are paused, each with what it is told. */
+    pausedZones(names: readonly string[]): Promise<readonly { readonly zone: string; readonly reason: string }[]>
+  }
+  /** What an operator stops on purpose, until he lets it go on. */
+  readonly brakes: {
+    /** Global: from the commit on, what is under way of that zone is void. Throws as `pauseUnit` does. */
+    pause(request: PauseRequest): Promise<Pause>
+    readOnly(request: ReadOnlyRequest): Promise<ReadOnly>
   }
   /** The processes of this database. */
   readonly replicas: ReplicaStore

@@ -319,6 +319,9 @@ export const storeHead = pgTable('store_head', {
   writeSequence: int8('write_sequence').notNull().default(sql`0`),
   createdAt: instant('created_at').notNull(),
   initialisedAt: instant('initialised_at'),
+  readOnlyAt: instant('read_only_at'),
+  readOnlyBy: text('read_only_by'),
+  readOnlyReason: text('read_only_reason'),
 })
 
 export const hookForms = pgTable(
@@ -418,4 +421,7 @@ export const zones = pgTable('zones', {
   adoptedAt: instant('adopted_at'),
   owesReturn: boolean('owes_return').notNull().default(sql`false`),
   decommissionedAt: instant('decommissioned_at'),
+  pausedAt: instant('paused_at'),
+  pausedBy: text('paused_by'),
+  pauseReason: text('pause_reason'),
 })

@@ -12,7 +12,7 @@ import {
   type SessionMetrics,
   type SessionView,
 } from '@holdfast/peer'
-import type { ControlPlaneStore } from '@holdfast/store'
+import { type ControlPlaneStore, isPausedReason } from '@holdfast/store'
 import { type DialOptions, dialKds, type Link, type ZoneNodeConfig } from '@holdfast/transport'
 import { defaultPools, planLease, ulaPrefix } from '@holdfast/vip'
 import type { Logger } from 'pino'
@@ -59,6 +59,8 @@ const standsByText = (holder: string | undefined): string =>
     : `process ${holder} of this zone has the session with global; this one keeps serving and takes over when that one ends`
 /** How long a zone that is refused waits before it asks again; a person has to act first. */
 const parkedMs = 30_000
+/** Who is paused is let in again by an operator, who waits for it. */
+const pausedMs = 5_000
 const owedReason = 'global keeps what an earlier store of this zone had written, and this one does not have it'
 /** Names in one line of the log. */
 const namedMax = 100
@@ -250,6 +252,11 @@ export class ZoneRuntime {
   }
 
   async #refused(reason: string): Promise<void> {
+    if (isPausedReason(reason)) {
+      this.#options.log.warn({ reason }, 'this zone is paused; it keeps serving what it has and asks again')
+      await this.#pause(Math.min(pausedMs, this.#options.backoff?.maxMs ?? pausedMs))
+      return
+    }
     const known = await this.#options.store.read.cursors()
     if (!known.some((c) => c.side === 'received' && c.cursor !== undefined)) {
       this.#fatal?.(reason)

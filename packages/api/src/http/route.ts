@@ -54,6 +54,11 @@ export interface Route {
    * resources it speaks of, everything where it speaks of none.
    */
   readonly access?: 'any' | 'anyWrite' | 'handler' | undefined
+  /**
+   * Whether a call changes what operators have made, which it may not while the control plane is read-only. Absent:
+   * whatever is no GET and no dry run does.
+   */
+  readonly changes?: 'nothing' | ((request: ApiRequest) => boolean) | undefined
   handle(request: ApiRequest): Promise<Answer>
 }
 

@@ -36,6 +36,17 @@ export const words: Readonly<Record<string, Words>> = {
   'GET /_holdfast/zones': { summary: 'Every zone, and the store that its name is bound to.' },
   'GET /_holdfast/zones/:zone/adopt': { summary: 'What binding a zone to the store that asks for its name would do.' },
   'POST /_holdfast/zones/:zone/adopt': { summary: 'Binds a zone to the store that asks for its name.' },
+  'POST /_holdfast/zones/:zone/pause': {
+    summary:
+      'Takes nothing from a zone and sends it nothing until it is resumed. The body may give a `reason`. The same again changes nothing.',
+  },
+  'POST /_holdfast/zones/:zone/resume': { summary: 'Lets a zone that was paused in again.' },
+  'GET /_holdfast/read-only': { summary: 'Whether operators may change anything here, and who has stopped it.' },
+  'PUT /_holdfast/read-only': {
+    summary:
+      'From now on every change by an operator is answered with 423; zones keep working. The body may give a `reason`.',
+  },
+  'DELETE /_holdfast/read-only': { summary: 'Operators may change things again.' },
   'GET /_holdfast/zones/:zone/decommission': { summary: 'What taking a zone out of service for good would do.' },
   'POST /_holdfast/zones/:zone/decommission': { summary: 'Takes a zone out of service for good.' },
   'POST /_holdfast/zones/:zone/join': { summary: 'Lets a zone join: what it needs to prove who it is.' },

@@ -1,4 +1,4 @@
-import type { ControlPlaneStore } from '@holdfast/store'
+import type { Brake, ControlPlaneStore } from '@holdfast/store'
 import { peerName } from '../sync/sync-json.js'
 import type { SyncView } from '../sync/sync-view.js'
 import { blockLoad, crowdedAt } from '../vips/load.js'
@@ -12,7 +12,7 @@ export interface Attention {
 
 /** Everything that does not mend itself, the most dangerous first. Empty on a quiet day. */
 export async function attentionOf(store: ControlPlaneStore, sync: SyncView): Promise<readonly Attention[]> {
-  const [status, holds, refused, counts, blocks, sessions, waiting] = await Promise.all([
+  const [status, holds, refused, counts, blocks, sessions, waiting, zones] = await Promise.all([
     store.status(),
     store.read.holds(),
     store.read.refused(),
@@ -20,6 +20,7 @@ export async function attentionOf(store: ControlPlaneStore, sync: SyncView): Pro
     store.vip.blocks(),
     store.sessions.list(),
     store.guards.waitingForMeshes(),
+    store.sessions.zones(),
   ])
   const role = status.identity.role
   const time = (ms: number | undefined): string | null => (ms === undefined ? null : new Date(ms).toISOString())
@@ -40,6 +41,21 @@ export async function attentionOf(store: ControlPlaneStore, sync: SyncView): Pro
         next: role === 'global' ? 'holdfastctl recover status' : 'wait for global to return what it remembers',
       })
   }
+  if (status.readOnly !== undefined)
+    found.push({
+      what: `this control plane is read-only since ${status.readOnly.by} has set that${because(status.readOnly)}`,
+      since: time(status.readOnly.atMs),
+      next: 'holdfastctl read-only off, once whatever it was for is over',
+    })
+  const paused = new Map(
+    zones.flatMap(({ name, paused: brake }) => (brake === undefined ? [] : [[name, brake] as const])),
+  )
+  for (const [name, brake] of paused)
+    found.push({
+      what: `zone ${name} is paused by ${brake.by}${because(brake)}`,
+      since: time(brake.atMs),
+      next: `holdfastctl zone resume ${name}`,
+    })
   for (const hold of holds.filter(({ state }) => state === 'held'))
     found.push({
       what: `held: ${hold.keyCount} ${hold.type} from ${peerName(hold.peer)}: ${hold.reason}`,
@@ -75,7 +91,7 @@ export async function attentionOf(store: ControlPlaneStore, sync: SyncView): Pro
   const live = new Set(sync.peers().flatMap(({ peer, connected }) => (connected ? [peer] : [])))
   const last = new Map([...sessions].reverse().map((session) => [session.peer, session]))
   for (const [peer, session] of last)
-    if (!live.has(peer))
+    if (!live.has(peer) && !paused.has(peer))
       found.push({
         what: `${peer === '' ? 'global' : `zone ${peer}`} is not connected${session.closeReason === undefined ? '' : `: ${session.closeReason}`}`,
         since: time(session.closedAtMs ?? session.lastHeartbeatMs),
@@ -96,3 +112,5 @@ export async function attentionOf(store: ControlPlaneStore, sync: SyncView): Pro
     })
   return found
 }
+
+const because = ({ reason }: Brake): string => (reason === '' ? '' : `: ${reason}`)

@@ -1,3 +1,4 @@
+import { brakeJson } from '../brakes/json.js'
 import { holdJson } from '../guards/hold-json.js'
 import type { ApiContext } from '../options.js'
 import { peerName, syncJson } from '../sync/sync-json.js'
@@ -23,6 +24,7 @@ export async function overviewJson({ store, sync, mode, zoneName, server, nowMs 
     storeId: status.identity.storeId,
     state: status.state,
     reasons: status.reasons,
+    readOnly: brakeJson(status.readOnly),
     head: status.head,
     resources: counts.resources.reduce((sum, { count }) => sum + count, 0),
     refused: counts.refused,

@@ -6,6 +6,7 @@ import { Resources } from '../resources/service.js'
 import { localClaims } from '../vips/local-claims.js'
 import { applyRoute } from './apply.js'
 import { attachmentRoutes } from './attachments.js'
+import { brakeRoutes } from './brakes.js'
 import { dataplaneRoutes } from './dataplanes.js'
 import { dnsRoutes } from './dns.js'
 import { federationRoutes } from './federation.js'
@@ -51,6 +52,7 @@ export function routesOf(context: ApiContext): readonly Route[] {
     ...zoneRoutes(context, resources),
     ...zoneNameRoutes(context),
     ...federationRoutes(context),
+    ...brakeRoutes(context),
     applyRoute(context, resources),
     findRoute(context, resources),
     ...vipRoutes(context, resources, claims),

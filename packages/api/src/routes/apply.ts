@@ -52,7 +52,10 @@ export function applyRoute(context: ApiContext, resources: Resources): Route {
       const ordered = [...wanted].sort((a, b) => a.type.order - b.type.order || a.index - b.index)
       const changes = [...ordered.map(({ planned }) => planned.change), ...(await withNewMeshes(context, ordered))]
       const outcomes = await store.local
-        .apply({ changes, atomic: true, actor: actor.name, source: request.source, dryRun }, { signal })
+        .apply(
+          { changes, atomic: true, actor: actor.name, source: request.source, dryRun, heedsReadOnly: true },
+          { signal },
+        )
         .catch((error: unknown) => {
           throw underTitle(error, titles.process)
         })

@@ -17,6 +17,7 @@ export function identityRoutes(context: ApiContext): readonly Route[] {
     method: 'POST',
     path: `/tokens/${path}`,
     title: titles.token,
+    changes: 'nothing',
     access: 'handler',
     handle: async (request) => {
       const body = bodyOf(request)
@@ -87,6 +88,8 @@ export function identityRoutes(context: ApiContext): readonly Route[] {
       method: 'POST',
       path: '/_holdfast/zones/:zone/revoke',
       title: titles.zone,
+      // Somebody is kept out at once, whatever else may not be changed.
+      changes: 'nothing',
       refused,
       handle: async (request) => {
         const zone = param(request, 'zone')

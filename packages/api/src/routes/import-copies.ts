@@ -30,6 +30,7 @@ export function importCopiesRoute({ store, limits, mode, nowMs }: ApiContext): R
     path: '/_holdfast/import/copies',
     title,
     bodyMaxBytes: limits.bulkBodyBytes,
+    changes: ({ body = '' }) => readBody(body).apply,
     handle: async ({ body = '', actor, source, signal }) => {
       if (mode !== 'global')
         throw new ApiError('readOnly', title, 'copies of what zones own are kept by a global alone')

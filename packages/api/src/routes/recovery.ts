@@ -40,6 +40,7 @@ export function recoveryRoutes(context: ApiContext): readonly Route[] {
       method: 'POST',
       path: '/_holdfast/recovery/from-zone',
       title,
+      changes: isApplied,
       handle: async (request) => {
         const { zone, apply } = fieldsOf(request)
         atGlobal()
@@ -52,6 +53,7 @@ export function recoveryRoutes(context: ApiContext): readonly Route[] {
       method: 'POST',
       path: '/_holdfast/vips/rebuild',
       title: 'Could not rebuild the ledger',
+      changes: isApplied,
       handle: async (request) => {
         const { actor, signal } = request
         return ok(await rebuildLedger(context, { apply: fieldsOf(request).apply === true, actor: actor.name, signal }))
@@ -76,6 +78,8 @@ export function recoveryRoutes(context: ApiContext): readonly Route[] {
     },
   ]
 }
+
+const isApplied = (request: ApiRequest): boolean => fieldsOf(request).apply === true
 
 export function fieldsOf({ body }: ApiRequest): Readonly<Record<string, unknown>> {
   let value: unknown

@@ -154,7 +154,7 @@ test('over a real connection the client reads the answer to a body that is too l
   try {
     const send = (body: NonNullable<RequestInit['body']>, duplex?: { duplex: 'half' }) =>
       fetch(`${url}/meshes/m1`, { method: 'PUT', headers: { 'content-type': 'application/json' }, body, ...duplex })
-    const megabytes = 'x'.repeat(5 << 20)
+    const megabytes = 'x'.repeat(20 << 20)
     expect((await send(megabytes)).status).toBe(413)
     const chunks = new ReadableStream({
       pull(controller) {

@@ -1,5 +1,6 @@
 import { type AuditFilter, decodeReport, isQuiet } from '@holdfast/store'
 import { auditPage, verifyAudit } from '../audit/log.js'
+import { brakeJson } from '../brakes/json.js'
 import { reportJson } from '../guards/report-json.js'
 import { notValid, titles } from '../http/errors.js'
 import { type Answer, type ApiRequest, ok, type Route } from '../http/route.js'
@@ -27,6 +28,7 @@ export function syncRoutes({ store, sync, mode, zoneName, server, nowMs }: ApiCo
         storeId: status.identity.storeId,
         state: status.state,
         reasons: status.reasons,
+        readOnly: brakeJson(status.readOnly),
         head: status.head,
         counts,
         blocks: blocks.map(blockJson),

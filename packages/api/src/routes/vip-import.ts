@@ -18,6 +18,7 @@ export function vipImportRoute({ store, limits }: ApiContext): Route {
     path: '/_holdfast/vips/import',
     title,
     bodyMaxBytes: limits.bulkBodyBytes,
+    changes: ({ body = '' }) => readBody(body).apply,
     handle: async ({ body = '', actor }) => {
       const { claims, apply } = readBody(body)
       if (apply && !actor.admin)

@@ -58,7 +58,14 @@ const isCareful = ({ match, absent }: Precondition): boolean => match !== undefi
 const applied = (item: Item, changes: readonly LocalChange[], dryRun: boolean, title: string) =>
   item.context.store.local
     .apply(
-      { changes, atomic: true, actor: item.request.actor.name, source: item.request.source, dryRun },
+      {
+        changes,
+        atomic: true,
+        actor: item.request.actor.name,
+        source: item.request.source,
+        dryRun,
+        heedsReadOnly: true,
+      },
       { signal: item.request.signal },
     )
     .catch((error: unknown) => {

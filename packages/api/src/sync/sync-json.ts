@@ -3,10 +3,12 @@ import {
   type ControlPlaneStore,
   type CursorRow,
   decodeReport,
+  type LagRow,
   type RefusedRow,
   type ScrubState,
   type SessionRecord,
 } from '@holdfast/store'
+import { brakeJson } from '../brakes/json.js'
 import type { ChannelSync, EndpointsSync, PeerSync, SyncView } from './sync-view.js'
 
 const time = (ms: number | undefined): string | null => (ms === undefined ? null : new Date(ms).toISOString())
@@ -43,7 +45,7 @@ export const peerName = (peer: string): string => (peer === '' ? 'global' : peer
 
 /** How every peer stands, from the sessions of this process and from what the store keeps of peers that are away. */
 export async function syncJson(store: ControlPlaneStore, sync: SyncView, nowMs: number) {
-  const [scrub, status, cursors, refused, holds, sessions, zones, absent, reports] = await Promise.all([
+  const [scrub, status, cursors, refused, holds, sessions, zones, absent, reports, lag] = await Promise.all([
     store.read.scrub(),
     store.status(),
     store.read.cursors(),
@@ -53,6 +55,7 @@ export async function syncJson(store: ControlPlaneStore, sync: SyncView, nowMs: 
     store.sessions.zones(),
     store.guards.absent(),
     store.guards.reports(),
+    store.read.lag(),
   ])
   const live = new Map(sync.peers().map((peer) => [peer.peer, peer]))
   const names = new Set([
@@ -65,6 +68,7 @@ export async function syncJson(store: ControlPlaneStore, sync: SyncView, nowMs: 
   return {
     controlPlane: peerName(status.identity.name),
     state: status.state,
+    readOnly: brakeJson(status.readOnly),
     head: status.head,
     ...endpointsJson(sync.endpoints?.()),
     scrub: scrubJson(scrub),
@@ -78,6 +82,7 @@ export async function syncJson(store: ControlPlaneStore, sync: SyncView, nowMs: 
         kuma: peer?.connected === true && !peer.extension,
         since: time(peer?.connected === true ? peer.connectedSinceMs : (last?.closedAtMs ?? last?.lastHeartbeatMs)),
         lastError: peer?.lastError ?? last?.closeReason ?? null,
+        paused: brakeJson(zones.find((zone) => zone.name === name)?.paused),
         refused: refused.filter((row) => row.peer === name).length,
         held: holds
           .filter((row) => row.peer === name && row.state === 'held')
@@ -91,7 +96,14 @@ export async function syncJson(store: ControlPlaneStore, sync: SyncView, nowMs: 
         payloadBytesReceived: peer?.payloadBytesReceived ?? null,
         ...(peer?.bytesToProven === undefined ? {} : { bytesToProven: peer.bytesToProven }),
         ...((peer?.faults ?? []).length === 0 ? {} : { faults: peer?.faults }),
-        channels: channelsOf(name, peer, cursors, nowMs),
+        channels: channelsOf(
+          name,
+          peer,
+          cursors,
+          lag.filter((row) => row.peer === name),
+          status.head.epoch,
+          nowMs,
+        ),
       }
     }),
   }
@@ -123,7 +135,14 @@ function theirs(body: string) {
   }
 }
 
-function channelsOf(name: string, peer: PeerSync | undefined, cursors: readonly CursorRow[], nowMs: number) {
+function channelsOf(
+  name: string,
+  peer: PeerSync | undefined,
+  cursors: readonly CursorRow[],
+  lag: readonly LagRow[],
+  epoch: string,
+  nowMs: number,
+) {
   const stored = cursors.filter((row) => row.peer === name && row.side !== 'settled')
   const channels = new Set([
     ...stored.map(({ channel }) => channel),
@@ -133,19 +152,39 @@ function channelsOf(name: string, peer: PeerSync | undefined, cursors: readonly 
     const now: ChannelSync | undefined = peer?.channels.find((each) => each.channel === channel)
     const row = stored.find((each) => each.channel === channel)
     const provenAtMs = now?.provenAtMs ?? row?.provenAtMs
+    const role = now?.role ?? (row?.side === 'received' ? 'receiver' : 'sender')
+    const behind = role === 'sender' ? lag.filter((each) => each.channel === channel) : []
     return {
       channel,
-      role: now?.role ?? (row?.side === 'received' ? 'receiver' : 'sender'),
+      role,
       phase: now?.phase ?? 'not connected',
       diverged: row?.diverged === undefined ? null : { since: time(row.diverged.sinceMs), types: row.diverged.types },
       inStep: now?.inStep ?? false,
       cursor: cursorJson(now?.cursor ?? row?.cursor),
-      lagSeconds: now?.lagMs === undefined ? null : now.lagMs / 1000,
+      lagSeconds: lagSecondsOf(now, row?.side === 'acked' && row.cursor?.epoch === epoch, behind, nowMs),
+      lagByType: behind.map(({ type, changes, sinceMs }) => ({ type, changes, seconds: secondsSince(sinceMs, nowMs) })),
       provenEqualAt: time(provenAtMs),
       provenEqualSecondsAgo: provenAtMs === undefined ? null : Math.max(0, Math.round((nowMs - provenAtMs) / 1000)),
       lastError: now?.lastError ?? null,
     }
   })
+}
+
+const secondsSince = (sinceMs: number, nowMs: number): number => Math.max(0, Math.round(nowMs - sinceMs) / 1000)
+
+/**
+ * Age of the oldest change that the peer has not stored, whether it is connected or not. Null where it cannot be told: of
+ * what comes from a peer that is not in step, and of a peer that has stored nothing of this log yet (`hasStored`).
+ */
+function lagSecondsOf(
+  now: ChannelSync | undefined,
+  hasStored: boolean,
+  behind: readonly LagRow[],
+  nowMs: number,
+): number | null {
+  if (now?.lagMs !== undefined) return now.lagMs / 1000
+  if (behind.length > 0) return secondsSince(Math.min(...behind.map(({ sinceMs }) => sinceMs)), nowMs)
+  return now?.inStep === true || hasStored ? 0 : null
 }
 
 /** A session without an end whose process has been silent for so long died without writing one. */

@@ -6,6 +6,7 @@ import type {
   CursorRow,
   HistoryRow,
   HoldRow,
+  LagRow,
   LedgerRow,
   ListQuery,
   LocalChange,
@@ -37,6 +38,7 @@ export class FakeStore {
   scrubState: ScrubState = { round: 0, rows: 0, findings: [] }
   sessionRecords: SessionRecord[] = []
   zoneRecords: ZoneRecord[] = []
+  lagRows: readonly LagRow[] = []
   cursorRows: CursorRow[] = []
   refusedRows: RefusedRow[] = []
   holdRows: HoldRow[] = []
@@ -135,6 +137,7 @@ export class FakeStore {
         refused: async () => this.refusedRows,
         holds: async () => this.holdRows,
         cursors: async () => this.cursorRows,
+        lag: async () => this.lagRows,
         scrub: async () => this.scrubState,
         audit: async (limit) => this.audits.slice(0, limit),
       },
@@ -205,7 +208,9 @@ export class FakeStore {
         meetPlain: unused,
         deletedZones: async () => [],
         zoneObjects: async () => [],
+        pausedZones: async () => [],
       },
+      brakes: { pause: unused, readOnly: unused },
       channel: unused,
       upkeep: unused,
       scrub: unused,

@@ -1,4 +1,5 @@
 import type { Adoption, Decommission, StoreCounts, ZoneRecord } from '@holdfast/store'
+import { brakeJson } from '../brakes/json.js'
 import type { PeerSync } from '../sync/sync-view.js'
 
 const time = (ms: number | undefined): string | null => (ms === undefined ? null : new Date(ms).toISOString())
@@ -16,6 +17,7 @@ export const zoneNameJson = (zone: ZoneRecord, peer: PeerSync | undefined) => ({
   adoptedAt: time(zone.adoptedAtMs),
   owesReturn: zone.owesReturn === true,
   decommissionedAt: time(zone.decommissionedAtMs),
+  paused: brakeJson(zone.paused),
 })
 
 export const adoptionJson = (adoption: Adoption, counts: StoreCounts) => ({

@@ -39,6 +39,13 @@ export const jsonShapes: Readonly<Record<string, string>> = {
   'zone describe': '`{zone, name, sync, blocks, holds, meshServices, dns}`; what is not known is null',
   'zone adopt': 'the answer of `GET` or `POST /_holdfast/zones/{zone}/adopt`',
   'zone decommission': 'the answer of `GET` or `POST /_holdfast/zones/{zone}/decommission`',
+  'zone pause': 'the answer of `POST /_holdfast/zones/{zone}/pause`: `{zone, changed, paused: {by, since, reason}}`',
+  'zone resume': 'the answer of `POST /_holdfast/zones/{zone}/resume`',
+  'zone drain': '`{zone, enabled, changed, meshServices, zones, away?}`: who sees it, and who is told when it is back',
+  'zone undrain': 'as `zone drain`',
+  'read-only on': 'the answer of `PUT /_holdfast/read-only`: `{changed, readOnly: {by, since, reason}}`',
+  'read-only off': 'the answer of `DELETE /_holdfast/read-only`',
+  'read-only show': 'the answer of `GET /_holdfast/read-only`',
   'zone federate':
     'the answer of `GET` or `POST /_holdfast/federation`; with `--global` `{zone, refused, blocks, meshes, services, pending}`, as `POST /_holdfast/federation/plan` has them',
   'recover status': 'the answer of `GET /_holdfast/recovery`',

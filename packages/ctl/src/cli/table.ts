@@ -26,6 +26,7 @@ export const groups: Readonly<Record<string, string>> = {
   recover: "after a loss of global's store",
   generate: 'tokens for users, zones and Dataplanes, and keys to sign them with',
   rotate: 'replace authority and keys, without anybody being shut out',
+  'read-only': 'whether operators may change anything',
   audit: 'who changed what, and whether the log of it is whole',
   conformance: 'whether somebody else keeps the rules of a protocol',
 }
@@ -345,6 +346,48 @@ export const table: readonly Entry[] = [
     words: 'audit export',
     summary: 'the whole audit log, oldest first, a JSON object per line',
     load: async () => (await import('../commands/audit.js')).auditExportCommand,
+  },
+  {
+    words: 'zone pause',
+    summary: 'take nothing from a zone and send it nothing, until it is resumed',
+    heading: operations,
+    load: async () => (await import('../commands/brakes.js')).zonePauseCommand,
+  },
+  {
+    words: 'zone resume',
+    summary: 'let a zone that was paused in again',
+    heading: operations,
+    load: async () => (await import('../commands/brakes.js')).zoneResumeCommand,
+  },
+  {
+    words: 'zone drain',
+    summary: 'hide a zone from the others before its maintenance, and wait until they know; tells first',
+    heading: operations,
+    load: async () => (await import('../commands/zone-drain.js')).zoneDrainCommand,
+  },
+  {
+    words: 'zone undrain',
+    summary: 'show a zone that was drained to the others again; tells first',
+    heading: operations,
+    load: async () => (await import('../commands/zone-drain.js')).zoneUndrainCommand,
+  },
+  {
+    words: 'read-only on',
+    summary: 'refuse every change by operators, with your reason; zones keep working',
+    heading: operations,
+    load: async () => (await import('../commands/brakes.js')).readOnlyOnCommand,
+  },
+  {
+    words: 'read-only off',
+    summary: 'let operators change things again',
+    heading: operations,
+    load: async () => (await import('../commands/brakes.js')).readOnlyOffCommand,
+  },
+  {
+    words: 'read-only show',
+    summary: 'whether it is, since when, and why',
+    heading: operations,
+    load: async () => (await import('../commands/brakes.js')).readOnlyShowCommand,
   },
   {
     words: 'zone adopt',

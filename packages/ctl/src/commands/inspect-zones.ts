@@ -17,6 +17,8 @@ const headers = [
   'REFUSES',
   'REFUSED',
   'HELD',
+  'LAG',
+  'PROVEN AGO',
 ]
 
 /**
@@ -31,14 +33,17 @@ export async function inspectZones(io: Io, api: Api, options: { readonly output:
     formatted(options.output, body, () =>
       tableText(
         headers,
-        items.map((zone) => [...zoneRow(zone, io.nowMs()), ...guardsOf(peers.find(({ peer }) => peer === zone.name))]),
+        items.map((zone) => {
+          const peer = peers.find((each) => each.peer === zone.name)
+          return [...zoneRow(zone, peer, io.nowMs()), ...guardsOf(peer), ...lagOf(peer, io.nowMs())]
+        }),
       ),
     ),
   )
   return exitStatus.fine
 }
 
-function zoneRow(overview: JsonObject, nowMs: number): readonly string[] {
+function zoneRow(overview: JsonObject, peer: JsonObject | undefined, nowMs: number): readonly string[] {
   const subscriptions = objectsOf(objectOf(overview.zoneInsight).subscriptions)
   const last = subscriptions.at(-1) ?? {}
   const enabled = objectOf(overview.zone).enabled !== false
@@ -47,7 +52,7 @@ function zoneRow(overview: JsonObject, nowMs: number): readonly string[] {
     subscriptions.reduce((total, each) => total + Number(objectOf(objectOf(each.status).total)[counter] ?? 0), 0)
   return [
     textOf(overview.name),
-    enabled && online ? 'Online' : 'Offline',
+    isObject(peer?.paused) ? 'Paused' : enabled && online ? 'Online' : 'Offline',
     ageText(last.connectTime, nowMs),
     ageText(objectOf(last.status).lastUpdateTime, nowMs),
     String(sum('responsesSent')),
@@ -62,6 +67,17 @@ const guardsOf = (peer: JsonObject = {}): readonly string[] => [
   String(peer.refused ?? 0),
   String(Number(peer.held ?? 0) + Number(peer.heldByPeer ?? 0)),
 ]
+
+/** The longest lag of a channel, and the oldest of what was proven last. A plain Kuma zone proves nothing. */
+function lagOf(peer: JsonObject = {}, nowMs: number): readonly string[] {
+  const channels = objectsOf(peer.channels)
+  const lags = channels.flatMap(({ lagSeconds }) => (typeof lagSeconds === 'number' ? [lagSeconds] : []))
+  const proven = channels.map(({ provenEqualAt }) => textOf(provenEqualAt)).sort()[0] ?? ''
+  return [
+    lags.length === 0 ? '' : `${Math.max(...lags)}s`,
+    peer.kuma === true || proven === '' ? '' : ageText(proven, nowMs),
+  ]
+}
 
 const objectOf = (value: unknown): JsonObject => (isObject(value) ? value : {})
 

@@ -6,6 +6,7 @@ import { ageText } from '../output/age.js'
 import { paint } from '../output/colour.js'
 import { formatted, type Output } from '../output/format.js'
 import { tableText } from '../output/table.js'
+import { brakeText } from './brakes.js'
 
 /** `status`: one page of either role. Exit status 3 while something waits for a person. */
 export async function status(io: Io, api: Api, options: { readonly output: Output }): Promise<number> {
@@ -20,6 +21,9 @@ function statusText(io: Io, body: JsonObject): string {
     `${titleOf(body)}: ${stateText(io, body)}`,
     ...(body.state === 'ready' ? [] : linesOf(body.reasons).map((reason) => `  ${reason}`)),
     headText(body),
+    ...(isObject(body.readOnly)
+      ? [`  ${paint(io, 'doubtful', `read-only, set ${brakeText(body.readOnly, io.nowMs())}`)}`]
+      : []),
     '',
     peersText(io, body),
     blocksText(body),
@@ -62,7 +66,7 @@ function peersText(io: Io, body: JsonObject): string {
       const proven = channels.map(({ provenEqualAt }) => textOf(provenEqualAt)).sort()[0]
       return [
         `${textOf(peer.peer)}${peer.kuma === true ? ' (Kuma)' : ''}`,
-        peer.connected === true ? ageText(peer.since, io.nowMs()) : 'no',
+        peer.connected === true ? ageText(peer.since, io.nowMs()) : isObject(peer.paused) ? 'paused' : 'no',
         diverged ? 'diverged' : inStep ? 'yes' : 'no',
         lags.length === 0 ? '' : `${Math.max(...lags)}s`,
         peer.kuma === true ? '' : ageText(proven, io.nowMs()),

@@ -1,10 +1,11 @@
-import { type Api, ApiFailure, type JsonObject, objectOf, objectsOf, textOf } from '../api.js'
+import { type Api, ApiFailure, isObject, type JsonObject, objectOf, objectsOf, textOf } from '../api.js'
 import { type Context, defineCommand, plainOutputs } from '../cli/command.js'
 import { CliError, exitStatus } from '../io.js'
 import { ageText } from '../output/age.js'
 import { paint } from '../output/colour.js'
 import { formatted } from '../output/format.js'
 import { tableText } from '../output/table.js'
+import { brakeText } from './brakes.js'
 
 /** `zone describe ZONE`: all that global knows of one zone, on one page. Exit status 3 unless it is connected and in step. */
 async function describe({ io, api, output }: Context, name: string): Promise<number> {
@@ -78,6 +79,9 @@ function text(
       'enabled',
       objectOf(zone?.zone).enabled === false ? paint(io, 'doubtful', 'no') : zone === null ? 'no Zone resource' : 'yes',
     ],
+    ...(isObject(sync?.paused)
+      ? [['paused', paint(io, 'doubtful', brakeText(sync.paused, io.nowMs()))] as [string, string]]
+      : []),
     ['speaks', sync?.kuma === true ? 'Kuma' : 'Holdfast'],
     ['version', textOf(objectOf(objectOf(subscription.version).kumaCp).version)],
     ['address', textOf(owner?.address)],

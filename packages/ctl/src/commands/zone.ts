@@ -29,6 +29,7 @@ export async function zoneList(io: Io, api: Api, options: { readonly output: Out
 
 function statusOf(zone: JsonObject): string {
   if (textOf(zone.decommissionedAt) !== '') return 'Decommissioned'
+  if (isObject(zone.paused)) return 'Paused'
   if (zone.owesReturn === true) return zone.connected === true ? 'Returning' : 'Adopted'
   return zone.connected === true ? 'Online' : 'Offline'
 }

@@ -20,6 +20,17 @@ export { type MeshServiceSpec, meshServiceKind } from './mesh-service.js'
 export { isHeadless, pinViolations, type VipPins, vipPins, wantsVip } from './pins.js'
 export type { ServicePort } from './ports.js'
 export type { ProtoKind } from './proto-kind.js'
+export {
+  brakeViolations,
+  isLimited,
+  isProtected,
+  protectionLabel,
+  type Quota,
+  quotaBytesLabel,
+  quotaOf,
+  quotaRateLabel,
+  quotaResourcesLabel,
+} from './quota.js'
 export { type Received, receiptFindings, receiptProblems, receiptWarnings } from './receipt.js'
 export { secretData, secretSpec } from './secret.js'
 export { jsonSpec, sameSpec } from './spec.js'

@@ -1,4 +1,5 @@
 import { pinViolations } from '../kinds/pins.js'
+import { brakeViolations } from '../kinds/quota.js'
 import {
   computedLabels,
   displayNameLabel,
@@ -60,6 +61,7 @@ export function checkMetadata(type: TypeDescriptor, envelope: Envelope, context:
       ...workloadViolations(type, envelope.labels),
       ...(type.scope === 'mesh' && !isBroken('mesh') ? at('mesh', meshProblems(mesh)) : []),
       ...pinViolations(type, envelope.labels),
+      ...brakeViolations(type, envelope.labels),
     ],
   }
 }

@@ -1,4 +1,5 @@
 import { describe } from 'vitest'
+import { brakeConformance } from './brakes.js'
 import { bytesConformance } from './bytes.js'
 import { computedConformance } from './computed.js'
 import type { OpenStore } from './fixtures.js'
@@ -6,6 +7,7 @@ import { holdConformance } from './holds.js'
 import { hookConformance } from './hooks.js'
 import { importedConformance } from './imported.js'
 import { joiningConformance } from './joining.js'
+import { lagConformance } from './lag.js'
 import { leaseConformance } from './leases.js'
 import { localConformance } from './local.js'
 import { logConformance } from './log.js'
@@ -40,6 +42,8 @@ export function storeConformance(name: string, open: OpenStore): void {
   describe(`${name}: sessions`, () => sessionConformance(open))
   describe(`${name}: leases`, () => leaseConformance(open))
   describe(`${name}: what is settled`, () => settledConformance(open))
+  describe(`${name}: lag`, () => lagConformance(open))
+  describe(`${name}: brakes`, () => brakeConformance(open))
   describe(`${name}: replicas`, () => replicaConformance(open))
   describe(`${name}: recovery`, () => recoveryConformance(open))
   describe(`${name}: zones that join`, () => joiningConformance(open))

@@ -1,6 +1,6 @@
 import type { ChannelContext, ChannelStore, StoreOp, StoreResults } from '@holdfast/kds'
 import { Problem, readLearnedTypes } from '@holdfast/model'
-import { importAddresses, type LedgerRow, learnUnit, type Row } from '../plan/index.js'
+import { importAddresses, type LedgerRow, learnUnit, pausedWords, type Row } from '../plan/index.js'
 import { byText, keyText, ledgerText, ownerText } from '../plan/keys.js'
 import { meetPlainUnit } from '../plan/plain-zones.js'
 import { zoneObjectsOf } from '../plan/zone-objects.js'
@@ -8,6 +8,7 @@ import { type ControlPlaneStore, type SessionRecord, scrubOff } from '../port.js
 import { changesIn } from './changes.js'
 import { memoryGuards } from './guards.js'
 import { memoryHooks } from './hooks.js'
+import { lagOf } from './lag.js'
 import { MemoryLeases } from './leases.js'
 import type { MemoryStore } from './memory-store.js'
 import { memoryRecovery } from './recovery.js'
@@ -82,6 +83,7 @@ export function asControlPlane(store: MemoryStore): ControlPlaneStore {
       refused: async () => [...store.image.refused.values()],
       holds: async () => [...store.image.holds.values()].filter((hold) => hold.state === 'held'),
       cursors: async () => [...store.image.cursors.values()],
+      lag: async () => lagOf(store),
       scrub: async () => scrubOff,
       audit: async (limit, { actor, action, subject = '', sinceMs = 0 } = {}) =>
         store.image.audit
@@ -163,6 +165,15 @@ export function asControlPlane(store: MemoryStore): ControlPlaneStore {
           const row = store.image.rows.get(keyText({ type: 'Zone', mesh: '', name }))
           return row === undefined ? store.image.zones.get(name)?.storeId !== undefined : row.deleted
         }),
+      pausedZones: async (names) =>
+        names.flatMap((zone) => {
+          const brake = store.image.zones.get(zone)?.paused
+          return brake === undefined ? [] : [{ zone, reason: pausedWords(zone, brake) }]
+        }),
+    },
+    brakes: {
+      pause: async (request) => store.pause(request),
+      readOnly: async (request) => store.makeReadOnly(request),
     },
     recovery: memoryRecovery(store),
     returns: {

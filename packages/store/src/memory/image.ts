@@ -4,6 +4,7 @@ import type { PeerReportRow } from '../guards.js'
 import type {
   AuditRow,
   BlockRow,
+  Brake,
   CursorRow,
   HistoryRow,
   HoldRow,
@@ -44,6 +45,8 @@ export interface Image {
   readonly hookHealth: Map<string, HookHealth>
   /** Identity of the hooks that everything was last given to. */
   hookSweep: string | undefined
+  /** Operators change nothing. */
+  readOnly: Brake | undefined
 }
 
 export const emptyImage = (epoch: string): Image => ({
@@ -70,6 +73,7 @@ export const emptyImage = (epoch: string): Image => ({
   audit: [],
   hookHealth: new Map(),
   hookSweep: undefined,
+  readOnly: undefined,
 })
 
 /** A backup, as it is now. */

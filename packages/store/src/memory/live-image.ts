@@ -4,6 +4,7 @@ import type { PeerReportRow } from '../guards.js'
 import type {
   AuditRow,
   BlockRow,
+  Brake,
   CursorRow,
   HistoryRow,
   HoldRow,
@@ -53,6 +54,7 @@ export class LiveImage implements Image {
   readonly sessions: MemoryTable<SessionRecord>
   readonly hookHealth: MemoryTable<HookHealth>
   hookSweep: string | undefined
+  readOnly: Brake | undefined
   readonly history: HistoryRow[]
   readonly audit: AuditRow[]
   /** Grows with every change of rows, ledger or blocks: what was computed from them before is good while it stands. */
@@ -93,6 +95,7 @@ export class LiveImage implements Image {
     this.sessions = table(image.sessions)
     this.hookHealth = table(image.hookHealth)
     this.hookSweep = image.hookSweep
+    this.readOnly = image.readOnly
     this.history = []
     this.audit = [...image.audit]
     this.addHistory(image.history)
@@ -101,7 +104,7 @@ export class LiveImage implements Image {
 
   /** Runs `act`; what it throws leaves everything as it was. */
   wholly<T>(act: () => T): T {
-    const { state, reasons, head, logFrom, initialised, epochs, hookSweep } = this
+    const { state, reasons, head, logFrom, initialised, epochs, hookSweep, readOnly } = this
     const [historyLength, auditLength] = [this.history.length, this.audit.length]
     this.#undo.begin()
     try {
@@ -110,7 +113,7 @@ export class LiveImage implements Image {
       return value
     } catch (error) {
       this.#undo.takeBack()
-      Object.assign(this, { state, reasons, head, logFrom, initialised, epochs, hookSweep })
+      Object.assign(this, { state, reasons, head, logFrom, initialised, epochs, hookSweep, readOnly })
       for (const row of this.history.splice(historyLength)) this.#historyByOwner.get(ownerText(row))?.pop()
       this.audit.length = auditLength
       throw error

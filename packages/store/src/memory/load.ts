@@ -2,6 +2,7 @@ import { contains } from '@holdfast/vip'
 import { vanishingWindowMs } from '../plan/holds.js'
 import type { LedgerRow, Loaded, Needs, RoleIdentity, Row } from '../plan/index.js'
 import { displayText, keyText, ownerText } from '../plan/keys.js'
+import { quotaWindowMs } from '../plan/quota.js'
 import { hasFamily } from '../plan/vips.js'
 import type { LiveImage } from './live-image.js'
 
@@ -12,6 +13,7 @@ export function loadNeeds(needs: Needs, image: LiveImage, identity: RoleIdentity
     epoch: image.head.epoch,
     everInStep: image.zones.get(identity.name)?.everInStep ?? false,
     hooks: image.hookSweep,
+    readOnly: image.readOnly,
     rows: rowsOf(needs, image, identity),
     ledger: ledgerOf(needs, image),
     pastGenerations: needs.owners.flatMap((owner) => image.historyOf(ownerText(owner))),
@@ -45,6 +47,15 @@ export function loadNeeds(needs: Needs, image: LiveImage, identity: RoleIdentity
         keptLately: rows.filter(
           (row) => !row.deleted && row.holdId !== undefined && (row.absentSinceMs ?? 0) > nowMs - vanishingWindowMs,
         ).length,
+      }
+    }),
+    usage: needs.usage.map((origin) => {
+      const rows = [...image.rows.values()].filter((row) => !row.deleted && row.origin === origin)
+      return {
+        origin,
+        resources: rows.length,
+        bytes: rows.reduce((sum, { spec }) => sum + spec.length, 0),
+        changedLately: rows.filter(({ modifiedAtMs }) => modifiedAtMs > nowMs - quotaWindowMs).length,
       }
     }),
     zones: needs.zones.flatMap((name) => {

@@ -24,10 +24,16 @@ import {
   localUnit,
   type Needs,
   nothingNeeded,
+  type Pause,
+  type PauseRequest,
   type PlanOptions,
+  pauseUnit,
   poolsUnit,
+  type ReadOnly,
+  type ReadOnlyRequest,
   type RoleIdentity,
   type Row,
+  readOnlyUnit,
   rejectUnit,
   servingUnit,
   statusUnit,
@@ -98,8 +104,8 @@ export class MemoryStore {
   }
 
   status(): StoreStatus {
-    const { state, reasons, head } = this.#image
-    return { identity: this.identity, state, reasons, head }
+    const { state, reasons, head, readOnly } = this.#image
+    return { identity: this.identity, state, reasons, head, readOnly }
   }
 
   /** Makes every later commit ask; an error is thrown after the writes and before the commit, so that all is undone. */
@@ -191,6 +197,27 @@ export class MemoryStore {
 
   reject(request: HoldRequest): HoldDecision {
     return this.run(rejectUnit(request, this.options(this.nowMs())))
+  }
+
+  pause(request: PauseRequest): Pause {
+    return this.transaction(undefined, () => {
+      const pause = this.run(pauseUnit(request, this.options(this.nowMs())))
+      const { zone } = request
+      if (pause.changed && request.paused)
+        for (const key of [zone, `${zone}/down`, `${zone}/up`]) {
+          const fence = this.#image.fences.get(key)
+          if (fence !== undefined) this.#image.fences.set(key, { ...fence, fence: fence.fence + 1 })
+        }
+      return pause
+    })
+  }
+
+  makeReadOnly(request: ReadOnlyRequest): ReadOnly {
+    return this.transaction(undefined, () => {
+      const made = this.run(readOnlyUnit(request, this.options(this.nowMs())))
+      this.#image.readOnly = made.readOnly
+      return made
+    })
   }
 
   lease(request: LeaseRequest): Leased {

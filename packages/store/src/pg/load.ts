@@ -22,6 +22,7 @@ import {
   vanishingCounts,
 } from './statements/rows-read.js'
 import { cursorsOf, refusedOfPeers, zoneFacts } from './statements/sync-read.js'
+import { usageOf } from './statements/usage.js'
 
 /** A session that has said nothing for so long does not count as connected: three heartbeats and a slow one. */
 const sessionAliveMs = 20_000
@@ -36,6 +37,7 @@ export async function load(sql: Sql, needs: Needs, head: Head, nowMs: number): P
     epoch: head.epoch,
     everInStep: head.everInStep,
     hooks: head.hooks,
+    readOnly: head.readOnly,
     rows: [],
     ledger: [],
     pastGenerations: [],
@@ -44,6 +46,7 @@ export async function load(sql: Sql, needs: Needs, head: Head, nowMs: number): P
     holds: [],
     cursors: [],
     vanishing: [],
+    usage: [],
     zones: [],
   }
   if (isNothing(needs)) return base
@@ -81,6 +84,7 @@ export async function load(sql: Sql, needs: Needs, head: Head, nowMs: number): P
     ],
     cursors: await some(needs.cursors, (n) => cursorsOf(sql, n)),
     vanishing: await some(needs.vanishing, (n) => vanishingCounts(sql, n, nowMs)),
+    usage: await some(needs.usage, (n) => usageOf(sql, n, nowMs)),
     zones: await some(needs.zones, (n) => zoneFacts(sql, n, nowMs - sessionAliveMs)),
   }
 }

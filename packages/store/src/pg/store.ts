@@ -3,6 +3,7 @@ import { allTypes, isHeadless, Problem, type ResourceKey, readLearnedTypes, type
 import type { DiffReader } from '../diff-port.js'
 import type { HeldLease } from '../lease-port.js'
 import { differencesOf } from '../memory/verify.js'
+import { pausedWords, pauseUnit, readOnlyUnit } from '../plan/brakes.js'
 import { finishUnit } from '../plan/finish.js'
 import type { HookCover } from '../plan/forms.js'
 import type { HoldThresholds } from '../plan/holds.js'
@@ -50,8 +51,9 @@ import { scrubStep } from './scrub.js'
 import type { Soundness } from './soundness.js'
 import { type Database, timestamp } from './sql.js'
 import { readChanges } from './statements/changes.js'
-import { type Head, readHead, setState } from './statements/head.js'
+import { type Head, readHead, setReadOnly, setState } from './statements/head.js'
 import { openHolds } from './statements/holds.js'
+import { readLag } from './statements/lag.js'
 import { listLeases, lockLease, releaseLeases, takeLeases } from './statements/leases.js'
 import { aliasesOf, readBlocks } from './statements/ledger-read.js'
 import { listRows, meshCounts, namedRows, readCounts } from './statements/read.js'
@@ -63,6 +65,8 @@ import {
   deletedZones,
   lastSessions,
   openSession,
+  pausedZones,
+  voidFences,
   writeHeartbeats,
   zoneObjects,
   zoneRecords,
@@ -165,13 +169,14 @@ export class PgStore implements ControlPlaneStore {
   }
 
   async status(): Promise<StoreStatus> {
-    const { state, reasons, epoch, revision, tag } = await this.#head()
+    const { state, reasons, epoch, revision, tag, readOnly } = await this.#head()
     const said = state === 'uninitialised' && reasons.length === 0 ? ['it was never initialised'] : reasons
     const head = { epoch, revision, tag }
     const { faults } = this.#parts.soundness
     // Whatever the head says: of a database that is not whole nobody is told anything.
-    if (faults.length > 0) return { identity: this.identity, state: 'recovering', reasons: [...faults, ...said], head }
-    return { identity: this.identity, state, reasons: said, head }
+    if (faults.length > 0)
+      return { identity: this.identity, state: 'recovering', reasons: [...faults, ...said], head, readOnly }
+    return { identity: this.identity, state, reasons: said, head, readOnly }
   }
 
   async initialise(options: Parameters<ControlPlaneStore['initialise']>[0]): Promise<{ readonly changed: boolean }> {
@@ -239,6 +244,10 @@ export class PgStore implements ControlPlaneStore {
       await this.#acks.flush()
       return allCursors(this.database)
     },
+    lag: async () => {
+      await this.#acks.flush()
+      return readLag(this.database.unobserved, this.identity.name)
+    },
     audit: (limit, filter) => lastAudit(this.database, limit, filter),
     scrub: () => readScrub(this.database),
     auditAfter: (after, limit) => auditLines(this.database, after, limit),
@@ -302,9 +311,37 @@ export class PgStore implements ControlPlaneStore {
     meetPlain: (zone) => this.#run(meetPlainUnit(zone, this.#options())),
     deletedZones: (names) => deletedZones(this.database, names),
     zoneObjects: () => zoneObjects(this.database),
+    pausedZones: async (names) =>
+      (await pausedZones(this.database.unobserved, names)).map(({ zone, brake }) => ({
+        zone,
+        reason: pausedWords(zone, brake),
+      })),
     zones: async () => {
       await this.#acks.flush()
       return zoneRecords(this.database)
+    },
+  }
+
+  readonly brakes: ControlPlaneStore['brakes'] = {
+    pause: async (request) => {
+      const { value } = await this.#writer.submit({
+        unit: pauseUnit(request, this.#options()),
+        size: 1,
+        also: async (sql, { changed }) => {
+          if (changed && request.paused) await voidFences(sql, request.zone)
+        },
+      })
+      return value
+    },
+    readOnly: async (request) => {
+      const { value } = await this.#writer.submit({
+        unit: readOnlyUnit(request, this.#options()),
+        size: 1,
+        also: async (sql, { changed, readOnly }) => {
+          if (changed) await setReadOnly(sql, readOnly)
+        },
+      })
+      return value
     },
   }
 

@@ -1,4 +1,4 @@
-import { allTypes, findType, isZoneEnabled, Problem } from '@holdfast/model'
+import { allTypes, findType, isProtected, isZoneEnabled, Problem, protectionLabel } from '@holdfast/model'
 import { knownZone } from './adopt.js'
 import { ownerOf } from './keys.js'
 import { nothingNeeded } from './loaded.js'
@@ -67,6 +67,12 @@ function planDecommission(request: DecommissionRequest, ws: WorkingSet, { nowMs 
       'conflict',
       `zone "${name}" is connected${zone.session === undefined ? '' : ` (session ${zone.session.id} of process ${zone.session.instanceId})`}: stop it before it is taken out of service`,
     )
+  const object = ws.liveRow({ type: 'Zone', mesh: '', name })
+  if (object !== undefined && isProtected(object.labels))
+    throw new Problem(
+      'conflict',
+      `zone "${name}" is protected from deletion: apply its Zone object without the label ${protectionLabel} first`,
+    )
   const changed = zone?.decommissionedAtMs === undefined
   const owned = ownedBy(name, ws)
   const counts = new Map<string, number>()
@@ -99,6 +105,7 @@ function planDecommission(request: DecommissionRequest, ws: WorkingSet, { nowMs 
     claimantStoreId: undefined,
     claimedAtMs: undefined,
     adoptedAtMs: undefined,
+    paused: undefined,
   })
   ws.audit({
     atMs: nowMs,

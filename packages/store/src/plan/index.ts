@@ -2,6 +2,17 @@ export type { Absent } from './absence.js'
 export { absenceUnit } from './absence.js'
 export { type Adoption, type AdoptRequest, adoptZoneUnit, returnDoneUnit } from './adopt.js'
 export { type Hearing, maySpeakFor, originOf } from './attribution.js'
+export {
+  isPausedReason,
+  type Pause,
+  type PauseRequest,
+  pausedWords,
+  pauseUnit,
+  type ReadOnly,
+  type ReadOnlyRequest,
+  readOnlyUnit,
+  readOnlyWords,
+} from './brakes.js'
 export { type Decommission, type DecommissionRequest, decommissionUnit } from './decommission.js'
 export { entryOfOffer, entryOfRow, statusEntry } from './entries.js'
 export { type FederateRequest, type Federation, federateUnit } from './federate.js'

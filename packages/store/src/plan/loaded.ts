@@ -1,7 +1,20 @@
 import type { StoreState } from '@holdfast/kds'
 import type { Origin } from '@holdfast/model'
 import { keyText } from './keys.js'
-import type { BlockRow, CursorRow, HoldRow, LedgerRow, Needs, Owner, RefusedRow, Row, Scope, ZoneRow } from './types.js'
+import type {
+  BlockRow,
+  Brake,
+  CursorRow,
+  HoldRow,
+  LedgerRow,
+  Needs,
+  Owner,
+  RefusedRow,
+  Row,
+  Scope,
+  Usage,
+  ZoneRow,
+} from './types.js'
 
 /** What was read for the needs of a group, in one snapshot. Rows that were not asked for may be among them. */
 export interface Loaded {
@@ -11,6 +24,8 @@ export interface Loaded {
   readonly everInStep: boolean
   /** Global: fingerprint of the policy hooks that were configured last, by whichever process; undefined: never any. */
   readonly hooks?: string | undefined
+  /** Operators change nothing. */
+  readonly readOnly?: Brake | undefined
   /** Tombstones included. */
   readonly rows: readonly Row[]
   /** By owner and by address. */
@@ -23,6 +38,7 @@ export interface Loaded {
   readonly holds: readonly HoldRow[]
   readonly cursors: readonly CursorRow[]
   readonly vanishing: readonly Vanishing[]
+  readonly usage: readonly Usage[]
   readonly zones: readonly ZoneFacts[]
 }
 
@@ -72,6 +88,7 @@ export const nothingNeeded: Needs = {
   openHolds: false,
   zones: [],
   cursors: [],
+  usage: [],
 }
 
 /** One set of needs for a whole group: asked for once, whoever needs it. */
@@ -133,6 +150,7 @@ export function mergedNeeds(given: readonly Needs[]): Needs {
       all.map((n) => n.cursors),
       json,
     ),
+    usage: texts(all.map((n) => n.usage)),
   }
 }
 

@@ -3,9 +3,11 @@ import {
   exportName,
   invalid,
   isPluginPolicy,
+  isProtected,
   namespaceLabel,
   originLabel,
   Problem,
+  protectionLabel,
   typeOf,
   type Violation,
   zoneLabel,
@@ -32,7 +34,26 @@ export function localProblem(change: LocalChange, ws: WorkingSet): Problem | und
       'conflict',
       `${change.key.type} "${change.key.name}" is still offered by ${originWords(trace.origin)}; choose another name`,
     )
+  if (change.change === 'delete' && existing !== undefined) return protectedProblem(existing, ws)
   return change.change === 'put' ? putProblem(change, existing, ws) : undefined
+}
+
+/** Whoever wants it gone takes the protection off first, as a change of its own. */
+function protectedProblem(row: Row, ws: WorkingSet): Problem | undefined {
+  if (isProtected(row.labels))
+    return new Problem(
+      'conflict',
+      `${row.type} "${row.name}" is protected from deletion: apply it without the label ${protectionLabel} first`,
+    )
+  if (row.type !== 'Mesh') return undefined
+  const inside = ws.ofMesh(row.name).filter((each) => !each.deleted && isProtected(each.labels))
+  const [first] = inside
+  return first === undefined
+    ? undefined
+    : new Problem(
+        'conflict',
+        `Mesh "${row.name}" has ${inside.length} resource${inside.length === 1 ? '' : 's'} that ${inside.length === 1 ? 'is' : 'are'} protected from deletion, ${first.type} "${first.name}" of ${originWords(first.origin)} among them: take the label ${protectionLabel} off first`,
+      )
 }
 
 function putProblem(

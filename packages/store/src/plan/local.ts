@@ -1,6 +1,7 @@
 import { audienceOf, exportName, keepComputed, type Origin, Problem, type ResourceKey, typeOf } from '@holdfast/model'
 import type { LocalChange, LocalOutcome, LocalRequest } from '../port.js'
 import { auditDetail, type Told } from './audit-detail.js'
+import { readOnlyWords } from './brakes.js'
 import { isStale, planCompute, sameStatus } from './computing.js'
 import { needsOfZoneGoes, rowsOfZone, zoneGoes } from './deleted-zones.js'
 import { authoredOf, awaitHooks, type HookCover, sameForm } from './forms.js'
@@ -86,6 +87,8 @@ export function moreOfLocal(request: LocalRequest, ws: WorkingSet): Needs {
  * `unchanged`. Otherwise each change stands alone.
  */
 export function planLocal(request: LocalRequest, ws: WorkingSet, options: PlanOptions): readonly LocalOutcome[] {
+  if (request.heedsReadOnly === true && request.dryRun !== true && ws.readOnly !== undefined)
+    throw new Problem('readOnly', readOnlyWords(ws.readOnly))
   return ws.attempt(() => {
     const before = request.dryRun === true ? request.changes.map(({ key }) => ws.liveRow(key)) : []
     const told: Told = { actor: request.actor, source: request.source, brief: request.changes.length > briefFrom }

@@ -24,6 +24,7 @@ import { originWords, sameKey } from './keys.js'
 import { learnedType, refusedTypeOf } from './learned-types.js'
 import type { PlanOptions } from './local.js'
 import { meshReturns } from './meshes.js'
+import type { OverQuota } from './quota.js'
 import { specProblems } from './receipt.js'
 import { refuseOffer } from './refusals.js'
 import { statusIsDue } from './statuses.js'
@@ -45,6 +46,8 @@ export function planOffer(
   options: PlanOptions,
   /** Its virtual IPs are ours, in our own scope: nobody has said them. */
   standIn = false,
+  /** It is more than its zone may have. */
+  over?: OverQuota | undefined,
 ): OfferOutcome {
   const { resource } = offer
   const origin = originOf(resource, hearing)
@@ -56,6 +59,8 @@ export function planOffer(
   const { problem, warnings } = offerProblem(resource, origin, existing, hearing, ws)
   if (problem !== undefined)
     return refuseOffer({ key, exportName: resource.name, origin, offeredEntry, reason: problem }, hearing, ws, options)
+  if (over !== undefined)
+    return refuseOffer({ key, exportName: resource.name, origin, offeredEntry, ...over }, hearing, ws, options)
   const judged = standIn ? undefined : receiveVips(ownerOfOffer(resource, origin), resource, ws, options)
   if (judged !== undefined)
     return refuseOffer({ key, exportName: resource.name, origin, offeredEntry, ...judged }, hearing, ws, options)

@@ -11,6 +11,7 @@ import {
 } from '@holdfast/model'
 import { growLoad, planLease } from '@holdfast/vip'
 import { type Hearing, keyOfOffer, originOf, ownerOfOffer } from './attribution.js'
+import { pausedWords } from './brakes.js'
 import { deletedZoneWords, isZoneDeleted, zoneKey } from './deleted-zones.js'
 import { keyText, ownerText, ownerWords } from './keys.js'
 import { blockId, needsOfBehalf, planLeases } from './lease.js'
@@ -18,6 +19,7 @@ import type { BlockUse } from './ledger-set.js'
 import { mergedNeeds, nothingNeeded } from './loaded.js'
 import type { PlanOptions } from './local.js'
 import { offerProblem } from './offers.js'
+import type { OverQuota } from './quota.js'
 import type { LedgerRow, Needs, Owner, RoleIdentity, Scope } from './types.js'
 import type { Unit } from './unit.js'
 import { assumedPools, loadOf } from './vip-rules.js'
@@ -49,6 +51,7 @@ function planMeeting(name: string, ws: WorkingSet, { nowMs }: PlanOptions): Plai
   // Nothing is written into a store that is not ready, and nothing of it is shown either.
   if (ws.identity.role !== 'global' || ws.state !== 'ready') return { admitted: true, created: false }
   const zone = ws.zone(name)
+  if (zone?.paused !== undefined) return { admitted: false, reason: pausedWords(name, zone.paused) }
   const isFree = zone?.decommissionedAtMs !== undefined
   if (!isFree && isZoneDeleted(name, ws)) return { admitted: false, reason: deletedZoneWords(name) }
   // There is no proof of a name in plain KDS: a living zone of ours does not lose its session to whoever says it.
@@ -132,12 +135,13 @@ export function withVips(
   hearing: Hearing,
   ws: WorkingSet,
   options: PlanOptions,
+  over: ReadonlyMap<string, OverQuota>,
 ): { readonly offers: readonly Offer[]; readonly warnings: readonly string[] } {
   if (findType(batch.type)?.vipKind !== true) return { offers: batch.offers, warnings: [] }
   const byKey = new Map(batch.offers.map(({ resource }) => [keyText(keyOfOffer(resource)), resource]))
   const wishes = wishesOf(batch, hearing, ws).filter(({ key }) => {
     const resource = byKey.get(keyText(key))
-    if (resource === undefined) return false
+    if (resource === undefined || over.has(keyText(key))) return false
     return offerProblem(resource, originOf(resource, hearing), ws.row(key), hearing, ws).problem === undefined
   })
   const warnings = allocated(batch.type, wishes, hearing.peer, ws, options)

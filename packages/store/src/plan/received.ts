@@ -4,13 +4,14 @@ import { planAbsent, planMissing } from './absence.js'
 import { type Hearing, keyOfOffer, maySpeakFor, originOf, ownerOfOffer, wireKeyOf } from './attribution.js'
 import { blockGoes, blockOfOffer, needsOfWaiting, servePending, waitingFor } from './blocks.js'
 import { checkNotDeleted, zoneKey } from './deleted-zones.js'
-import { ownerOf } from './keys.js'
+import { keyText, ownerOf } from './keys.js'
 import { needsOfLearned } from './learned-types.js'
 import { mergedNeeds, nothingNeeded } from './loaded.js'
 import type { PlanOptions } from './local.js'
 import { meshGoes } from './meshes.js'
 import { planOffer } from './offers.js'
 import { isOfPlainPeer, moreOfPlain, needsOfPlain, planPlainStatuses, withVips } from './plain-zones.js'
+import { needsOfQuota, quotaRefusals } from './quota.js'
 import { planStatuses } from './statuses.js'
 import type { Needs, RoleIdentity, Row } from './types.js'
 import type { Unit } from './unit.js'
@@ -98,6 +99,7 @@ export function moreOfBatch(batch: Batch, hearing: Hearing, ws: WorkingSet): Nee
   const mine = blocks.filter((b) => b.owner === ws.identity.name && b.storeId === ws.identity.storeId)
   const pending = mine.length === 0 ? [] : waitingFor([...new Set(mine.map((block) => block.kind))], ws)
   return mergedNeeds([
+    needsOfQuota(hearing, ws),
     isOfPlainPeer(batch, hearing, ws.identity) ? moreOfPlain(batch, hearing, ws) : nothingNeeded,
     allocationNeeds(
       pending.flatMap((row) => wishOfRow(row) ?? []),
@@ -128,11 +130,14 @@ export function planReceived(batch: Batch, hearing: Hearing, ws: WorkingSet, opt
   if (hearing.channel === 'status') return planStatuses(batch, hearing, ws, options)
   const plain = isOfPlainPeer(batch, hearing, ws.identity)
   const standIn = plain && ws.identity.role === 'zone'
+  const over = quotaRefusals(batch, hearing, ws)
   const { offers: offered, warnings: withoutVip } = plain
-    ? withVips(batch, hearing, ws, options)
+    ? withVips(batch, hearing, ws, options, over)
     : { offers: batch.offers, warnings: [] }
   const offers = [
-    ...offered.map((offer) => planOffer(offer, hearing, ws, options, standIn)),
+    ...offered.map((offer) =>
+      planOffer(offer, hearing, ws, options, standIn, over.get(keyText(keyOfOffer(offer.resource)))),
+    ),
     ...(batch.unreadable ?? []).map((it) => planUnreadable(batch.type, it, hearing, ws, options)),
   ]
   const statuses = plain ? planPlainStatuses(batch, hearing, ws, options) : 0

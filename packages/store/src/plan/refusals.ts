@@ -15,6 +15,8 @@ export interface Refusal {
   readonly offeredEntry: string
   readonly reason: string
   readonly remembered?: string | undefined
+  /** When it is asked for again, each time; absent: ever later. */
+  readonly againMs?: number | undefined
 }
 
 /**
@@ -22,7 +24,7 @@ export interface Refusal {
  * newcomer never becomes half a row: its entry counts from here.
  */
 export function refuseOffer(refusal: Refusal, hearing: Hearing, ws: WorkingSet, { nowMs }: PlanOptions): OfferOutcome {
-  const { key, exportName, origin, offeredEntry, reason, remembered } = refusal
+  const { key, exportName, origin, offeredEntry, reason, remembered, againMs } = refusal
   // A status leaves no trace on the row: what was offered of the resource itself is another matter.
   const row = hearing.channel === 'status' ? undefined : ws.row(key)
   const mine = row !== undefined && row.origin === origin
@@ -47,7 +49,7 @@ export function refuseOffer(refusal: Refusal, hearing: Hearing, ws: WorkingSet, 
     reason,
     remembered,
     sinceMs: again ? before.sinceMs : nowMs,
-    nextTryMs: nowMs + Math.min(refusalPauseMs * 2 ** (tries - 1), refusalPauseMaxMs),
+    nextTryMs: nowMs + (againMs ?? Math.min(refusalPauseMs * 2 ** (tries - 1), refusalPauseMaxMs)),
     tries,
   })
   return {

@@ -159,6 +159,16 @@ export interface ZoneRow {
   readonly owesReturn?: boolean | undefined
   /** Out of service for good: nobody waits for it, and its name is free. */
   readonly decommissionedAtMs?: number | undefined
+  /** Global neither hears it nor tells it anything. */
+  readonly paused?: Brake | undefined
+}
+
+/** Who has stopped something on purpose, and why. */
+export interface Brake {
+  readonly by: string
+  readonly atMs: number
+  /** '': none was given. */
+  readonly reason: string
 }
 
 export interface AuditRow {
@@ -301,6 +311,19 @@ export interface Needs {
   readonly openHolds: boolean
   readonly zones: readonly string[]
   readonly cursors: readonly { readonly peer: string; readonly channel: Channel }[]
+  /** What is kept of these origins, counted; only of zones that have a quota. */
+  readonly usage: readonly Origin[]
+}
+
+/** What is kept of a zone. */
+export interface Usage {
+  readonly origin: Origin
+  /** Live ones. */
+  readonly resources: number
+  /** Of their specs together. */
+  readonly bytes: number
+  /** Live ones that were written within the window of the quota. */
+  readonly changedLately: number
 }
 
 /** The role a store plays: '' and 'global', or the zone's name. */

@@ -8,11 +8,13 @@ import type { Loaded, Vanishing, ZoneFacts } from './loaded.js'
 import { Index, Journal, List, Table } from './table.js'
 import type {
   AuditRow,
+  Brake,
   CursorRow,
   HoldRow,
   RefusedRow,
   RoleIdentity,
   Row,
+  Usage,
   WritePlan,
   ZoneRow,
   ZoneTimes,
@@ -33,6 +35,8 @@ export class WorkingSet {
   readonly epoch: string
   /** See `Loaded.hooks`. */
   readonly hooks: string | undefined
+  /** See `Loaded.readOnly`. */
+  readonly readOnly: Brake | undefined
   readonly ledger: LedgerSet
   readonly #journal = new Journal()
   readonly #byDisplay = new Index()
@@ -61,12 +65,14 @@ export class WorkingSet {
   readonly #audit = new List<AuditRow>(this.#journal)
   readonly #cursors = new Map<string, CursorRow>()
   readonly #vanishing = new Table<Vanishing>(this.#journal)
+  readonly #usage = new Table<Usage>(this.#journal)
 
   constructor(identity: RoleIdentity, loaded: Loaded) {
     this.identity = identity
     this.state = loaded.state
     this.epoch = loaded.epoch
     this.hooks = loaded.hooks
+    this.readOnly = loaded.readOnly
     this.ledger = new LedgerSet(this.#journal)
     this.#everInStep.load('', loaded.everInStep)
     this.load(loaded)
@@ -80,6 +86,7 @@ export class WorkingSet {
     for (const hold of loaded.holds) this.#holds.load(hold.id, hold)
     for (const zone of loaded.zones) this.#zones.load(zone.name, zone)
     for (const cursor of loaded.cursors) this.#cursors.set(cursorText(cursor), cursor)
+    for (const usage of loaded.usage) this.#usage.load(usage.origin, usage)
     for (const counts of loaded.vanishing) this.#vanishing.load(pairText(counts.type, counts.origin), counts)
   }
 
@@ -282,6 +289,15 @@ export class WorkingSet {
 
   vanishing(type: string, origin: Origin): Vanishing {
     return this.#vanishing.get(pairText(type, origin)) ?? { type, origin, live: 0, vanished: 0, kept: 0, keptLately: 0 }
+  }
+
+  /** What is kept of a zone that has a quota, as it stands after what was planned so far. */
+  usage(origin: Origin): Usage {
+    return this.#usage.get(origin) ?? { origin, resources: 0, bytes: 0, changedLately: 0 }
+  }
+
+  noteUsage(usage: Usage): void {
+    this.#usage.set(usage.origin, usage)
   }
 
   /** Counts what goes by absence, so that the next unit of the group knows of it. */

@@ -1,6 +1,7 @@
 import type { Hello } from '@holdfast/kds'
 import { audienceOf, globalOrigin, isZoneEnabled, readLearnedTypes, typeOf } from '@holdfast/model'
 import { rebindBlocks } from './adopt.js'
+import { pausedWords } from './brakes.js'
 import { deletedZoneWords, isZoneDeleted, zoneKey } from './deleted-zones.js'
 import { isSaid, learnedTypesKey } from './learned-types.js'
 import { nothingNeeded, type ZoneFacts } from './loaded.js'
@@ -64,6 +65,7 @@ export function planAdmit(
   const zone = ws.zone(peer)
   const loses = duplicateProblem(peer, zone, hello.storeId, instanceId)
   if (loses !== undefined) return { admitted: false, reason: loses }
+  if (zone?.paused !== undefined) return { admitted: false, reason: pausedWords(peer, zone.paused) }
   const isFree = zone?.decommissionedAtMs !== undefined
   // Known, and bound to no store: a zone of Kuma, whose name this one would take over.
   const wasPlain = zone !== undefined && zone.storeId === undefined

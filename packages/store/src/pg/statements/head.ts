@@ -1,6 +1,6 @@
 import type { StoreState } from '@holdfast/kds'
-import type { RoleIdentity } from '../../plan/types.js'
-import type { Sql } from '../sql.js'
+import type { Brake, RoleIdentity } from '../../plan/types.js'
+import { type Sql, timestamp } from '../sql.js'
 
 /** The one row of `store_head`. */
 export interface Head {
@@ -16,6 +16,8 @@ export interface Head {
   readonly initialised: boolean
   /** See `Loaded.hooks`. */
   readonly hooks?: string | undefined
+  /** See `Loaded.readOnly`. */
+  readonly readOnly?: Brake | undefined
   /** Moves with every planned commit. */
   readonly writeSequence: number
 }
@@ -33,6 +35,9 @@ interface HeadRecord {
   readonly ever_in_step: boolean
   readonly initialised: boolean
   readonly hooks: string | null
+  readonly read_only_at: number | null
+  readonly read_only_by: string | null
+  readonly read_only_reason: string | null
   readonly write_sequence: number
 }
 
@@ -40,7 +45,8 @@ export const headColumns =
   'h.store_id, h.role, h.name, h.state, h.reasons, h.epoch, h.revision, h.tag, h.log_from, ' +
   // A zone's own name stands in `zones` from the first agreement with global on.
   'exists (select from zones z where z.name = h.name and z.ever_in_step) as ever_in_step, ' +
-  '(select s.fingerprint from hook_sweep s) as hooks, h.initialised_at is not null as initialised, h.write_sequence'
+  '(select s.fingerprint from hook_sweep s) as hooks, h.initialised_at is not null as initialised, h.write_sequence, ' +
+  'h.read_only_at, h.read_only_by, h.read_only_reason'
 
 export const headOf = (record: HeadRecord): Head => ({
   identity: { role: record.role, name: record.name, storeId: record.store_id },
@@ -53,6 +59,15 @@ export const headOf = (record: HeadRecord): Head => ({
   everInStep: record.ever_in_step,
   initialised: record.initialised,
   ...(record.hooks === null ? {} : { hooks: record.hooks }),
+  ...(record.read_only_at === null
+    ? {}
+    : {
+        readOnly: {
+          by: record.read_only_by ?? '',
+          atMs: record.read_only_at,
+          reason: record.read_only_reason ?? '',
+        },
+      }),
   writeSequence: record.write_sequence,
 })
 
@@ -128,6 +143,15 @@ export async function setState(
        write_sequence = write_sequence + 1`,
     [to.state, to.reasons, to.initialisedAt ?? null],
   )
+}
+
+/** @param brake undefined: operators may change things again */
+export async function setReadOnly(sql: Sql, brake: Brake | undefined): Promise<void> {
+  await sql.run('set read-only', 'update store_head set read_only_at = $1, read_only_by = $2, read_only_reason = $3', [
+    timestamp(brake?.atMs),
+    brake?.by ?? null,
+    brake?.reason ?? null,
+  ])
 }
 
 /** A new log begins: whoever remembers the old one compares, and nobody resumes in it. */

@@ -1,3 +1,4 @@
+import type { Brake } from '../../plan/types.js'
 import { type ZoneObject, zoneObjectsOf } from '../../plan/zone-objects.js'
 import type { SessionRecord, ZoneRecord } from '../../port.js'
 import { type Sql, timestamp } from '../sql.js'
@@ -161,4 +162,29 @@ export async function zoneObjects(sql: Sql): Promise<readonly ZoneObject[]> {
     `select ${resourceColumns} from resources r where r.type = 'Zone' and r.mesh = '' and not r.deleted order by r.name`,
   )
   return zoneObjectsOf(rows.map(rowOf))
+}
+
+/** Of these, the zones that are paused. */
+export async function pausedZones(
+  sql: Sql,
+  names: readonly string[],
+): Promise<readonly { readonly zone: string; readonly brake: Brake }[]> {
+  const { rows } = await sql.run<{ name: string; paused_at: number; paused_by: string; pause_reason: string }>(
+    'paused zones',
+    'select name, paused_at, paused_by, pause_reason from zones where name = any($1::text[]) and paused_at is not null',
+    [names],
+  )
+  return rows.map((row) => ({
+    zone: row.name,
+    brake: { by: row.paused_by, atMs: row.paused_at, reason: row.pause_reason },
+  }))
+}
+
+/** Every session that a zone has now is void from here on, those of the single streams of a plain one too. */
+export async function voidFences(sql: Sql, peer: string): Promise<void> {
+  await sql.run(
+    'void fences',
+    "update session_fence set fence = fence + 1 where peer in ($1, $1 || '/down', $1 || '/up')",
+    [peer],
+  )
 }

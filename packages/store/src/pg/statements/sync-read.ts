@@ -170,10 +170,14 @@ export interface ZoneRecordColumns {
   readonly adopted_at: number | null
   readonly owes_return: boolean
   readonly decommissioned_at: number | null
+  readonly paused_at: number | null
+  readonly paused_by: string | null
+  readonly pause_reason: string | null
 }
 
 export const zoneColumns =
-  'z.name, z.store_id, z.ever_in_step, z.claimant_store_id, z.claimed_at, z.adopted_at, z.owes_return, z.decommissioned_at'
+  'z.name, z.store_id, z.ever_in_step, z.claimant_store_id, z.claimed_at, z.adopted_at, z.owes_return, z.decommissioned_at, ' +
+  'z.paused_at, z.paused_by, z.pause_reason'
 
 export const zoneRowOf = (record: ZoneRecordColumns): ZoneRow => ({
   name: record.name,
@@ -184,6 +188,9 @@ export const zoneRowOf = (record: ZoneRecordColumns): ZoneRow => ({
   ...(record.adopted_at === null ? {} : { adoptedAtMs: record.adopted_at }),
   ...(record.owes_return ? { owesReturn: true } : {}),
   ...(record.decommissioned_at === null ? {} : { decommissionedAtMs: record.decommissioned_at }),
+  ...(record.paused_at === null
+    ? {}
+    : { paused: { by: record.paused_by ?? '', atMs: record.paused_at, reason: record.pause_reason ?? '' } }),
 })
 
 /** @param aliveSince a session without a sign of life since then is not there any more, whatever it says */

@@ -84,15 +84,16 @@ export async function writeZones(sql: Sql, rows: WritePlan['zones']): Promise<vo
   await sql.run(
     'write zones',
     `insert into zones as z (name, store_id, ever_in_step, claimant_store_id, claimed_at, adopted_at, owes_return,
-       decommissioned_at)
+       decommissioned_at, paused_at, paused_by, pause_reason)
      select * from unnest($1::text[], $2::text[], $3::boolean[], $4::text[], $5::timestamptz[], $6::timestamptz[],
-       $7::boolean[], $8::timestamptz[]) n
+       $7::boolean[], $8::timestamptz[], $9::timestamptz[], $10::text[], $11::text[]) n
      order by 1
      on conflict (name) do update set store_id = excluded.store_id,
        ever_in_step = (z.ever_in_step or excluded.ever_in_step) and excluded.decommissioned_at is null,
        claimant_store_id = excluded.claimant_store_id, claimed_at = excluded.claimed_at,
        adopted_at = excluded.adopted_at, owes_return = excluded.owes_return,
-       decommissioned_at = excluded.decommissioned_at`,
+       decommissioned_at = excluded.decommissioned_at,
+       paused_at = excluded.paused_at, paused_by = excluded.paused_by, pause_reason = excluded.pause_reason`,
     [
       rows.map((row) => row.name),
       rows.map((row) => row.storeId ?? null),
@@ -102,6 +103,9 @@ export async function writeZones(sql: Sql, rows: WritePlan['zones']): Promise<vo
       rows.map((row) => timestamp(row.adoptedAtMs)),
       rows.map((row) => row.owesReturn === true),
       rows.map((row) => timestamp(row.decommissionedAtMs)),
+      rows.map((row) => timestamp(row.paused?.atMs)),
+      rows.map((row) => row.paused?.by ?? null),
+      rows.map((row) => row.paused?.reason ?? null),
     ],
   )
 }
