@@ -78,6 +78,7 @@ function peerOf(view: SessionView, role: 'global' | 'zone'): PeerSync {
     payloadBytesReceived: view.payloadBytesReceived,
     ...(view.bytesToProven === undefined ? {} : { bytesToProven: view.bytesToProven }),
     faults: view.faults,
+    ...(view.peerStore === undefined ? {} : { store: view.peerStore }),
     channels: view.channels.map((c) => ({
       channel: c.channel,
       role: (c.channel === 'down') === (role === 'global') ? 'sender' : 'receiver',

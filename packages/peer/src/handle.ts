@@ -1,4 +1,5 @@
 import type { Channel, Demand, StoreState } from '@holdfast/kds'
+import type { PeerStore } from './peer-store.js'
 
 /** How a session ended, for the log, the record and the decision when to try again. */
 export type SessionEnd =
@@ -33,6 +34,8 @@ export interface SessionView {
   /** Of our own store, as this session sees it. */
   readonly ownState: StoreState
   readonly extension: boolean
+  /** As its node says; a plain Kuma zone tells its whole configuration. */
+  readonly peerStore?: PeerStore | undefined
   readonly openedAtMs: number
   /** Where the peer dials from, or is dialled. */
   readonly address: string

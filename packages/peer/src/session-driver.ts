@@ -17,6 +17,7 @@ import { Fenced, LeaseLost } from '@holdfast/store'
 import type { Link, LinkEvent } from '@holdfast/transport'
 import type { Logger } from 'pino'
 import type { SessionBeat, SessionEnd, SessionHandle, SessionView } from './handle.js'
+import { type PeerStore, peerStoreOf } from './peer-store.js'
 import { plainReport } from './plain-report.js'
 import { Proof } from './proof.js'
 import { partsOf, Questions } from './questions.js'
@@ -61,6 +62,7 @@ export class SessionDriver implements SessionHandle {
   /** What a plain peer doubts, as it was told last. */
   #doubts: { readonly doubts: unknown; readonly report: GuardReport | undefined } | undefined
   #isKeeping = false
+  #peerStore: PeerStore | undefined
   #heard = { ackedRevision: 0, faults: [] as readonly string[] }
 
   constructor(options: SessionOptions, state: SessionState) {
@@ -146,6 +148,7 @@ export class SessionDriver implements SessionHandle {
       proof: this.#proof,
       reports: this.#reports,
       heard: this.#heard,
+      peerStore: this.#peerStore,
     })
   }
 
@@ -179,6 +182,7 @@ export class SessionDriver implements SessionHandle {
         else this.#push({ type: 'headers', extension: event.extension, nowMs })
         return
       case 'node':
+        this.#peerStore = peerStoreOf(event.node.config) ?? this.#peerStore
         return
       case 'message':
         this.#traffic.received(event.message)

@@ -1,6 +1,7 @@
 import { type Channel, channels, type SessionState, type StoreState } from '@holdfast/kds'
 import type { Link } from '@holdfast/transport'
 import type { ChannelView, SessionView } from './handle.js'
+import type { PeerStore } from './peer-store.js'
 import { channelSettled, type Proof } from './proof.js'
 import type { Reports } from './reports.js'
 import { onlyStream } from './session-stores.js'
@@ -14,12 +15,13 @@ export interface ViewParts {
   readonly met: { readonly state: StoreState; readonly version: string } | undefined
   readonly proof: Proof
   readonly reports: Reports
+  readonly peerStore: PeerStore | undefined
   readonly heard: { readonly ackedRevision: number; readonly faults: readonly string[] }
 }
 
 /** A session as it stands now. */
 export function sessionView(parts: ViewParts): SessionView {
-  const { sessionId, peer, link, state, openedAtMs, met, proof, heard } = parts
+  const { sessionId, peer, link, state, openedAtMs, met, proof, heard, peerStore } = parts
   const { payloadBytesSent, payloadBytesReceived } = link.counters()
   return {
     sessionId,
@@ -29,6 +31,7 @@ export function sessionView(parts: ViewParts): SessionView {
     ...(met === undefined ? {} : { peerState: met.state }),
     ownState: state.storeState,
     extension: state.phase === 'closed' ? link.peer.extension === true : state.phase !== 'plain',
+    ...(peerStore === undefined ? {} : { peerStore }),
     openedAtMs,
     address: link.peer.remoteAddress,
     inStep: channelsOf(parts).every((channel) => channelSettled(state, channel)),

@@ -87,6 +87,25 @@ test('one overview has an empty insight where the zone was never here', async ()
   expect(await call('GET', '/zones/nope/_overview')).toEqual(problem(404, 'Could not retrieve a resource', 'Not found'))
 })
 
+test('a Kuma zone that is connected stores where its node says; one that is away does not say', async () => {
+  store.sessionRecords = [session('east', 10_000, { extension: false })]
+  const configs = async () =>
+    (
+      (await call('GET', '/zones/east/_overview')).body as {
+        zoneInsight: { subscriptions: readonly { config?: string }[] }
+      }
+    ).zoneInsight.subscriptions.map(({ config }) => config)
+  expect(await configs()).toEqual([undefined])
+  peers.push({
+    peer: 'east',
+    connected: true,
+    extension: false,
+    store: { type: 'kubernetes', environment: 'kubernetes' },
+    channels: [],
+  })
+  expect(await configs()).toEqual(['{"environment":"kubernetes","store":{"type":"kubernetes"}}'])
+})
+
 test('overviews are paged like any list', async () => {
   const told = await call('GET', '/zones/_overview?size=1')
   expect((told.body as { next: string }).next).toBe('http://localhost/zones/_overview?offset=1&size=1')

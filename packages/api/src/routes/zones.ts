@@ -15,7 +15,7 @@ const metadata = new Set(['type', 'name', 'creationTime', 'modificationTime', 'l
 
 /** `/zones/_overview` and `/zone-insights`: who is connected since when, computed from the sessions, stored nowhere. */
 export function zoneRoutes(context: ApiContext, resources: Resources): readonly Route[] {
-  const { store, mode, zoneName } = context
+  const { store, mode, zoneName, sync } = context
   const zone = typeOf('Zone')
   const role = mode === 'global' ? 'global' : 'zone'
   // At a zone the sessions are those with global, and what they say is about the zone itself.
@@ -30,6 +30,7 @@ export function zoneRoutes(context: ApiContext, resources: Resources): readonly 
     return zoneInsight(
       sessions.filter(({ peer }) => peer === name),
       role,
+      sync.peers().find(({ peer }) => peer === name)?.store,
     )
   }
 

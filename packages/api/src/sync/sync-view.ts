@@ -22,6 +22,8 @@ export interface PeerSync {
   readonly connected: boolean
   /** Speaks the Holdfast extension; a plain Kuma peer answers no questions. */
   readonly extension: boolean
+  /** In what it stores, as it says itself. */
+  readonly store?: { readonly type: string; readonly environment: string } | undefined
   readonly sessionId?: string | undefined
   readonly connectedSinceMs?: number | undefined
   /** Where it dials from, or is dialled. */

@@ -1,4 +1,5 @@
 import type { SessionRecord } from '@holdfast/store'
+import type { PeerSync } from './sync-view.js'
 
 const time = (ms: number): string => new Date(ms).toISOString()
 
@@ -25,14 +26,19 @@ const total = (counters: SessionRecord['counters']): Counters =>
  * What Kuma calls a subscription is a session: each of the last ten, oldest first, so that the last one is current.
  * @param role whose store kept them: at global the peer is the zone, at a zone it is global
  */
-export function zoneInsight(sessions: readonly SessionRecord[], role: 'global' | 'zone') {
+export function zoneInsight(
+  sessions: readonly SessionRecord[],
+  role: 'global' | 'zone',
+  /** Of a Kuma zone that is connected: what it says of its configuration. */
+  store?: PeerSync['store'],
+) {
   const oldestFirst = [...sessions].sort((a, b) => a.openedAtMs - b.openedAtMs)
   const last = oldestFirst.at(-1)
   if (last === undefined) return {}
   const globalInstance = role === 'global' ? last.instanceId : last.peerInstanceId
   const stream = { globalInstanceId: globalInstance, connectTime: time(last.openedAtMs) }
   return {
-    subscriptions: oldestFirst.map((session) => subscription(session, role)),
+    subscriptions: oldestFirst.map((session) => subscription(session, role, session === last ? store : undefined)),
     ...(last.lastHeartbeatMs === undefined ? {} : { healthCheck: { time: time(last.lastHeartbeatMs) } }),
     ...(role === 'zone' || last.closedAtMs !== undefined
       ? {}
@@ -40,7 +46,7 @@ export function zoneInsight(sessions: readonly SessionRecord[], role: 'global' |
   }
 }
 
-function subscription(session: SessionRecord, role: 'global' | 'zone') {
+function subscription(session: SessionRecord, role: 'global' | 'zone', store: PeerSync['store']) {
   const { instanceId, peerInstanceId, counters } = session
   const stat = Object.entries(counters).filter(([, each]) => each.sent + each.acked + each.refused > 0)
   return {
@@ -55,9 +61,16 @@ function subscription(session: SessionRecord, role: 'global' | 'zone') {
     },
     version: { kumaCp: { version: session.peerVersion, kumaCpGlobalCompatible: true } },
     // All that a Holdfast zone says of its configuration; kumactl insists on valid JSON or none.
-    ...(role === 'global' && session.extension
-      ? { config: JSON.stringify({ environment: 'universal', store: { type: 'postgres' } }) }
+    ...(role === 'global' && (session.extension || store !== undefined)
+      ? { config: JSON.stringify(configOf(session.extension ? undefined : store)) }
       : {}),
     zoneInstanceId: role === 'global' ? peerInstanceId : instanceId,
   }
 }
+
+const configOf = (
+  { environment, type }: NonNullable<PeerSync['store']> = { environment: 'universal', type: 'postgres' },
+) => ({
+  environment,
+  store: { type },
+})
