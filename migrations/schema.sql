@@ -366,11 +366,15 @@ create table store_head (
   write_sequence bigint not null default 0,
   created_at timestamp with time zone not null,
   initialised_at timestamp with time zone,
+  read_only_at timestamp with time zone,
+  read_only_by text,
+  read_only_reason text,
   constraint store_head_pkey PRIMARY KEY (only_row),
   constraint store_head_check CHECK (((role = 'global'::text) = (name = ''::text))),
   constraint store_head_check1 CHECK ((log_from <= revision)),
   constraint store_head_epoch_check CHECK ((epoch ~ '^[0-9a-f]{32}$'::text)),
   constraint store_head_only_row_check CHECK (only_row),
+  constraint store_head_read_only_is_whole CHECK ((((read_only_at IS NULL) = (read_only_by IS NULL)) AND ((read_only_at IS NULL) = (read_only_reason IS NULL)))),
   constraint store_head_revision_check CHECK ((revision >= 0)),
   constraint store_head_role_check CHECK ((role = ANY (ARRAY['global'::text, 'zone'::text]))),
   constraint store_head_state_check CHECK ((state = ANY (ARRAY['uninitialised'::text, 'recovering'::text, 'ready'::text]))),
@@ -451,7 +455,11 @@ create table zones (
   adopted_at timestamp with time zone,
   owes_return boolean not null default false,
   decommissioned_at timestamp with time zone,
-  constraint zones_pkey PRIMARY KEY (name)
+  paused_at timestamp with time zone,
+  paused_by text,
+  pause_reason text,
+  constraint zones_pkey PRIMARY KEY (name),
+  constraint zones_pause_is_whole CHECK ((((paused_at IS NULL) = (paused_by IS NULL)) AND ((paused_at IS NULL) = (pause_reason IS NULL))))
 );
 
 CREATE INDEX holds_newest ON public.holds USING btree (since DESC);

@@ -42,7 +42,8 @@ function pack(name, versions) {
       recursive: true,
       filter: (path) => !/\.(test\.(js|d\.ts)(\.map)?|tsbuildinfo|map)$/.test(path),
     })
-    if (name === '@holdfast/store') cpSync(join(root, 'migrations'), join(stage, 'dist', 'migrations'), { recursive: true })
+    if (name === '@holdfast/store')
+      cpSync(join(root, 'migrations'), join(stage, 'dist', 'migrations'), { recursive: true })
     const { devDependencies: _, exports, dependencies = {}, ...rest } = manifestOf(folder)
     const manifest = {
       ...rest,
@@ -87,12 +88,19 @@ async function tryThem() {
     if (run('holdfast', '--version').trim() !== versions.get('@holdfast/cp')) throw new Error('another version runs')
     const ports = join(place, 'ports.json')
     const zero = ['--api-port', '0', '--kds-port', '0', '--diagnostics-port', '0']
-    server = spawn(bin('holdfast'), ['global', '--init', '--data-dir', join(place, 'data'), '--ports-file', ports, ...zero], {
-      cwd: place,
-      stdio: ['ignore', 'ignore', 'inherit'],
-    })
+    server = spawn(
+      bin('holdfast'),
+      ['global', '--init', '--data-dir', join(place, 'data'), '--ports-file', ports, ...zero],
+      {
+        cwd: place,
+        stdio: ['ignore', 'ignore', 'inherit'],
+      },
+    )
     const ended = new Promise((resolve) => server.once('exit', resolve))
-    const url = await Promise.race([apiOf(ports), ended.then((status) => Promise.reject(new Error(`global ended: ${status}`)))])
+    const url = await Promise.race([
+      apiOf(ports),
+      ended.then((status) => Promise.reject(new Error(`global ended: ${status}`))),
+    ])
     writeFileSync(join(place, 'mesh.yaml'), 'type: Mesh\nname: shop\n')
     run('holdfastctl', '--url', url, 'apply', '-f', 'mesh.yaml')
     const meshes = JSON.parse(run('holdfastctl', '--url', url, 'get', 'meshes', '-o', 'json'))

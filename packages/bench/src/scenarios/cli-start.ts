@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { performance } from 'node:perf_hooks'
 import { fileURLToPath } from 'node:url'
-import { type Section, ms } from '../report.js'
+import { ms, type Section } from '../report.js'
 
 const program = fileURLToPath(new URL('../../../ctl/dist/main.js', import.meta.url))
 
@@ -23,7 +23,10 @@ export function cliStartFigures(times: number): readonly StartFigures[] {
     const took: number[] = []
     for (let i = 0; i < times; i++) {
       const startMs = performance.now()
-      execFileSync(process.execPath, args as string[], { stdio: 'ignore', env: { ...process.env, HOME: '/nonexistent' } })
+      execFileSync(process.execPath, args as string[], {
+        stdio: 'ignore',
+        env: { ...process.env, HOME: '/nonexistent' },
+      })
       took.push(performance.now() - startMs)
     }
     const sorted = took.sort((a, b) => a - b)

@@ -27,7 +27,9 @@ afterEach(async () => {
 /** Why it cannot be tried here; undefined: it can. */
 async function lacks(): Promise<string | undefined> {
   try {
-    const said = execFileSync(pgBin === undefined ? 'pg_dump' : join(pgBin, 'pg_dump'), ['--version'], { encoding: 'utf8' })
+    const said = execFileSync(pgBin === undefined ? 'pg_dump' : join(pgBin, 'pg_dump'), ['--version'], {
+      encoding: 'utf8',
+    })
     const { serverVersion } = await standingOf(databaseUrl(server, 'template1'))
     const [mine, its] = [Number(/\) (\d+)/.exec(said)?.[1]), Math.floor(serverVersion / 10_000)]
     return mine >= its ? undefined : `pg_dump is of ${mine}, and the server of ${its}`
@@ -69,7 +71,9 @@ test('VIP-2, EMPTY: a backup that is put back begins a new epoch, and zones brin
   expect(said.join('')).toMatch(/^backed up the store of global at revision \d+/)
   // It does not go into a database that is somebody's.
   const wanted = { file, pgBin, signal, write: (text: string) => said.push(text) }
-  await expect(restore({ ...wanted, databaseUrl: global.database.url })).rejects.toThrow(/a backup goes into an empty one/)
+  await expect(restore({ ...wanted, databaseUrl: global.database.url })).rejects.toThrow(
+    /a backup goes into an empty one/,
+  )
 
   await putService(east, 'later')
   await remove(west, '/meshes/default/meshservices/cart')
@@ -91,5 +95,8 @@ test('VIP-2, EMPTY: a backup that is put back begins a new epoch, and zones brin
   for (const plane of [again, ...zones]) expect(await holdsOf(plane)).toEqual([])
   expect(await again.store.vip.verifyLocal()).toEqual([])
   const [first] = await again.store.read.audit(1, { actor: 'holdfast restore' })
-  expect(first).toMatchObject({ action: 'new epoch', detail: { reason: expect.stringMatching(/restored from a backup/) } })
+  expect(first).toMatchObject({
+    action: 'new epoch',
+    detail: { reason: expect.stringMatching(/restored from a backup/) },
+  })
 })

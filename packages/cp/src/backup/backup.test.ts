@@ -34,7 +34,9 @@ test('the schema itself is not put back, all that is in it is', async () => {
   const kept = '215; 1259 16390 TABLE public store_head holdfast'
   program(
     'pg_restore',
-    ['; Archive', '5; 2615 2200 SCHEMA - public pg_database_owner', '4000; 0 0 COMMENT - SCHEMA public x', kept].join('\n'),
+    ['; Archive', '5; 2615 2200 SCHEMA - public pg_database_owner', '4000; 0 0 COMMENT - SCHEMA public x', kept].join(
+      '\n',
+    ),
   )
   const list = await contentsWithoutSchema({ path: join(folder, 'pg_restore'), major: 15 }, 'any')
   expect(list.trim().split('\n')).toEqual(['; Archive', kept])
@@ -61,7 +63,9 @@ test('a backup without its label, or that is not what the label says, is not put
   writeFileSync(labelFile(file), JSON.stringify(label))
   expect(await readLabel(file)).toEqual(label)
   const asked = { databaseUrl: 'postgres://nobody@127.0.0.1:1/x', file, signal: new AbortController().signal }
-  await expect(restore({ ...asked, write: () => {} })).rejects.toThrow(/not the file that .* speaks of, or not all of it/)
+  await expect(restore({ ...asked, write: () => {} })).rejects.toThrow(
+    /not the file that .* speaks of, or not all of it/,
+  )
   writeFileSync(labelFile(file), JSON.stringify({ ...label, role: 'planet' }))
   await expect(readLabel(file)).rejects.toMatchObject({ kind: 'invalid' })
 })

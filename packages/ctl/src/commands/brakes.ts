@@ -33,7 +33,7 @@ export const zonePauseCommand = defineCommand<{ readonly reason?: string }>({
   completes: ['zone'],
   outputs: plainOutputs,
   more: 'Nothing of the zone is removed or held, and its addresses stay; others keep what they have of it.',
-  examples: [['zone pause east --reason "its database is being moved"', 'until zone resume']],
+  examples: [['zone pause east --reason maintenance', 'until zone resume']],
   run: (context, [zone = ''], { reason = '' }) => setPause(context, zone, true, reason),
 })
 
@@ -68,7 +68,7 @@ export const readOnlyOnCommand = defineCommand<{ readonly reason?: string }>({
   configure: (command) => command.option(...reasonWords),
   outputs: plainOutputs,
   more: 'Whoever wants to change something is told who has set it and how it ends. Zones keep working, and so do the brakes.',
-  examples: [['read-only on --reason "the database is being moved"', 'until read-only off']],
+  examples: [['read-only on --reason upgrade', 'until read-only off']],
   run: (context, _, { reason }) =>
     setReadOnly(
       context,
