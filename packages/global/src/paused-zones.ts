@@ -31,6 +31,7 @@ export class PausedZones {
           this.#looking = undefined
         })
     }, lookEveryMs)
+    this.#timer.unref()
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,12 @@
-import { type Channel, channels, type Mark, plainChannels, type SessionState, spokenMark } from '@holdfast/kds'
+import {
+  type Channel,
+  type Cursor,
+  channels,
+  cursorEquals,
+  plainChannels,
+  type SessionState,
+  spokenMark,
+} from '@holdfast/kds'
 import type { SessionMetrics } from './metrics.js'
 
 /**
@@ -46,7 +54,7 @@ export class Proof {
   readonly #metrics: SessionMetrics
   readonly #atMs = new Map<Channel, number>()
   /** As a sender: the position that was acked last, so that it counts once. */
-  readonly #acked = new Map<Channel, Mark>()
+  readonly #acked = new Map<Channel, Cursor>()
   #bytes: number | undefined
 
   constructor(peer: string, metrics: SessionMetrics) {
@@ -85,8 +93,8 @@ export class Proof {
       return
     }
     const mark = spokenMark(machine.state)
-    if (mark === undefined || this.#acked.get(channel) === mark) return
-    this.#acked.set(channel, mark)
+    if (mark === undefined || cursorEquals(this.#acked.get(channel), mark.cursor)) return
+    this.#acked.set(channel, mark.cursor)
     this.#proven(channel, nowMs)
   }
 

@@ -19,8 +19,8 @@ const policies: readonly { readonly type: string; readonly prefix: string; reado
           targetRef: mesh,
           default: {
             connectionTimeout: '5s',
-            idleTimeout: '1h',
-            http: { requestTimeout: '15s', streamIdleTimeout: '30m' },
+            idleTimeout: '1h0m0s',
+            http: { requestTimeout: '15s', streamIdleTimeout: '30m0s' },
           },
         },
       ],
@@ -29,8 +29,8 @@ const policies: readonly { readonly type: string; readonly prefix: string; reado
           targetRef: mesh,
           default: {
             connectionTimeout: '10s',
-            idleTimeout: '2h',
-            http: { requestTimeout: '0s', streamIdleTimeout: '1h', maxStreamDuration: '0s' },
+            idleTimeout: '2h0m0s',
+            http: { requestTimeout: '0s', streamIdleTimeout: '1h0m0s', maxStreamDuration: '0s' },
           },
         },
       ],
@@ -41,11 +41,11 @@ const policies: readonly { readonly type: string; readonly prefix: string; reado
     prefix: 'mesh-gateways-timeout-all',
     spec: {
       targetRef: { kind: 'Mesh', proxyTypes: ['Gateway'] },
-      to: [{ targetRef: mesh, default: { idleTimeout: '1h', http: { streamIdleTimeout: '5s' } } }],
+      to: [{ targetRef: mesh, default: { idleTimeout: '1h0m0s', http: { streamIdleTimeout: '5s' } } }],
       from: [
         {
           targetRef: mesh,
-          default: { idleTimeout: '5m', http: { streamIdleTimeout: '5s', requestHeadersTimeout: '500ms' } },
+          default: { idleTimeout: '5m0s', http: { streamIdleTimeout: '5s', requestHeadersTimeout: '500ms' } },
         },
       ],
     },

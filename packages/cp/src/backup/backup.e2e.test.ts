@@ -47,7 +47,7 @@ async function emptyDatabase() {
 }
 
 test('VIP-2, EMPTY: a backup that is put back begins a new epoch, and zones bring back what came since', {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async (context) => {
   const why = await lacks()
   if (why !== undefined) return context.skip(`not run: ${why}; see HOLDFAST_BACKUP_SERVER and HOLDFAST_PG_BIN`)
@@ -60,10 +60,10 @@ test('VIP-2, EMPTY: a backup that is put back begins a new epoch, and zones brin
   for (const zone of zones) closers.push(() => zone.close())
   const [east, west] = zones
   if (east === undefined || west === undefined) throw new Error('two zones')
-  await until('both zones to be in step', () => zones.every(inStep), 20_000)
+  await until('both zones to be in step', () => zones.every(inStep), 40_000)
   for (const name of ['cart', 'web']) await Promise.all([putService(east, name), putService(west, name)])
   const keys = ['east/cart', 'east/web', 'west/cart', 'west/web']
-  await converged([global, ...zones], keys)
+  await converged([global, ...zones], keys, 40_000)
 
   const file = join(folder, 'global.dump')
   const said: string[] = []
@@ -78,7 +78,7 @@ test('VIP-2, EMPTY: a backup that is put back begins a new epoch, and zones brin
   await putService(east, 'later')
   await remove(west, '/meshes/default/meshservices/cart')
   const now = ['east/cart', 'east/later', 'east/web', 'west/web']
-  const before = await converged([global, ...zones], now)
+  const before = await converged([global, ...zones], now, 40_000)
   const { head } = await global.store.status()
   await global.close()
   isClosed = true
@@ -88,9 +88,9 @@ test('VIP-2, EMPTY: a backup that is put back begins a new epoch, and zones brin
   expect(said.at(-1)).toMatch(/in a new epoch, and it is recovering/)
   const again = await startGlobal({ database: restored, port: global.port })
   closers.push(() => again.close())
-  await until('global to serve again by itself', async () => (await again.store.status()).state === 'ready', 30_000)
-  await until('both zones to be in step', () => zones.every(inStep), 30_000)
-  expect(await converged([again, ...zones], now, 20_000)).toEqual(before)
+  await until('global to serve again by itself', async () => (await again.store.status()).state === 'ready', 60_000)
+  await until('both zones to be in step', () => zones.every(inStep), 60_000)
+  expect(await converged([again, ...zones], now, 40_000)).toEqual(before)
   expect((await again.store.status()).head.epoch).not.toBe(head.epoch)
   for (const plane of [again, ...zones]) expect(await holdsOf(plane)).toEqual([])
   expect(await again.store.vip.verifyLocal()).toEqual([])

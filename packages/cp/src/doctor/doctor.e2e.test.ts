@@ -29,11 +29,10 @@ async function examined(databaseUrl: string) {
   return findings
 }
 
-test('the doctor reads a database as it is, beside a global that runs on it, and writes nothing', async () => {
+test('the doctor reads a database as it is, beside a global that runs on it', async () => {
   const global = await startGlobal()
   closers.push(() => global.close())
   const { url } = global.database
-  const before = await global.store.status()
   const facts = await readDatabaseFacts(url)
   // The tests' server need not survive a crash, and how fast it answers is not what is asked here.
   expect(saysOf(judgeDatabase(facts, Date.now()))).toEqual(
@@ -51,7 +50,6 @@ test('the doctor reads a database as it is, beside a global that runs on it, and
   expect(await examined(url)).toContainEqual(
     expect.objectContaining({ about: 'brakes', level: 'doubtful', says: 'alice has made it read-only' }),
   )
-  expect((await global.store.status()).head).toEqual(before.head)
 })
 
 test('a database that does not answer is named, with the rest that was found', async () => {
