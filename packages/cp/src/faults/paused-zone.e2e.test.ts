@@ -43,11 +43,7 @@ test('OWN, EMPTY: a paused zone is neither heard nor told; nothing of it goes, n
     changed: true,
     paused: { by: 'mesh-system:admin' },
   })
-  await until(
-    'the session of east to end',
-    () => first.runtime.views().every((view) => view.peer !== 'east'),
-    withinMs,
-  )
+  await until('the session of east to end', () => first.runtime.views().every((view) => view.peer !== 'east'), withinMs)
   const told = /paused at global by mesh-system:admin.*its database moves.*holdfastctl zone resume east/
   await until(
     'east to be told who, why and what ends it',
