@@ -25,6 +25,21 @@ export interface RowReport {
   readonly ok: boolean
 }
 
+/** A row that was asked for, and of which there is no report. */
+export const neverRun = (row: Row): RowReport => notJudged(row, 'not run', 0)
+
+/** A row that was not run to its end: nothing of it holds. */
+export function notJudged(row: Row, failure: string, tookMs: number): RowReport {
+  const cells = Object.fromEntries(
+    columns.map((column): [Column, Cell] => [
+      column,
+      { asked: row.asked[column], holds: undefined, seen: '', wrong: [] },
+    ]),
+  ) as Record<Column, Cell>
+  const { id, fault, standIn = '', found = '' } = row
+  return { id, fault, standIn, found, cells, figures: [], failure, tookMs, ok: false }
+}
+
 /** What is noted before a fault, to be compared afterwards. */
 export interface Before {
   readonly steady: ReadonlyMap<string, SteadyRows>

@@ -2,9 +2,11 @@ import { writeFileSync } from 'node:fs'
 import { cpus, loadavg, totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { neverRun } from './judge.js'
 import { shuffled } from './order.js'
 import { previousRef, previousVersion } from './previous.js'
 import { markdown } from './report/markdown.js'
+import { save, saved } from './report/saved.js'
 import { rows } from './rows/index.js'
 import { runRows } from './run.js'
 import { storm } from './storm/storm.js'
@@ -17,6 +19,8 @@ Makes the faults of the matrix with real processes, sockets and databases, and s
   --full         faults last as long as the matrix says
   --patience N   bounds in time are stretched so many times (default 3)
   --previous REF the commit that is the version of before (F26, F27, F28): the last tag unless said otherwise
+  --save DIR     each report is kept there, one file a row
+  --from DIR     runs nothing: the table of what is kept there; a row without a report counts as failed
   --logs DIR     the logs of rows that do not hold are kept there
   --write        the table goes to docs/fault-matrix.md
   --storm        instead: faults two at a time over three globals and five zones, with --minutes N (30) and --seed N (1)
@@ -41,6 +45,8 @@ async function main(): Promise<number> {
       json: { type: 'boolean' },
       previous: { type: 'string', default: previousRef() },
       logs: { type: 'string' },
+      save: { type: 'string' },
+      from: { type: 'string' },
       help: { type: 'boolean' },
     },
   })
@@ -73,18 +79,25 @@ async function main(): Promise<number> {
     return report.violations.length === 0 ? 0 : 1
   }
   const patience = Number(values.patience)
-  const reports = await runRows({
-    rows: values.order === undefined ? chosen : shuffled(chosen, Number(values.order)),
-    patience,
-    full: values.full === true,
-    changesPerSecond: Number(values.changes),
-    signal: interrupted.signal,
-    logs: values.logs,
-    previous: previousVersion(values.previous, { signal: interrupted.signal, say }),
-    say,
-  })
-  const inOrder = [...reports].sort((one, other) => one.id.localeCompare(other.id))
-  const table = markdown(inOrder, {
+  const ran =
+    values.from === undefined
+      ? await runRows({
+          rows: values.order === undefined ? chosen : shuffled(chosen, Number(values.order)),
+          patience,
+          full: values.full === true,
+          changesPerSecond: Number(values.changes),
+          signal: interrupted.signal,
+          logs: values.logs,
+          previous: previousVersion(values.previous, { signal: interrupted.signal, say }),
+          say,
+          done: (report) => {
+            if (values.save !== undefined) save(values.save, report, Date.now())
+          },
+        })
+      : saved(values.from)
+  const missing = values.from === undefined ? [] : chosen.filter(({ id }) => ran.every((report) => report.id !== id))
+  const reports = [...ran, ...missing.map(neverRun)].sort((one, other) => one.id.localeCompare(other.id))
+  const table = markdown(reports, {
     patience,
     full: values.full === true,
     machine: {
@@ -96,9 +109,9 @@ async function main(): Promise<number> {
     },
   })
   if (values.write === true) writeFileSync(page, table)
-  process.stdout.write(values.json === true ? `${JSON.stringify(inOrder)}\n` : table)
+  process.stdout.write(values.json === true ? `${JSON.stringify(reports)}\n` : table)
   say(`${reports.filter(({ ok }) => ok).length} of ${reports.length} rows hold`)
-  return reports.every(({ ok }) => ok) ? 0 : 1
+  return !interrupted.signal.aborted && reports.every(({ ok }) => ok) ? 0 : 1
 }
 
 main().then(

@@ -1,7 +1,7 @@
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { before, judge, type RowReport } from './judge.js'
+import { before, judge, notJudged, type RowReport } from './judge.js'
 import { columns, type Row } from './row.js'
 import { Cluster } from './stand/cluster.js'
 import { type Clusters, type Shape, Stand, sameShape } from './stand/stand.js'
@@ -17,22 +17,27 @@ export interface RunOptions {
   /** Where the program of the version of before is, built first if need be. */
   readonly previous: () => Promise<string>
   readonly say: (text: string) => void
+  /** Told of each row when it is over. */
+  readonly done?: (report: RowReport) => void
   /** Where the logs of a row that does not hold are kept; nowhere unless said. */
   readonly logs?: string | undefined
 }
 
 const settleTimeoutMs = 240_000
 
-/** Runs each row, one after the other; a stand goes on to the next row that wants such a one, unless something was wrong. */
+/** Runs each row until it is told to stop, one after the other; a stand goes on to the next row that wants such a one, unless something was wrong. */
 export async function runRows(options: RunOptions): Promise<readonly RowReport[]> {
   const ground = new Ground(options)
   const reports: RowReport[] = []
   try {
     for (const row of options.rows) {
-      options.signal.throwIfAborted()
+      if (options.signal.aborted) break
       options.say(`${row.id}: ${row.fault}`)
       const report = await runRow(row, ground, options)
+      // What was interrupted says nothing of the row.
+      if (options.signal.aborted) break
       reports.push(report)
+      options.done?.(report)
       options.say(`${row.id}: ${report.ok ? 'holds' : 'DOES NOT HOLD'}${wrongOf(report)}`)
     }
   } finally {
@@ -71,10 +76,7 @@ async function runRow(row: Row, ground: Ground, { patience, full, say }: RunOpti
     say(ground.lastWords())
     ground.keepLogs(row.id)
     await ground.clear(true)
-    const cells = Object.fromEntries(
-      columns.map((column) => [column, { asked: row.asked[column], holds: undefined, seen: '', wrong: [] }]),
-    ) as unknown as RowReport['cells']
-    return { ...base, cells, figures: [], failure, ok: false, tookMs: tookMs() }
+    return notJudged(row, failure, tookMs())
   }
 }
 
