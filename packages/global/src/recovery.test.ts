@@ -142,3 +142,39 @@ test('EMPTY: a zone that another process has not heard yet is waited for', async
   expect(shared.finished).toEqual([])
   for (const process of [a, b]) await process.recovery.close()
 })
+
+test('F11: a process without a session finds out that its global recovers, and says what the others wait for', async () => {
+  const shared = new Shared()
+  shared.remembered.set('west', [item])
+  const [alone, a, b] = [new Process(shared), new Process(shared, 'east'), new Process(shared, 'west')]
+  for (const process of [a, b, a, b]) await process.recovery.look()
+  expect(alone.recovery.waits()).toEqual([])
+  for (let i = 0; i < 10; i++) await alone.recovery.look()
+  expect(alone.recovery.waits()).toEqual(b.recovery.waits())
+  expect(b.recovery.waits().length).toBeGreaterThan(0)
+  for (const process of [alone, a, b]) await process.recovery.close()
+})
+
+test('a process without a session reads next to nothing while its store is ready', async () => {
+  const shared = new Shared()
+  shared.state = 'ready'
+  let reads = 0
+  const counted = {
+    ...shared.store,
+    status: () => {
+      reads++
+      return shared.store.status()
+    },
+  }
+  const recovery = new Recovery({
+    store: counted,
+    sessions: () => [],
+    witnesses: { wasHeard: () => false, conflicts: () => [], conflictsOf: () => [] },
+    metrics: sessionMetrics(new Registry()),
+    log: pino({ level: 'silent' }),
+    onReady: () => undefined,
+  })
+  for (let i = 0; i < 60; i++) await recovery.look()
+  await recovery.close()
+  expect(reads).toBe(11)
+})

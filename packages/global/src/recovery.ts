@@ -22,8 +22,13 @@ export interface RecoveryOptions {
   readonly onReady: () => void
 }
 
-/** How often a recovery is looked at while there is one; otherwise nothing is read. */
+/** How often a recovery is looked at while there is one; otherwise nothing is read by whoever has a session. */
 const lookEveryMs = 1_000
+/**
+ * A process without a session is told of a recovery by nobody, and an operator may ask just this one: after so many looks
+ * without a session it reads the state of the store, each time that so many more have passed.
+ */
+const looksAlone = 5
 const answerTimeoutMs = 10_000
 /** What another process has seen of its zones is said again each second; longer ago, it is gone or cannot write. */
 const seenForMs = 10_000
@@ -44,6 +49,7 @@ export class Recovery {
   #looking: Promise<void> | undefined
   #waits: readonly RecoveryWait[] = []
   #recovering = false
+  #alone = 0
 
   constructor(options: RecoveryOptions) {
     this.#options = options
@@ -62,9 +68,12 @@ export class Recovery {
 
   /** Resolves when this look, or one that is under way, is over. */
   look(): Promise<void> {
-    const isRecovering = [...this.#options.sessions()].some((session) => session.view().ownState === 'recovering')
+    const sessions = [...this.#options.sessions()]
+    const isRecovering = sessions.some((session) => session.view().ownState === 'recovering')
+    this.#alone = sessions.length === 0 ? this.#alone + 1 : 0
+    const mayNotKnow = this.#alone > looksAlone && this.#alone % looksAlone === 0
     if (this.#looking !== undefined) return this.#looking
-    if (!isRecovering && !this.#recovering) return Promise.resolve()
+    if (!isRecovering && !this.#recovering && !mayNotKnow) return Promise.resolve()
     this.#looking = this.#judge()
       .catch((error: unknown) => this.#options.log.warn({ err: error }, 'the recovery could not be looked at'))
       .finally(() => {
