@@ -134,7 +134,7 @@ export class Turn {
     let found: PeerState | undefined
     await this.until(`${zone.name} to have such a session`, async () => {
       const session = await sessionOf(zone)
-      found = session !== undefined && session.sessionId !== undefined && isSo(session) ? session : undefined
+      found = typeof session?.sessionId === 'string' && isSo(session) ? session : undefined
       return found !== undefined
     })
     if (found === undefined) throw new Error(`${zone.name} has no session`)

@@ -2,6 +2,7 @@ import { byHand } from '@holdfast/store/testing'
 import { asks, type Row } from '../row.js'
 import { applyServices, putService, stored } from '../stand/plane.js'
 import { twoAndTwo } from '../stand/stand.js'
+import { lastWords } from './identities.js'
 
 const count = 40
 
@@ -67,7 +68,7 @@ export const estateRows: readonly Row[] = [
         { wait: false },
       )
       const status = await other.process.ended(120_000)
-      const words = other.process.lastLog(1).slice(0, 200)
+      const words = lastWords(other)
       await watch.pace.rest()
       const plan = (await stand.ctl(['zone', 'federate'], east)).trim().split('\n')[0] ?? ''
       watch.pace.go()

@@ -30,13 +30,17 @@ async function renewed(turn: Turn, zone: Plane): Promise<void> {
 const bundleOf = (file: string): { token: string; authorities: string; addresses: readonly string[] } =>
   JSON.parse(readFileSync(file, 'utf8'))
 
+/** What a process has said on its standard error when it gave up. */
+export const lastWords = (plane: Plane): string =>
+  (/^holdfast \w+: (.*)$/m.exec(plane.process.lastLog(200))?.[1] ?? plane.process.lastLog(3)).slice(0, 240)
+
 /** A process that may not join. @returns the words with which it ends */
 async function refused(stand: Stand, name: string, zone: string, flags: readonly string[]): Promise<string> {
   const url = await stand.clusters.zones.database(name)
   const plane = await stand.process(name, zone, url, flags, [], { wait: false })
   const status = await plane.process.ended(120_000)
   if (status !== 1) throw new Error(`${name} ended with ${status}, not with 1`)
-  return plane.process.lastLog(1).slice(0, 200)
+  return lastWords(plane)
 }
 
 export const identityRows: readonly Row[] = [

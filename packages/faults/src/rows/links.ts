@@ -148,7 +148,8 @@ export const linkRows: readonly Row[] = [
         turn.until('east to have all', async () => {
           const peers = (await Promise.all(stand.globals.map(peersOf))).flat()
           for (const peer of peers)
-            if (peer.peer === 'east') for (const channel of peer.channels) lagMs = Math.max(lagMs, channel.lagMs ?? 0)
+            if (peer.peer === 'east')
+              for (const channel of peer.channels) lagMs = Math.max(lagMs, 1_000 * (channel.lagSeconds ?? 0))
           return (await stored(east, 'wide-')).length === 200
         }),
       )

@@ -74,7 +74,8 @@ export const manyRows: readonly Row[] = [
           ),
         )
         for (const peer of await peersOf(stand.global()))
-          if (peer.peer === 'east') for (const channel of peer.channels) lagMs = Math.max(lagMs, channel.lagMs ?? 0)
+          if (peer.peer === 'east')
+            for (const channel of peer.channels) lagMs = Math.max(lagMs, 1_000 * (channel.lagSeconds ?? 0))
       }
       for (const link of east.links) link.shape({ bytesPerSecond: undefined })
       await zones.close()

@@ -18,18 +18,20 @@ export interface Plane {
 export interface PeerState {
   readonly peer: string
   readonly connected: boolean
-  readonly sessionId?: string
+  readonly sessionId?: string | null
   readonly bytesToProven?: number
-  readonly lastError?: string
+  readonly lastError?: string | null
   readonly channels: readonly {
     readonly channel: string
     readonly phase: string
     readonly inStep: boolean
-    readonly lagMs?: number
+    /** Age of the oldest change that was not acked. */
+    readonly lagSeconds: number | null
   }[]
 }
 
-const answerTimeoutMs = 20_000
+/** Long: how soon something is answered is no question here, and a thousand services come in one request. */
+const answerTimeoutMs = 180_000
 
 /** @throws Error with what was answered if it is not what was asked for */
 export async function ask<T>(plane: Plane, method: string, path: string, body?: unknown): Promise<T> {
