@@ -1,5 +1,6 @@
 import Fastify from 'fastify'
 import type { Registry } from 'prom-client'
+import { takeSocket } from './lifecycle/inherited-sockets.js'
 
 export interface Readiness {
   readonly ready: boolean
@@ -9,6 +10,8 @@ export interface Readiness {
 
 export interface DiagnosticsOptions {
   readonly address: string
+  /** Of a socket that is listened on already, in the place of address and port. */
+  readonly descriptor?: number | undefined
   readonly port: number
   readonly registry: Registry
   readonly readiness: () => Promise<Readiness>
@@ -33,6 +36,7 @@ export async function serveDiagnostics(options: DiagnosticsOptions): Promise<Lis
   app.get('/metrics', async (_request, reply) =>
     reply.type(options.registry.contentType).send(await options.registry.metrics()),
   )
+  takeSocket(app.server, options.descriptor)
   await app.listen({ host: options.address, port: options.port })
   const bound = app.server.address()
   return {

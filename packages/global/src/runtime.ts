@@ -38,6 +38,8 @@ export interface GlobalOptions {
   readonly store: ControlPlaneStore
   readonly address: string
   readonly port: number
+  /** Of a socket that is listened on already, in the place of address and port. */
+  readonly descriptor?: number | undefined
   readonly version: string
   readonly instanceId: string
   readonly log: Logger
@@ -126,13 +128,14 @@ export class GlobalRuntime {
 
   /** @returns the port zones can dial */
   async start(): Promise<number> {
-    const { address, port, version, instanceId, store, log, replicas, gate } = this.#options
+    const { address, port, descriptor, version, instanceId, store, log, replicas, gate } = this.#options
     await this.#guards.start()
     await this.#zoneObjects.look()
     const tls = await this.#options.tls?.()
     this.#server = await serveKds({
       address,
       port,
+      descriptor,
       identity: { version, instanceId },
       tls,
       ...(gate === undefined

@@ -75,15 +75,21 @@ export class Gate {
     {
       address,
       port,
+      descriptor,
       security,
-    }: { readonly address: string; readonly port: number; readonly security: ServerCredentials },
+    }: {
+      readonly address: string
+      readonly port: number
+      readonly descriptor?: number | undefined
+      readonly security: ServerCredentials
+    },
     done: (error: Error | null, port: number) => void,
   ): void {
     this.#inject = (socket) => injector.injectConnection(socket)
     const injector = server.createConnectionInjector(security)
     const failed = (error: Error): void => done(error, 0)
     this.#listener.once('error', failed)
-    this.#listener.listen({ host: address, port }, () => {
+    this.#listener.listen(descriptor === undefined ? { host: address, port } : { fd: descriptor }, () => {
       this.#listener.off('error', failed)
       // One that could not be accepted, for want of a file descriptor: those there are go on.
       this.#listener.on('error', ({ message }) =>

@@ -65,6 +65,8 @@ export interface ServeOptions {
   readonly address: string
   /** 0: any free one. */
   readonly port: number
+  /** Of a socket that is listened on already; then address and port are what it has. */
+  readonly descriptor?: number | undefined
   /** Plaintext HTTP/2 if absent. */
   readonly tls?: ServeTls | undefined
   readonly identity: ServeIdentity
@@ -334,12 +336,12 @@ export async function serveKds(options: ServeOptions): Promise<KdsServer> {
 const listen = (
   gate: Gate,
   server: Server,
-  { address, port }: ServeOptions,
+  { address, port, descriptor }: ServeOptions,
   security: ServerCredentials,
 ): Promise<number> =>
   new Promise((resolve, reject) => {
     const where = hostPort(address, port)
-    gate.bind(server, { address, port, security }, (error, bound) => {
+    gate.bind(server, { address, port, descriptor, security }, (error, bound) => {
       if (error === null) resolve(bound)
       else {
         server.forceShutdown()

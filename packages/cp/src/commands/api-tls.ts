@@ -2,6 +2,7 @@ import type { Server } from 'node:https'
 import { type ApiOptions, createApi } from '@holdfast/api'
 import type { Logger } from 'pino'
 import type { Settings } from '../config/settings.js'
+import { takeSocket } from '../lifecycle/inherited-sockets.js'
 import type { Scope } from '../lifecycle/scope.js'
 import type { IdentityParts } from './identity.js'
 import { listenProblem } from './problems.js'
@@ -13,6 +14,7 @@ export async function serveApiTls(
   settings: Settings,
   scope: Scope,
   log: Logger,
+  descriptor: number | undefined,
 ): Promise<number | undefined> {
   const { apiTlsAddress: host, apiTlsPort: port } = settings
   if (host === undefined) return undefined
@@ -21,6 +23,7 @@ export async function serveApiTls(
   if (tls === undefined) return undefined
   const api = createApi({ ...options, tls })
   server = api.server as unknown as Server
+  takeSocket(api.server, descriptor)
   await api.listen({ host, port }).catch((error: unknown) => {
     throw listenProblem('HTTP API over TLS', '--api-tls-port', host, port, error)
   })

@@ -2,9 +2,11 @@ import { createSocket } from 'node:dgram'
 import { createServer } from 'node:net'
 import { Problem } from '@holdfast/model'
 import type { Settings } from '../config/settings.js'
+import type { InheritedSockets, SocketName } from '../lifecycle/inherited-sockets.js'
 import { listenProblem } from './problems.js'
 
 interface Listener {
+  readonly socket: SocketName | undefined
   readonly what: string
   readonly flag: string
   readonly address: string
@@ -15,12 +17,20 @@ interface Listener {
 
 /** Everything that a control plane of this role listens on. */
 const listenersOf = (role: 'global' | 'zone', s: Settings): readonly Listener[] => [
-  { what: 'HTTP API', flag: '--api-port', address: s.apiAddress, port: s.apiPort },
-  ...(role === 'global' ? [{ what: 'zones (KDS)', flag: '--kds-port', address: s.kdsAddress, port: s.kdsPort }] : []),
-  ...(role === 'zone' && s.dnsPort !== 'off'
-    ? [{ what: 'DNS', flag: '--dns-port', address: s.dnsAddress, port: s.dnsPort, udp: true }]
+  { socket: 'api', what: 'HTTP API', flag: '--api-port', address: s.apiAddress, port: s.apiPort },
+  ...(role === 'global'
+    ? [{ socket: 'kds' as const, what: 'zones (KDS)', flag: '--kds-port', address: s.kdsAddress, port: s.kdsPort }]
     : []),
-  { what: 'diagnostics', flag: '--diagnostics-port', address: s.diagnosticsAddress, port: s.diagnosticsPort },
+  ...(role === 'zone' && s.dnsPort !== 'off'
+    ? [{ socket: undefined, what: 'DNS', flag: '--dns-port', address: s.dnsAddress, port: s.dnsPort, udp: true }]
+    : []),
+  {
+    socket: 'diagnostics',
+    what: 'diagnostics',
+    flag: '--diagnostics-port',
+    address: s.diagnosticsAddress,
+    port: s.diagnosticsPort,
+  },
 ]
 
 /**
@@ -28,10 +38,15 @@ const listenersOf = (role: 'global' | 'zone', s: Settings): readonly Listener[] 
  * them at once. They are let go again: whoever takes one in between is noticed by the listener itself.
  * @throws Problem `conflict` with a line for each port that cannot be had
  */
-export async function checkPorts(role: 'global' | 'zone', settings: Settings): Promise<void> {
+export async function checkPorts(
+  role: 'global' | 'zone',
+  settings: Settings,
+  sockets: InheritedSockets = {},
+): Promise<void> {
   const problems: Error[] = []
   const servers = []
-  for (const { what, flag, address, port, udp = false } of listenersOf(role, settings)) {
+  for (const { socket, what, flag, address, port, udp = false } of listenersOf(role, settings)) {
+    if (socket !== undefined && sockets[socket] !== undefined) continue
     const server = createServer()
     try {
       if (udp) await tryUdp(address, port)

@@ -19,6 +19,7 @@ import { maskedSettings } from '../config/resolve.js'
 import type { Settings } from '../config/settings.js'
 import { endpointMetrics } from '../endpoint-metrics.js'
 import { ZoneIdentity } from '../identity/zone-identity.js'
+import type { InheritedSockets } from '../lifecycle/inherited-sockets.js'
 import type { Scope } from '../lifecycle/scope.js'
 import { globalSync, zoneSync } from '../sync.js'
 import { programVersion } from '../version.js'
@@ -37,6 +38,8 @@ export interface Parts {
   readonly dns: ZoneDns | undefined
   readonly registry: Registry
   readonly identity: IdentityParts
+  /** What the service manager listens on for us. */
+  readonly sockets: InheritedSockets
   /** Zone: what the join bundle says, if there is one. */
   readonly bundle?: JoinBundle | undefined
 }
@@ -52,7 +55,17 @@ export interface Runtime {
 }
 
 /** Global lets zones in. */
-export function globalParts({ store, settings, log, scope, metrics, instanceId, registry, identity }: Parts): Runtime {
+export function globalParts({
+  store,
+  settings,
+  log,
+  scope,
+  metrics,
+  instanceId,
+  registry,
+  identity,
+  sockets,
+}: Parts): Runtime {
   const hooks = new HookRunner({
     store,
     hooks: loadPolicyHooks(settings.policyHooks),
@@ -73,6 +86,7 @@ export function globalParts({ store, settings, log, scope, metrics, instanceId, 
     replicas,
     address: settings.kdsAddress,
     port: settings.kdsPort,
+    descriptor: sockets.kds,
     version: programVersion,
     instanceId,
     log,

@@ -13,6 +13,7 @@ import { createDefaults } from '../bootstrap.js'
 import { maskedSettings, maskUrl } from '../config/resolve.js'
 import type { Settings } from '../config/settings.js'
 import { type Readiness, serveDiagnostics } from '../diagnostics.js'
+import { checkLoopback, takenOver, takeSocket } from '../lifecycle/inherited-sockets.js'
 import { hasEnded, ownPlace } from '../lifecycle/place.js'
 import { Scope } from '../lifecycle/scope.js'
 import { ServiceManager } from '../lifecycle/service-manager.js'
@@ -77,7 +78,8 @@ async function run(role: Role, given: Settings, log: Logger, scope: Scope, signa
   const { settings, bundle } = await joined(given)
   log.info({ version: programVersion, settings: maskedSettings(settings) }, `holdfast ${role} starts`)
   const serviceManager = new ServiceManager(process.env.NOTIFY_SOCKET, log)
-  await checkPorts(role, settings)
+  const sockets = takenOver(settings, log)
+  await checkPorts(role, settings, sockets)
   const fatal = withResolvers<string>()
   const registry = new Registry()
   const dns = await startDns(role, settings, log, scope)
@@ -108,7 +110,7 @@ async function run(role: Role, given: Settings, log: Logger, scope: Scope, signa
   await leases.start()
   leaseMetrics(registry, leases, leaseNames[role])
   const identity = openIdentity({ role, store, settings, log, scope })
-  const parts = { store, settings, log, scope, metrics, instanceId, registry, dns, leases, identity, bundle }
+  const parts = { store, settings, log, scope, metrics, instanceId, registry, dns, leases, identity, sockets, bundle }
   const mode: Mode = role === 'global' ? 'global' : settings.globalAddresses.length === 0 ? 'standalone' : 'federated'
 
   let sync: SyncView | undefined
@@ -146,12 +148,14 @@ async function run(role: Role, given: Settings, log: Logger, scope: Scope, signa
     identity: identity.view,
   }
   const api = createApi(apiOptions)
+  takeSocket(api.server, sockets.api)
   await api.listen({ host: settings.apiAddress, port: settings.apiPort }).catch((error: unknown) => {
     throw listenProblem('HTTP API', '--api-port', settings.apiAddress, settings.apiPort, error)
   })
   scope.own('HTTP API', async () => {
     await api.close()
   })
+  if (sockets.api !== undefined) checkLoopback(api.server.address())
   keepUp(store, leases, log, scope, signal)
   keepScrubbing({ store, leases, registry, log, scope, signal, rowsPerSecond: settings.scrubRowsPerSecond })
   let started = false
@@ -159,6 +163,7 @@ async function run(role: Role, given: Settings, log: Logger, scope: Scope, signa
   const diagnostics = await serveDiagnostics({
     address: settings.diagnosticsAddress,
     port: settings.diagnosticsPort,
+    descriptor: sockets.diagnostics,
     registry,
     readiness: () => readiness(store, started, signal),
   }).catch((error: unknown) => {
@@ -193,7 +198,7 @@ async function run(role: Role, given: Settings, log: Logger, scope: Scope, signa
     if (role === 'global') await advertise(store, settings.advertisedAddresses, log, signal)
     await identity.start()
     keepSealed(store, log, scope)
-    apiTlsPort = await serveApiTls(apiOptions, identity, settings, scope, log)
+    apiTlsPort = await serveApiTls(apiOptions, identity, settings, scope, log, sockets['api-tls'])
     await runtime.start()
     if (services !== undefined) {
       scope.own('generated services', () => services.close())
