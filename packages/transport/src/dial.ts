@@ -55,6 +55,8 @@ export interface DialOptions {
   readonly tls?: DialTls | undefined
   /** A zone token, where no certificate proves who we are. */
   readonly token?: string | undefined
+  /** What the last global said (`link.peer.affinity`), for a load balancer on the way. */
+  readonly affinity?: string | undefined
   readonly limits?: Partial<LinkLimits> | undefined
   /** Closes the link. */
   readonly signal?: AbortSignal | undefined
@@ -67,9 +69,9 @@ export interface DialOptions {
 export function dialKds(options: DialOptions): Link {
   const address = parseKdsAddress(options.address)
   const limits = { ...defaultLimits, ...options.limits }
-  const { zone, version, instanceId, nodeConfig, sessionId, answerAdmin, token, signal } = options
+  const { zone, version, instanceId, nodeConfig, sessionId, answerAdmin, token, affinity, signal } = options
   const encoder = new OfferEncoder()
-  const metadata = dialMetadata({ zone, version, sessionId, token })
+  const metadata = dialMetadata({ zone, version, sessionId, token, affinity })
   const client = clientOf(address, options, limits)
   let stopCompanions = (): void => {}
   let connectTimer: NodeJS.Timeout | undefined

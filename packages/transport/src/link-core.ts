@@ -6,7 +6,7 @@ import { encodeSession, type Frame, type SessionCodecContext } from './codec/ses
 import type { LinkRole, StreamName } from './codec/streams.js'
 import { inGrpcBytesMax, type LinkLimits } from './limits.js'
 import type { Link, LinkCounters, LinkEvent, LinkPeer, Sendable } from './link.js'
-import { featuresOf, isExtensionFeature } from './metadata.js'
+import { affinityOf, featuresOf, isExtensionFeature } from './metadata.js'
 import { createOutbox, type Outbox } from './outbox.js'
 import type { LinkEnd } from './status.js'
 import type { Wire } from './wire.js'
@@ -177,7 +177,8 @@ export class LinkCore implements Link {
     if (stream !== 'zoneToGlobal' || this.#phase.phase !== 'open') return
     const features = featuresOf(metadata)
     const extension = features.some(isExtensionFeature)
-    this.#peer = { ...this.#peer, extension, features }
+    const affinity = affinityOf(metadata)
+    this.#peer = { ...this.#peer, extension, features, ...(affinity === undefined ? {} : { affinity }) }
     this.#emit({ type: 'headers', extension, features })
     if (!extension) this.#becomePlain()
   }

@@ -20,6 +20,8 @@ export interface LinkPeer {
   readonly remoteAddress: string
   /** Of the request metadata or the response headers, not of the node. */
   readonly features: readonly string[]
+  /** Where we dialled: what is to be said with the next call, for load balancers. */
+  readonly affinity?: string | undefined
   /** Where we serve: with which proof it was let in. Absent: none was asked for. */
   readonly credential?: Credential | undefined
 }

@@ -1,6 +1,6 @@
 import { Metadata } from '@grpc/grpc-js'
 import { expect, test } from 'vitest'
-import { dialingPeer, dialMetadata, featuresOf } from './metadata.js'
+import { affinityKey, affinityOf, dialingPeer, dialMetadata, featuresOf, serveMetadata } from './metadata.js'
 
 const metadataOf = (...entries: readonly (readonly [string, string])[]): Metadata => {
   const metadata = new Metadata()
@@ -56,4 +56,17 @@ test('a missing name has the status that a real global gives', () => {
     { code: 'UNKNOWN', reason: '"client-id" is not present in metadata' },
     { code: 'INVALID_ARGUMENT', reason: '"client-id" is not present in metadata' },
   ])
+})
+
+test('affinity: what a replica says is said again, anything else is nothing, and whoever serves does not look at it', () => {
+  expect(affinityOf(serveMetadata('abc-DEF_1'))).toBe('abc-DEF_1')
+  for (const odd of ['', 'a b', 'x'.repeat(65), 'a,b'])
+    expect(affinityOf(metadataOf([affinityKey, odd]))).toBeUndefined()
+  const base = { zone: 'east', version: '', sessionId }
+  const [honest, forged, none] = ['abc-DEF_1', 'another', undefined].map((affinity) =>
+    dialMetadata({ ...base, affinity }),
+  )
+  expect([honest, forged, none].map((metadata) => metadata?.get(affinityKey))).toEqual([['abc-DEF_1'], ['another'], []])
+  const seen = [honest, forged, none].map((metadata) => dialingPeer(metadata ?? new Metadata(), 'sync'))
+  expect([seen[1], seen[2]]).toEqual([seen[0], seen[0]])
 })

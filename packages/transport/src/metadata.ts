@@ -11,6 +11,11 @@ export const isExtensionFeature = (feature: string): boolean => feature === exte
 const clientIdKey = 'client-id'
 const featuresKey = 'features'
 const sessionKey = 'holdfast-session'
+/**
+ * A word of the replica that had the zone last, which the zone says when it dials again: for load balancers that send the
+ * same word to the same place, so that a reconnect finds a warm replica. Global itself never reads it.
+ */
+export const affinityKey = 'holdfast-affinity'
 
 /** Who dials, according to the metadata of one of its calls. */
 export interface DialingPeer {
@@ -89,6 +94,7 @@ export function dialMetadata(options: {
   /** Absent for calls beside a session: they are made as a Kuma zone makes them. */
   readonly sessionId?: string | undefined
   readonly token?: string | undefined
+  readonly affinity?: string | undefined
 }): Metadata {
   const metadata = new Metadata()
   metadata.set(clientIdKey, options.zone)
@@ -101,13 +107,21 @@ export function dialMetadata(options: {
     metadata.add(featuresKey, extensionFeature)
     metadata.set(sessionKey, options.sessionId)
   }
+  if (options.affinity !== undefined) metadata.set(affinityKey, options.affinity)
   if (options.token !== undefined) metadata.set('authorization', `Bearer ${options.token}`)
   return metadata
 }
 
-/** Response headers towards a peer with the extension. */
-export function serveMetadata(): Metadata {
+/** What a global gave us to say again; undefined for anything that is no such word. */
+export function affinityOf(metadata: Metadata): string | undefined {
+  const text = textOf(metadata, affinityKey) ?? ''
+  return /^[A-Za-z0-9_-]{1,64}$/.test(text) ? text : undefined
+}
+
+/** Response headers towards a peer with the extension. @param affinity tells the replica, and nothing of it */
+export function serveMetadata(affinity: string): Metadata {
   const metadata = new Metadata()
   metadata.set(featuresKey, extensionFeature)
+  metadata.set(affinityKey, affinity)
   return metadata
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { create, toBinary } from '@bufbuild/protobuf'
 import {
   Server,
@@ -130,6 +131,8 @@ const stopping: LinkEnd = { code: 'UNAVAILABLE', reason: 'stream unavailable' }
 export async function serveKds(options: ServeOptions): Promise<KdsServer> {
   const limits = { ...defaultLimits, ...options.limits }
   const encoder = new OfferEncoder()
+  // Names of machines are in the identifier of a process: they are nobody's business.
+  const affinity = createHash('sha256').update(options.identity.instanceId).digest('base64url').slice(0, 16)
   const links = new Set<LinkCore>()
   const desk = new AdminDesk(endCall)
   let closing: Promise<void> | undefined
@@ -245,7 +248,7 @@ export async function serveKds(options: ServeOptions): Promise<KdsServer> {
       return
     }
     // At once, for the zone speaks only after it has seen them, and global only after the zone.
-    call.sendMetadata(serveMetadata())
+    call.sendMetadata(serveMetadata(affinity))
     const key = `${peer.zone}\n${peer.sessionId}`
     const half: Half = { peer, call, credential }
     const end = pairing.offer(key, stream, half)

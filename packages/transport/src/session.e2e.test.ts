@@ -365,3 +365,22 @@ test('malformed bytes are a violation, the link closes, and the other zones do n
   await goodServed.until(() => sequences(goodServed).length === 1)
   expect(good.events.map(({ type }) => type)).toEqual(['headers'])
 })
+
+test('a word of the replica comes with the headers, is the same for every session of it, and a forged one changes nothing', async () => {
+  const { address, next } = await global()
+  const first = zone(address)
+  await first.event('headers')
+  await next()
+  const { affinity } = first.link.peer
+  expect(affinity).toMatch(/^[A-Za-z0-9_-]{16}$/)
+  for (const said of [affinity, 'forged']) {
+    const again = zone(address, said === undefined ? {} : { affinity: said })
+    expect(await again.event('headers')).toMatchObject({ type: 'headers', extension: true })
+    await next()
+    expect(again.link.peer.affinity).toBe(affinity)
+  }
+  const other = await global({ identity: { version: 'test', instanceId: 'another' } })
+  const elsewhere = zone(other.address, { affinity: affinity ?? '' })
+  await elsewhere.event('headers')
+  expect(elsewhere.link.peer.affinity).not.toBe(affinity)
+})

@@ -98,6 +98,8 @@ export class ZoneRuntime {
   #link: Link | undefined
   #lastEnd: SessionEnd | undefined
   /** Global has shown the extension, perhaps too late for that session. */
+  /** Of the replica of global that had our last session. */
+  #affinity: string | undefined
   #globalIsHoldfast = false
   #running: Promise<void> | undefined
   #lease: NodeJS.Timeout | undefined
@@ -285,6 +287,7 @@ export class ZoneRuntime {
       instanceId,
       nodeConfig,
       answerAdmin: this.#options.answerAdmin,
+      affinity: this.#affinity,
       signal: this.#stop.signal,
     })
     const session = await runSession({
@@ -334,6 +337,7 @@ export class ZoneRuntime {
     if (this.#stop.signal.aborted) return session.close('the zone control plane stops')
     const end = await this.#whileOurs(session)
     await this.#recalling
+    this.#affinity = link.peer.affinity ?? this.#affinity
     this.#globalIsHoldfast ||= link.peer.extension === true
     if (isOwed) await store.returns.begin(owedReason)
     return end
