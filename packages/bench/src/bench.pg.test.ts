@@ -22,7 +22,7 @@ test('every count of the bench holds at small sizes, and does not depend on them
   const gates = (id: string): number => sections.find((section) => section.id === id)?.gates.length ?? 0
   expect(sections.map(({ id }) => [id, gates(id)])).toEqual([
     ['apply', 9],
-    ['idle-reconnect', 9],
+    ['idle-reconnect', 11],
     ['changed-reconnect', 10],
     ['full-sync', 4],
     ['fan-out', 3],

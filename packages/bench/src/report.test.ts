@@ -52,6 +52,7 @@ const side = { statements: { 'read head': 4 }, bookkeepingRows: { sessions: 1 },
 const idle = {
   services: 100,
   said: { payloadBytesSent: 357, payloadBytesReceived: 136, messagesSent: 1, messagesReceived: 1, roundTrips: 1 },
+  provenMs: 20,
   global: side,
   zone: side,
 }
@@ -63,8 +64,9 @@ test('an idle reconnect that grows, writes, pushes or asks once more is told', (
   expect(missed(idleSection([idle, { ...idle, services: 10_000 }], [elsewhere]))).toEqual([])
   const large = {
     services: 10_000,
+    provenMs: 200,
     said: { ...idle.said, payloadBytesReceived: 5_000, roundTrips: 2 },
-    global: { ...side, statements: { 'read head': 5 }, bookkeepingRows: { sessions: 2 } },
+    global: { ...side, statements: { 'read head': 21 }, bookkeepingRows: { sessions: 2 } },
     zone: { statements: { 'read head': 3 }, bookkeepingRows: {}, rows: { resources: 1 } },
   }
   expect(missed(idleSection([idle, large], [{ services: 10_000, sent: 1, rows: { resources: 1 } }]))).toEqual([
@@ -74,6 +76,7 @@ test('an idle reconnect that grows, writes, pushes or asks once more is told', (
     'rows but those of the bookkeeping',
     'resources sent to a zone that stayed',
     'rows written in a zone that stayed',
+    'statements at global',
     'statements at global, whatever N',
     'statements in the zone, whatever N',
     'bookkeeping rows, whatever N',

@@ -19,9 +19,19 @@ export const clockedTable = 'heartbeats'
 /** Counts the statements of one store by name, what runs on the clock apart. */
 export class Statements {
   readonly #counts = new Map<string, number>()
+  #underWay = 0
 
   readonly note = ({ name }: StatementCount): void => {
     if (!clocked.has(name)) this.#counts.set(name, this.count(name) + 1)
+  }
+
+  readonly noteUnderWay = (change: 1 | -1): void => {
+    this.#underWay += change
+  }
+
+  /** Statements, of those on the clock too, that have begun and not ended. */
+  get underWay(): number {
+    return this.#underWay
   }
 
   count(name: string): number {

@@ -358,9 +358,8 @@ export class ZoneRuntime {
   async #takeBack(session: SessionHandle): Promise<void> {
     const { store, log } = this.#options
     try {
-      const { state } = await store.status()
-      if (state !== 'recovering') return
-      const { extension, peerState } = session.view()
+      const { ownState, extension, peerState } = session.view()
+      if (ownState !== 'recovering') return
       if (!extension) {
         log.error(
           'this store recovers, and a plain Kuma global cannot return what it keeps: holdfast init --finish-recovery',

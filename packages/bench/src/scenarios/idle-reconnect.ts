@@ -1,4 +1,6 @@
-import { atMost, count, exactly, type Section, theSame } from '../report.js'
+import { performance } from 'node:perf_hooks'
+import { atMost, count, exactly, ms, type Section, theSame } from '../report.js'
+import { whileClocksStand } from '../stand/clock.js'
 import { calm, type Mesh } from '../stand/mesh.js'
 import { joined, left, type Plane, viewAtGlobal } from '../stand/plane.js'
 import type { Said } from '../stand/trace.js'
@@ -15,6 +17,8 @@ export interface SideFigures {
 export interface IdleFigures {
   readonly services: number
   readonly said: Said
+  /** From dialling until both ends are proven equal. */
+  readonly provenMs: number
   readonly global: SideFigures
   readonly zone: SideFigures
 }
@@ -56,10 +60,17 @@ export async function idleFigures(mesh: Mesh, services: number, repeats: number)
     await left(global, east)
     await calm([global, east])
     const looks = [await look(global), await look(east)] as const
-    await joined(global, east)
-    const said = east.trace.said()
-    await calm([global, east])
-    figures.push({ services, said, global: await since(looks[0], global), zone: await since(looks[1], east) })
+    figures.push(
+      await whileClocksStand(async () => {
+        const startMs = performance.now()
+        await joined(global, east)
+        const provenMs = performance.now() - startMs
+        const said = east.trace.said()
+        await calm([global, east])
+        const [atGlobal, inZone] = [await since(looks[0], global), await since(looks[1], east)]
+        return { services, said, provenMs, global: atGlobal, zone: inZone }
+      }),
+    )
   }
   await joined(global, west)
   return figures
@@ -89,6 +100,9 @@ export const payloadBytes = ({ said }: { readonly said: Said }): number =>
 
 const bytesMax = 2_048
 
+/** On each side, what the clock asks for apart. */
+const statementsMax = 20
+
 /** The proof carries the count and the revision: longer numbers take a byte more each. */
 const bytesMoreMax = 16
 
@@ -104,7 +118,7 @@ export function idleSection(figures: readonly IdleFigures[], elsewhere: readonly
     title: 'Reconnect, nothing changed',
     columns: [
       ...['services', 'bytes up', 'bytes down', 'messages', 'round trips', 'SQL global', 'SQL zone'],
-      ...['rows', 'bookkeeping rows'],
+      ...['rows', 'bookkeeping rows', 'proven after'],
     ],
     rows: figures.map((f) => [
       count(f.services),
@@ -116,6 +130,7 @@ export function idleSection(figures: readonly IdleFigures[], elsewhere: readonly
       count(total(f.zone.statements)),
       count(total(f.global.rows) + total(f.zone.rows)),
       count(total(f.global.bookkeepingRows) + total(f.zone.bookkeepingRows)),
+      ms(f.provenMs),
     ]),
     notes:
       first === undefined
@@ -140,6 +155,16 @@ export function idleSection(figures: readonly IdleFigures[], elsewhere: readonly
       ),
       exactly('resources sent to a zone that stayed', Math.max(...elsewhere.map((e) => e.sent)), 0),
       exactly('rows written in a zone that stayed', Math.max(...elsewhere.map((e) => total(e.rows))), 0),
+      atMost(
+        'statements at global',
+        most((f) => total(f.global.statements)),
+        statementsMax,
+      ),
+      atMost(
+        'statements in the zone',
+        most((f) => total(f.zone.statements)),
+        statementsMax,
+      ),
       theSame(
         'statements at global, whatever N',
         figures.map((f) => inWords(f.global.statements)),

@@ -58,14 +58,14 @@ export async function spread(planes: readonly Plane[], count: number): Promise<v
 /** What is written down a moment later (positions that were acked) is longer in coming than anything else. */
 const calmMs = 400
 
-/** Until no statement has been run for a while. */
+/** Until no statement has been under way for a while. */
 export async function calm(planes: readonly Plane[]): Promise<void> {
   const sum = (): number => planes.reduce((all, { statements }) => all + total(statements.all()), 0)
   let before = sum()
   let sinceMs = performance.now()
   await until('nothing to be done any more', () => {
     const now = sum()
-    if (now !== before) sinceMs = performance.now()
+    if (now !== before || planes.some(({ statements }) => statements.underWay > 0)) sinceMs = performance.now()
     before = now
     return performance.now() - sinceMs > calmMs
   })

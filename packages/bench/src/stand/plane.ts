@@ -9,6 +9,7 @@ import { ZoneRuntime } from '@holdfast/zone'
 import pino from 'pino'
 import { Registry } from 'prom-client'
 import { type Counts, Statements } from '../statements.js'
+import { takeClocks } from './clock.js'
 import type { FreshDatabase } from './server.js'
 import { Trace } from './trace.js'
 import { until } from './until.js'
@@ -50,6 +51,7 @@ const log = pino({ level: process.env.HOLDFAST_BENCH_LOG ?? 'silent' }, pino.des
 const neverPollMs = 2 ** 31 - 1
 
 async function openPlane(role: 'global' | 'zone', name: string, { fresh, countRows }: PlaneOptions): Promise<Plane> {
+  takeClocks()
   const { url } = await fresh()
   if (countRows) await countWrites(url)
   const statements = new Statements()
@@ -60,6 +62,7 @@ async function openPlane(role: 'global' | 'zone', name: string, { fresh, countRo
     programVersion: version,
     log,
     onStatement: statements.note,
+    onUnderWay: statements.noteUnderWay,
     pollEveryMs: neverPollMs,
   })
   await store.initialise({ actor: 'bench', random: randomBytes(16) })

@@ -31,7 +31,7 @@ import { keyParts, offeredBuckets, offeredEntries, repairParts, viewBuckets } fr
 import { noteDivergence, noteRepairs, turnsOf } from './statements/repairs.js'
 import { lockFences } from './statements/sessions.js'
 import { settledFacts } from './statements/settled.js'
-import { cursorsOf, dueRefusals, readOffered } from './statements/sync-read.js'
+import { dueRefusals, readOffered, readStanding } from './statements/sync-read.js'
 import { readSeenDigests } from './statements/tail.js'
 import { inPageOrder, logPage, toggledOrigins, wholeList } from './statements/views.js'
 import { digestsByType, View } from './view.js'
@@ -152,8 +152,10 @@ export class PgChannel implements ChannelStore {
     const { database, tail, onEvidence } = this.#parts
     const { cursor, partial } = standing
     const snapshot = await tail.fresh()
-    const tags = cursor === undefined ? [] : await tagsAt(database, [cursor.revision])
     const { head } = snapshot
+    // Who stands at our head, as after every quiet time, is compared with it; anybody else with the history.
+    const tags =
+      cursor === undefined || cursor.revision === head.revision ? [head] : await tagsAt(database, [cursor.revision])
     // What we send was heard from nobody but our own store: a log of ours that we never had was lost here.
     if (cursor !== undefined && this.#view.channel !== 'down' && cursor.epoch !== head.epoch) {
       const epochs = await readEpochs(database)
@@ -249,11 +251,8 @@ export class PgChannel implements ChannelStore {
 
   async #standing(): Promise<Standing> {
     const { peer, channel } = this.#context
-    return this.#parts.database.transaction('read', async (sql) => {
-      const [row] = await cursorsOf(sql, [{ peer, channel }])
-      const offered = offeredDigest(await readOffered(sql, channel), channel, peer)
-      return { cursor: row?.cursor, offered, partial: row?.partial }
-    })
+    const { cursor, offered } = await readStanding(this.#parts.database, { peer, channel })
+    return { cursor: cursor?.cursor, offered: offeredDigest(offered, channel, peer), partial: cursor?.partial }
   }
 
   async #offeredRows(sql: Sql) {

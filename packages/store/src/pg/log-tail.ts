@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { StandingFacts } from '@holdfast/kds'
 import {
   type Cursor,
@@ -9,9 +10,9 @@ import {
   type Position,
 } from '@holdfast/kds'
 import type { Database } from './sql.js'
-import { type Head, readHead } from './statements/head.js'
-import { readSeenDigests, readTail, type TailRecord } from './statements/tail.js'
-import { cutToSize, inPageOrder, itemOf, positionOf, toggledOrigins } from './statements/views.js'
+import type { Head } from './statements/head.js'
+import { readTail, type Tail, type TailRecord } from './statements/tail.js'
+import { cutToSize, inPageOrder, itemOf, positionOf } from './statements/views.js'
 import type { SeenDigest, View } from './view.js'
 
 /** One consistent look at the newest part of the log: head, sums and rows belong together. */
@@ -54,11 +55,15 @@ export class LogTail {
     this.#onSeen = onSeen
   }
 
-  /** As of now or later. Whoever asks while a look is under way shares the one after it. */
+  /** As of now or later. Whoever asks in the same turn, or while a look is under way, shares the one that comes. */
   async fresh(): Promise<Snapshot> {
-    if (this.#reading === undefined) return this.#look()
-    this.#next ??= this.#reading.catch(() => undefined).then(() => this.#look())
+    this.#next ??= this.#turn().then(() => this.#look())
     return this.#next
+  }
+
+  async #turn(): Promise<void> {
+    if (this.#reading === undefined) await setImmediate()
+    else await this.#reading.catch(() => undefined)
   }
 
   /** As of this position or later: the last look, if that is enough. */
@@ -81,26 +86,27 @@ export class LogTail {
 
   async #read(): Promise<Snapshot> {
     const before = this.#snapshot
-    const snapshot = await this.#database.transaction('read', async (sql): Promise<Snapshot> => {
-      const head = await readHead(sql)
-      if (head === undefined) throw new Error('store_head has no row')
-      const digests = await readSeenDigests(sql)
-      const hidden = new Set(digests.filter((row) => row.hidden).map((row) => row.origin))
-      const base = { head, digests, hidden }
-      if (before === undefined || before.head.epoch !== head.epoch || before.head.revision > head.revision)
-        return { ...base, since: head.revision, entries: [] }
-      if (before.head.revision === head.revision) return { ...base, since: before.since, entries: before.entries }
-      // Hiding moves rows that are not read here to another place of the log.
-      if ((await toggledOrigins(sql, before.head.revision)).length > 0)
-        return { ...base, since: head.revision, entries: [] }
-      const records = await readTail(sql, before.head.revision, entriesMax)
-      const kept = keptAfter(before, records)
-      return { ...base, ...(kept ?? { since: head.revision, entries: [] }) }
-    })
+    const found = await readTail(this.#database, before?.head.revision, entriesMax)
+    if (found === undefined) throw new Error('store_head has no row')
+    const { head, digests } = found
+    const hidden = new Set(digests.filter((row) => row.hidden).map((row) => row.origin))
+    const snapshot = { head, digests, hidden, ...entriesAfter(before, found) }
     this.#snapshot = snapshot
     this.#onSeen(snapshot.head)
     return snapshot
   }
+}
+
+function entriesAfter(
+  before: Snapshot | undefined,
+  { head, records, toggled }: Tail,
+): Pick<Snapshot, 'since' | 'entries'> {
+  const anew = { since: head.revision, entries: [] }
+  // Hiding moves rows that are not read here to another place of the log.
+  if (before === undefined || before.head.epoch !== head.epoch || before.head.revision > head.revision || toggled)
+    return anew
+  if (before.head.revision === head.revision) return { since: before.since, entries: before.entries }
+  return keptAfter(before, records) ?? anew
 }
 
 /** The old tail with its changes, cut from the old end to stay in bounds; undefined: too much has changed. */

@@ -32,6 +32,8 @@ export interface OpenStoreOptions {
   readonly signal?: AbortSignal | undefined
   /** Told of every statement that was run, for counting. */
   readonly onStatement?: ((statement: StatementCount) => void) | undefined
+  /** See `DatabaseOptions`. */
+  readonly onUnderWay?: ((change: 1 | -1) => void) | undefined
   readonly connectionsMax?: number | undefined
   /** Tests: without LISTEN only the poll finds out what others have committed. */
   readonly listen?: boolean | undefined
@@ -61,6 +63,7 @@ export async function openStore(options: OpenStoreOptions): Promise<PgStore> {
     url: databaseUrl,
     connectionsMax: options.connectionsMax,
     onStatement: options.onStatement,
+    onUnderWay: options.onUnderWay,
     onConnectionLost: (error) => log.warn({ err: error }, 'an idle connection to the database was lost'),
   })
   const highWater =

@@ -42,6 +42,8 @@ export interface DatabaseOptions {
   readonly url: string
   readonly connectionsMax?: number | undefined
   readonly onStatement?: ((statement: StatementCount) => void) | undefined
+  /** One more is under way, or one fewer: for whoever waits until nothing is. */
+  readonly onUnderWay?: ((change: 1 | -1) => void) | undefined
   /** An idle connection broke; the next statement takes another one. */
   readonly onConnectionLost: (error: Error) => void
 }
@@ -64,11 +66,13 @@ export class Database implements Sql {
   sealer: Sealer | undefined
   readonly #pool: pg.Pool
   readonly #onStatement: ((statement: StatementCount) => void) | undefined
+  readonly #onUnderWay: ((change: 1 | -1) => void) | undefined
   #closing: Promise<void> | undefined
 
-  constructor({ url, connectionsMax = 10, onStatement, onConnectionLost }: DatabaseOptions) {
+  constructor({ url, connectionsMax = 10, onStatement, onUnderWay, onConnectionLost }: DatabaseOptions) {
     this.url = url
     this.#onStatement = onStatement
+    this.#onUnderWay = onUnderWay
     this.#pool = new pg.Pool({
       connectionString: url,
       max: connectionsMax,
@@ -146,6 +150,7 @@ export class Database implements Sql {
     values: readonly unknown[],
   ): Promise<{ readonly rows: readonly R[]; readonly count: number }> {
     const startedMs = performance.now()
+    this.#onUnderWay?.(1)
     try {
       const { rows, rowCount } = await on.query<R>({ text, values: [...values] })
       const count = rowCount ?? 0
@@ -155,6 +160,8 @@ export class Database implements Sql {
       return { rows, count }
     } catch (error) {
       throw this.#translated(error, name)
+    } finally {
+      this.#onUnderWay?.(-1)
     }
   }
 

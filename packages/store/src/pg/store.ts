@@ -1,5 +1,5 @@
-import type { ChannelContext, ChannelStore, Cursor, Demand } from '@holdfast/kds'
-import { allTypes, isHeadless, Problem, type ResourceKey, readLearnedTypes, type Violation } from '@holdfast/model'
+import type { ChannelContext, ChannelStore, Cursor } from '@holdfast/kds'
+import { allTypes, Problem, type ResourceKey, readLearnedTypes, type Violation } from '@holdfast/model'
 import type { DiffReader } from '../diff-port.js'
 import type { HeldLease } from '../lease-port.js'
 import { differencesOf } from '../memory/verify.js'
@@ -9,15 +9,7 @@ import type { HookCover } from '../plan/forms.js'
 import type { HoldThresholds } from '../plan/holds.js'
 import { importAddresses } from '../plan/import-vips.js'
 import { learnUnit, needsOfLearned } from '../plan/learned-types.js'
-import {
-  demandOf,
-  type KindCounts,
-  kindsOf,
-  knownPools,
-  type Leased,
-  type LeaseRequest,
-  leaseUnit,
-} from '../plan/lease.js'
+import { type Leased, type LeaseRequest, leaseUnit } from '../plan/lease.js'
 import { nothingNeeded } from '../plan/loaded.js'
 import { localUnit, type PlanOptions } from '../plan/local.js'
 import { meetPlainUnit } from '../plan/plain-zones.js'
@@ -38,6 +30,7 @@ import type { ZoneReturns } from '../port-returns.js'
 import type { ReplicaStore } from '../replica-port.js'
 import { Acks } from './acks.js'
 import { PgChannel } from './channel.js'
+import { DemandLook } from './demand.js'
 import { diffReader } from './diff.js'
 import { pgGuards } from './guards.js'
 import type { HintBus } from './hints.js'
@@ -58,7 +51,7 @@ import { listLeases, lockLease, releaseLeases, takeLeases } from './statements/l
 import { aliasesOf, readBlocks } from './statements/ledger-read.js'
 import { listRows, meshCounts, namedRows, readCounts } from './statements/read.js'
 import { pgReplicas } from './statements/replicas.js'
-import { pendingRows, rowsByKey, rowsOfTypes } from './statements/rows-read.js'
+import { rowsByKey, rowsOfTypes } from './statements/rows-read.js'
 import { readScrub } from './statements/scrub-read.js'
 import {
   closeSession,
@@ -73,7 +66,7 @@ import {
 } from './statements/sessions.js'
 import { lowestSettled } from './statements/settled.js'
 import { allCursors, allRefused, auditLines, lastAudit } from './statements/sync-read.js'
-import { activeCounts, activeLedger, historyOf, ledgerPage, poolSpecs, serviceRows } from './statements/vip-read.js'
+import { activeLedger, historyOf, ledgerPage, serviceRows } from './statements/vip-read.js'
 import { upkeep } from './upkeep.js'
 import type { Vault } from './vault.js'
 import { Writer } from './writer.js'
@@ -116,6 +109,7 @@ export class PgStore implements ControlPlaneStore {
   readonly #statistics: PlannerStatistics
   readonly #tail: LogTail
   readonly #acks: Acks
+  readonly #demands: DemandLook
   readonly #recovery: PgRecovery
   readonly #waiting = new Set<() => void>()
   #closing: Promise<void> | undefined
@@ -153,6 +147,7 @@ export class PgStore implements ControlPlaneStore {
       },
     })
     this.guards = pgGuards({ database, options: () => this.#options(), run: (unit) => this.#run(unit) })
+    this.#demands = new DemandLook(database, identity, history)
     this.#tail = new LogTail(database, (head) => history.observed(head))
     this.#recovery = new PgRecovery({
       database,
@@ -258,7 +253,7 @@ export class PgStore implements ControlPlaneStore {
     history: (owner, limit) => historyOf(this.database, owner, limit),
     blocks: () => readBlocks(this.database, 'anybody'),
     lease: (request: LeaseRequest): Promise<Leased> => this.#run(leaseUnit(request, this.#options())),
-    demand: () => this.#demand(),
+    demand: () => this.#demands.demands(),
     adoptBlocks: (cidrs): Promise<readonly Violation[]> => this.#run(adoptUnit(cidrs, this.#options())),
     importAddresses: (request) =>
       importAddresses(request, { options: () => this.#options(), run: (unit) => this.#run(unit) }),
@@ -469,19 +464,6 @@ export class PgStore implements ControlPlaneStore {
     await this.#acks.flush()
     const unit = freeUnit(this.#planOptions(nowMs), await lowestSettled(this.database, this.identity))
     return (await this.#writer.submit({ unit, size: 1, lease })).value
-  }
-
-  async #demand(): Promise<readonly Demand[]> {
-    const { name } = this.identity
-    const counts = new Map<string, KindCounts>()
-    for (const [kind, active] of await activeCounts(this.database, name)) counts.set(kind, { ...active, pending: 0 })
-    for (const row of await pendingRows(this.database, kindsOf(this.identity), name)) {
-      if (isHeadless(row.labels)) continue
-      const count = counts.get(row.type) ?? { v4: 0, v6: 0, pending: 0 }
-      counts.set(row.type, { ...count, pending: count.pending + 1 })
-    }
-    const pools = knownPools(await poolSpecs(this.database))
-    return demandOf(this.identity, await readBlocks(this.database, 'us'), counts, pools)
   }
 
   /** The first agreement with global ends the provisional mesh of a zone; afterwards there is nothing to do. */

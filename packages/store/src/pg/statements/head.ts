@@ -22,7 +22,8 @@ export interface Head {
   readonly writeSequence: number
 }
 
-interface HeadRecord {
+/** What `headColumns` select. */
+export interface HeadRecord {
   readonly store_id: string
   readonly role: 'global' | 'zone'
   readonly name: string

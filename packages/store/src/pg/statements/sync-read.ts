@@ -322,15 +322,37 @@ export async function readDigests(sql: Sql, part: DigestPart): Promise<readonly 
 }
 
 /** What peers have offered us, by type and origin. Copies that were damaged since then count as if they were lost. */
-export async function readOffered(sql: Sql, channel: Channel): Promise<readonly DigestRow[]> {
-  if (channel === 'status') return readDigests(sql, 'offered_status')
-  const { rows } = await sql.run<DigestRecord>(
-    'read offered',
-    `select type, origin, audience, lane0, lane1, lane2, lane3, count from digests where part = 'offered'
+const offeredSums: Readonly<Record<'content' | 'status', string>> = {
+  content: `select type, origin, audience, lane0, lane1, lane2, lane3, count from digests where part = 'offered'
      union all
      select d.type, d.origin, '', -lane0 & 4294967295, -lane1 & 4294967295, -lane2 & 4294967295, -lane3 & 4294967295, -count
      from (select r.type, r.origin, ${laneSums('r.offered_entry')}, count(*) as count
        from resources r where ${sqlDamaged} group by r.type, r.origin) d`,
-  )
+  status: "select type, origin, audience, lane0, lane1, lane2, lane3, count from digests where part = 'offered_status'",
+}
+const sumsOf = (channel: Channel): string => offeredSums[channel === 'status' ? 'status' : 'content']
+
+export async function readOffered(sql: Sql, channel: Channel): Promise<readonly DigestRow[]> {
+  const { rows } = await sql.run<DigestRecord>('read offered', sumsOf(channel))
   return rows.map(digestRowOf)
+}
+
+/** Where we stand with a peer, and the sums of what peers have offered us on this channel: both of one moment. */
+export async function readStanding(
+  sql: Sql,
+  { peer, channel }: { readonly peer: string; readonly channel: Channel },
+): Promise<{ readonly cursor: CursorRow | undefined; readonly offered: readonly DigestRow[] }> {
+  const { rows } = await sql.run<
+    (CursorRecord | { readonly peer: null }) & { readonly sums: readonly DigestRecord[] | null }
+  >(
+    'read standing',
+    `select ${cursorColumns}, (select json_agg(s) from (${sumsOf(channel)}) s) as sums
+     from (values (1)) one left join cursors c on c.peer = $1 and c.channel = $2 and c.side = 'received'`,
+    [peer, channel],
+  )
+  const [row] = rows
+  return {
+    cursor: row === undefined || row.peer === null ? undefined : cursorOf(row),
+    offered: (row?.sums ?? []).map(digestRowOf),
+  }
 }
