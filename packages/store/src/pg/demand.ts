@@ -6,7 +6,11 @@ import type { History } from './history.js'
 import type { Sql } from './sql.js'
 import { readBlocks } from './statements/ledger-read.js'
 import { pendingRows } from './statements/rows-read.js'
-import { activeCounts, poolSpecs } from './statements/vip-read.js'
+import { type ActiveVips, activeVips, poolSpecs } from './statements/vip-read.js'
+
+/** In a ledger with more rows than this, active addresses are not counted for every change: a block grows at half load, so there is time. */
+const countedAlwaysMax = 10_000
+const countEveryMs = 10_000
 
 /**
  * How many addresses more this control plane needs. Services, ledger, pools and blocks change with a revision only, so the
@@ -16,6 +20,7 @@ export class DemandLook {
   readonly #sql: Sql
   readonly #identity: RoleIdentity
   readonly #history: Pick<History, 'seen'>
+  #counted: { readonly atMs: number; readonly active: ActiveVips } | undefined
   #last: { readonly at: History['seen']; readonly demands: readonly Demand[] } | undefined
 
   constructor(sql: Sql, identity: RoleIdentity, history: Pick<History, 'seen'>) {
@@ -35,15 +40,26 @@ export class DemandLook {
   }
 
   async #read(): Promise<readonly Demand[]> {
-    const { name } = this.#identity
+    const pending = await pendingRows(this.#sql, kindsOf(this.#identity), this.#identity.name)
+    const waiting = pending.filter((row) => !isHeadless(row.labels))
     const counts = new Map<string, KindCounts>()
-    for (const [kind, active] of await activeCounts(this.#sql, name)) counts.set(kind, { ...active, pending: 0 })
-    for (const row of await pendingRows(this.#sql, kindsOf(this.#identity), name)) {
-      if (isHeadless(row.labels)) continue
+    for (const [kind, active] of await this.#active(waiting.length > 0)) counts.set(kind, { ...active, pending: 0 })
+    for (const row of waiting) {
       const count = counts.get(row.type) ?? { v4: 0, v6: 0, pending: 0 }
       counts.set(row.type, { ...count, pending: count.pending + 1 })
     }
     const pools = knownPools(await poolSpecs(this.#sql))
     return demandOf(this.#identity, await readBlocks(this.#sql, 'us'), counts, pools)
+  }
+
+  /** Who waits for an address is never told by an old count that there is room. */
+  async #active(isAnybodyWaiting: boolean): Promise<ActiveVips['byKind']> {
+    const before = this.#counted
+    const nowMs = performance.now()
+    const isFresh = before !== undefined && nowMs - before.atMs < countEveryMs
+    if (isFresh && !isAnybodyWaiting && before.active.ledgerRows > countedAlwaysMax) return before.active.byKind
+    const active = await activeVips(this.#sql, this.#identity.name)
+    this.#counted = { atMs: nowMs, active }
+    return active.byKind
   }
 }

@@ -11,18 +11,22 @@ const vipKinds = allTypes.filter((type) => type.vipKind).map((type) => type.name
 
 /**
  * Types of which the digests say that there are some, and there is none; a ledger without a row under services that have
- * VIPs; rows beyond the end of the log. An index lookup each, so it can be asked every few seconds.
+ * VIPs; rows beyond the end of the log. An index lookup each, so it can be asked every few seconds: written with limits, because
+ * an `exists` may become a join that reads the whole table.
  */
 export async function emptyTables(sql: Sql): Promise<readonly Shortfall[]> {
   const { rows } = await sql.run<Shortfall>(
     'look for emptied tables',
     `select d.type as what, d.said, 0 as found
      from (select type, sum(count)::bigint as said from digests where part = 'held' group by type) d
-     where d.said > 0 and not exists (select from resources r where r.type = d.type and not r.deleted)
+     left join lateral (select true as any from resources r where r.type = d.type and not r.deleted limit 1) r on true
+     where d.said > 0 and r.any is null
      union all
      select 'vip_ledger', 1, 0
-     where not exists (select from vip_ledger)
-       and exists (select from resources r where r.type = any($1::text[]) and not r.deleted and r.vips <> '')
+     where (select count(*) from (select from vip_ledger limit 1) l) = 0
+       and (select count(*) from (
+         select from resources r where r.type = any($1::text[]) and not r.deleted and r.vips <> ''
+         order by r.type, r.mesh, r.name limit 1) s) > 0
      union all
      select 'store_head', r.revision, h.revision from store_head h
      cross join lateral (select max(x.revision) as revision from resources x) r where r.revision > h.revision

@@ -30,6 +30,9 @@ export class Conditions {
   }
 }
 
+/** The sums of digests count the rows of a type already. */
+const countOfType = "select coalesce(sum(count), 0)::bigint as total from digests where part = 'held' and type = $1"
+
 /** Live resources of a type, in the order of mesh and name. */
 export async function listRows(
   sql: Sql,
@@ -42,9 +45,10 @@ export async function listRows(
     .addIf('position(? in r.name) > 0', query.nameContains)
     .addIf('r.labels @> ?::jsonb', query.labels === undefined ? undefined : JSON.stringify(query.labels))
   const { where, values } = conditions
+  const isWholeType = query.mesh === undefined && query.nameContains === undefined && query.labels === undefined
   const { rows: totals } = await sql.run<{ total: number }>(
     'count list',
-    `select count(*) as total from resources r ${where}`,
+    isWholeType ? countOfType : `select count(*) as total from resources r ${where}`,
     values,
   )
   const total = totals[0]?.total ?? 0

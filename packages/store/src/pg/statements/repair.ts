@@ -22,6 +22,12 @@ export const bucketDigestOf = ({ prefix, lane0, lane1, lane2, lane3, count }: Bu
 /** Levels of five bits each over the fifteen of a bucket. */
 const shiftOf = (level: number): number => 15 - 5 * level
 
+/** The buckets of some prefixes as ranges of an index: of a shifted column there is none. */
+const rangesOf = (level: number, prefixes: readonly number[]): readonly [readonly number[], readonly number[]] => [
+  prefixes.map((prefix) => prefix << shiftOf(level)),
+  prefixes.map((prefix) => ((prefix + 1) << shiftOf(level)) - 1),
+]
+
 /** Sums of the view by bucket prefix, on demand: only a repair asks. */
 export async function viewBuckets(
   sql: Sql,
@@ -31,10 +37,11 @@ export async function viewBuckets(
   const { rows } = await sql.run<BucketRecord>(
     'view buckets',
     `select (r.bucket::integer >> $5) as prefix, ${laneSums(`r.${view.entryColumn}`)}, count(*) as count
-     from resources r
-     where r.type = $4 and ${view.sqlBase} and ${view.sqlVisible} and (r.bucket::integer >> $5) = any($6::integer[])
+     from unnest($6::smallint[], $7::smallint[]) b (low, high)
+     join resources r on r.type = $4 and r.bucket between b.low and b.high
+     where ${view.sqlBase} and ${view.sqlVisible}
      group by 1 order by 1`,
-    [...view.sqlValues, of.type, shiftOf(of.level), of.prefixes],
+    [...view.sqlValues, of.type, shiftOf(of.level), ...rangesOf(of.level, of.prefixes)],
   )
   return rows.map(bucketDigestOf)
 }
@@ -47,10 +54,10 @@ export async function offeredBuckets(
   const { rows } = await sql.run<BucketRecord>(
     'offered buckets',
     `select (o.bucket::integer >> $5) as prefix, ${laneSums('o.entry')}, count(*) as count
-     from (${offeredRows(of)}) o
-     where (o.bucket::integer >> $5) = any($6::integer[])
+     from unnest($6::smallint[], $7::smallint[]) b (low, high)
+     join (${offeredRows(of)}) o on o.bucket between b.low and b.high
      group by 1 order by 1`,
-    [...offeredValues(of), shiftOf(of.level), of.prefixes],
+    [...offeredValues(of), shiftOf(of.level), ...rangesOf(of.level, of.prefixes)],
   )
   return rows.map(bucketDigestOf)
 }

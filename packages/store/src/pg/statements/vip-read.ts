@@ -82,18 +82,26 @@ export async function historyOf(sql: Sql, query: OwnerQuery, limit: number): Pro
   return rows.map(({ display_name, at, ...row }) => ({ ...row, displayName: display_name, atMs: at }))
 }
 
-/** Addresses in force per kind and family, of one origin. */
-export async function activeCounts(
-  sql: Sql,
-  origin: Origin,
-): Promise<ReadonlyMap<string, { readonly v4: number; readonly v6: number }>> {
-  const { rows } = await sql.run<{ kind: string; v4: number; v6: number }>(
+export interface ActiveVips {
+  readonly byKind: ReadonlyMap<string, { readonly v4: number; readonly v6: number }>
+  /** Rows of the whole ledger, of everybody, as the planner estimates them; 0: it has not looked yet. */
+  readonly ledgerRows: number
+}
+
+/** Addresses in force per kind and family, of one origin. Reads the ledger: see who asks how often. */
+export async function activeVips(sql: Sql, origin: Origin): Promise<ActiveVips> {
+  const { rows } = await sql.run<{ kind: string | null; v4: number; v6: number }>(
     'active vips',
     `select kind, count(*) filter (where family = 4) as v4, count(*) filter (where family = 6) as v6 from vip_ledger
-     where origin = $1 and state = 'active' and scope = 'canonical' group by kind`,
+     where origin = $1 and state = 'active' and scope = 'canonical' group by kind
+     union all
+     select null, greatest(reltuples, 0)::bigint, 0 from pg_class where oid = 'vip_ledger'::regclass`,
     [origin],
   )
-  return new Map(rows.map(({ kind, v4, v6 }) => [kind, { v4, v6 }]))
+  return {
+    byKind: new Map(rows.flatMap(({ kind, v4, v6 }) => (kind === null ? [] : [[kind, { v4, v6 }] as const]))),
+    ledgerRows: rows.find(({ kind }) => kind === null)?.v4 ?? 0,
+  }
 }
 
 export async function poolSpecs(sql: Sql): Promise<readonly Uint8Array[]> {
