@@ -251,6 +251,8 @@ export interface ControlPlaneStore {
     ledger(query: VipQuery): Promise<{ readonly items: readonly LedgerRow[]; readonly next?: string | undefined }>
     history(owner: Partial<Owner> & { readonly address?: string }, limit: number): Promise<readonly HistoryRow[]>
     blocks(): Promise<readonly (BlockRow & { readonly used: number })[]>
+    /** Those of this control plane, without counting what lies in them: cheap enough for every reconnect. */
+    ownBlocks(): Promise<readonly BlockRow[]>
     /** Global: plans and writes the blocks that a zone (or global itself, owner '') needs. Grants arrive as VipBlock resources. */
     lease(request: {
       readonly owner: string

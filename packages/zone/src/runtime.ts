@@ -431,8 +431,8 @@ export class ZoneRuntime {
 
   /** Blocks that an operator gave this zone, now or at an earlier start, and that global has not confirmed. */
   async #unconfirmed(): Promise<readonly string[]> {
-    const { store, wantedCidrs, zone } = this.#options
-    const own = (await store.vip.blocks()).filter((block) => block.owner === zone)
+    const { store, wantedCidrs } = this.#options
+    const own = await store.vip.ownBlocks()
     const confirmed = new Set(own.filter((block) => block.generation > 0).map((block) => block.cidr))
     const wanted = new Set([...wantedCidrs, ...own.map((block) => block.cidr)])
     return [...wanted].filter((cidr) => !confirmed.has(cidr))

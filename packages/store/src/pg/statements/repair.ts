@@ -54,8 +54,7 @@ export async function offeredBuckets(
   const { rows } = await sql.run<BucketRecord>(
     'offered buckets',
     `select (o.bucket::integer >> $5) as prefix, ${laneSums('o.entry')}, count(*) as count
-     from unnest($6::smallint[], $7::smallint[]) b (low, high)
-     join (${offeredRows(of)}) o on o.bucket between b.low and b.high
+     from (${offeredRows(of, 'join unnest($6::smallint[], $7::smallint[]) b (low, high) on bucket between b.low and b.high')}) o
      group by 1 order by 1`,
     [...offeredValues(of), shiftOf(of.level), ...rangesOf(of.level, of.prefixes)],
   )
@@ -83,14 +82,15 @@ export interface OfferedBy {
   readonly channel: View['channel']
 }
 
-function offeredRows({ channel }: OfferedBy): string {
+/** @param among a join that leaves only some buckets, in each half: from outside it would not reach their indexes */
+function offeredRows({ channel }: OfferedBy, among = ''): string {
   const column = channel === 'status' ? 'offered_status_entry' : 'offered_entry'
   const damaged = channel === 'status' ? 'false' : sqlDamaged
   return `
-    select r.bucket, r.mesh, r.export_name, r.${column} as entry from resources r
+    select r.bucket, r.mesh, r.export_name, r.${column} as entry from resources r ${among}
       where r.type = $1 and r.${column} is not null and ($4 or r.origin = $2) and not ${damaged}
     union all
-    select f.bucket, f.mesh, f.export_name, f.entry from refused f
+    select f.bucket, f.mesh, f.export_name, f.entry from refused f ${among}
       where f.type = $1 and f.newcomer and f.peer = $2 and f.channel = $3`
 }
 
