@@ -13,6 +13,7 @@ test('every count of the bench holds at small sizes, and does not depend on them
     mesh: [10, 300],
     repeats: 1,
     changed: 3,
+    single: 2,
     zones: [1, 2],
     dns: { services: 200, queries: 2_000, changes: 5 },
   }
@@ -24,6 +25,7 @@ test('every count of the bench holds at small sizes, and does not depend on them
     ['apply', 9],
     ['idle-reconnect', 11],
     ['changed-reconnect', 10],
+    ['one-change', 4],
     ['full-sync', 4],
     ['fan-out', 3],
     ['dns', 2],

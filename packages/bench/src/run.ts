@@ -12,6 +12,7 @@ import {
   idleFigures,
   idleSection,
 } from './scenarios/idle-reconnect.js'
+import { type OneChangeFigures, oneChangeFigures, oneChangeSection } from './scenarios/one-change.js'
 import { meshOf } from './stand/mesh.js'
 import type { FreshDatabase } from './stand/server.js'
 
@@ -23,6 +24,8 @@ export interface Sizes {
   /** Idle reconnects for each. */
   readonly repeats: number
   readonly changed: number
+  /** Changes made one after the other, each waited for in another zone. */
+  readonly single: number
   readonly zones: readonly number[]
   /** Services whose names are asked for, and how often; changes whose names are waited for. */
   readonly dns: { readonly services: number; readonly queries: number; readonly changes: number }
@@ -33,6 +36,7 @@ export const fullSizes: Sizes = {
   mesh: [100, 10_000],
   repeats: 3,
   changed: 10,
+  single: 40,
   zones: [1, 3],
   dns: { services: 67_760, queries: 300_000, changes: 200 },
 }
@@ -41,6 +45,7 @@ export const quickSizes: Sizes = {
   mesh: [100, 1_000],
   repeats: 2,
   changed: 10,
+  single: 20,
   zones: [1, 3],
   dns: { services: 1_000, queries: 50_000, changes: 50 },
 }
@@ -56,6 +61,7 @@ export async function run(
   const idle: IdleFigures[] = []
   const elsewhere: ElsewhereFigures[] = []
   const changed: ChangedFigures[] = []
+  const single: OneChangeFigures[] = []
   const fullSync: FullSyncFigures[] = []
   const named: ChangeFigures[] = []
   const largest = Math.max(...sizes.mesh)
@@ -68,6 +74,8 @@ export async function run(
       idle.push(...(await idleFigures(mesh, services, sizes.repeats)))
       progress(`reconnect with ${sizes.changed} changes at ${services} services`)
       changed.push(await changedFigures(mesh, services, sizes.changed))
+      progress(`one change at ${services} services`)
+      single.push(await oneChangeFigures(mesh, services, sizes.single))
       if (services === largest) {
         progress(`full sync of ${services} services`)
         fullSync.push(await fullSyncFigures(mesh, services, fresh))
@@ -86,6 +94,7 @@ export async function run(
     applySection(apply),
     idleSection(idle, elsewhere),
     changedSection(changed),
+    oneChangeSection(single),
     fullSyncSection(fullSync),
     fanOutSection(fanOut),
     dnsSection([dns], named),

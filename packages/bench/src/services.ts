@@ -8,9 +8,14 @@ export interface ServicesOptions {
   readonly seed: number
   readonly zone: string
   readonly count: number
+  /** As in real meshes unless said otherwise. */
+  readonly sort?: ServiceSort | undefined
   /** Number of the first one: two batches of one zone do not meet in a name. */
   readonly from?: number | undefined
 }
+
+/** `mixed`: as in real meshes; `big`: many ports and labels each; `small`: one port, and no label that need not be. */
+export type ServiceSort = 'mixed' | 'big' | 'small'
 
 const domains = [
   ...['cart', 'catalog', 'checkout', 'payments', 'billing', 'identity', 'search', 'shipping', 'inventory', 'pricing'],
@@ -45,22 +50,35 @@ const portSets: readonly (readonly [weight: number, ports: readonly Port[]])[] =
   [1, Array.from({ length: 12 }, (_, i) => port(`shard-${i}`, 7000 + i, 7000 + i, 'tcp'))],
 ]
 
+const bigPorts: readonly Port[] = Array.from({ length: 40 }, (_, i) => port(`p-${i}`, 20_000 + i, 20_000 + i, 'tcp'))
+const bigLabels = Object.fromEntries(
+  Array.from({ length: 30 }, (_, i) => [`example.com/label-${i}`, `value-${i}`.repeat(5).slice(0, 60)]),
+)
+
 /**
  * MeshServices as real meshes have them: names of two or three words, a few namespaces with most of the services, mostly
  * one HTTP port. As changes for the store of their zone.
  */
-export function services({ seed, zone, count, from = 0 }: ServicesOptions): readonly Put[] {
+export function services({ seed, zone, count, from = 0, sort }: ServicesOptions): readonly Put[] {
   const chance = mulberry32(seed + from)
-  return Array.from({ length: count }, (_, i) => service(zone, from + i, chance, 0))
+  return Array.from({ length: count }, (_, i) => service(zone, from + i, chance, 0, sort))
 }
 
-/** Another version of each: the same key, with one port more. */
-export function changedServices(options: ServicesOptions): readonly Put[] {
+/** Another version of each: the same key, with so many ports more. */
+export function changedServices(options: ServicesOptions, version = 1): readonly Put[] {
   const chance = mulberry32(options.seed + (options.from ?? 0))
-  return Array.from({ length: options.count }, (_, i) => service(options.zone, (options.from ?? 0) + i, chance, 1))
+  return Array.from({ length: options.count }, (_, i) =>
+    service(options.zone, (options.from ?? 0) + i, chance, version, options.sort),
+  )
 }
 
-function service(zone: string, number: number, chance: () => number, version: number): Put {
+function service(
+  zone: string,
+  number: number,
+  chance: () => number,
+  version: number,
+  sort: ServiceSort = 'mixed',
+): Put {
   const type = typeOf('MeshService')
   const pick = <T>(list: readonly T[]): T | undefined => list[Math.floor(chance() * list.length)]
   const domain = pick(domains) ?? ''
@@ -72,10 +90,12 @@ function service(zone: string, number: number, chance: () => number, version: nu
     [namespaceLabel]: namespace,
     app,
     team: namespace.split('-')[0] ?? '',
-    ...(chance() < 0.5 ? { 'app.kubernetes.io/part-of': domain } : {}),
+    ...(chance() < 0.5 && sort !== 'small' ? { 'app.kubernetes.io/part-of': domain } : {}),
+    ...(sort === 'big' ? bigLabels : {}),
   })
+  const usual = weighted(portSets, chance())
   const ports = [
-    ...weighted(portSets, chance()),
+    ...(sort === 'big' ? bigPorts : sort === 'small' ? usual.slice(0, 1) : usual),
     ...Array.from({ length: version }, (_, i) => port(`extra-${i}`, 10_000 + i, 10_000 + i, 'tcp')),
   ]
   return {
@@ -114,7 +134,7 @@ function weighted<T>(
 }
 
 /** A small seeded generator of fractions in [0, 1); the same on every machine. */
-function mulberry32(seed: number): () => number {
+export function mulberry32(seed: number): () => number {
   let state = seed >>> 0
   return () => {
     state = (state + 0x6d2b79f5) >>> 0
