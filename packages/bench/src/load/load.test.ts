@@ -2,16 +2,17 @@ import { meshServiceKind, parseBody, typeOf } from '@holdfast/model'
 import { expect, test } from 'vitest'
 import { documentOf, type LoadOptions, loadOf, shapes, stepOf } from './load.js'
 
-const of = (shape: LoadOptions['shape'], seed = 7): LoadOptions => ({ shape, seed, zone: 'east', services: 300 })
+const of = (shape: LoadOptions['shape'], seed = 7): LoadOptions => ({ shape, seed, zone: 'east', services: 100 })
 const bytesOf = (puts: ReturnType<typeof loadOf>): number =>
   puts.reduce((sum, { content }) => sum + content.spec.length + JSON.stringify(content.labels).length, 0) / puts.length
 
 test('the same seed gives the same load, and every document is one that the API of the zone takes', () => {
   const writer = { role: 'zone', zone: 'east', federated: true } as const
   for (const shape of shapes) {
-    expect(loadOf(of(shape))).toEqual(loadOf(of(shape)))
-    expect(loadOf(of(shape, 8))).not.toEqual(loadOf(of(shape)))
-    for (const put of [...loadOf(of(shape)), ...stepOf(of(shape), 3)]) {
+    const text = (seed: number): string => JSON.stringify(loadOf(of(shape, seed)).map(documentOf))
+    expect(text(7) === text(7)).toBe(true)
+    expect(text(7) === text(8)).toBe(false)
+    for (const put of [...loadOf(of(shape)).slice(0, 30), ...stepOf(of(shape), 3)]) {
       const document = documentOf(put) as { readonly labels: object }
       const body = { ...document, labels: { ...document.labels, 'kuma.io/origin': 'zone' } }
       expect(parseBody(typeOf('MeshService'), body, { writer }).outcome).toBe('parsed')
@@ -29,7 +30,7 @@ test('a step changes a hundredth, and says what the step before has not said', (
   const first = new Map(loadOf(of('churny')).map((put) => [put.key.name, put.content.spec]))
   for (const step of [1, 2, 9]) {
     const changed = stepOf(of('churny'), step)
-    expect(changed.length).toBe(3)
+    expect(changed.length).toBe(1)
     for (const put of changed) expect(first.get(put.key.name)).not.toEqual(put.content.spec)
     expect(stepOf(of('churny'), step)).toEqual(changed)
   }
