@@ -14,11 +14,11 @@ const headers = [
   'TOTAL ERRORS',
   'ZONE-CP VERSION',
   'BACKEND',
+  'LAG',
+  'PROVEN AGO',
   'REFUSES',
   'REFUSED',
   'HELD',
-  'LAG',
-  'PROVEN AGO',
 ]
 
 /**
@@ -35,7 +35,7 @@ export async function inspectZones(io: Io, api: Api, options: { readonly output:
         headers,
         items.map((zone) => {
           const peer = peers.find((each) => each.peer === zone.name)
-          return [...zoneRow(zone, peer, io.nowMs()), ...guardsOf(peer), ...lagOf(peer, io.nowMs())]
+          return [...zoneRow(zone, peer, io.nowMs()), ...lagOf(peer, io.nowMs()), ...guardsOf(peer)]
         }),
       ),
     ),

@@ -191,7 +191,18 @@ describe('inspect zones', () => {
   test('in the columns of kumactl', async () => {
     const answers = {
       'GET /zones/_overview?size=1000': { total: 4, items: zones, next: null },
-      'GET /_holdfast/sync': { peers: [{ peer: 'east', refused: 1, refusedByPeer: 2, held: 40, heldByPeer: 3 }] },
+      'GET /_holdfast/sync': {
+        peers: [
+          {
+            ...{ peer: 'east', refused: 1, refusedByPeer: 2, held: 40, heldByPeer: 3 },
+            channels: [
+              { channel: 'down', lagSeconds: 2.5, provenEqualAt: ago(90) },
+              { channel: 'up', lagSeconds: null, provenEqualAt: ago(4) },
+            ],
+          },
+          { peer: 'south', paused: { by: 'alice', since: ago(9), reason: '' }, channels: [] },
+        ],
+      },
     }
     const ran = await run(['inspect', 'zones'], { answers })
     expect(ran.status).toBe(0)
