@@ -16,8 +16,11 @@ const globalSecretPrefixesThatStay = ['user-token-signing-key', 'zone-token-sign
 export const isPublicHalf = (type: string, name: string): boolean =>
   type === 'GlobalSecret' && name.startsWith('zone-token-signing-public-key')
 
-/** Of all Config entries only the identity of the whole installation is of interest elsewhere. */
-const configsThatTravel = new Set(['kuma-cluster-id'])
+/** The identity of the whole installation, as Kuma calls it. */
+export const clusterIdConfig = 'kuma-cluster-id'
+
+/** Of all Config entries only that is of interest elsewhere. */
+const configsThatTravel = new Set([clusterIdConfig])
 
 /**
  * Who may see a resource outside the control plane that keeps it, by what is known when it is written. Computed on

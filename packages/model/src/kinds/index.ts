@@ -1,4 +1,5 @@
 export { type ComputedFields, keepComputed, sameAuthored, withComputed } from './computed.js'
+export { configSpec, configText } from './config.js'
 export { dataplaneKind, dataplaneLabels } from './dataplane.js'
 export type { Finding } from './finding.js'
 export {

@@ -1,5 +1,4 @@
-import type { ExportedResource } from '@holdfast/model'
-import { utf8 } from '@holdfast/model'
+import { configText, type ExportedResource, utf8 } from '@holdfast/model'
 import { expect, test } from 'vitest'
 import type { LedgerRow } from '../plan/types.js'
 import {
@@ -64,6 +63,13 @@ export function plainZoneConformance(open: OpenStore): void {
     expect(await global.store.sessions.meetPlain('north')).toEqual({ admitted: true, created: false })
     expect(await global.revision()).toBe(revision)
     expect(await global.store.sessions.zones()).toEqual([{ name: 'north', everInStep: false }])
+    // Who the installation is: a Kuma zone looks for it until it has it, and it is the same for all of them.
+    const clusterId = { type: 'Config', mesh: '', name: 'kuma-cluster-id' }
+    const before = await global.store.read.get(clusterId)
+    const { storeId } = (await global.store.status()).identity
+    expect([configText(before?.spec ?? new Uint8Array()), before?.audience]).toEqual([storeId, 'all'])
+    await global.store.sessions.meetPlain('south')
+    expect((await global.store.read.get(clusterId))?.revision).toBe(before?.revision)
   })
 
   test('one whose Zone object was deleted is not let in again until somebody makes it anew', async () => {

@@ -12,6 +12,7 @@ import {
 import { growLoad, planLease } from '@holdfast/vip'
 import { type Hearing, keyOfOffer, originOf, ownerOfOffer } from './attribution.js'
 import { pausedWords } from './brakes.js'
+import { clusterIdKey, makeClusterId } from './cluster-id.js'
 import { deletedZoneWords, isZoneDeleted, zoneKey } from './deleted-zones.js'
 import { keyText, ownerText, ownerWords } from './keys.js'
 import { blockId, needsOfBehalf, planLeases } from './lease.js'
@@ -42,7 +43,7 @@ export type PlainMeeting =
 
 /** A plain zone begins a stream: it is known from now on, or may not speak. Global only. */
 export const meetPlainUnit = (zone: string, options: PlanOptions): Unit<PlainMeeting> => ({
-  needs: { ...nothingNeeded, keys: [zoneKey(zone)], zones: [zone] },
+  needs: { ...nothingNeeded, keys: [zoneKey(zone), clusterIdKey], zones: [zone] },
   more: () => nothingNeeded,
   plan: (ws) => ws.wholly(() => planMeeting(zone, ws, options)),
 })
@@ -61,6 +62,7 @@ function planMeeting(name: string, ws: WorkingSet, { nowMs }: PlanOptions): Plai
       reason: `zone "${name}" is connected with the store ${zone.storeId}, and this is a Kuma zone of the same name: give it another name, or stop the other one first`,
     }
   if (zone === undefined) ws.putZone({ name, everInStep: false })
+  makeClusterId(ws, nowMs)
   return { admitted: true, created: makeZone(name, ws, nowMs) }
 }
 

@@ -81,8 +81,9 @@ export const differences = [
     id: 'own-secrets',
     at: 'global',
     kuma: 'makes and sends `kuma-cluster-id` and signing keys of its own',
-    holdfast: 'has its own, which are not in the recordings',
-    why: 'keys belong to an installation; `import kuma` brings them along',
+    holdfast:
+      'has its own, which are not in the recordings; the id is that of its store, made with the first Kuma zone',
+    why: 'both belong to an installation; `import kuma` brings the keys along',
   },
   {
     id: 'label-gap',
