@@ -2,7 +2,8 @@ import { expect, test, vi } from 'vitest'
 import { acceptance } from './testing/acceptance-run.js'
 import { Processes } from './testing/process.js'
 
-vi.setConfig({ testTimeout: 300_000 })
+// Some hundred processes, one after the other, of a program that is not small.
+vi.setConfig({ testTimeout: 900_000 })
 const processes = new Processes()
 
 // A kumactl is not ours to bring: it is built with Go, or downloaded by whoever has one.

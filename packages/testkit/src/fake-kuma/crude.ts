@@ -31,6 +31,8 @@ export interface CrudeStream {
   /** Stops and resumes reading. */
   pause(): void
   resume(): void
+  /** One more message, and pauses again. */
+  readOne(): void
   /** How the other end ended it; a dialled peer has no status to give, only a code of -1. */
   ended(): { readonly code: number; readonly details: string } | undefined
 }
@@ -52,17 +54,20 @@ export interface CrudeZoneOptions {
   readonly metadata?: Readonly<Record<string, string>> | undefined
   /** Reads nothing until it is told to resume. */
   readonly paused?: boolean | undefined
+  /** Compresses what it sends, as a real one does. */
+  readonly gzip?: boolean | undefined
 }
 
 /** A peer that keeps no rules may want to send more than is allowed. */
 const noLimits = { 'grpc.max_receive_message_length': -1, 'grpc.max_send_message_length': -1 } as const
 
-export function startCrudeZone({ target, zone, metadata, paused }: CrudeZoneOptions): CrudeZone {
+export function startCrudeZone({ target, zone, metadata, paused, gzip }: CrudeZoneOptions): CrudeZone {
   const client = new Client(target, credentials.createInsecure(), {
     ...noLimits,
     'grpc.use_local_subchannel_pool': 1,
     'grpc.enable_retries': 0,
     'grpc.enable_http_proxy': 0,
+    ...(gzip === true ? { 'grpc.default_compression_algorithm': 2 } : {}),
   })
   const said = new Metadata()
   for (const [key, value] of Object.entries(metadata ?? { 'client-id': zone, 'kds-version': 'v3' }))
@@ -145,6 +150,10 @@ function crudeStream(
     requests,
     pause: () => call.pause(),
     resume: () => call.resume(),
+    readOne: () => {
+      call.once('data', () => call.pause())
+      call.resume()
+    },
     ended: () => ended,
   }
   const end = (code: number, details: string): void => {
