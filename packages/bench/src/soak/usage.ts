@@ -15,8 +15,11 @@ export interface Usage {
 setFlagsFromString('--expose_gc')
 const collect = runInNewContext('gc') as () => void
 
-/** A look that runs every few seconds has no timer, and a busy connection, in the moment that it runs. */
-const looks = 30
+/**
+ * Longer than what is looked at a second after a commit waits: such a timer is armed for a moment, and nobody's leak. What
+ * runs every few seconds has no timer, and a busy connection, in the moment that it runs.
+ */
+const looks = 15
 const looksEveryMs = 100
 
 /**
