@@ -31,36 +31,47 @@ function publishable() {
 }
 
 /**
- * One tarball. What is published is the program alone: no tests, no maps that point at sources that are not there, exact
- * versions of each other, and the migrations beside the store that runs them.
+ * What one tarball is made of. What is published is the program alone: no tests, no maps that point at sources that are not
+ * there, exact versions of each other, and the migrations beside the store that runs them.
  */
-function pack(name, versions) {
+function staged(name, versions, stages) {
   const folder = byName.get(name)
-  const stage = mkdtempSync(join(tmpdir(), 'holdfast-stage-'))
+  const stage = join(stages, folder)
+  cpSync(join(root, 'packages', folder, 'dist'), join(stage, 'dist'), {
+    recursive: true,
+    filter: (path) => !/\.(test\.(js|d\.ts)(\.map)?|tsbuildinfo|map)$/.test(path),
+  })
+  if (name === '@holdfast/store')
+    cpSync(join(root, 'migrations'), join(stage, 'dist', 'migrations'), { recursive: true })
+  const { devDependencies: _, exports, dependencies = {}, ...rest } = manifestOf(folder)
+  // Other files that a package says it has, such as the pages of the GUI.
+  for (const file of rest.files ?? [])
+    if (file !== 'dist') cpSync(join(root, 'packages', folder, file), join(stage, file), { recursive: true })
+  const manifest = {
+    ...rest,
+    engines: { node: manifestOfRoot.engines.node },
+    exports: Object.fromEntries(
+      Object.entries(exports).map(([path, { '@holdfast/source': __, ...conditions }]) => [path, conditions]),
+    ),
+    dependencies: Object.fromEntries(
+      Object.entries(dependencies).map(([other, version]) => [other, versions.get(other) ?? version]),
+    ),
+  }
+  writeFileSync(join(stage, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`)
+  cpSync(join(root, 'LICENSE'), join(stage, 'LICENSE'))
+  return stage
+}
+
+/** All of them in one run of npm, which takes long to start. */
+function packed(names, versions) {
+  const stages = mkdtempSync(join(tmpdir(), 'holdfast-stage-'))
   try {
-    cpSync(join(root, 'packages', folder, 'dist'), join(stage, 'dist'), {
-      recursive: true,
-      filter: (path) => !/\.(test\.(js|d\.ts)(\.map)?|tsbuildinfo|map)$/.test(path),
-    })
-    if (name === '@holdfast/store')
-      cpSync(join(root, 'migrations'), join(stage, 'dist', 'migrations'), { recursive: true })
-    const { devDependencies: _, exports, dependencies = {}, ...rest } = manifestOf(folder)
-    const manifest = {
-      ...rest,
-      engines: { node: manifestOfRoot.engines.node },
-      exports: Object.fromEntries(
-        Object.entries(exports).map(([path, { '@holdfast/source': __, ...conditions }]) => [path, conditions]),
-      ),
-      dependencies: Object.fromEntries(
-        Object.entries(dependencies).map(([other, version]) => [other, versions.get(other) ?? version]),
-      ),
-    }
-    writeFileSync(join(stage, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`)
-    cpSync(join(root, 'LICENSE'), join(stage, 'LICENSE'))
-    const said = execFileSync('npm', ['pack', '--json', '--pack-destination', out], { cwd: stage, encoding: 'utf8' })
-    return join(out, JSON.parse(said)[0].filename)
+    const folders = names.map((name) => staged(name, versions, stages))
+    const args = ['pack', ...folders, '--json', '--ignore-scripts', '--offline', '--pack-destination', out]
+    const said = JSON.parse(execFileSync('npm', args, { cwd: stages, encoding: 'utf8' }))
+    return new Map(said.map(({ name, filename }) => [name, join(out, filename)]))
   } finally {
-    rmSync(stage, { recursive: true })
+    rmSync(stages, { recursive: true })
   }
 }
 
@@ -69,7 +80,7 @@ const manifestOfRoot = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8
 mkdirSync(out, { recursive: true })
 const names = publishable()
 const versions = new Map(names.map((name) => [name, manifestOf(byName.get(name)).version]))
-const tarballs = new Map(names.map((name) => [name, pack(name, versions)]))
+const tarballs = packed(names, versions)
 console.log(`packed ${names.length} packages into ${out}`)
 
 /** Installs and runs them where nothing else is. */
