@@ -9,8 +9,11 @@ import { fillTables } from './testing-fill.js'
 import { scansOf, statementsOf } from './testing-plans.js'
 
 const { signal } = new AbortController()
-/** So many that no plan prefers the table to an index; by hand as many as one likes. */
-const services = Number(process.env.HOLDFAST_PLANS_AT ?? 20_000)
+/**
+ * So many that no plan prefers the table to an index. By hand (`pnpm plans`): with few rows the planner's choice is a matter of
+ * chance, and with many the tables take longer than a run of all tests can wait.
+ */
+const services = Number(process.env.HOLDFAST_PLANS_AT ?? 0)
 const timeoutMs = 600_000
 const big = new Set(['resources', 'vip_ledger', 'vip_history'])
 
@@ -145,7 +148,7 @@ test(
     await store.vip.adoptBlocks(['241.16.0.0/14'])
     await apply(store, putService('web'))
     await receive(store, '', [offered('their-web')])
-    expect(await scans(store, database.url, '', services / 2)).toEqual([])
+    expect(await scans(store, database.url, '', services)).toEqual([])
   },
   timeoutMs,
 )
