@@ -82,7 +82,8 @@ export async function readDatabaseFacts(url: string): Promise<DatabaseFacts> {
       `select current_setting('server_version') as version, current_setting('server_version_num') as number,
          extract(epoch from clock_timestamp()) * 1000 as now, pg_is_in_recovery() as standby`,
     )
-    const roundTripMs = performance.now() - asked
+    const answered = performance.now()
+    const roundTripMs = answered - asked
     const settings = await client.query<{ name: string; setting: string }>(
       'select name, setting from pg_settings where name = any($1::text[])',
       [wanted],
@@ -93,17 +94,19 @@ export async function readDatabaseFacts(url: string): Promise<DatabaseFacts> {
          current_setting('max_connections') as max, pg_database_size(current_database()) as size,
          to_regclass('store_head')::text as ours`,
     )
+    const store = about.ours === null ? undefined : await storeFacts(client)
     return {
       version: server.version,
       versionNumber: Number(server.number),
-      nowMs: Number(server.now),
+      // Carried forward to the moment in which it is compared: the other questions took their time.
+      nowMs: Number(server.now) + (performance.now() - answered),
       roundTripMs,
       settings: Object.fromEntries(settings.rows.map(({ name, setting }) => [name, setting])),
       isStandby: server.standby,
       canCreate: about.can,
       connections: { used: Number(about.used), max: Number(about.max) },
       sizeBytes: Number(about.size),
-      store: about.ours === null ? undefined : await storeFacts(client),
+      store,
     }
   } finally {
     await client.end().catch(() => {})
