@@ -212,6 +212,15 @@ test('a Kuma zone is not asked: it knows only addresses of its own, and nothing 
   })
 })
 
+test('F32: a zone that was taken out of service is not asked, and nothing is missing without it', async () => {
+  store.zoneRecords.push({ name: 'north', storeId: 'store-north', everInStep: true, decommissionedAtMs: 1 })
+  const told = await verify()
+  expect(told.complete).toBe(true)
+  expect((told.checked as readonly { controlPlane: string }[]).map(({ controlPlane }) => controlPlane)).not.toContain(
+    'north',
+  )
+})
+
 test('a zone that cannot be asked is listed as not verified', async () => {
   zones.delete('west')
   store.zoneRecords.push({ name: 'north', storeId: 'store-north', everInStep: false })

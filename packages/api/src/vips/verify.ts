@@ -121,9 +121,12 @@ const notAsked = (zone: string): CheckedJson => ({
   reason: 'a Kuma zone: its own addresses are aliases in its scope, everybody else has those of the ledger',
 })
 
-/** Every zone that this global has met, connected or not. One that is bound to no store of ours is a Kuma's. */
+/**
+ * Every zone that this global has met, connected or not, but for those that were taken out of service: they serve nobody.
+ * One that is bound to no store of ours is a Kuma's.
+ */
 async function zonesOf({ store, sync }: ApiContext) {
-  const met = await store.sessions.zones()
+  const met = (await store.sessions.zones()).filter(({ decommissionedAtMs }) => decommissionedAtMs === undefined)
   const connected = sync.peers()
   const isPlain = (zone: string): boolean =>
     met.some(({ name, storeId }) => name === zone && storeId === undefined) &&

@@ -10,6 +10,8 @@ export const estateRows: readonly Row[] = [
   {
     id: 'F32',
     fault: 'a zone is taken out of service while it syncs',
+    found:
+      '`vip verify` was never complete again after a zone was taken out of service; `packages/api/src/routes/vips.test.ts`',
     asked: asks('tomb. ✔ cascade_only 2_s – N –'),
     shape: twoAndTwo,
     run: async (turn) => {

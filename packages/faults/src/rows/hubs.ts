@@ -133,6 +133,7 @@ export const hubRows: readonly Row[] = [
   {
     id: 'F09',
     fault: 'SIGSTOP of the leader for 60 s, then SIGCONT (a zombie)',
+    found: 'a process that stood still did not say so; `packages/cp/src/lifecycle/stall-watch.test.ts`',
     asked: asks('✔ fenced ✔ 10_s – Y ✔'),
     shape: twoAndTwo,
     run: async (turn) => {
@@ -174,6 +175,7 @@ export const hubRows: readonly Row[] = [
   {
     id: 'F45',
     fault: 'the hub stands still for 5 s (GC pause, blocked event loop)',
+    found: 'as F09: nobody was told that the hub stood still; `packages/cp/src/lifecycle/stall-watch.test.ts`',
     asked: asks('✔ ✔ ✔ no_false_offline – Y ✔'),
     shape: twoAndTwo,
     quick: true,

@@ -46,6 +46,8 @@ export const linkRows: readonly Row[] = [
   {
     id: 'F01',
     fault: 'TCP RST between zone and hub',
+    found:
+      'a client of the API that went away before it was answered was an error of ours in the log; `packages/api/src/client-gone.test.ts`',
     asked: asks('✔ ✔ ✔ 3_s 2_KiB N ✔'),
     shape: twoAndTwo,
     quick: true,

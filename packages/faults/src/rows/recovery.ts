@@ -109,6 +109,8 @@ export const recoveryRows: readonly Row[] = [
   {
     id: 'F11',
     fault: 'PostgreSQL fails over and 2 s of commits are lost',
+    found:
+      'a process of the hub without a session said nothing of what the recovery waits for; `packages/global/src/recovery.test.ts`',
     asked: asks('✔_(witness) – held op_ack – Y ✔'),
     shape: twoAndTwo,
     own: true,

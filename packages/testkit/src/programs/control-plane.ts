@@ -56,6 +56,7 @@ export class ControlPlane {
   readonly #options: ControlPlaneOptions
   #child: ChildProcess | undefined
   #ports: Ports | undefined
+  #written: Promise<unknown> = Promise.resolve()
 
   constructor(options: ControlPlaneOptions) {
     this.name = options.name
@@ -103,6 +104,8 @@ export class ControlPlane {
     })
     // Ctrl-C reaches every process of the terminal: who was stopped with us has not failed.
     signal.throwIfAborted()
+    // What it has said last may still be under way into its log.
+    if (!existsSync(this.#portsFile)) await this.#written
     if (!existsSync(this.#portsFile)) throw new Error(`${this.name} stopped while starting:\n${this.lastLog()}`)
     this.#ports = JSON.parse(readFileSync(this.#portsFile, 'utf8')) as Ports
   }
@@ -127,6 +130,7 @@ export class ControlPlane {
     const log = createWriteStream(this.logFile, { flags: 'a' })
     child.stdout.pipe(log, { end: false })
     child.stderr.pipe(log, { end: false })
+    this.#written = new Promise((resolve) => log.once('close', () => resolve(undefined)))
     child.once('close', () => log.end())
     this.#child = child
   }

@@ -112,7 +112,7 @@ export class Writer {
         this.#acknowledged++
         return isCertain
       }
-      if (attempt.state === 'answered' && attempt.status < 500)
+      if (attempt.state === 'answered' && attempt.status < 500 && attempt.status !== tooSlow)
         throw new Error(`${plane.name} refused ${method} ${name} with ${attempt.status}: ${attempt.text}`)
       this.#unanswered++
       if (attempt.state === 'silent') isCertain = false
@@ -152,5 +152,7 @@ export class Writer {
   }
 }
 
+/** What a server says to a body that has not come in time: nothing of it was done. */
+const tooSlow = 408
 /** How soon a write that got no answer is said again. */
 const retryMs = 20
