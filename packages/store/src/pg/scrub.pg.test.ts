@@ -1,6 +1,6 @@
 import { digestEquals } from '@holdfast/model'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { offerOf, Subject, service } from '../conformance/fixtures.js'
+import { offerOf, putMesh, Subject, service } from '../conformance/fixtures.js'
 import { byHand, freshDatabase } from '../testing/index.js'
 import type { PgStore } from './store.js'
 import { openOn } from './testing.js'
@@ -21,6 +21,7 @@ beforeAll(async () => {
   store = await openOn(database.url, { role: 'global', clock: () => nowMs })
   global = new Subject({ store, close: () => store.close() }, { nowMs })
   await store.initialise({ actor: 'test', random: Uint8Array.of(1, 2, 3, 4, 5) })
+  await global.apply(putMesh('default'))
   await offerAgain()
 })
 afterAll(() => store?.close())
@@ -306,4 +307,16 @@ test('sums stay exact while others write: no round has anything to say of them',
   stop = true
   await writing
   expect(said).toEqual([])
+})
+
+test('HEAL: a copy whose mesh is not here is seen by nobody, whatever somebody makes of its row', async () => {
+  const early = offerOf(service({ name: 'early', zone: 'east', mesh: 'later' }))
+  await global.channel({ channel: 'up', peer: 'east' }).apply({ type: 'MeshService', offers: [...offers, early] })
+  const before = await whole()
+  expect(await round()).toEqual([])
+  await unseen("update resources set audience = 'all' where display_name = 'early'")
+  expect(await round()).toContainEqual(
+    expect.stringMatching(/^mended: .*early.*audience says "all", and it should be "suspended"/),
+  )
+  expect(await whole()).toEqual(before)
 })

@@ -41,7 +41,8 @@ export interface Surroundings {
   /** It was refused or waits for a hook; or its status was refused. */
   readonly refused: boolean
   readonly statusRefused: boolean
-  readonly meshLive: boolean
+  /** There is a mesh of that name, and no hook keeps it from being seen. */
+  readonly meshSeen: boolean
   readonly typeOrder: number
   /** Active canonical rows of its owner. */
   readonly ledger: readonly Pick<LedgerRow, 'address' | 'generation'>[]
@@ -143,7 +144,9 @@ function derivedOf({ row, identity }: StoredRow, around: Surroundings, trueEntry
   const isCopy = origin !== around.identity.name
   const type = findType(row.type)
   const computed = type === undefined ? 'all' : audienceOf(type, row.labels, row.name, origin)
-  const audience = row.audience === 'suspended' && !around.meshLive ? 'suspended' : computed
+  // At global a copy is seen by nobody until its mesh is, whatever its row says; ours may wait for their mesh.
+  const waits = row.audience === 'suspended' || (isCopy && around.identity.role === 'global')
+  const audience = waits && !around.meshSeen ? 'suspended' : computed
   const exported = isCopy || type === undefined ? row.exportName : exportName(type, row.mesh, row.name, row.labels)
   return {
     origin,

@@ -110,7 +110,7 @@ type Scrubbed = StoredRow & {
   readonly damaged: boolean
   readonly refused: boolean
   readonly statusRefused: boolean
-  readonly meshLive: boolean
+  readonly meshSeen: boolean
 }
 
 /** The rows of a page with all their bytes. */
@@ -127,7 +127,7 @@ export async function scrubRows(sql: Sql, { type, from, to }: Page): Promise<rea
       readonly damaged: boolean
       readonly refused: boolean
       readonly status_refused: boolean
-      readonly mesh_live: boolean
+      readonly mesh_seen: boolean
     }
   >(
     'scrub rows',
@@ -139,7 +139,9 @@ export async function scrubRows(sql: Sql, { type, from, to }: Page): Promise<rea
        exists (select from refused f where f.type = r.type and f.mesh = r.mesh and f.name = r.name
          and f.channel = 'status') as status_refused,
        r.mesh = '' or exists (select from resources m
-         where m.type = 'Mesh' and m.mesh = '' and m.name = r.mesh and not m.deleted) as mesh_live
+         where m.type = 'Mesh' and m.mesh = '' and m.name = r.mesh and not m.deleted)
+         and not exists (select from hook_forms h
+           where h.type = 'Mesh' and h.mesh = '' and h.name = r.mesh and not h.published) as mesh_seen
      from resources r where r.type = $1 and r.bucket >= $2::integer and r.bucket < $3::integer`,
     [type, from, to],
   )
@@ -156,7 +158,7 @@ export async function scrubRows(sql: Sql, { type, from, to }: Page): Promise<rea
     damaged: record.damaged,
     refused: record.refused,
     statusRefused: record.status_refused,
-    meshLive: record.mesh_live,
+    meshSeen: record.mesh_seen,
   }))
 }
 
