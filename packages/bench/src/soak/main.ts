@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util'
 import { startServer } from '../stand/server.js'
 import { soak } from './soak.js'
 
-const usage = `usage: pnpm soak [--zones N] [--cycles N] [--churn-seconds N] [--services N] [--operations-per-second N]
+const usage = `usage: pnpm soak [--zones N] [--cycles N] [--churn-seconds N] [--services N] [--operations-per-second N] [--name-timers]
 
 Zones come and go at a global, are deleted, made again and disabled; then everything that global holds is compared with
 what it held before: heap within 2 %, no timer, socket or connection left. Exit status 1 if not. Without the optimising
@@ -17,6 +17,7 @@ async function main(): Promise<number> {
       'churn-seconds': { type: 'string', default: '60' },
       services: { type: 'string', default: '0' },
       'operations-per-second': { type: 'string', default: '50' },
+      'name-timers': { type: 'boolean' },
       help: { type: 'boolean' },
     },
   })
@@ -32,6 +33,7 @@ async function main(): Promise<number> {
       churnSeconds: Number(values['churn-seconds']),
       services: Number(values.services),
       operationsPerSecond: Number(values['operations-per-second']),
+      nameTimers: values['name-timers'],
     }
     const results = await soak(server.fresh, sizes, (what) => process.stderr.write(`${what}\n`))
     for (const one of results) {

@@ -18,6 +18,8 @@ export interface SoakSizes {
   /** What each zone has when the churn begins, a tenth of it in a mesh that is deleted and made again. */
   readonly services?: number | undefined
   readonly operationsPerSecond?: number | undefined
+  /** Says who armed each timer that is left; costs a look at the stack for each, and much of the time. */
+  readonly nameTimers?: boolean | undefined
 }
 
 export interface SoakResult {
@@ -44,7 +46,7 @@ export async function soak(
   sizes: SoakSizes,
   progress: (what: string) => void,
 ): Promise<readonly SoakResult[]> {
-  const timers = watchTimers()
+  const timers = sizes.nameTimers === true ? watchTimers() : undefined
   const global = await startGlobal({ fresh, countRows: false })
   let rejections = 0
   const count = (): void => {
@@ -89,14 +91,14 @@ export async function soak(
     await ended
     process.off('unhandledRejection', count)
     await global.close()
-    timers.stop()
+    timers?.stop()
   }
 }
 
 /** More than there are connections to the database, so that all of them stand, before as after. */
 const readsAtOnce = 50
 
-async function settled(global: GlobalPlane, timers: TimerWatch): Promise<Usage> {
+async function settled(global: GlobalPlane, timers: TimerWatch | undefined): Promise<Usage> {
   await until('global to have no session', () => global.runtime.views().length === 0)
   await Promise.all(Array.from({ length: readsAtOnce }, () => global.store.read.counts()))
   return usage(timers)

@@ -8,7 +8,7 @@ export interface Usage {
   readonly externalBytes: number
   /** Sockets, servers … that keep the process alive, by kind. */
   readonly resources: Readonly<Record<string, number>>
-  /** By the place in the code that armed them. */
+  /** By the place in the code that armed them; empty unless they are watched. */
   readonly timers: Readonly<Record<string, number>>
 }
 
@@ -26,12 +26,12 @@ const looksEveryMs = 100
  * After everything that is garbage has gone: several rounds, for what finalizers and sockets let go of later. Of what is
  * counted, the fewest that were ever seen in these rounds: what is there always is held.
  */
-export async function usage(timers: TimerWatch): Promise<Usage> {
+export async function usage(timers: TimerWatch | undefined): Promise<Usage> {
   let fewest: { readonly resources: Counts; readonly timers: Counts } | undefined
   for (let look = 0; look < looks; look++) {
     if (look % 5 === 0) collect()
     await new Promise((resolve) => setTimeout(resolve, looksEveryMs))
-    const seen = { resources: resources(), timers: timers.armed() }
+    const seen = { resources: resources(timers !== undefined), timers: timers?.armed() ?? {} }
     fewest =
       fewest === undefined
         ? seen
@@ -44,10 +44,11 @@ export async function usage(timers: TimerWatch): Promise<Usage> {
 
 type Counts = Readonly<Record<string, number>>
 
-/** Timers apart: `timers` says where they come from. */
-function resources(): Counts {
+/** Timers apart where somebody says where they come from. */
+function resources(named: boolean): Counts {
   const counts: Record<string, number> = {}
-  for (const kind of process.getActiveResourcesInfo()) if (kind !== 'Timeout') counts[kind] = (counts[kind] ?? 0) + 1
+  for (const kind of process.getActiveResourcesInfo())
+    if (!named || kind !== 'Timeout') counts[kind] = (counts[kind] ?? 0) + 1
   return counts
 }
 

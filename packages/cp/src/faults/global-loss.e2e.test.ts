@@ -194,6 +194,7 @@ test('EMPTY, VIP-2: global comes back with a new, initialised database: it sends
   expect(refused).toMatchObject({ granted: [], refused: [expect.stringContaining('recovering')] })
   // A plan changes nothing.
   const wanted = [
+    'create Config kuma-cluster-id',
     'create Mesh shop',
     'create MeshExternalService pay',
     'create MeshMultiZoneService web',
@@ -304,7 +305,12 @@ test('VIP-1, VIP-2: yesterday’s backup, which wrote on before it was noticed: 
   expect(new Set(Object.values(after).flat()).size).toBe(Object.values(after).flat().length)
   expect([...(await servicesOf(restored)).keys()]).not.toContain('east/cart')
   const timeouts = await get<{ items: readonly { name: string; spec: unknown }[] }>(restored, '/meshtimeouts')
-  expect(timeouts.items.map(({ name }) => name).sort()).toEqual(['meanwhile', 'slow'])
+  expect(timeouts.items.map(({ name }) => name).sort()).toEqual([
+    'meanwhile',
+    'mesh-gateways-timeout-all-default',
+    'mesh-timeout-all-default',
+    'slow',
+  ])
   expect(JSON.stringify(timeouts.items.find(({ name }) => name === 'slow')?.spec)).toContain('20s')
   for (const type of ['MeshMultiZoneService', 'VipBlock', 'VipPool'])
     expect(await Promise.all(zones.map((zone) => deletedOf(zone, type)))).toEqual([0, 0, 0])
