@@ -111,7 +111,8 @@ test('who reads one message now and then gets everything in its own time, and no
     )
     return types.size === typesSentDownToKuma.length && last
   })
-  expect([slow.globalToZone.ended(), beside.ended(), inStep(east)]).toEqual([undefined, undefined, true])
+  await until('east to be in step again', () => inStep(east))
+  expect([slow.globalToZone.ended(), beside.ended()]).toEqual([undefined, undefined])
 })
 
 const secretBytes = 1 << 20
@@ -196,5 +197,7 @@ test('gzip, as a Kuma sends: the limit is of what is in it; a list below it is k
   expect(bomb.zoneToGlobal.ended()).toMatchObject({ code: 8, details: expect.stringMatching(/10485760/) })
   bomb.globalToZone.request({ node: { id: 'packed' }, typeUrl: 'Mesh', resourceNamesSubscribe: ['*'] })
   await until('the other stream to be served', () => bomb.globalToZone.responses.length === 1, 60_000)
-  expect([await known(), await deletedOf(global), inStep(east)]).toEqual([9, 0, true])
+  // The nine of a megabyte each are still under way to it, when the machine is busy.
+  await until('east to be in step again', () => inStep(east), 60_000)
+  expect([await known(), await deletedOf(global)]).toEqual([9, 0])
 })
