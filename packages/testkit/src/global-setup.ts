@@ -1,6 +1,9 @@
+import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { createDatabase, databaseUrl, dropDatabase, migrate, startEmbedded } from '@holdfast/store'
 import { serverUrlVariable, templateName } from '@holdfast/store/testing'
 
@@ -8,12 +11,16 @@ import { serverUrlVariable, templateName } from '@holdfast/store/testing'
 const newestProgram = '9999.0.0'
 const startTimeoutMs = 120_000
 
+const bundler = fileURLToPath(new URL('../../../scripts/bundle.mjs', import.meta.url))
+
 /** A server to test on instead of one of our own, for example an older PostgreSQL. Its superuser's URL. */
 const givenServerVariable = 'HOLDFAST_TEST_DATABASE_URL'
 
 /** Run once by vitest before the files that need a database: a server of their own, and a migrated template. */
 export default async function setup(): Promise<() => Promise<void>> {
   const signal = AbortSignal.timeout(startTimeoutMs)
+  // After a `tsc -b` by hand the programs would be those of before.
+  await promisify(execFile)(process.execPath, [bundler], { signal })
   const given = process.env[givenServerVariable]
   const server = given === undefined ? await startOwn(signal) : { url: given, stop: () => Promise.resolve() }
   if (given !== undefined) await dropDatabase(server.url, templateName)

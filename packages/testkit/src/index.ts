@@ -27,6 +27,7 @@ export {
   startGrpcHook,
   startHttpHook,
 } from './policy-hook.js'
+export { modules, oneTypeMore, shifted } from './programs/altered.js'
 export {
   ControlPlane,
   type ControlPlaneOptions,

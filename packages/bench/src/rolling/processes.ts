@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { until } from '../stand/until.js'
 
-const program = fileURLToPath(new URL('../../../cp/dist/main.js', import.meta.url))
+const program = fileURLToPath(new URL('../../../cp/dist/program/main.js', import.meta.url))
 
 /** One of the globals of a database, as the program that it is; a restart takes the port of before. */
 export class GlobalProcess {

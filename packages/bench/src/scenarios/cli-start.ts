@@ -3,7 +3,7 @@ import { performance } from 'node:perf_hooks'
 import { fileURLToPath } from 'node:url'
 import { ms, type Section } from '../report.js'
 
-const program = fileURLToPath(new URL('../../../ctl/dist/main.js', import.meta.url))
+const program = fileURLToPath(new URL('../../../ctl/dist/program/main.js', import.meta.url))
 
 export interface StartFigures {
   readonly what: string

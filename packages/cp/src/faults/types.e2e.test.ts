@@ -1,14 +1,11 @@
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { byHand } from '@holdfast/store/testing'
-import { freshDatabase, startTcpProxy, type TestDatabase } from '@holdfast/testkit'
+import { freshDatabase, modules, oneTypeMore, startTcpProxy, type TestDatabase } from '@holdfast/testkit'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { ask, inStep, Processes, putService, type Running, syncOf, until } from '../testing/process.js'
 
 // UNKNOWN, SKEW: control planes of neighbouring versions, of which one side knows a type that the other does not.
 vi.setConfig({ testTimeout: 90_000 })
-const processes = new Processes()
+const processes = new Processes({ holdfast: modules })
 const databases: TestDatabase[] = []
 const database = async (): Promise<string> => {
   const made = await freshDatabase()
@@ -19,19 +16,7 @@ const database = async (): Promise<string> => {
 let newer: Readonly<Record<string, string>>
 
 beforeAll(() => {
-  const table = fileURLToPath(new URL('../../../model/dist/type-table.js', import.meta.url))
-  const preload = join(processes.folder, 'one-type-more.mjs')
-  writeFileSync(
-    preload,
-    `import { allTypes } from ${JSON.stringify(table)}
-     const like = allTypes.find((type) => type.name === 'MeshTimeout')
-     allTypes.push({
-       ...like, name: 'MeshGadget', order: 99000, path: 'meshgadgets', pathAliases: [], shortName: 'mgad', policy: undefined,
-       singular: ['meshgadget'], plural: ['meshgadgets'], displayName: 'Mesh Gadget', displayNamePlural: 'Mesh Gadgets',
-       globalToZones: true, zoneToGlobal: true, acrossZones: true, providedByZone: true, providedByGlobal: true,
-     })`,
-  )
-  newer = { NODE_OPTIONS: `--import ${preload}` }
+  newer = oneTypeMore(processes.folder).env
 })
 afterAll(async () => {
   await processes.close()

@@ -5,8 +5,11 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const built = (path: string): string => fileURLToPath(new URL(`../../../${path}`, import.meta.url))
-/** The real programs, as `tsc -b` has made them. */
-export const programs = { holdfast: built('cp/dist/main.js'), holdfastctl: built('ctl/dist/main.js') } as const
+/** The real programs, as `pnpm build` has made them. */
+export const programs = {
+  holdfast: built('cp/dist/program/main.js'),
+  holdfastctl: built('ctl/dist/program/main.js'),
+} as const
 
 /** How a process ended and what it said. */
 export interface Ended {
@@ -115,15 +118,18 @@ export class Processes {
   readonly folder = mkdtempSync(join(tmpdir(), 'holdfast-process-'))
   readonly #children = new Map<ChildProcess, TestProcess>()
   readonly #atExit = (): void => this.#killAll()
+  readonly #program: string
   #count = 0
 
-  constructor() {
+  /** @param options.holdfast another program than the one that `pnpm build` makes */
+  constructor({ holdfast = programs.holdfast }: { readonly holdfast?: string } = {}) {
+    this.#program = holdfast
     process.once('exit', this.#atExit)
   }
 
   /** `holdfast ARGS`, as it is. */
   holdfast(args: readonly string[], env: Readonly<Record<string, string>> = {}): TestProcess {
-    return this.#spawn(process.execPath, [programs.holdfast, ...args], '', env)
+    return this.#spawn(process.execPath, [this.#program, ...args], '', env)
   }
 
   /** `holdfastctl ARGS` to its end. */
@@ -198,7 +204,7 @@ export class Processes {
 
   #spawn(program: string, args: readonly string[], input: string, env: Readonly<Record<string, string>>): TestProcess {
     for (const built of Object.values(programs))
-      if (!existsSync(built)) throw new Error(`${built} is not there: build first (tsc -b)`)
+      if (!existsSync(built)) throw new Error(`${built} is not there: build first (pnpm build)`)
     const child = spawn(program, args, {
       cwd: this.folder,
       env: { ...environment(), ...env },

@@ -1,5 +1,5 @@
+import { oneTypeMore, type StartOptions, shifted } from '@holdfast/testkit'
 import { asks, type Row } from '../row.js'
-import { oneTypeMore, shifted } from '../stand/clock.js'
 import { answer, ask, type Plane } from '../stand/plane.js'
 import { twoAndTwo } from '../stand/stand.js'
 
@@ -44,10 +44,10 @@ export const clockRows: readonly Row[] = [
     standIn: 'the hubs are started with a type more in their table',
     run: async (turn) => {
       const { stand } = turn
-      const again = async (env: Readonly<Record<string, string>>): Promise<void> => {
+      const again = async (how: StartOptions): Promise<void> => {
         for (const { process } of stand.globals) {
           await process.kill()
-          await process.start({ env })
+          await process.start(how)
         }
         await stand.connected()
       }

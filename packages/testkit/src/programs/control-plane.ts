@@ -43,8 +43,8 @@ export interface LogLine {
   readonly [key: string]: unknown
 }
 
-/** The control plane's program, as `tsc -b` has made it. */
-export const program = fileURLToPath(new URL('../../../cp/dist/main.js', import.meta.url))
+/** The control plane's program, as `pnpm build` has made it. */
+export const program = fileURLToPath(new URL('../../../cp/dist/program/main.js', import.meta.url))
 const startTimeoutMs = 30_000
 const stopTimeoutMs = 10_000
 

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { run } from './run.js'
 
-const program = fileURLToPath(new URL('../../../ctl/dist/main.js', import.meta.url))
+const program = fileURLToPath(new URL('../../../ctl/dist/program/main.js', import.meta.url))
 
 /**
  * Runs `holdfastctl` as a person would.

@@ -2,6 +2,9 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
+/** The control plane's program, a file for each module: here a preloaded one can alter what the others import. */
+export const modules = fileURLToPath(new URL('../../../cp/dist/main.js', import.meta.url))
+
 /** The environment in which a program's clock is off; sockets and OpenSSL go on with the machine's. */
 export function shifted(folder: string, ms: number): Readonly<Record<string, string>> {
   const preload = join(folder, `clock-${ms}.mjs`)
@@ -21,8 +24,11 @@ export function shifted(folder: string, ms: number): Readonly<Record<string, str
   return { NODE_OPTIONS: `--import ${preload}` }
 }
 
-/** The environment in which a program knows one type of resource more, as the next version may. */
-export function oneTypeMore(folder: string): Readonly<Record<string, string>> {
+/** The program that knows one type of resource more, as the next version may. */
+export function oneTypeMore(folder: string): {
+  readonly program: string
+  readonly env: Readonly<Record<string, string>>
+} {
   const table = fileURLToPath(new URL('../../../model/dist/type-table.js', import.meta.url))
   const preload = join(folder, 'one-type-more.mjs')
   writeFileSync(
@@ -35,5 +41,5 @@ export function oneTypeMore(folder: string): Readonly<Record<string, string>> {
        globalToZones: true, zoneToGlobal: true, acrossZones: true, providedByZone: true, providedByGlobal: true,
      })`,
   )
-  return { NODE_OPTIONS: `--import ${preload}` }
+  return { program: modules, env: { NODE_OPTIONS: `--import ${preload}` } }
 }
