@@ -29,6 +29,9 @@ export default defineConfig({
     hookTimeout: 60_000,
     retry: 0,
     pool: 'forks',
+    // Loading a control plane's modules anew for each file was a sixth of the run. A file leaves nothing behind that another
+    // could meet: what it starts it closes, and what it changes of the process it puts back.
+    isolate: false,
     maxWorkers: 2,
   },
 })
