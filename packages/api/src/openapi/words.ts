@@ -159,8 +159,13 @@ const tails: readonly (readonly [RegExp, (plural: string, singular: string) => W
     (_, one) => ({ summary: `Dataplanes that a ${one} is about.`, query: listQuery }),
   ],
   [/:name\/dataplanes$/, (_, one) => ({ summary: `Dataplanes that a ${one} is about, in the older form.` })],
+  [/:name\/_rules$/, () => ({ summary: 'What policies say about a Dataplane, rule by rule, and which policies do.' })],
+  [/_inbounds\/:inbound\/_policies$/, () => ({ summary: 'What policies say about one inbound of a Dataplane.' })],
+  [/_outbounds\/:outbound\/_policies$/, () => ({ summary: 'What policies say about one outbound of a Dataplane.' })],
+  [/_outbounds\/:outbound\/_routes$/, () => ({ summary: 'How traffic of a Dataplane to one outbound is led on.' })],
+  [/_routes\/:route\/_policies$/, () => ({ summary: 'What policies say about one route of an outbound.' })],
   [/:name\/_?policies$/, () => ({ summary: 'Policies that are about a Dataplane.' })],
-  [/:name\/_layout$/, () => ({ summary: 'Ports of a Dataplane.' })],
+  [/:name\/_layout$/, () => ({ summary: 'Ports of a Dataplane, and where it can send to.' })],
   [/:name\/_config$/, () => ({ summary: 'Configuration of a Dataplane; not computed here.' })],
 ]
 

@@ -2,11 +2,11 @@ import {
   allTypes,
   isPluginPolicy,
   meshServiceKind,
-  policySelects,
   proxyOf,
-  proxyStateOf,
+  selectedBy,
   selects,
   type TypeDescriptor,
+  targetedProxy,
   typeOf,
 } from '@holdfast/model'
 import type { Row } from '@holdfast/store'
@@ -32,8 +32,8 @@ export function attachmentRoutes(context: ApiContext, resources: Resources): rea
       metaRoute(context, resources, type, '-resources/dataplanes', attachedTo),
       legacyRoute(context, type, attachedTo),
     ]),
-    metaRoute(context, resources, service, '_dataplanes', selectedBy),
-    metaRoute(context, resources, service, '_resources/dataplanes', selectedBy),
+    metaRoute(context, resources, service, '_dataplanes', selectedByService),
+    metaRoute(context, resources, service, '_resources/dataplanes', selectedByService),
     // Nothing here runs a builtin gateway, so there is no proxy behind one.
     legacyRoute(context, gateway, () => false, 'Could not find MeshGateway'),
   ]
@@ -42,11 +42,12 @@ export function attachmentRoutes(context: ApiContext, resources: Resources): rea
 /** Whether a Dataplane is one that something is about. */
 type Selects = (row: Row, dataplane: Row) => boolean
 
-const attachedTo: Selects = (row, dataplane) =>
-  isPluginPolicy(typeOf(row.type)) &&
-  policySelects(row, { ...proxyStateOf(dataplane, undefined), origin: dataplane.origin })
+const attachedTo: Selects = (row, dataplane) => {
+  const proxy = targetedProxy(dataplane)
+  return isPluginPolicy(typeOf(row.type)) && proxy !== undefined && selectedBy(row, proxy) !== undefined
+}
 
-const selectedBy: Selects = (row, dataplane) => {
+const selectedByService: Selects = (row, dataplane) => {
   const spec = meshServiceKind.read(row.spec)
   const proxy = proxyOf(dataplane, dataplane.createdAtMs)
   // A service is of one zone, and so are its proxies.

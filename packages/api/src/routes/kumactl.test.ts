@@ -44,7 +44,7 @@ describe('on a zone', () => {
     expect((await dataplane('gwb', { networking: { address: '10.0.0.4', gateway } }, 'gw')).status).toBe(201)
     const to = [{ targetRef: { kind: 'Mesh' }, default: { idleTimeout: '1s' } }]
     expect((await policy('MeshTimeout', 'meshtimeouts', 'all', { to })).status).toBe(201)
-    const ref = { kind: 'Dataplane', labels: { app: 'gw' } }
+    const ref = { kind: 'Mesh', proxyTypes: ['Gateway'] }
     expect((await policy('MeshTimeout', 'meshtimeouts', 'gw', { targetRef: ref, to })).status).toBe(201)
     await policy('MeshService', 'meshservices', 'web', {
       selector: { dataplaneTags: { 'kuma.io/service': 'web' } },

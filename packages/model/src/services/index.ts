@@ -18,7 +18,6 @@ export {
   type WantedService,
 } from './generated.js'
 export { type Candidate, MultiZoneIndex, type MultiZoneStatus } from './multi-zone.js'
-export { policySelects } from './policy-target.js'
 export {
   type Inbound,
   type MeshRules,

@@ -1,0 +1,285 @@
+import { beforeAll, describe, expect, test } from 'vitest'
+import { harness, problem } from '../testing/harness.js'
+
+const api = harness('standalone')
+const put = async (path: string, body: Readonly<Record<string, unknown>>) => {
+  const name = path.slice(path.lastIndexOf('/') + 1)
+  const mesh = path.startsWith('meshes/') ? { mesh: path.split('/')[1] } : {}
+  const answer = await api.call('PUT', `/${path}`, { name, ...mesh, ...body })
+  expect(answer, path).toMatchObject({ status: 201 })
+}
+const get = async (path: string) => {
+  const { status, body } = await api.call('GET', path)
+  // biome-ignore lint/suspicious/noExplicitAny: the shape is what is being tested
+  return { status, body: body as any }
+}
+const path = { value: '/v1', type: 'PathPrefix' }
+const exact = {
+  path,
+  method: 'GET',
+  queryParams: [{ type: 'Exact', name: 'q', value: '1' }],
+  headers: [{ type: 'Exact', name: 'x-a', value: 'b' }],
+}
+const toWeb = { kind: 'MeshService', name: 'web' }
+const file = (to: string) => ({ backends: [{ type: 'File', file: { path: to } }] })
+
+beforeAll(async () => {
+  for (const mesh of ['default', 'new']) {
+    const mode = mesh === 'new' ? { meshServices: { mode: 'Exclusive' } } : {}
+    await api.call('PUT', `/meshes/${mesh}`, { type: 'Mesh', name: mesh, skipCreatingInitialPolicies: ['*'], ...mode })
+    const at = `meshes/${mesh}`
+    await put(`${at}/dataplanes/dp1`, {
+      type: 'Dataplane',
+      labels: { app: 'web' },
+      networking: {
+        address: '10.0.0.1',
+        inbound: [
+          { port: 80, name: 'http', tags: { 'kuma.io/service': 'web', 'kuma.io/protocol': 'http' } },
+          { port: 9, tags: { 'kuma.io/service': 'admin' } },
+        ],
+        listeners: [{ type: 'ZoneEgress', address: '10.0.0.1', port: 10002 }],
+      },
+    })
+    const labels = { 'kuma.io/origin': 'zone' }
+    const policy = (type: string, plural: string, name: string, spec: object, more: object = {}) =>
+      put(`${at}/${plural}/${name}`, { type, labels: { ...labels, ...more }, spec })
+    const ports = [{ name: 'main', port: 80, targetPort: 80, appProtocol: 'http' }]
+    await policy('MeshService', 'meshservices', 'web', { selector: { dataplaneTags: { app: 'web' } }, ports })
+    const conf = (path: string, value: object) => ({ matches: [path === 'exact' ? exact : { path }], default: value })
+    const rules = [conf('exact', {}), { matches: [{ path }], default: { backendRefs: [{ ...toWeb, port: 80 }] } }]
+    await policy('MeshHTTPRoute', 'meshhttproutes', 'r', { to: [{ targetRef: toWeb, rules }] })
+    const timeout = (of: object) => ({ idleTimeout: '10s', ...of })
+    await policy('MeshTimeout', 'meshtimeouts', 'all', {
+      to: [{ targetRef: { kind: 'Mesh' }, default: timeout({ connectionTimeout: '1s' }) }],
+    })
+    await policy('MeshTimeout', 'meshtimeouts', 'base', { rules: [{ default: timeout({}) }] })
+    await policy('MeshTimeout', 'meshtimeouts', 'web', {
+      targetRef: { kind: 'Dataplane', name: 'dp1', sectionName: 'http' },
+      rules: [{ default: { idleTimeout: '3s' } }],
+    })
+    await policy('MeshTimeout', 'meshtimeouts', 'zero', {
+      to: [{ targetRef: { ...toWeb, sectionName: 'main' }, default: { idleTimeout: '2s' } }],
+    })
+    await policy('MeshTimeout', 'meshtimeouts', 'others', {
+      targetRef: { kind: 'Dataplane', labels: { app: 'api' } },
+      rules: [{ default: { idleTimeout: '9s' } }],
+    })
+    const unseen = { rules: [{ default: { idleTimeout: '8s' } }] }
+    await policy('MeshTimeout', 'meshtimeouts', 'shadow', unseen, { 'kuma.io/effect': 'shadow' })
+    await policy('MeshTrace', 'meshtraces', 'one', { default: { backends: [], tags: [{ name: 'a', literal: 'b' }] } })
+    const item = (kind: string, tags: object | undefined, action: string) => ({
+      targetRef: { kind, ...(tags === undefined ? {} : { tags }) },
+      default: { action },
+    })
+    await policy('MeshTrafficPermission', 'meshtrafficpermissions', 'mtp', {
+      from: [item('Mesh', undefined, 'Deny'), item('MeshSubset', { team: 'a' }, 'Allow')],
+    })
+    await policy('MeshAccessLog', 'meshaccesslogs', 'log', {
+      from: [{ targetRef: { kind: 'Mesh' }, default: file('/dev/stdout') }],
+    })
+  }
+})
+
+const kri = { dp: 'kri_dp_new_zone-1__dp1_', web: 'kri_msvc_new_zone-1__web_' }
+const mt = (name: string) => ({ kri: `kri_mt_new_zone-1__${name}_` })
+const at = '/meshes/new/dataplanes/dp1'
+
+describe('_rules', () => {
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  const ofType = (body: any, type: string) => body.rules.find((rule: { type: string }) => rule.type === type)
+
+  test('matches of routes by the hashes that a real Kuma gives them', async () => {
+    const { body } = await get('/meshes/default/dataplanes/dp1/_rules')
+    expect(Object.keys(body)).toEqual(['httpMatches', 'resource', 'rules'])
+    expect(body.httpMatches).toEqual([
+      { hash: '/T8AbrML00hXUp3gVy0l0+5+ccEdaNlZNMqTF66Yt4k=', match: [exact] },
+      { hash: 'bzv64o+joRk33jfDADgGv5ar4QyONO0NEVKnoBfJW/E=', match: [{ path }] },
+    ])
+    expect(body.resource).toMatchObject({ labels: { app: 'web' }, mesh: 'default', name: 'dp1', type: 'Dataplane' })
+    expect(body.rules.map(({ type }: { type: string }) => type)).toEqual([
+      ...['MeshHTTPRoute', 'MeshAccessLog', 'MeshTrace', 'MeshTimeout', 'MeshTrafficPermission'],
+    ])
+  })
+
+  test('each inbound has its rules, the most exact last; what is a shadow or about others says nothing', async () => {
+    const { inboundRules, fromRules, warnings } = ofType((await get(`${at}/_rules`)).body, 'MeshTimeout')
+    const said = inboundRules.map(
+      ({
+        inbound,
+        rules,
+      }: {
+        inbound: object
+        rules: { conf: object[]; origin: { resourceMeta: { name: string } }[] }[]
+      }) => [inbound, rules.map(({ conf, origin }) => [conf, origin[0]?.resourceMeta.name])],
+    )
+    const whole = [[{ idleTimeout: '10s' }], 'base']
+    expect(said).toEqual([
+      [{ port: 9, tags: { 'kuma.io/service': 'admin' } }, [whole]],
+      [
+        {
+          name: 'http',
+          port: 80,
+          tags: { 'kuma.io/protocol': 'http', 'kuma.io/service': 'web' },
+        },
+        [whole, [[{ idleTimeout: '3s' }], 'web']],
+      ],
+      [{ port: 10002, tags: null }, [whole]],
+    ])
+    expect([fromRules, warnings]).toEqual([[], []])
+  })
+
+  test('towards a port of a service, what is said of the mesh is merged with what is said of the port', async () => {
+    const { toResourceRules } = ofType((await get(`${at}/_rules`)).body, 'MeshTimeout')
+    const origin = (name: string) => ({
+      resourceMeta: expect.objectContaining({ name, type: 'MeshTimeout' }),
+      ruleIndex: 0,
+    })
+    expect(toResourceRules).toEqual([
+      {
+        conf: [{ idleTimeout: '10s', connectionTimeout: '1s' }],
+        origin: [origin('all')],
+        resourceMeta: { labels: expect.anything(), mesh: '', name: 'new', type: 'Mesh' },
+        resourceSectionName: '',
+      },
+      {
+        conf: [{ idleTimeout: '2s', connectionTimeout: '1s' }],
+        origin: [origin('all'), origin('zero')],
+        resourceMeta: expect.objectContaining({ mesh: 'new', name: 'web', type: 'MeshService' }),
+        resourceSectionName: 'main',
+      },
+    ])
+  })
+
+  test('in the terms of before: clients apart by their tags; outbounds only where the mesh still has them', async () => {
+    const { body } = await get('/meshes/default/dataplanes/dp1/_rules')
+    const { fromRules, inboundRules } = ofType(body, 'MeshTrafficPermission')
+    const matcher = (not: boolean) => [{ key: 'team', not, value: 'a' }]
+    expect(fromRules.map(({ inbound }: { inbound: { port: number } }) => inbound.port)).toEqual([9, 80, 10002])
+    expect(
+      fromRules[0].rules.map(({ conf, matchers }: { conf: object; matchers: object }) => [conf, matchers]),
+    ).toEqual([
+      [{ action: 'Allow' }, matcher(false)],
+      [{ action: 'Deny' }, matcher(true)],
+    ])
+    expect(inboundRules).toEqual([])
+    const toRules = async (mesh: string) =>
+      ofType((await get(`/meshes/${mesh}/dataplanes/dp1/_rules`)).body, 'MeshTimeout').toRules
+    expect(await toRules('new')).toEqual([])
+    expect((await toRules('default')).map(({ matchers }: { matchers: object }) => matchers)).toEqual([
+      [{ key: 'kuma.io/service', not: false, value: 'web' }],
+      [],
+    ])
+    // `from` of a kind where that has become `rules` is both.
+    expect(ofType(body, 'MeshAccessLog').inboundRules[0].rules[0].conf).toEqual([
+      expect.objectContaining(file('/dev/stdout')),
+    ])
+  })
+})
+
+test('_policies: one configuration for the whole proxy', async () => {
+  expect((await get(`${at}/_policies`)).body).toEqual({
+    policies: [
+      {
+        conf: expect.objectContaining({ tags: [{ name: 'a', literal: 'b' }] }),
+        kind: 'MeshTrace',
+        origins: [{ kri: 'kri_mtr_new_zone-1__one_' }],
+      },
+    ],
+  })
+})
+
+test('_inbounds: by the section of the identifier, a name or a port', async () => {
+  const timeouts = async (section: string) => {
+    const { body } = await get(`${at}/_inbounds/${kri.dp}${section}/_policies`)
+    return body.policies.find((of: { kind: string }) => of.kind === 'MeshTimeout')
+  }
+  const whole = { conf: { idleTimeout: '10s' }, ...mt('base') }
+  expect(await timeouts('http')).toEqual({
+    kind: 'MeshTimeout',
+    origins: [mt('base'), mt('web')],
+    rules: [whole, { conf: { idleTimeout: '3s' }, ...mt('web') }],
+  })
+  expect((await timeouts('9')).rules).toEqual([whole])
+  expect((await timeouts('10002')).rules).toEqual([whole])
+  expect(await get(`${at}/_inbounds/${kri.dp}nope/_policies`)).toEqual(
+    problem(404, 'Could not retrieve Dataplane', 'dp1 has no inbound "nope"; see its _layout'),
+  )
+})
+
+test('_outbounds: of the most exact that some policy names, the mesh at last', async () => {
+  const conf = async (outbound: string) => {
+    const { body } = await get(`${at}/_outbounds/${outbound}/_policies`)
+    return body.policies.find((of: { kind: string }) => of.kind === 'MeshTimeout')
+  }
+  const ofMesh = { conf: [{ idleTimeout: '10s', connectionTimeout: '1s' }], kind: 'MeshTimeout', origins: [mt('all')] }
+  expect((await conf(`${kri.web}main`)).conf).toEqual([{ idleTimeout: '2s', connectionTimeout: '1s' }])
+  expect(await conf(`${kri.web}other`)).toEqual(ofMesh)
+  expect(await conf('kri_extsvc_new_zone-1__any_80')).toEqual(ofMesh)
+})
+
+test('_routes of an outbound, and what is said of one of them', async () => {
+  const { body } = await get(`${at}/_outbounds/${kri.web}main/_routes`)
+  const route = { kri: 'kri_mhttpr_new_zone-1__r_' }
+  const refs = { backendRefs: [expect.objectContaining({ kind: 'MeshService', name: 'web', port: 80 })] }
+  expect(body).toEqual({
+    routes: [
+      {
+        kind: 'MeshHTTPRoute',
+        origins: [route],
+        rules: [
+          { conf: {}, ...route, matches: [exact] },
+          { conf: refs, ...route, matches: [{ path }] },
+        ],
+      },
+    ],
+  })
+  const policies = await get(`${at}/_outbounds/${kri.web}main/_routes/${route.kri}/_policies`)
+  expect(policies.body.policies.map(({ kind, conf }: { kind: string; conf: object }) => [kind, conf])).toEqual([
+    ['MeshTimeout', [{ idleTimeout: '2s', connectionTimeout: '1s' }]],
+  ])
+})
+
+test('_layout: inbounds, listeners, and every service of the mesh', async () => {
+  const { body } = await get(`${at}/_layout`)
+  const inbound = (section: string, port: number, protocol: string) => ({
+    ...{ kri: `${kri.dp}${section}`, port, protocol },
+    proxyResourceName: `self_inbound_dp_${section}`,
+  })
+  expect(body).toEqual({
+    inbounds: [inbound('http', 80, 'http'), inbound('9', 9, 'tcp')],
+    kri: kri.dp,
+    labels: expect.objectContaining({ app: 'web' }),
+    listeners: [
+      { kri: `${kri.dp}10002`, port: 10002, proxyResourceName: 'self_zoneegress_dp_10002', type: 'ZoneEgress' },
+    ],
+    outbounds: [{ kri: `${kri.web}main`, port: 80, protocol: 'http', proxyResourceName: `${kri.web}main` }],
+  })
+})
+
+test.each([
+  ['_inbounds/x/_policies', 'bad request: invalid identifier string: "x"'],
+  [
+    '_inbounds/id_dp_new_zone-1__dp1_http/_policies',
+    'bad request: identifier must start with \'kri\': "id_dp_new_zone-1__dp1_http"',
+  ],
+  ['_outbounds/kri_zz_new____/_policies', 'bad request: unknown short name of resource type: "zz"'],
+  ['_outbounds/kri_msvc_new_zone-1__web_main/_routes/x/_policies', 'bad request: invalid identifier string: "x"'],
+])('%s: %s', async (tail, detail) => {
+  expect(await get(`${at}/${tail}`)).toEqual(problem(400, 'Bad Request', detail))
+})
+
+test.each(['_rules', '_policies', `_inbounds/${kri.dp}http/_policies`, `_outbounds/${kri.web}main/_routes`])(
+  '%s of what is not there',
+  async (tail) => {
+    expect(await get(`/meshes/default/dataplanes/nope/${tail}`)).toEqual(
+      problem(404, 'Could not retrieve Dataplane', 'Not found'),
+    )
+    expect(await get(`/meshes/nope/dataplanes/dp1/${tail}`)).toEqual(
+      problem(404, 'Failed to retrieve Mesh', 'Not found'),
+    )
+    if (tail === '_rules') return
+    expect(await get(`/meshes/default/dataplanes/dp1/${tail}`)).toEqual(
+      problem(400, 'Bad Request', "bad request: can't use _policies endpoint without meshService enabled"),
+    )
+  },
+)

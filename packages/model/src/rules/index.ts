@@ -1,0 +1,22 @@
+export type { InboundRule } from './inbound-rules.js'
+export {
+  fromRulesOfInbounds,
+  type InboundRules,
+  type MatchedPolicy,
+  matchedPolicies,
+  proxyConf,
+  rulesOfInbounds,
+  toRules,
+} from './matched.js'
+export { type Outbound, outboundsOf } from './outbounds.js'
+export { type ProxyInbound, selectedBy, type TargetedProxy, targetedProxy } from './proxy-target.js'
+export {
+  matchesHash,
+  type Referables,
+  type ResourceRule,
+  type RuleOrigin,
+  referredTypes,
+  resourceRules,
+  ruleKey,
+} from './resource-rules.js'
+export type { TagMatcher, TagRule } from './tag-rules.js'

@@ -1,0 +1,149 @@
+import { expect, test } from 'vitest'
+import { utf8 } from '../bytes.js'
+import type { JsonObject } from '../kinds/json.js'
+import { matchedPolicies } from './matched.js'
+import { mergedConfs, routeConf } from './merge.js'
+import type { PolicyResource } from './policy-spec.js'
+import type { TargetedProxy } from './proxy-target.js'
+import { type Referable, resourceRules } from './resource-rules.js'
+import { subsetOf, tagRules } from './tag-rules.js'
+
+const policy = (
+  name: string,
+  spec: JsonObject = {},
+  more: { readonly origin?: string; readonly labels?: Readonly<Record<string, string>> } = {},
+): PolicyResource => ({
+  ...{ type: 'MeshTimeout', mesh: 'default', name, displayName: name, origin: '', labels: {} },
+  ...more,
+  spec: utf8(JSON.stringify(spec)),
+})
+const inbound = { address: '10.0.0.1', port: 80, section: 'http', name: 'http', protocol: 'http' }
+const proxy: TargetedProxy = {
+  ...{ name: 'dp', origin: 'east', gateway: 'none', gatewayTags: {} },
+  labels: { app: 'web', 'kuma.io/zone': 'east', 'k8s.kuma.io/namespace': 'shop' },
+  inbounds: [{ ...inbound, tags: { 'kuma.io/service': 'web', version: 'v1' } }],
+}
+const about = (policies: readonly PolicyResource[], of: TargetedProxy = proxy) =>
+  matchedPolicies(policies, of).map(({ policy: { name } }) => name)
+const top = (targetRef: JsonObject): JsonObject => ({ targetRef })
+
+test('policies are merged from what is about everything to what is about few, global before the zone, Z before A', () => {
+  const zone = { origin: 'east', labels: { 'kuma.io/zone': 'east' } }
+  expect(
+    about([
+      policy('service', top({ kind: 'MeshService', name: 'web' })),
+      policy('subset', top({ kind: 'MeshSubset', tags: { version: 'v1' } })),
+      policy('section', top({ kind: 'Dataplane', labels: { app: 'web' }, sectionName: 'http' })),
+      policy('by-name', top({ kind: 'Dataplane', name: 'dp' }), {
+        origin: 'east',
+        labels: { ...zone.labels, 'k8s.kuma.io/namespace': 'shop' },
+      }),
+      policy('by-labels', top({ kind: 'Dataplane', labels: { app: 'web' } })),
+      policy('a'),
+      policy('z'),
+      policy('of-zone', {}, zone),
+      policy('producer', {}, { ...zone, labels: { 'kuma.io/policy-role': 'producer' } }),
+    ]),
+  ).toEqual(['z', 'a', 'of-zone', 'producer', 'by-labels', 'section', 'by-name', 'subset', 'service'])
+})
+
+test('who a policy is for: its own zone, its own namespace, or all consumers of what it produces', () => {
+  const role = (of: string, namespace: string) => ({
+    labels: { 'kuma.io/policy-role': of, 'k8s.kuma.io/namespace': namespace },
+  })
+  expect(
+    about([
+      policy('elsewhere', {}, { origin: 'west' }),
+      policy('produced', {}, { origin: 'west', ...role('producer', 'bank') }),
+      policy('consumer', {}, role('consumer', 'shop')),
+      policy('other-consumer', {}, role('consumer', 'bank')),
+      policy('owner', {}, { origin: 'east', ...role('workload-owner', 'shop') }),
+      policy('named-elsewhere', top({ kind: 'Dataplane', name: 'dp' })),
+      policy('no-section', top({ kind: 'Dataplane', sectionName: 'grpc' })),
+    ]).sort(),
+  ).toEqual(['consumer', 'owner', 'produced'])
+})
+
+test('of gateways, those that are delegated are meant by name, builtin ones only by what is about all', () => {
+  const gateway = (kind: 'builtin' | 'delegated'): TargetedProxy => ({
+    ...proxy,
+    gateway: kind,
+    gatewayTags: { 'kuma.io/service': 'gw' },
+    inbounds: [],
+  })
+  const policies = [
+    policy('all'),
+    policy('gateways', top({ kind: 'Mesh', proxyTypes: ['Gateway'] })),
+    policy('sidecars', top({ kind: 'Mesh', proxyTypes: ['Sidecar'] })),
+    policy('labels', top({ kind: 'Dataplane', labels: { app: 'web' } })),
+    policy('tags', top({ kind: 'MeshService', name: 'gw' })),
+  ]
+  expect(about(policies, gateway('delegated'))).toEqual(['gateways', 'all', 'labels', 'tags'])
+  expect(about(policies, gateway('builtin'))).toEqual(['gateways', 'all', 'tags'])
+})
+
+test('the later over the earlier, lists whole, but those that are appended', () => {
+  expect(
+    mergedConfs('MeshProxyPatch', [
+      { a: { x: 1, y: 1 }, list: [1, 2], appendModifications: [1] },
+      { a: { y: 2 }, list: [3], appendModifications: [2] },
+    ]),
+  ).toEqual([{ a: { x: 1, y: 2 }, list: [3], appendModifications: [1, 2] }])
+})
+
+test('routes: equal matches are one, where the last of them stands; hostnames are apart', () => {
+  const rule = (path: string, conf: JsonObject): JsonObject => ({ matches: [{ path }], default: conf })
+  const routes = (hostnames: readonly string[], ...rules: readonly JsonObject[]) => routeConf({ rules, hostnames })
+  expect(
+    mergedConfs('MeshHTTPRoute', [
+      routes(['a', 'b'], rule('/1', { filters: [1] }), rule('/2', {})),
+      routes(['a'], rule('/3', {}), rule('/1', { backendRefs: [1] })),
+    ]),
+  ).toEqual([
+    { rules: [rule('/3', {}), rule('/1', { filters: [1], backendRefs: [1] }), rule('/2', {})], hostnames: ['a'] },
+    { rules: [rule('/1', { filters: [1] }), rule('/2', {})], hostnames: ['b'] },
+  ])
+})
+
+test('what Kuma called a service on Kubernetes means the port of the real one', () => {
+  const service = (name: string, zone: string): Referable => ({
+    ...{ type: 'MeshService', mesh: 'default', name: `${name}-${zone}` },
+    labels: { 'kuma.io/display-name': name, 'k8s.kuma.io/namespace': 'shop', 'kuma.io/zone': zone },
+    spec: utf8(JSON.stringify({ selector: {}, ports: [{ port: 80, name: 'http' }, { port: 81 }] })),
+  })
+  const services = [service('web', 'east'), service('web', 'west'), service('api', 'east')]
+  const to = (...refs: readonly JsonObject[]) => {
+    const spec = { to: refs.map((targetRef) => ({ targetRef, default: {} })) }
+    const found = matchedPolicies([policy('p', spec)], proxy)
+    return [...resourceRules('MeshTimeout', found, (type) => (type === 'MeshService' ? services : [])).keys()]
+  }
+  expect(to({ kind: 'MeshService', name: 'web_shop_svc_80' })).toEqual([
+    'kri_msvc_default_east_shop_web_http',
+    'kri_msvc_default_west_shop_web_http',
+  ])
+  expect(to({ kind: 'MeshService', labels: { 'kuma.io/display-name': 'api' }, sectionName: '81' })).toEqual([
+    'kri_msvc_default_east_shop_api_81',
+  ])
+  // One that has no such port is not meant, and a name is one in the policy's own zone.
+  expect(to({ kind: 'MeshService', labels: { 'kuma.io/display-name': 'api' }, sectionName: 'no' })).toEqual([])
+  expect(to({ kind: 'MeshService', name: 'web' })).toEqual([])
+})
+
+test('clients are told apart by every combination of tags, up to a bound', () => {
+  const from = (count: number) =>
+    Array.from({ length: count }, (_, at) => ({
+      policy: policy(`p${at}`),
+      subset: subsetOf({ kind: 'MeshSubset', tags: { [`k${at}`]: 'v' } }) ?? [],
+      conf: { action: `${at}` },
+    }))
+  const said = tagRules('MeshTrafficPermission', from(2), true)
+  expect(
+    said?.map(({ matchers, conf }) => [matchers.map(({ key, not }) => (not ? `!${key}` : key)), conf.action]),
+  ).toEqual([
+    [['k0', 'k1'], '1'],
+    [['!k0', 'k1'], '1'],
+    [['k0', '!k1'], '0'],
+  ])
+  expect(tagRules('MeshTrafficPermission', from(9), true)?.length).toBe(2 ** 9 - 1)
+  expect(tagRules('MeshTrafficPermission', from(40), true)).toBeUndefined()
+})
