@@ -4,6 +4,7 @@ export { type DatabaseFacts, readDatabaseFacts, type StoreFacts } from './doctor
 export * from './embedded/index.js'
 export type * from './guards.js'
 export type * from './lease-port.js'
+export { logRevision } from './log-revision.js'
 export * from './memory/index.js'
 export * from './migrate/index.js'
 export * from './pg/index.js'

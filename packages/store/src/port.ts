@@ -126,6 +126,8 @@ export interface ListQuery {
 export interface ChangesQuery {
   readonly types: readonly string[]
   readonly ownTypes: readonly string[]
+  /** With rows of which the status alone has changed: each comes where the newer of its two revisions stands. */
+  readonly statuses?: boolean | undefined
   /** Undefined: from the start of the log. */
   readonly after: { readonly epoch: string; readonly position: Position } | undefined
   readonly limit: number
@@ -135,7 +137,7 @@ export interface Changes {
   readonly state: StoreState
   readonly epoch: string
   readonly rows: readonly Row[]
-  /** The last row, or the end of the log as it was then. */
+  /** Where the last row stands (see `logRevision`), or the end of the log as it was then. */
   readonly through: Position
   /** There is nothing more. */
   readonly complete: boolean

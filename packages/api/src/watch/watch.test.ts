@@ -143,6 +143,34 @@ test('filters hold for what is told, and what no longer matches is taken back', 
   expect(one.told).toEqual(['changed a', 'synced', 'changed b', 'deleted a'])
 })
 
+test('a status that changes alone is told, and not again after a break', async () => {
+  api = await openReal('standalone', ['241.64.0.0/20'])
+  const body = { type: 'MeshService', mesh: 'default', name: 'web', spec: { selector: {}, ports: [{ port: 80 }] } }
+  await api.call('PUT', '/meshes/default/meshservices/web', body)
+  await api.app.listen({ host: '127.0.0.1', port: 0 })
+  const address = api.app.server.address()
+  const url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}/meshservices?watch=true`
+  const first = watcher()
+  await first.begin(url)
+  await first.until(() => first.told.includes('synced'))
+  const key = { type: 'MeshService', mesh: 'default', name: 'web' }
+  const write = (total: number) =>
+    api.store.local.writeStatus(key, Buffer.from(JSON.stringify({ dataplaneProxies: { total } })))
+  await write(1)
+  await first.until(() => first.told.length === 3)
+  expect(first.told).toEqual(['changed web', 'synced', 'changed web'])
+  expect(first.events[2]?.data).toMatchObject({ status: { dataplaneProxies: { total: 1 } } })
+  first.end()
+  const second = watcher()
+  await second.begin(url, { 'last-event-id': first.events.at(-1)?.id ?? '' })
+  await write(2)
+  await second.until(() => second.told.length > 0)
+  expect([second.told, second.events[0]?.data]).toMatchObject([
+    ['changed web'],
+    { status: { dataplaneProxies: { total: 2 } } },
+  ])
+})
+
 test('a position of another log is gone, and one that no watch has said is refused', async () => {
   const { base } = await open()
   const url = `${base}/meshes/default/meshretries?watch=true`

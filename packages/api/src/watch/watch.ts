@@ -1,5 +1,5 @@
 import type { TypeDescriptor } from '@holdfast/model'
-import { authoredOf, type Changes, type ControlPlaneStore, type Row } from '@holdfast/store'
+import { authoredOf, type Changes, type ControlPlaneStore, logRevision, type Row } from '@holdfast/store'
 import { ApiError, badRequest, titles } from '../http/errors.js'
 import type { ListRequest } from '../http/list-query.js'
 import type { Answer, ApiRequest } from '../http/route.js'
@@ -34,7 +34,7 @@ export function isWatch({ query }: ApiRequest): boolean {
 /**
  * Server-sent events of a list: `changed` with a resource as a GET shows it, `deleted` with its type, mesh and name,
  * `synced` once everything that is there has been told. Their ids say where the watcher stands: with the last one in
- * `Last-Event-ID` (or `?after=`) it goes on there. Several changes of one resource may come as the last of them, and a
+ * `Last-Event-ID` (or `?after=`) it goes on there. A status that changes alone is a change too. Several changes of one resource may come as the last of them, and a
  * resource that the filters leave out comes as `deleted`, whether it was ever told or not.
  */
 export async function watchAnswer(
@@ -59,6 +59,7 @@ export async function watchAnswer(
 const queryOf = ({ type }: Watched, after: WatchPosition | undefined) => ({
   types: [type.name],
   ownTypes: [],
+  statuses: true,
   after,
   limit: pageSize,
 })
@@ -144,7 +145,12 @@ async function textsOf(
   return told.flatMap(({ row, isThere }) => {
     const position = {
       epoch,
-      position: { revision: row.revision, typeOrder: watched.type.order, mesh: row.mesh, name: row.exportName },
+      position: {
+        revision: logRevision(row, true),
+        typeOrder: watched.type.order,
+        mesh: row.mesh,
+        name: row.exportName,
+      },
     }
     if (isThere) return [event('changed', position, items.get(row))]
     const { type, mesh, name } = row

@@ -2,7 +2,7 @@ import { endOf } from '@holdfast/kds'
 import { equalBytes, sameAuthored, typeOf, utf8, withComputed } from '@holdfast/model'
 import { expect, test } from 'vitest'
 import type { Row } from '../plan/types.js'
-import type { LocalChange } from '../port.js'
+import type { ChangesQuery, LocalChange } from '../port.js'
 import { deleteOf, type OpenStore, offerOf, putService, Subject, service, serviceKey } from './fixtures.js'
 
 const type = typeOf('MeshService')
@@ -110,5 +110,38 @@ export function computedConformance(open: OpenStore): void {
       zone.store.read.changes({ ...query, after })
     expect(await isLost({ epoch: 'another', position: second.through })).toBeUndefined()
     expect(await isLost({ epoch: second.epoch, position: endOf(1_000_000) })).toBeUndefined()
+  })
+
+  test('who follows statuses is told of each row once, where the newer of its revisions stands', async () => {
+    await using zone = await Subject.ready(open, 'zone')
+    for (const name of ['a', 'b', 'c']) await zone.apply(putService(name))
+    const write = (name: string, ready: string) =>
+      zone.store.local.writeStatus(serviceKey(name), utf8(JSON.stringify({ tls: { status: ready } })))
+    const pages = async (statuses: boolean, limit: number) => {
+      const read: string[][] = []
+      for (let after: ChangesQuery['after']; ; ) {
+        const page = await zone.store.read.changes({ types: ['MeshService'], ownTypes: [], statuses, after, limit })
+        if (page === undefined) throw new Error('the log is gone')
+        read.push(page.rows.map(({ name }) => name))
+        after = { epoch: page.epoch, position: page.through }
+        if (page.complete) return { read, after }
+      }
+    }
+    const { after } = await pages(true, 10)
+    await write('b', 'Ready')
+    await write('a', 'Ready')
+    expect(await pages(true, 2)).toMatchObject({ read: [['c', 'b'], ['a']] })
+    expect(await pages(false, 2)).toMatchObject({ read: [['a', 'b'], ['c']] })
+    const since = (statuses: boolean) =>
+      zone.store.read.changes({ types: ['MeshService'], ownTypes: [], statuses, after, limit: 10 })
+    expect((await since(true))?.rows.map(({ name }) => name)).toEqual(['b', 'a'])
+    expect((await since(false))?.rows).toEqual([])
+    // What has gone since comes as gone, at its newest place.
+    await zone.apply(deleteOf(serviceKey('b')))
+    await zone.apply(putService('a', { port: 81 }))
+    expect((await since(true))?.rows.map(({ name, deleted }) => [name, deleted])).toEqual([
+      ['b', true],
+      ['a', false],
+    ])
   })
 }

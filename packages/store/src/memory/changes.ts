@@ -1,5 +1,6 @@
 import { comparePositions, endOf, type Position, startOfLog } from '@holdfast/kds'
 import type { Origin } from '@holdfast/model'
+import { logRevision } from '../log-revision.js'
 import type { Row } from '../plan/index.js'
 import type { Changes, ChangesQuery } from '../port.js'
 import type { Image } from './image.js'
@@ -7,7 +8,13 @@ import { typeOrder } from './load.js'
 
 /** A page of the log for whoever follows some types of it, as the database answers. */
 export function changesIn(image: Image, query: ChangesQuery, own: Origin): Changes | undefined {
-  const { after, types, ownTypes, limit } = query
+  const { after, types, ownTypes, limit, statuses = false } = query
+  const positionOf = (row: Row): Position => ({
+    revision: logRevision(row, statuses),
+    typeOrder: typeOrder(row.type),
+    mesh: row.mesh,
+    name: row.exportName,
+  })
   const { epoch, revision } = image.head
   const from = after?.position ?? startOfLog
   if (after !== undefined && (after.epoch !== epoch || from.revision > revision)) return undefined
@@ -24,10 +31,3 @@ export function changesIn(image: Image, query: ChangesQuery, own: Origin): Chang
   const through = complete || last === undefined ? endOf(revision) : positionOf(last)
   return { state: image.state, epoch, rows, through, complete }
 }
-
-const positionOf = (row: Row): Position => ({
-  revision: row.revision,
-  typeOrder: typeOrder(row.type),
-  mesh: row.mesh,
-  name: row.exportName,
-})
