@@ -1,6 +1,7 @@
 import { isJsonObject, type Json, parseJson } from './kinds/json.js'
 import { syncLabel } from './labels.js'
-import { globalOrigin, type Origin } from './resource.js'
+import { globalOrigin, type Resource } from './resource.js'
+import { isProducer } from './services/policy-role.js'
 import type { TypeDescriptor } from './type-table.js'
 import { allTypes } from './type-table.js'
 
@@ -19,7 +20,7 @@ export interface DescribedType {
   readonly globalToZones: boolean
   readonly zoneToGlobal: boolean
   readonly acrossZones: boolean
-  /** Of the targetRef family: a zone's own stay in it. */
+  /** Of the targetRef family: of a zone's own only those for clients of a service cross. */
   readonly policy: boolean
 }
 
@@ -80,13 +81,16 @@ export const differenceOf = (a: DescribedType, b: DescribedType): string =>
  */
 export function audienceOfRaw(
   type: DescribedType | undefined,
-  labels: Readonly<Record<string, string>>,
-  origin: Origin,
+  row: Pick<Resource, 'labels' | 'origin' | 'spec'>,
 ): 'all' | 'none' {
-  if (type === undefined || labels[syncLabel] === 'disabled') return 'none'
-  const travels = origin === globalOrigin ? type.globalToZones : type.acrossZones && !type.policy
+  if (type === undefined || row.labels[syncLabel] === 'disabled') return 'none'
+  const travels =
+    row.origin === globalOrigin ? type.globalToZones : type.acrossZones && (!type.policy || isProducer(anyPolicy, row))
   return travels ? 'all' : 'none'
 }
+
+/** What its description does not say: it may have both lists. */
+const anyPolicy = { hasTo: true, hasFrom: true }
 
 /** What one peer has described of types that this program does not know: the spec of a `LearnedTypes`. */
 export interface LearnedTypes {

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
+import { utf8 } from './bytes.js'
 import { type Audience, globalOrigin } from './resource.js'
 import { allTypes } from './type-table.js'
-import { typeOf } from './types.js'
-import { audienceOf, downTypes, isVisibleTo, upTypes } from './visibility.js'
+import { isPluginPolicy, typeOf } from './types.js'
+import { audienceAt, audienceOf, downTypes, isVisibleTo, upTypes } from './visibility.js'
 
 test.each([
   ['MeshService', {}, 'web', 'east', 'all'],
@@ -28,6 +29,24 @@ test.each([
   expect(audienceOf(typeOf(type), labels, name, origin)).toBe(audience)
 })
 
+const toWeb = { to: [{ targetRef: { kind: 'MeshService', name: 'web' } }] }
+const ofShop = { 'k8s.kuma.io/namespace': 'shop' }
+const producer = { ...ofShop, 'kuma.io/policy-role': 'producer' }
+
+test.each([
+  ['MeshTimeout', 'east', {}, 'all', 'none'],
+  ['MeshTimeout', 'east', producer, 'all', 'all'],
+  ['MeshTimeout', 'east', { ...ofShop, 'kuma.io/policy-role': 'consumer' }, 'all', 'none'],
+  ['MeshTimeout', 'east', { ...producer, 'kuma.io/kds-sync': 'disabled' }, 'none', 'none'],
+  ['MeshTimeout', globalOrigin, {}, 'all', 'all'],
+  ['MeshTrace', 'east', producer, 'all', 'none'],
+  ['MeshService', 'east', {}, 'all', 'all'],
+  ['MeshExternalService', 'east', {}, 'all', 'all'],
+] as const)('%s of %j with %j: in a zone %s, at global %s', (type, origin, labels, inZone, atGlobal) => {
+  const row = { labels, name: 'n', origin, spec: utf8(JSON.stringify(toWeb)) }
+  expect([audienceAt('zone', typeOf(type), row), audienceAt('global', typeOf(type), row)]).toEqual([inZone, atGlobal])
+})
+
 test.each([
   ['Mesh', globalOrigin, 'all', true],
   ['Mesh', globalOrigin, 'none', false],
@@ -38,7 +57,9 @@ test.each([
   ['MeshZoneAddress', 'east', 'all', true],
   ['ZoneIngress', 'east', 'all', true],
   ['MeshTimeout', globalOrigin, 'all', true],
-  ['MeshTimeout', 'east', 'all', false],
+  ['MeshTimeout', 'east', 'all', true],
+  ['MeshTimeout', 'east', 'none', false],
+  ['MeshTimeout', 'west', 'all', false],
   ['HostnameGenerator', globalOrigin, 'all', true],
   ['HostnameGenerator', 'east', 'all', false],
   ['MeshExternalService', 'east', 'all', false],
@@ -61,7 +82,8 @@ test('the lists for a query say the same as the function, for every type and ori
           (origin === globalOrigin ? lists.fromGlobal : lists.acrossZones).includes(type.name)
         expect([type.name, origin, isVisibleTo(type, origin, audience, 'west')]).toEqual([type.name, origin, byQuery])
       }
-  expect(lists.acrossZones).toEqual(['MeshZoneAddress', 'ZoneIngress', 'MeshService'])
+  const others = lists.acrossZones.filter((name) => !isPluginPolicy(typeOf(name)))
+  expect(others).toEqual(['MeshZoneAddress', 'ZoneIngress', 'MeshService'])
 })
 
 test('what goes up comes in dependency order', () => {

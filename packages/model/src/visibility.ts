@@ -1,7 +1,8 @@
 import { syncLabel } from './labels.js'
-import { type Audience, globalOrigin, type Origin } from './resource.js'
+import { type Audience, globalOrigin, type Origin, type Resource } from './resource.js'
+import { isProducer } from './services/policy-role.js'
 import { allTypes, type TypeDescriptor } from './type-table.js'
-import { isPluginPolicy, typesSentDown, typesSentUp } from './types.js'
+import { typesSentDown, typesSentUp } from './types.js'
 
 /** Kuma keeps these on global: keys and tokens of its own API and of the connections between control planes. */
 const globalSecretsThatStay = new Set(['envoy-admin-ca', 'admin-user-token', 'inter-cp-ca', 'user-token-revocations'])
@@ -40,20 +41,31 @@ export function audienceOf(
   return travels ? 'all' : 'none'
 }
 
+/**
+ * The same at one control plane, of what it keeps of others as well. What a zone's policy says is for that zone, and ends at
+ * global; only what is written for clients of a service goes on, to where the clients are.
+ */
+export function audienceAt(
+  role: 'global' | 'zone',
+  type: TypeDescriptor,
+  row: Pick<Resource, 'labels' | 'name' | 'origin' | 'spec'>,
+): Exclude<Audience, 'suspended'> {
+  const endsHere =
+    role === 'global' && row.origin !== globalOrigin && type.policy?.plugin === true && !isProducer(type.policy, row)
+  return endsHere ? 'none' : audienceOf(type, row.labels, row.name, row.origin)
+}
+
 const staysOnGlobal = (name: string): boolean =>
   globalSecretsThatStay.has(name) || globalSecretPrefixesThatStay.some((prefix) => name.startsWith(prefix))
 
 /**
  * Whether a Holdfast zone may see what global keeps: what global owns of the types that go down, and what other
- * zones own of the types that cross zones; never its own (no echo). Policies of a zone stay there: only producer
- * policies cross, and those exist only where resources live in Kubernetes namespaces.
+ * zones own of the types that cross zones; never its own (no echo). `audience` is the one at global.
  */
 export function isVisibleTo(type: TypeDescriptor, origin: Origin, audience: Audience, zone: string): boolean {
   if (audience !== 'all' || origin === zone) return false
-  return origin === globalOrigin ? type.globalToZones : crossesZones(type)
+  return origin === globalOrigin ? type.globalToZones : type.acrossZones
 }
-
-const crossesZones = (type: TypeDescriptor): boolean => type.acrossZones && !isPluginPolicy(type)
 
 /**
  * Types that a zone is not told of, by whose they are; and those that global is not told of. Whatever is on none of these
@@ -68,7 +80,7 @@ export const typesKept = (): {
     allTypes.filter((type) => !travels(type)).map((type) => type.name)
   return {
     ofGlobal: names((type) => type.globalToZones),
-    ofZones: names(crossesZones),
+    ofZones: names((type) => type.acrossZones),
     fromGlobal: names((type) => type.zoneToGlobal),
   }
 }
@@ -76,7 +88,7 @@ export const typesKept = (): {
 /** `isVisibleTo` as data for a query: audience `all`, and the origin decides which list the type must be in. */
 export const downTypes = (): { readonly fromGlobal: readonly string[]; readonly acrossZones: readonly string[] } => ({
   fromGlobal: typesSentDown.filter((type) => type.globalToZones).map((type) => type.name),
-  acrossZones: typesSentDown.filter(crossesZones).map((type) => type.name),
+  acrossZones: typesSentDown.filter((type) => type.acrossZones).map((type) => type.name),
 })
 
 /** What a zone sends up: these types, its own origin only, audience `all`. */

@@ -1,5 +1,6 @@
 import {
   assignHostnames,
+  audienceAt,
   audienceOf,
   displayNameLabel,
   displayNameOf,
@@ -92,8 +93,10 @@ function reaches(step: Step, { name }: Place, standing: Standing): boolean {
   const origin = ownerHere(step, standing)
   if (name === origin || (name === '' && standing.mode === 'global')) return true
   const item = step.after ?? step.before ?? {}
-  const audience = audienceOf(step.type, labelsOf(item), step.name, origin)
-  return name === '' ? audience === 'all' : isVisibleTo(step.type, origin, audience, name)
+  const row = { labels: labelsOf(item), name: step.name, origin, spec: specOf(item) }
+  return name === ''
+    ? audienceAt('zone', step.type, row) === 'all'
+    : isVisibleTo(step.type, origin, audienceAt('global', step.type, row), name)
 }
 
 function applied({ services, generators }: Named, steps: readonly Step[]): Named {
@@ -139,8 +142,7 @@ function generatorOf(item: JsonObject, zone: string, standing: Standing): Hostna
   const origin = originOf(item, standing)
   // A zone's own generators name things in that zone only.
   if (origin !== '' && origin !== zone) return undefined
-  const spec = Buffer.from(JSON.stringify(item.spec ?? {}), 'utf8')
-  return hostnameGeneratorOf({ name: textOf(item.name), origin, spec }, createdAt(item))
+  return hostnameGeneratorOf({ name: textOf(item.name), origin, spec: specOf(item) }, createdAt(item))
 }
 
 function serviceOf(item: JsonObject, zone: string, standing: Standing): NameableService | undefined {
@@ -153,6 +155,8 @@ function serviceOf(item: JsonObject, zone: string, standing: Standing): Nameable
   const name = origin === zone ? labels[displayNameLabel] || textOf(item.name) : textOf(item.name)
   return { type: type.name, mesh: textOf(item.mesh), name, labels, origin, createdAtMs: createdAt(item) }
 }
+
+const specOf = (item: JsonObject): Uint8Array => Buffer.from(JSON.stringify(item.spec ?? {}), 'utf8')
 
 const keyOf = (type: string, mesh: string, name: string): string => `${type}/${mesh}/${name}`
 

@@ -18,6 +18,7 @@ export {
   type WantedService,
 } from './generated.js'
 export { type Candidate, MultiZoneIndex, type MultiZoneStatus } from './multi-zone.js'
+export { isProducer, type PolicyRole, policyRoleOf } from './policy-role.js'
 export {
   type Inbound,
   type MeshRules,

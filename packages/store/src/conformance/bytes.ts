@@ -38,7 +38,7 @@ export function bytesConformance(open: OpenStore): void {
       .filter((type) => !type.internal)
       .flatMap((type) => [
         ...(type.globalToZones ? [{ type, owner: '' }] : []),
-        ...(type.acrossZones && type.policy === undefined ? [{ type, owner: 'west' }] : []),
+        ...(type.acrossZones ? [{ type, owner: 'west' }] : []),
       ])
     expect(owners.length).toBeGreaterThan(44)
     for (const { type, owner } of owners) {

@@ -12,6 +12,7 @@ import { leaseConformance } from './leases.js'
 import { localConformance } from './local.js'
 import { logConformance } from './log.js'
 import { plainGlobalConformance, plainZoneConformance } from './plain-zones.js'
+import { producerConformance } from './producers.js'
 import { receivedConformance } from './received.js'
 import { recoveryConformance } from './recovery.js'
 import { replicaConformance } from './replicas.js'
@@ -29,6 +30,7 @@ export function storeConformance(name: string, open: OpenStore): void {
   describe(`${name}: own changes`, () => localConformance(open))
   describe(`${name}: what is computed`, () => computedConformance(open))
   describe(`${name}: what is received`, () => receivedConformance(open))
+  describe(`${name}: policies for others’ clients`, () => producerConformance(open))
   describe(`${name}: Kuma zones`, () => plainZoneConformance(open))
   describe(`${name}: under a Kuma global`, () => plainGlobalConformance(open))
   describe(`${name}: bytes`, () => bytesConformance(open))

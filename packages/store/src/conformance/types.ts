@@ -1,6 +1,7 @@
 import { type DescribedType, describedTypes, typeSetHash, utf8, zoneLabel } from '@holdfast/model'
 import { expect, test } from 'vitest'
 import { hello, keyOf, type OpenStore, offerOf, otherStoreId, removalOf, Subject, service } from './fixtures.js'
+import { policyOf } from './producers.js'
 
 /** What a newer program knows, and this one does not. */
 const gadget: DescribedType = {
@@ -84,6 +85,19 @@ export function typesConformance(open: OpenStore): void {
       .perform({ op: 'keys', resourceType: 'MeshGadget', keys: ['thing.default'] })
     expect([west.offers, west.removals]).toEqual([[], []])
     expect(await global.store.read.get(thing('east'))).toMatchObject({ audience: 'none' })
+  })
+
+  test('UNKNOWN: a policy for clients of its zone’s services goes on to where they are', async () => {
+    await using global = await Subject.ready(open, 'global')
+    await global.store.types.learn('east', setOf({ ...gadget, policy: true }))
+    const { labels, spec } = policyOf('east', 'producer', { kind: 'MeshService', name: 'web' })
+    await global
+      .channel(up('east'))
+      .apply({ type: 'MeshGadget', offers: [offerOf({ ...thing('east'), labels, spec })] })
+    const west = await global
+      .channel(down('west'))
+      .perform({ op: 'keys', resourceType: 'MeshGadget', keys: ['thing.default'] })
+    expect(west.offers.map(({ resource }) => resource.name)).toEqual(['thing'])
   })
 
   test('ATTR: a described type is checked like one of ours: scope, direction, owner and name', async () => {

@@ -1,6 +1,9 @@
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { digestEquals } from '@holdfast/model'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { offerOf, putMesh, Subject, service } from '../conformance/fixtures.js'
+import { policyOf } from '../conformance/producers.js'
 import { byHand, freshDatabase } from '../testing/index.js'
 import type { PgStore } from './store.js'
 import { openOn } from './testing.js'
@@ -13,6 +16,8 @@ const status = Buffer.from('{"state":"Available"}')
 const offers = names.map((name, i) =>
   offerOf(service({ name, zone: 'east', vips: { addresses: [`241.200.0.${i + 1}`], generation: 1 } })),
 )
+
+const acrossFile = fileURLToPath(new URL('../../../../migrations/0018_policies_across.sql', import.meta.url))
 
 let store: PgStore
 let global: Subject
@@ -319,4 +324,29 @@ test('HEAL: a copy whose mesh is not here is seen by nobody, whatever somebody m
     expect.stringMatching(/^mended: .*early.*audience says "all", and it should be "suspended"/),
   )
   expect(await whole()).toEqual(before)
+})
+
+test('policies that an older program showed to nobody are shown to those whom they are for, and no others', async () => {
+  const policies = [
+    ['east', policyOf('east', 'consumer', { kind: 'Mesh' })],
+    ['north', policyOf('north', 'producer', { kind: 'MeshService', name: 'web' })],
+    ['west', policyOf('west', 'producer', { kind: 'Mesh' })],
+  ] as const
+  for (const [peer, policy] of policies)
+    await global.channel({ channel: 'up', peer }).apply({ type: policy.type, offers: [offerOf(policy)] })
+  const audiences = () =>
+    run("select origin, audience, exposed from resources where type = 'MeshTimeout' and origin <> '' order by origin")
+  const wanted = await audiences()
+  expect(wanted).toEqual([
+    { origin: 'east', audience: 'none', exposed: false },
+    { origin: 'north', audience: 'all', exposed: true },
+    { origin: 'west', audience: 'none', exposed: false },
+  ])
+  await run("update resources set audience = 'all', exposed = true where type = 'MeshTimeout' and origin <> ''")
+  await run(readFileSync(acrossFile, 'utf8'))
+  expect((await audiences()).map(({ audience }) => audience)).toEqual(['none', 'all', 'all'])
+  expect(await round()).toEqual([
+    expect.stringMatching(/^mended: .*west: .*audience says "all", and it should be "none"/),
+  ])
+  expect(await round()).toEqual([])
 })

@@ -1,10 +1,9 @@
 import {
   type Audience,
-  audienceOf,
+  audienceAt,
   displayNameLabel,
   exportName,
   findType,
-  type Labels,
   meshLabel,
   namespaceLabel,
   originLabel,
@@ -144,7 +143,7 @@ function note(row: Row, form: Form, ws: WorkingSet, { nowMs }: PlanOptions): 're
 function publish(row: Row, content: ResourceContent, form: Form | undefined, ws: WorkingSet, { nowMs }: PlanOptions) {
   const { labels, typeUrl, spec } = content
   const wasPublished = row.form?.published !== false
-  const audience = audienceOfPublished(row, labels, ws)
+  const audience = audienceOfPublished({ ...row, labels, spec }, ws)
   const isSame = wasPublished && row.audience === audience && sameContent(row, content)
   ws.put(
     {
@@ -162,8 +161,8 @@ function publish(row: Row, content: ResourceContent, form: Form | undefined, ws:
   if (row.type === 'Mesh' && !wasPublished) meshReturns(row.name, ws, nowMs)
 }
 
-function audienceOfPublished(row: Row, labels: Labels, ws: WorkingSet): Audience {
-  const audience = audienceOf(typeOf(row.type), labels, row.name, row.origin)
+function audienceOfPublished(row: Row, ws: WorkingSet): Audience {
+  const audience = audienceAt(ws.identity.role, typeOf(row.type), row)
   return audience === 'all' && row.mesh !== '' && !ws.isMeshSeen(row.mesh) ? 'suspended' : audience
 }
 
@@ -197,7 +196,7 @@ function sweep(row: Row | undefined, ws: WorkingSet, options: PlanOptions): bool
   if (row === undefined) return false
   const { nowMs, hooks } = options
   const authored = authoredOf(row)
-  const own = audienceOf(typeOf(row.type), authored.labels, row.name, row.origin)
+  const own = audienceAt(ws.identity.role, typeOf(row.type), authored)
   const hook = own === 'none' ? undefined : hooks?.firstHook(row)
   if (hook === undefined) {
     if (row.form === undefined) return false

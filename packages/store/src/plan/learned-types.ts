@@ -177,7 +177,7 @@ function remember(learned: LearnedTypes, ws: WorkingSet, { nowMs }: PlanOptions)
 function showRaw(type: DescribedType, ws: WorkingSet, { nowMs }: PlanOptions): void {
   for (const row of ws.ofType(type.name)) {
     if (row.deleted || row.audience === 'suspended') continue
-    const audience = audienceOfRaw(type, row.labels, row.origin)
+    const audience = audienceOfRaw(type, row)
     if (audience !== row.audience)
       ws.put({ ...row, audience, exposed: row.exposed || audience === 'all', modifiedAtMs: nowMs })
   }

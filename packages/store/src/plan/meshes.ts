@@ -1,4 +1,4 @@
-import { audienceOf, audienceOfRaw, findType, globalOrigin } from '@holdfast/model'
+import { audienceAt, audienceOfRaw, findType, globalOrigin } from '@holdfast/model'
 import { entryOfRow } from './entries.js'
 import { authoredOf } from './forms.js'
 import { ownerOf } from './keys.js'
@@ -48,7 +48,7 @@ export function awake(row: Row, ws: WorkingSet): Row {
     row.form?.published === false
       ? 'none'
       : type === undefined
-        ? audienceOfRaw(learnedType(row.type, ws), row.labels, row.origin)
-        : audienceOf(type, row.labels, row.name, row.origin)
+        ? audienceOfRaw(learnedType(row.type, ws), row)
+        : audienceAt(ws.identity.role, type, row)
   return { ...row, audience, exposed: row.exposed || audience === 'all' }
 }

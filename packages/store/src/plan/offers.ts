@@ -1,7 +1,7 @@
 import type { Offer, Refused } from '@holdfast/kds'
 import {
   type Audience,
-  audienceOf,
+  audienceAt,
   audienceOfRaw,
   displayNameOf,
   type ExportedResource,
@@ -182,6 +182,6 @@ function audienceOfCopy(resource: ExportedResource, origin: Origin, ws: WorkingS
   if (ws.identity.role === 'global' && resource.mesh !== '' && isHeld(resource.mesh)) return 'suspended'
   const type = findType(resource.type)
   return type === undefined
-    ? audienceOfRaw(learnedType(resource.type, ws), resource.labels, origin)
-    : audienceOf(type, resource.labels, resource.name, origin)
+    ? audienceOfRaw(learnedType(resource.type, ws), { ...resource, origin })
+    : audienceAt(ws.identity.role, type, { ...resource, origin })
 }

@@ -1,5 +1,5 @@
 import {
-  audienceOf,
+  audienceAt,
   bucketOf,
   canonicalLabels,
   contentHashOf,
@@ -143,7 +143,7 @@ function derivedOf({ row, identity }: StoredRow, around: Surroundings, trueEntry
   const origin = proven ?? row.origin
   const isCopy = origin !== around.identity.name
   const type = findType(row.type)
-  const computed = type === undefined ? 'all' : audienceOf(type, row.labels, row.name, origin)
+  const computed = type === undefined ? 'all' : audienceAt(around.identity.role, type, { ...row, origin })
   // At global a copy is seen by nobody until its mesh is, whatever its row says; ours may wait for their mesh.
   const waits = row.audience === 'suspended' || (isCopy && around.identity.role === 'global')
   const audience = waits && !around.meshSeen ? 'suspended' : computed

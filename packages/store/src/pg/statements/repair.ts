@@ -1,5 +1,5 @@
 import type { BucketDigest, KeyedEntry, Offer, Removal, RepairParts } from '@holdfast/kds'
-import { audienceOf, findType, hex, parseWireKey, wireKey } from '@holdfast/model'
+import { audienceAt, findType, hex, parseWireKey, wireKey } from '@holdfast/model'
 import type { Sql } from '../sql.js'
 import type { View } from '../view.js'
 import { laneSums, sqlDamaged } from './damaged.js'
@@ -191,10 +191,12 @@ async function differing(
 }
 
 /** Something has changed it behind the program's back: its bytes, or only who may see it. */
-function isDamaged({ damaged, deleted, audience, labels, name, origin }: Differing, typeName: string): boolean {
-  if (damaged) return true
+function isDamaged(row: Differing, typeName: string, view: View): boolean {
+  if (row.damaged) return true
+  // Who sends down is global.
+  const role = view.channel === 'down' ? 'global' : 'zone'
   const type = findType(typeName)
-  return type !== undefined && !deleted && audience === 'none' && audienceOf(type, labels, name, origin) === 'all'
+  return type !== undefined && !row.deleted && row.audience === 'none' && audienceAt(role, type, row) === 'all'
 }
 
 function parts(rows: readonly Differing[], view: View): RepairParts {
@@ -204,7 +206,7 @@ function parts(rows: readonly Differing[], view: View): RepairParts {
   for (const row of rows) {
     const { type, visible } = row
     // Neither shown as it is nor said to be gone: whoever has it keeps it until we have it back.
-    if (type !== null && isDamaged(row, type)) continue
+    if (type !== null && isDamaged(row, type, view)) continue
     if (type === null || visible === null) absent.push(wireKey(row.key_mesh ?? '', row.key_name ?? ''))
     else if (visible) offers.push(offerOf({ ...row, type, visible, at: 0 }, view.channel === 'status'))
     else if (row.exposed === true) removals.push(removalOf({ ...row, type, visible, at: 0 }))
