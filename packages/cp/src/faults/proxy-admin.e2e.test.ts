@@ -12,6 +12,7 @@ import {
 } from '@holdfast/model'
 import { type AdminAsked, type AdminSaid, startFakeKumaGlobal, startFakeKumaZone } from '@holdfast/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { kubernetesZone } from '../testing/kubernetes-zone.js'
 import { type GlobalPlane, put, startGlobal, startZone, until, type ZonePlane } from '../testing/mesh.js'
 
 // What the admin interfaces of proxies say, from wherever somebody asks: of a Kuma zone, of one of ours, by a Kuma global.
@@ -112,6 +113,41 @@ test('a proxy behind a Kuma zone is asked on the streams that the zone keeps ope
     url: `/meshes/default/dataplanes/${named('dp-1')}/stats`,
   })
   expect(headers['content-type']).toBe('text/plain')
+})
+
+test('a zone in Kubernetes: a proxy is asked by name and namespace; services and what is for their clients cross', async () => {
+  const kube = own(
+    startFakeKumaZone({
+      target: `127.0.0.1:${global.port}`,
+      zone: 'kube',
+      proxies: (asked) => ({ body: JSON.stringify(asked) }),
+    }),
+    async (zone) => zone.stop(),
+  )
+  for (const [type, parts] of kubernetesZone('kube')) kube.put(type, parts)
+  const dataplane = kubernetesZone('kube').find(([type]) => type === 'Dataplane')?.[1].name ?? ''
+  const seen = async (type: string) =>
+    (await east.store.read.list({ type, offset: 0, limit: 100 })).items
+      .filter(({ origin }) => origin === 'kube')
+      .map(({ namespace, displayName }) => `${namespace}/${displayName}`)
+      .sort()
+  await until('its services to be here', async () => (await seen('MeshService')).length === 3, 20_000)
+  await until('its policies to be here', async () => (await seen('MeshTimeout')).length === 2, 20_000)
+  await until('its route to be here', async () => (await seen('MeshHTTPRoute')).length === 1, 20_000)
+  expect([await seen('MeshService'), await seen('MeshTimeout'), await seen('MeshHTTPRoute')]).toEqual([
+    ['bank/web', 'shop/db-7b4d9c6f5d', 'shop/web'],
+    ['shop/to-web', 'shop/to-web-here'],
+    ['shop/to-web'],
+  ])
+  expect([await global.store.read.refused(), await east.store.read.refused()]).toEqual([[], []])
+  await until(
+    'global to know its proxy',
+    async () => (await global.store.read.get({ type: 'Dataplane', mesh: 'default', name: dataplane })) !== undefined,
+  )
+  expect(await get(global, `${dataplane}/clusters?format=json`)).toMatchObject({
+    status: 200,
+    body: of('web-5f7c9d-x2lq4.shop', { what: 'clusters' }),
+  })
 })
 
 test('what a zone or a proxy refuses is told in its words', async () => {
