@@ -138,4 +138,61 @@ describe.skipIf(!hasKuma())('Kuma at a global that asks who one is', { timeout: 
       expect([secrets.status, secrets.err]).toEqual([1, expect.stringMatching(/Access Denied/)])
     },
   )
+
+  test.skipIf(!hasKumactl)(
+    'tokens that the real kumactl issues offline are as good as ours, until their key or they are withdrawn',
+    async () => {
+      const url = `https://localhost:${global.ports.apiTls}`
+      const ctl = (config: string, args: readonly string[], input = '') =>
+        processes.run(kumactl, ['--config-file', file(config), ...args], input)
+      const add = ['config', 'control-planes', 'add', '--name', 'g', '--address', url, '--ca-cert-file', file('ca.pem')]
+      // As from elsewhere: who has no valid token is nobody.
+      const afar = [...add, '--headers', 'x-forwarded-for=192.0.2.1', '--auth-type', 'tokens']
+      const enter = (config: string, token: string) => ctl(config, [...afar, '--auth-conf', `token=${token}`])
+      const issue = async (keyFile: string, kid: string) => {
+        const { status, out } = await ctl('offline', [
+          ...['generate', 'user-token', '--name', 'root', '--group', 'mesh-system:admin', '--valid-for', '1h'],
+          ...['--signing-key-path', keyFile, '--kid', kid],
+        ])
+        expect([status, out.trim().split('.').length]).toEqual([0, 3])
+        return out.trim()
+      }
+      const isIn = async (config: string) => (await ctl(config, ['get', 'global-secrets'])).status === 0
+      const unauthenticated = { status: 1, err: expect.stringMatching(/Invalid authentication data/) }
+
+      expect(await enter('root', adminToken)).toMatchObject({ status: 0 })
+      // With a key that is exported from here,
+      const exported = await ctl('root', ['get', 'global-secret', 'user-token-signing-key-1', '-o', 'json'])
+      writeFileSync(file('exported.pem'), Buffer.from(JSON.parse(exported.out).data, 'base64'))
+      await enter('by-exported', await issue(file('exported.pem'), '1'))
+      expect(await isIn('by-exported')).toBe(true)
+      // and with one that kumactl has made and an administrator has put here.
+      const { out: pem } = await ctl('offline', ['generate', 'signing-key', '--format=pem'])
+      writeFileSync(file('own.pem'), pem)
+      const secretOf = (name: string, text: string) =>
+        ctl(
+          'root',
+          ['apply', '-f', '-'],
+          `type: GlobalSecret\nname: ${name}\ndata: ${Buffer.from(text).toString('base64')}\n`,
+        )
+      const own = await issue(file('own.pem'), '7')
+      await enter('by-own', own)
+      expect(await ctl('by-own', ['get', 'meshes'])).toMatchObject(unauthenticated)
+      expect(await secretOf('user-token-signing-key-7', pem)).toMatchObject({ status: 0 })
+      await until('its key to be believed', () => isIn('by-own'), { withinMs: 30_000 })
+      // Signed by another key than the one it names.
+      await enter('by-wrong', await issue(file('own.pem'), '1'))
+      expect(await ctl('by-wrong', ['get', 'meshes'])).toMatchObject(unauthenticated)
+
+      const { jti } = JSON.parse(Buffer.from(own.split('.')[1] ?? '', 'base64url').toString())
+      expect(await secretOf('user-token-revocations', jti)).toMatchObject({ status: 0 })
+      await until('it to be revoked', async () => !(await isIn('by-own')), { withinMs: 30_000 })
+      const more = await issue(file('own.pem'), '7')
+      await enter('by-own', more)
+      expect(await isIn('by-own')).toBe(true)
+      expect(await ctl('root', ['delete', 'global-secret', 'user-token-signing-key-7'])).toMatchObject({ status: 0 })
+      await until('its key to be gone', async () => !(await isIn('by-own')), { withinMs: 30_000 })
+      expect(await isIn('root')).toBe(true)
+    },
+  )
 })
