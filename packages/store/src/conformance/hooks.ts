@@ -97,6 +97,14 @@ export function hookConformance(open: OpenStore): void {
     const again = await up.apply({ type: 'MeshService', offers: [offerOf(web(81))] })
     expect(again.writtenRows).toBe(0)
     expect(await claimAll(global)).toEqual([])
+    // A clock that was an hour ahead when the hook failed: nobody waits for an hour (T0).
+    const hourMs = 3_600_000
+    global.pass(-hourMs)
+    const behind = await claimAll(global)
+    expect(behind).toHaveLength(2)
+    global.pass(hourMs)
+    await global.store.hooks.settle(behind.map((work) => failed(work, global.nowMs + 5_000)))
+    expect(await claimAll(global)).toEqual([])
     global.pass(5_000)
     const later = await claimAll(global)
     await global.store.hooks.settle(later.map((work) => publish(work, labelled(work, 'yes'))))

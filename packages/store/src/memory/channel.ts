@@ -9,6 +9,7 @@ import type {
   SyncChannelStore,
 } from '@holdfast/kds'
 import { type Digest, digestEquals, wireKey } from '@holdfast/model'
+import { dueRefusal, isDue } from '../plan/due.js'
 import {
   admitUnit,
   afterMark,
@@ -213,8 +214,9 @@ export class MemoryChannel implements SyncChannelStore {
 
   #dueRefusals(nowMs: number): StoreResults['due-refusals'] {
     const { peer, channel } = this.#context
+    const when = dueRefusal(nowMs)
     const due = [...this.#image.refused.values()].filter(
-      (row) => row.peer === peer && row.channel === channel && row.nextTryMs <= nowMs,
+      (row) => row.peer === peer && row.channel === channel && isDue(row.nextTryMs, when),
     )
     return [...new Set(due.map((row) => row.type))].map((resourceType) => ({
       resourceType,

@@ -1,3 +1,4 @@
+import { dueForm, dueRefusedForm, isDue } from '../plan/due.js'
 import type { HookCover } from '../plan/forms.js'
 import type { Row } from '../plan/index.js'
 import { type HookWork, type Judged, judgedUnit, sweptUnit, type Verdict, workOf } from '../plan/judged.js'
@@ -77,7 +78,7 @@ export function claimWork(store: MemoryStore, claim: HookClaim): readonly HookWo
       ({ form }) =>
         form?.hook === claim.hook &&
         form.nextTryMs !== undefined &&
-        form.nextTryMs <= nowMs &&
+        isDue(form.nextTryMs, form.state === 'refused' ? dueRefusedForm(nowMs) : dueForm(nowMs, claim.claimMs)) &&
         claim.states.includes(form.state),
     )
     .sort((a, b) => (a.form?.tries ?? 0) - (b.form?.tries ?? 0))

@@ -12,6 +12,7 @@ import {
   type StoreResults,
 } from '@holdfast/kds'
 import { Problem, wireKey } from '@holdfast/model'
+import { dueRefusal } from '../plan/due.js'
 import { Fenced } from '../plan/fenced.js'
 import type { HookCover } from '../plan/forms.js'
 import type { HoldThresholds } from '../plan/holds.js'
@@ -263,7 +264,7 @@ export class PgChannel implements ChannelStore {
 
   async #dueRefusals(nowMs: number): Promise<StoreResults['due-refusals']> {
     const { peer, channel } = this.#context
-    const due = await dueRefusals(this.#parts.database, { peer, channel, nowMs, limit: dueMax })
+    const due = await dueRefusals(this.#parts.database, { peer, channel, due: dueRefusal(nowMs), limit: dueMax })
     return [...new Set(due.map((row) => row.type))].map((resourceType) => ({
       resourceType,
       keys: due.filter((row) => row.type === resourceType).map((row) => wireKey(row.mesh, row.name)),

@@ -1,4 +1,5 @@
 import type { ResourceKey } from '@holdfast/model'
+import { dueForm, dueRefusedForm } from '../../plan/due.js'
 import type { FormState } from '../../plan/forms.js'
 import type { FormWrite, Row } from '../../plan/types.js'
 import type { HookClaim, HookCount, HookHealth } from '../../port.js'
@@ -56,7 +57,8 @@ export async function claimForms(sql: Sql, claim: HookClaim, nowMs: number): Pro
     `with due as (
        select f.type, f.mesh, f.name, f.tries, q.type_order from hook_forms f
        join resources q on q.type = f.type and q.mesh = f.mesh and q.name = f.name
-       where f.hook = $1 and f.next_try <= $2 and f.state = any($3::text[]) and not q.deleted
+       where f.hook = $1 and f.state = any($3::text[]) and not q.deleted
+         and (f.next_try <= $2 or f.next_try > $7 and (f.state <> 'refused' or f.next_try > $8))
          and exists (select from hook_sweep s where s.fingerprint = $6)
        order by f.tries, q.type_order, f.next_try, f.type, f.mesh, f.name
        limit $4 for update of f skip locked
@@ -65,7 +67,10 @@ export async function claimForms(sql: Sql, claim: HookClaim, nowMs: number): Pro
      )
      select ${resourceColumns} from due d join resources r on r.type = d.type and r.mesh = d.mesh and r.name = d.name
      order by d.tries, d.type_order, r.mesh, r.name`,
-    [claim.hook, timestamp(nowMs), claim.states, claim.limit, timestamp(nowMs + claim.claimMs), claim.fingerprint],
+    [
+      ...[claim.hook, timestamp(nowMs), claim.states, claim.limit, timestamp(nowMs + claim.claimMs), claim.fingerprint],
+      ...[timestamp(dueForm(nowMs, claim.claimMs).afterMs), timestamp(dueRefusedForm(nowMs).afterMs)],
+    ],
   )
   return rows.map(rowOf)
 }

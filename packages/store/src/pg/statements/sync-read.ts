@@ -1,5 +1,6 @@
 import type { Channel } from '@holdfast/kds'
 import { type Digest, hex, type Origin } from '@holdfast/model'
+import type { Due } from '../../plan/due.js'
 import type { ZoneFacts } from '../../plan/loaded.js'
 import type { AuditRow, CursorRow, Needs, RefusedRow, ZoneRow } from '../../plan/types.js'
 import type { AuditFilter } from '../../port.js'
@@ -84,13 +85,14 @@ export async function refusedCounts(
 /** Refusals whose back-off has passed, oldest first. */
 export async function dueRefusals(
   sql: Sql,
-  of: { readonly peer: string; readonly channel: Channel; readonly nowMs: number; readonly limit: number },
+  of: { readonly peer: string; readonly channel: Channel; readonly due: Due; readonly limit: number },
 ): Promise<readonly { readonly type: string; readonly mesh: string; readonly name: string }[]> {
   const { rows } = await sql.run<{ type: string; mesh: string; name: string }>(
     'due refusals',
-    `select type, mesh, export_name as name from refused where peer = $1 and channel = $2 and next_try <= $3
-     order by next_try, type, mesh, export_name limit $4`,
-    [of.peer, of.channel, timestamp(of.nowMs), of.limit],
+    `select type, mesh, export_name as name from refused where peer = $1 and channel = $2
+       and (next_try <= $3 or next_try > $4)
+     order by next_try, type, mesh, export_name limit $5`,
+    [of.peer, of.channel, timestamp(of.due.untilMs), timestamp(of.due.afterMs), of.limit],
   )
   return rows
 }
