@@ -39,6 +39,8 @@ export const jsonShapes: Readonly<Record<string, string>> = {
   'zone describe': '`{zone, name, sync, blocks, holds, meshServices, dns}`; what is not known is null',
   'zone adopt': 'the answer of `GET` or `POST /_holdfast/zones/{zone}/adopt`',
   'zone decommission': 'the answer of `GET` or `POST /_holdfast/zones/{zone}/decommission`',
+  'zone rename':
+    '`{zone, newName, renamed: false, meshServices, blocks, meshMultiZoneServices, steps: [{step, command?}]}`',
   'zone pause': 'the answer of `POST /_holdfast/zones/{zone}/pause`: `{zone, changed, paused: {by, since, reason}}`',
   'zone resume': 'the answer of `POST /_holdfast/zones/{zone}/resume`',
   'zone drain': '`{zone, enabled, changed, meshServices, zones, away?}`: who sees it, and who is told when it is back',

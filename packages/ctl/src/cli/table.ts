@@ -403,6 +403,12 @@ export const table: readonly Entry[] = [
     load: async () => (await import('../commands/zone.js')).zoneDecommissionCommand,
   },
   {
+    words: 'zone rename',
+    summary: 'what would become of the addresses of a zone under another name, and how to move it instead',
+    heading: operations,
+    load: async () => (await import('../commands/zone-rename.js')).zoneRenameCommand,
+  },
+  {
     words: 'zone federate',
     summary: 'at a zone that runs by itself: what joining a global would do to it, told before and after',
     heading: operations,

@@ -1,5 +1,5 @@
-import { expect, test } from 'vitest'
-import { ago, apiError, run } from '../testing/run.js'
+import { describe, expect, test } from 'vitest'
+import { ago, apiError, expectGolden, run } from '../testing/run.js'
 
 const adoption = {
   zone: 'east',
@@ -88,4 +88,53 @@ north   Returning   10.0.0.1:40   store-1                  2m
 west    Online      10.0.0.2:40   store-1                  never
 `,
   )
+})
+
+describe('zone rename', () => {
+  const answers = {
+    'GET /_holdfast/zones': { items: [{ name: 'east' }, { name: 'west' }] },
+    'GET /meshservices?filter%5Blabels.kuma.io%2Fzone%5D=east&size=1': { total: 12, items: [] },
+    'GET /_holdfast/vips/blocks': {
+      items: [
+        { zone: 'east', kind: 'MeshService', cidr: '241.16.0.0/20' },
+        { zone: 'west', kind: 'MeshService', cidr: '241.32.0.0/20' },
+      ],
+    },
+    'GET /meshmultizoneservices?size=1000': {
+      total: 2,
+      items: [
+        { mesh: 'default', name: 'web', status: { meshServices: [{ name: 'web', zone: 'east' }] } },
+        { mesh: 'default', name: 'api', status: { meshServices: [{ name: 'api', zone: 'west' }] } },
+      ],
+    },
+  }
+
+  test('renames nothing, and says what is at stake and which way works', async () => {
+    const { status, out, asked } = await run(['zone', 'rename', 'east', 'east-1'], { answers })
+    expect(status).toBe(1)
+    expectGolden('zone-rename.txt', out)
+    expect(asked.every(([line]) => line.startsWith('GET '))).toBe(true)
+  })
+
+  test('as JSON, to a name that is there already', async () => {
+    const { status, out } = await run(['zone', 'rename', 'east', 'west', '-o', 'json'], { answers })
+    expect([status, JSON.parse(out)]).toMatchObject([
+      1,
+      {
+        ...{ zone: 'east', newName: 'west', renamed: false, meshServices: 12, blocks: ['MeshService 241.16.0.0/20'] },
+        meshMultiZoneServices: ['default/web'],
+        steps: [{ step: expect.stringContaining('a zone west is known already') }, {}, {}, {}, {}],
+      },
+    ])
+  })
+
+  test.each([
+    [['nope', 'east-1'], 1, 'there is no zone "nope"'],
+    [['east', 'East_1'], 2, '"East_1" can be no zone\'s name'],
+    [['east', 'east'], 2, 'the zone is called east already'],
+    [['east'], 2, 'new-name'],
+  ])('%j fails with %i and says why', async (args, status, said) => {
+    const ran = await run(['zone', 'rename', ...args], { answers })
+    expect([ran.status, ran.err]).toEqual([status, expect.stringContaining(said)])
+  })
 })
