@@ -301,7 +301,7 @@ test("a zone's resource at global, and global's in a zone", async () => {
       {
         "err": [
           "Error: Method not allowed (On global control plane you can not modify dataplane resources with 'kumactl apply' or via the HTTP API. You can still use 'kumactl' or the HTTP API to modify them on the zone control plane.), nothing was applied:",
-          "bad.yaml:1:1: Dataplane "web-1": Dataplane: On global control plane you can not modify dataplane resources with 'kumactl apply' or via the HTTP API. You can still use 'kumactl' or the HTTP API to modify them on the zone control plane.",
+          "bad.yaml:1:1: Dataplane "web-1": a Dataplane is written in the zone that has it: apply it at the control plane of that zone (--url or --context)",
         ],
         "out": "",
         "status": 1,
@@ -309,7 +309,7 @@ test("a zone's resource at global, and global's in a zone", async () => {
       {
         "err": [
           "Error: Method not allowed (On zone control plane you can only modify zone resources with 'kumactl apply' or via the HTTP API. You can still use 'kumactl' or the HTTP API to modify the rest of the resource on the global control plane.), nothing was applied:",
-          "bad.yaml:1:1: Mesh "other": Mesh: On zone control plane you can only modify zone resources with 'kumactl apply' or via the HTTP API. You can still use 'kumactl' or the HTTP API to modify the rest of the resource on the global control plane.",
+          "bad.yaml:1:1: Mesh "other": a Mesh is written at global, and every zone gets it from there: apply it at global (--url or --context)",
         ],
         "out": "",
         "status": 1,

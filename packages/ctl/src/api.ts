@@ -124,7 +124,7 @@ export class Api {
       `${path}${path.includes('?') ? '&' : '?'}${new URLSearchParams([...given, ['size', String(pageSize)]])}`
     while (next !== undefined) {
       const page: JsonObject = await this.get(next)
-      items.push(...itemsOf(page))
+      items.push(...(itemsOf(page) ?? (await this.#notList(path))))
       if (typeof page.total === 'number') total = page.total
       next = typeof page.next === 'string' ? pathOf(page.next) : undefined
     }
@@ -168,6 +168,21 @@ export class Api {
   async #notJson(path: string, status: number): Promise<CliError> {
     return new CliError(
       `${this.url}${path} did not answer in JSON (${status}); is it a control plane? Say another place with --url or HOLDFAST_URL`,
+    )
+  }
+
+  /** Nothing must not be taken for an empty mesh. */
+  async #notList(path: string): Promise<never> {
+    const who = await this.server().catch(() => undefined)
+    const product = who?.product ?? ''
+    const is =
+      product === ''
+        ? 'is it a control plane?'
+        : product === 'Kuma' || product === 'Holdfast'
+          ? 'is the path of the URL right?'
+          : `it is ${product} ${who?.version ?? ''}, and neither Holdfast nor Kuma.`
+    throw new CliError(
+      `${this.url}${path} did not answer with a list; ${is} Say another place with ${this.#saidWith.place}`,
     )
   }
 
@@ -229,7 +244,9 @@ export class Api {
   }
 }
 
-const itemsOf = (page: JsonObject): readonly JsonObject[] => (Array.isArray(page.items) ? page.items : [])
+/** Go writes an empty list as null. Undefined for what is no list at all. */
+const itemsOf = (page: JsonObject): readonly JsonObject[] | undefined =>
+  Array.isArray(page.items) ? page.items : page.items === null ? [] : undefined
 
 /** A `next` names the place by which the server knows itself; we stay with ours. */
 function pathOf(url: string): string {
@@ -280,14 +297,24 @@ export const errorText = ({ title, detail, fields }: ErrorBody): string =>
   ].join('\n')
 
 /** What the server cannot know: how this program is told who asks. */
-const nextAct = (status: number, { title }: ErrorBody, path: string): string =>
+const nextAct = (status: number, { title, detail }: ErrorBody, path: string): string =>
   title === 'Failed to retrieve Mesh'
     ? `\nthere is no mesh ${JSON.stringify(decodeURIComponent(/^\/meshes\/([^/?]+)/.exec(path)?.[1] ?? ''))}; see those there are with 'holdfastctl get meshes'`
     : status === 401
       ? "\nthe token was not accepted; give another with HOLDFAST_TOKEN, or 'holdfastctl config control-planes add --overwrite --auth-type tokens --auth-conf token=TOKEN'"
       : status === 403
         ? "\nask as somebody who may: a token in HOLDFAST_TOKEN or in the configuration ('holdfastctl config control-planes add --auth-type tokens --auth-conf token=TOKEN'), or from the control plane's own machine"
-        : ''
+        : status === 405
+          ? writtenAt(detail)
+          : ''
+
+/** Kuma's words for who may write something do not say how this program is told to ask there. */
+const writtenAt = (detail: string): string =>
+  detail.startsWith('On global')
+    ? "\nask the control plane of the zone that has it, with --url or --context; see 'holdfastctl config control-planes list'"
+    : detail.startsWith('On zone')
+      ? "\nask global, with --url or --context; see 'holdfastctl config control-planes list'"
+      : ''
 
 /** `fetch` says only that it failed; what failed stands in the cause, or in the causes of each address tried. */
 function causeText(error: unknown, saidWith: SaidWith): string {

@@ -46,6 +46,7 @@ const cases: readonly (readonly [what: string, args: readonly string[], world?: 
   ],
   ['one twice', ['apply', '-f', '-'], { stdin: 'type: Mesh\nname: a\n---\ntype: Mesh\nname: a\n' }],
   ['a variable without a value', ['apply', '-f', '-', '-v', 'a=b'], { stdin: 'type: Mesh\nname: {{ name }}\n' }],
+  ['a template without any value', ['apply', '-f', '-'], { stdin: 'type: Mesh\nname: {{ name }}\n' }],
   ['pruning without a selector', ['apply', '-f', '-', '--prune'], { stdin: timeout }],
   ['a selector that is none', ['get', 'meshes', '-l', 'a b c']],
   [
@@ -91,6 +92,11 @@ const cases: readonly (readonly [what: string, args: readonly string[], world?: 
         ),
       },
     },
+  ],
+  [
+    'a server that is something else, and answers in JSON',
+    ['get', 'meshes'],
+    { answers: { 'GET /meshes?size=1000': { hello: 'world' }, 'GET /': { product: 'Consul', version: '1.20' } } },
   ],
   ['nobody there', ['status'], { answers: { 'GET /_holdfast/overview': failing('ECONNREFUSED') } }],
   ['no such host', ['status'], { answers: { 'GET /_holdfast/overview': failing('ENOTFOUND') } }],

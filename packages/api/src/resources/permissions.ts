@@ -32,6 +32,15 @@ export function readOnlyReason(type: TypeDescriptor, mode: Mode): string | undef
   return mode === 'global' ? onGlobal : onZone
 }
 
+/** The same of one object of a list, in our own words: where it is written instead. Only where `readOnlyReason` has one. */
+export function writtenElsewhere(type: TypeDescriptor, mode: Mode): string {
+  if (type.internal) return (readOnlyReason(type, mode) ?? '').trim()
+  if (type.readOnly) return `a ${type.name} is written by the control planes themselves; nobody applies one`
+  return mode === 'global'
+    ? `a ${type.name} is written in the zone that has it: apply it at the control plane of that zone (--url or --context)`
+    : `a ${type.name} is written at global, and every zone gets it from there: apply it at global (--url or --context)`
+}
+
 /** This control plane as the one that is asked to write. */
 export const writerOf = (mode: Mode, zone: string): Writer =>
   mode === 'global' ? { role: 'global' } : { role: 'zone', zone, federated: mode === 'federated' }

@@ -85,8 +85,18 @@ test('a pinned address that is taken is a conflict that names the holder and the
 test('what this control plane may not write is told as such', async () => {
   const { call } = zone()
   const told = await call('POST', '/_apply', [{ type: 'Mesh', name: 'demo' }, service('web')])
-  const { status, title, causes } = told.body as { status: number; title: string; causes: { field: string }[] }
-  expect([status, title, causes.map(({ field }) => field)]).toEqual([405, 'Method not allowed', ['items[0]']])
+  const { status, title, causes } = told.body as { status: number; title: string; causes: unknown }
+  expect([status, title, causes]).toEqual([
+    405,
+    'Method not allowed',
+    [
+      {
+        field: 'items[0]',
+        message:
+          'a Mesh is written at global, and every zone gets it from there: apply it at global (--url or --context)',
+      },
+    ],
+  ])
 })
 
 test.each([

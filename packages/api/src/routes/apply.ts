@@ -14,7 +14,7 @@ import { ok, type Route } from '../http/route.js'
 import type { ApiContext } from '../options.js'
 import { initialPolicies } from '../resources/initial-policies.js'
 import { living } from '../resources/meshes.js'
-import { checkAccess, readOnlyReason, writerOf } from '../resources/permissions.js'
+import { checkAccess, readOnlyReason, writerOf, writtenElsewhere } from '../resources/permissions.js'
 import { type PlannedPut, plannedPut } from '../resources/put.js'
 import type { Resources } from '../resources/service.js'
 import { plannedJson, plannedRow } from './writes.js'
@@ -127,7 +127,7 @@ function readObject(context: ApiContext, object: unknown, index: number): ReadOb
   }
   const readOnly = readOnlyReason(type, context.mode)
   if (readOnly !== undefined)
-    return { type, readOnly, violations: [{ path: at, message: `${type.name}: ${readOnly.trim()}` }] }
+    return { type, readOnly, violations: [{ path: at, message: writtenElsewhere(type, context.mode) }] }
   const read = parseBody(type, object, { writer: writerOf(context.mode, context.zoneName) })
   switch (read.outcome) {
     case 'unreadable':

@@ -2,7 +2,7 @@ import type { Context } from '../cli/command.js'
 import { CliError } from '../io.js'
 import { reportInput } from './report.js'
 import { type InputResource, readResources } from './resources.js'
-import { readSources } from './sources.js'
+import { readSources, type Source } from './sources.js'
 
 export interface InputOptions {
   readonly file: readonly string[]
@@ -24,8 +24,20 @@ export async function readInput(
     sources = rendered(sources, varsOf(vars))
   }
   const input = readResources(sources, mesh)
-  reportInput(io, input)
+  reportInput(io, input, vars.length === 0 ? templateHint(sources) : undefined)
   if (input.resources.length === 0 && input.emptyLists === 0)
     throw new CliError(`there is nothing to apply in ${file.join(', ')}`)
   return [...input.resources].sort((a, b) => a.type.order - b.type.order)
+}
+
+/** Names as --var gives them; what a HostnameGenerator's template has begins with a dot or a function. */
+const variable = /\{\{\s*([A-Za-z_]\w*(?:\.\w+)*)\s*\}\}/
+
+/** What to say beside problems that would not be there if a template had been given its values. */
+function templateHint(sources: readonly Source[]): string | undefined {
+  for (const { file, text } of sources) {
+    const [braces, name] = variable.exec(text) ?? []
+    if (name !== undefined) return `${file} has ${braces}: if it is a template, give its values, --var ${name}=VALUE`
+  }
+  return undefined
 }

@@ -38,6 +38,17 @@ test('a small file cannot become a huge value', () => {
   expect(problems).toEqual(['f:1:1: Excessive alias count indicates a resource exhaustion attack'])
 })
 
+test.each([
+  ['JSON', '{"x":', '[', ']', '}'],
+  ['YAML', 'x: ', '{a: ', '}', ''],
+])('ten thousand levels of %s are told as such', (_, before, open, close, after) => {
+  const { values, problems } = read(`${before}${open.repeat(10_000)}1${close.repeat(10_000)}${after}`)
+  expect(values).toEqual([])
+  expect(problems.length).toBeGreaterThan(0)
+  for (const problem of problems)
+    expect(problem).toMatch(/^f:\d+:\d+: (is nested too deeply|holds values that JSON cannot say, or too many levels)/)
+})
+
 test('places of values, in YAML and in JSON', () => {
   const yaml = readDocuments('---\nx: 1\n---\nspec:\n  ports:\n    - port: 80\n    - port: 0\n  "a.b": 1\n', 'f')
     .documents[1]

@@ -64,7 +64,8 @@ class YamlFile {
 
   constructor(text: string, file: string) {
     this.#file = file
-    const options = { lineCounter: this.#lines, prettyErrors: false, merge: true } as const
+    // What is strange in a file is told with its place, not by the library on the terminal.
+    const options = { lineCounter: this.#lines, prettyErrors: false, merge: true, logLevel: 'error' } as const
     const parsed = parseAllDocuments(text, options)
     this.#documents = Array.isArray(parsed) ? parsed : []
   }
@@ -74,7 +75,7 @@ class YamlFile {
     const problems: PlacedMessage[] = []
     for (const [index, document] of this.#documents.entries()) {
       const faults = [...document.errors, ...document.warnings]
-      for (const { message, pos } of faults) problems.push({ ...this.#at(index, pos[0]), message })
+      for (const { message, pos } of faults) problems.push({ ...this.#at(index, pos[0]), message: faultText(message) })
       if (faults.length > 0) continue
       const read = this.#read(document)
       if (typeof read === 'string') problems.push({ ...this.place(index, []), message: read })
@@ -108,6 +109,10 @@ class YamlFile {
     return { file: this.#file, document: index + 1, line: Math.max(line, 1), column: Math.max(col, 1) }
   }
 }
+
+/** The reader recurses: what is nested without end runs it out of stack, once or more often. */
+const faultText = (message: string): string =>
+  /call stack/.test(message) ? 'is nested too deeply; no resource has that many levels' : message
 
 /** Aliases are bounded, so that a small file cannot become a huge value. */
 function toValue(document: YamlDocument): { readonly js: unknown } | string {
