@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const { describeApi } = await import(join(root, 'packages/api/dist/index.js'))
-const { allTypes, specSchema } = await import(join(root, 'packages/model/dist/index.js'))
+const { allTypes, columnsOfKind, specSchema } = await import(join(root, 'packages/model/dist/index.js'))
 
 const cell = (text) => String(text).replaceAll('|', '\\|').replace(/\s+/g, ' ')
 const row = (...cells) => `| ${cells.map(cell).join(' | ')} |`
@@ -140,6 +140,17 @@ function kindsText() {
           fallback === undefined ? '' : `\`${JSON.stringify(fallback)}\``,
           allowed,
         ),
+      )
+    const columns = columnsOfKind(type)
+    const headers = (isWide) =>
+      columns
+        .filter((each) => each.isWide === isWide)
+        .map(({ header }) => header)
+        .join(', ')
+    if (columns.length > 0)
+      lines.push(
+        '',
+        `\`holdfastctl get ${type.path}\` shows ${[headers(false), headers(true) && `with \`-o wide\` ${headers(true)}`].filter(Boolean).join('; ')}.`,
       )
     lines.push('')
   }

@@ -44,7 +44,7 @@ const ofDataplane = (header: string): Column => {
   return { header, value: (item, nowMs) => column?.value({ ...item, ...objectOf(item.dataplane) }, nowMs) ?? '' }
 }
 const mtls = (item: JsonObject): JsonObject => objectOf(insightOf(item).mTLS)
-const wide = (header: string, value: Column['value']): Column => ({ header, value, wide: true })
+const wide = (header: string, value: Column['value']): Column => ({ header, value, isWide: true })
 
 const columns: readonly Column[] = [
   { header: 'MESH', value: (item) => textOf(item.mesh) },
@@ -58,7 +58,7 @@ const columns: readonly Column[] = [
   { header: 'TOTAL ERRORS', value: (item) => sumOf(item, 'responsesRejected') },
   { header: 'KUMA-DP VERSION', value: (item) => textOf(objectOf(objectOf(lastOf(item).version).kumaDp).version) },
   { header: 'ENVOY VERSION', value: (item) => textOf(objectOf(objectOf(lastOf(item).version).envoy).version) },
-  { ...ofDataplane('TAGS'), wide: true },
+  { ...ofDataplane('TAGS'), isWide: true },
   wide('CERT REGENERATED AGO', (item, nowMs) => ageText(mtls(item).lastCertificateRegeneration, nowMs)),
   wide('CERT EXPIRATION', (item) => timeText(mtls(item).certificateExpirationTime)),
   wide('CERT REGENERATIONS', (item) => String(mtls(item).certificateRegenerations ?? 0)),
@@ -75,7 +75,7 @@ async function inspect({ io, api, mesh, format }: Context, o: Options): Promise<
   // `tag` may be there several times, which a plain query cannot say.
   const { items } = await (await api()).list(query.size === 0 ? base : `${base}?${query}`)
   const body = { total: items.length, items, next: null }
-  const shown = columns.filter((column) => column.wide !== true || format === 'wide')
+  const shown = columns.filter((column) => column.isWide !== true || format === 'wide')
   io.out.write(
     format === 'json'
       ? jsonText(body)

@@ -1,10 +1,11 @@
+import { shownState, shownVips } from '@holdfast/model'
 import { type Api, isObject, type JsonObject, objectsOf, textOf } from '../api.js'
 import { defineCommand, plainOutputs } from '../cli/command.js'
 import { allMeshesOption } from '../cli/options.js'
 import { exitStatus, type Io } from '../io.js'
 import { ageText } from '../output/age.js'
 import { formatted, type Output } from '../output/format.js'
-import { displayNameOf, stateOf, vipsOf, zoneOf } from '../output/services.js'
+import { displayNameOf, zoneOf } from '../output/services.js'
 import { tableText } from '../output/table.js'
 
 export interface InspectServicesOptions {
@@ -46,13 +47,13 @@ function serviceRow(item: JsonObject, nowMs: number): readonly string[] {
     displayNameOf(item),
     zoneOf(item),
     textOf(item.mesh),
-    stateOf(item),
+    shownState(item),
     ...['connected', 'healthy', 'total'].map(count),
     textOf(objectOf(status.tls).status),
     objectsOf(objectOf(item.spec).ports)
       .map(({ port }) => String(port))
       .join(', '),
-    vipsOf(item).join(', '),
+    shownVips(item).join(', '),
     madeBy(objectOf(item.labels), nowMs),
   ]
 }

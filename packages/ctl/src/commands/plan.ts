@@ -1,4 +1,4 @@
-import { allTypes } from '@holdfast/model'
+import { allTypes, shownVips } from '@holdfast/model'
 import { type Api, type JsonObject, objectsOf, textOf } from '../api.js'
 import { asOwn, changeOf, keyOf } from '../changes/change.js'
 import { currentOf } from '../changes/current.js'
@@ -11,7 +11,6 @@ import { readInput } from '../input/input.js'
 import { exitStatus, type Io, usageError } from '../io.js'
 import { paint } from '../output/colour.js'
 import { formatted } from '../output/format.js'
-import { vipsOf } from '../output/services.js'
 import { varOption } from './apply.js'
 import type { DiffOptions } from './diff.js'
 import { prunable } from './prune.js'
@@ -80,7 +79,7 @@ function vipOf(
   results: Results,
 ): { readonly vips?: readonly string[]; readonly vip?: string } {
   if (!type.vipKind) return {}
-  const now = before === undefined ? [] : vipsOf(before)
+  const now = before === undefined ? [] : shownVips(before)
   if (outcome === 'deleted') return { vips: now, vip: now.length === 0 ? '' : `${now.join(', ')} rests in quarantine` }
   if (now.length > 0) return { vips: now, vip: `${now.join(', ')} stays` }
   const result = results.get(`${type.name}/${mesh}/${name}`)

@@ -1,10 +1,10 @@
+import { shownVips } from '@holdfast/model'
 import { Option } from 'commander'
 import { type Api, ApiFailure, objectsOf, textOf } from '../api.js'
 import { type Context, defineCommand, noOutputs } from '../cli/command.js'
 import { durationMs } from '../cli/duration.js'
 import { zoneOption } from '../cli/options.js'
 import { CliError, exitStatus, usageError } from '../io.js'
-import { vipsOf } from '../output/services.js'
 import { resolve } from './resolve.js'
 import { typeOfArgument } from './types.js'
 
@@ -47,7 +47,7 @@ function lookOf(context: Context, api: Api, words: readonly string[], o: WaitOpt
       const item = await resolve(api, wanted).catch(orAbsent)
       return item === undefined
         ? 'there is no such service yet'
-        : vipsOf(item).length > 0
+        : shownVips(item).length > 0
           ? ''
           : 'it has no virtual IP yet'
     }

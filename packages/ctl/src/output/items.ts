@@ -20,7 +20,7 @@ export async function chosenColumns(
   { format, columns }: ItemsFormat,
 ): Promise<readonly Column[]> {
   const known = columnsOf(type)
-  if (columns === undefined) return known.filter(({ wide }) => wide !== true || format === 'wide')
+  if (columns === undefined) return known.filter(({ isWide }) => isWide !== true || format === 'wide')
   const { valuesAt } = await import('./jsonpath.js')
   return columns.split(',').map((said) => {
     const word = said.trim()

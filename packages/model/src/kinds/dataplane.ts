@@ -11,13 +11,28 @@ import {
 } from '@holdfast/proto'
 import { listenerEgressLabel, listenerIngressLabel, proxyTypeLabel } from '../labels.js'
 import { isDnsName, isIp, isLoopback, isUnspecified } from './addresses.js'
+import { column, shownObject, shownObjects, shownText, wideColumn } from './columns.js'
 import { type Finding, refused } from './finding.js'
 import { isKnownProtocol, isPort, protocols } from './ports.js'
 import { protoKind } from './proto-kind.js'
 import { protocolTag, serviceTag, tagFindings } from './tags.js'
 
 /** One proxy, with the rules of Kuma 2.14. Their order is Kuma's too, so that answers compare. */
-export const dataplaneKind = protoKind(DataplaneSchema, findings)
+export const dataplaneKind = protoKind(DataplaneSchema, findings, [
+  column('ADDRESS', (item) => shownText(shownObject(item.networking).address)),
+  column('PORTS', (item) =>
+    shownObjects(shownObject(item.networking).inbound)
+      .map(({ port }) => String(port))
+      .join(', '),
+  ),
+  wideColumn('TAGS', (item) => {
+    const { inbound, gateway } = shownObject(item.networking)
+    const tags = [...shownObjects(inbound), shownObject(gateway)].flatMap((each) =>
+      Object.entries(shownObject(each.tags)),
+    )
+    return [...new Set(tags.map(([key, value]) => `${key}=${String(value)}`))].sort().join(' ')
+  }),
+])
 
 /** Labels that the spec implies; `undefined` says that the label must not be there. */
 export function dataplaneLabels({ networking }: Dataplane): Readonly<Record<string, string | undefined>> {

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { compileTemplate, renderTemplate } from '../hostnames/template.js'
 import { subdomainProblems } from '../name-rules.js'
+import { shownObject, shownSpec, shownText, wideColumn } from './columns.js'
 import { type Finding, refused, strict } from './finding.js'
 import { jsonKind } from './json-kind.js'
 import { matchLabels } from './schema.js'
@@ -21,7 +22,10 @@ const schema = z.looseObject({
 })
 
 export type HostnameGeneratorSpec = z.infer<typeof schema>
-export const hostnameGeneratorKind = jsonKind('HostnameGenerator', schema, findings)
+export const hostnameGeneratorKind = jsonKind('HostnameGenerator', schema, findings, [
+  wideColumn('TEMPLATE', (item) => shownText(shownSpec(item).template)),
+  wideColumn('SELECTS', (item) => Object.keys(shownObject(shownSpec(item).selector)).join(', ')),
+])
 
 function* findings({ selector, template, extension }: HostnameGeneratorSpec): Iterable<Finding> {
   const selectors = [selector?.meshService, selector?.meshExternalService, selector?.meshMultiZoneService]

@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import { utf8 } from '../bytes.js'
+import type { KindColumn } from './columns.js'
 import { type Finding, strict } from './finding.js'
 import { inexactNumbers, isJsonObject, type Json, parseJson } from './json.js'
 import { schemaFindings, schemaText } from './schema.js'
@@ -8,6 +9,8 @@ import { schemaFindings, schemaText } from './schema.js'
 export interface JsonKind<Spec> {
   readonly type: string
   readonly schema: z.ZodType<Spec>
+  /** What a table shows of it, beside what it shows of everything. */
+  readonly columns: readonly KindColumn[]
   /** Everything there is to say about a spec, schema first. Paths begin with `spec`. */
   findings(spec: Json): readonly Finding[]
   /** The bytes that are stored: declared order, defaults in, empty fields out, unknown fields kept. */
@@ -21,10 +24,12 @@ export function jsonKind<Spec>(
   type: string,
   schema: z.ZodType<Spec>,
   semantic: (spec: Spec) => Iterable<Finding>,
+  columns: readonly KindColumn[] = [],
 ): JsonKind<Spec> {
   return {
     type,
     schema,
+    columns,
     findings: (spec) => [...inexactFindings(spec), ...contentFindings(schema, semantic, spec)],
     encode: (spec) => utf8(schemaText(schema, spec)),
     read(spec) {
@@ -44,9 +49,10 @@ export function keptKind<Spec>(
   type: string,
   schema: z.ZodType<Spec>,
   semantic: (spec: Spec) => Iterable<Finding>,
+  columns: readonly KindColumn[] = [],
 ): JsonKind<Spec> {
   return {
-    ...jsonKind(type, schema, semantic),
+    ...jsonKind(type, schema, semantic, columns),
     findings: (spec) => [
       ...inexactFindings(spec),
       ...contentFindings(schema, semantic, spec).map(

@@ -1,4 +1,5 @@
 import type { TypeDescriptor } from '../type-table.js'
+import type { KindColumn } from './columns.js'
 import { dataplaneKind } from './dataplane.js'
 import { globalEndpointsKind } from './global-endpoints.js'
 import { hostnameGeneratorKind } from './hostname-generator.js'
@@ -82,6 +83,9 @@ export const specKindOf = (type: TypeDescriptor): SpecKind =>
   type.encoding.kind === 'json'
     ? { format: 'json', kind: jsonKinds.get(type.name) }
     : { format: 'protobuf', kind: protoKinds.get(type.name) }
+
+/** What a table shows of resources of a type, beside what it shows of everything. */
+export const columnsOfKind = (type: TypeDescriptor): readonly KindColumn[] => specKindOf(type).kind?.columns ?? []
 
 /** Type URL of the Any that carries a spec of this type: '' for JSON. */
 export const specTypeUrl = (type: TypeDescriptor): string =>

@@ -13,6 +13,7 @@ import {
   toOf,
   topFindings,
 } from './policy.js'
+import { policyColumns } from './policy-columns.js'
 import { targetRef, topKinds } from './target-ref.js'
 import { isFilePath, isUrlLike } from './urls.js'
 
@@ -47,7 +48,7 @@ const schema = z.looseObject({
 })
 
 export type MeshAccessLogSpec = z.infer<typeof schema>
-export const meshAccessLogKind = keptKind('MeshAccessLog', schema, findings)
+export const meshAccessLogKind = keptKind('MeshAccessLog', schema, findings, policyColumns)
 
 function* findings(spec: MeshAccessLogSpec): Iterable<Finding> {
   const { to, from, rules = [] } = spec

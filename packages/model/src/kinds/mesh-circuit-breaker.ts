@@ -21,6 +21,7 @@ import {
   toOf,
   topFindings,
 } from './policy.js'
+import { policyColumns } from './policy-columns.js'
 import { targetRef, topKinds } from './target-ref.js'
 
 const consecutive = z.looseObject({ consecutive: uint32.optional() }).optional()
@@ -78,7 +79,7 @@ const schema = z.looseObject({
 })
 
 export type MeshCircuitBreakerSpec = z.infer<typeof schema>
-export const meshCircuitBreakerKind = keptKind('MeshCircuitBreaker', schema, findings)
+export const meshCircuitBreakerKind = keptKind('MeshCircuitBreaker', schema, findings, policyColumns)
 
 function* findings(spec: MeshCircuitBreakerSpec): Iterable<Finding> {
   yield* topFindings(spec.targetRef, { kinds: topKinds, gatewayTags: true, inbound: affectsInbounds(spec) })

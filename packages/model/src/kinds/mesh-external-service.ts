@@ -1,8 +1,10 @@
 import { z } from 'zod'
 import { isDnsName, isIp } from './addresses.js'
+import { shownObjects, shownSpec, shownText, wideColumn } from './columns.js'
 import { type Finding, refused, strict } from './finding.js'
 import { jsonKind } from './json-kind.js'
 import { int32 } from './schema.js'
+import { serviceColumns } from './service-columns.js'
 import { tlsVersionFindings, tlsVersions } from './tls-versions.js'
 
 /** Both shapes: up to 2.14 `secret`, `inline`, `inlineString`; later a type and the member that it names. */
@@ -52,7 +54,14 @@ const schema = z.looseObject({
 
 export type MeshExternalServiceSpec = z.infer<typeof schema>
 type Tls = NonNullable<MeshExternalServiceSpec['tls']>
-export const meshExternalServiceKind = jsonKind('MeshExternalService', schema, findings)
+export const meshExternalServiceKind = jsonKind('MeshExternalService', schema, findings, [
+  ...serviceColumns,
+  wideColumn('ENDPOINTS', (item) =>
+    shownObjects(shownSpec(item).endpoints)
+      .map(({ address, port }) => `${shownText(address)}${port === undefined ? '' : `:${String(port)}`}`)
+      .join(', '),
+  ),
+])
 
 function* findings({ match, extension, endpoints = [], tls }: MeshExternalServiceSpec): Iterable<Finding> {
   yield* bounds('spec.match.port', match.port, 1, 65_535)

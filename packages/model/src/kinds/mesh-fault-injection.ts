@@ -5,6 +5,7 @@ import { keptKind } from './json-kind.js'
 import { matchFindings } from './matches.js'
 import { httpStatusFindings, intOrString, notNegativeDuration, percentageFindings } from './numbers.js'
 import { affectsInbounds, fromOf, itemFindings, matchedRulesOf, toOf, topFindings } from './policy.js'
+import { policyColumns } from './policy-columns.js'
 import { includesGateways, targetRef, topKinds } from './target-ref.js'
 
 const faults = z.looseObject({
@@ -30,7 +31,7 @@ const schema = z.looseObject({
 })
 
 export type MeshFaultInjectionSpec = z.infer<typeof schema>
-export const meshFaultInjectionKind = keptKind('MeshFaultInjection', schema, findings)
+export const meshFaultInjectionKind = keptKind('MeshFaultInjection', schema, findings, policyColumns)
 
 function* findings(spec: MeshFaultInjectionSpec): Iterable<Finding> {
   const { from = [], to = [], rules = [] } = spec

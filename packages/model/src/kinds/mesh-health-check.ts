@@ -11,6 +11,7 @@ import {
   wholePercentFindings,
 } from './numbers.js'
 import { itemFindings, toOf, topFindings } from './policy.js'
+import { policyColumns } from './policy-columns.js'
 import { targetRef, topKinds } from './target-ref.js'
 import { isFilePath } from './urls.js'
 
@@ -64,7 +65,7 @@ type Conf = z.infer<typeof conf>
 const schema = z.looseObject({ targetRef: targetRef.optional(), to: toOf(conf) })
 
 export type MeshHealthCheckSpec = z.infer<typeof schema>
-export const meshHealthCheckKind = keptKind('MeshHealthCheck', schema, findings)
+export const meshHealthCheckKind = keptKind('MeshHealthCheck', schema, findings, policyColumns)
 
 function* findings(spec: MeshHealthCheckSpec): Iterable<Finding> {
   yield* topFindings(spec.targetRef, { kinds: topKinds, gatewayTags: true })

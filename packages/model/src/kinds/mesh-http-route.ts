@@ -4,6 +4,7 @@ import { filterFindings, type HttpFilter, httpFilter } from './http-filters.js'
 import { keptKind } from './json-kind.js'
 import { headerMatch } from './matches.js'
 import { topFindings } from './policy.js'
+import { policyColumns } from './policy-columns.js'
 import { httpMethods } from './retry-conditions.js'
 import { backendRef, backendRefFindings, serviceKinds, targetRef, targetRefFindings, topKinds } from './target-ref.js'
 
@@ -31,7 +32,7 @@ const schema = z.looseObject({
 })
 
 export type MeshHTTPRouteSpec = z.infer<typeof schema>
-export const meshHTTPRouteKind = keptKind('MeshHTTPRoute', schema, findings)
+export const meshHTTPRouteKind = keptKind('MeshHTTPRoute', schema, findings, policyColumns)
 
 function* findings(spec: MeshHTTPRouteSpec): Iterable<Finding> {
   yield* topFindings(spec.targetRef, { kinds: topKinds, gatewayTags: true })

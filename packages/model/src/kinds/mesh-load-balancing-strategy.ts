@@ -4,6 +4,7 @@ import { hashPolicy, hashPolicyFindings } from './hash-policies.js'
 import { keptKind } from './json-kind.js'
 import { intOrString, numberOf, percentageFindings, uint32 } from './numbers.js'
 import { toOf, topFindings } from './policy.js'
+import { policyColumns } from './policy-columns.js'
 import { type TargetRef, type TargetRefRules, targetRef, targetRefFindings, topKinds } from './target-ref.js'
 
 const localityAwareness = z.looseObject({
@@ -69,7 +70,7 @@ type LoadBalancer = z.infer<typeof loadBalancer>
 const schema = z.looseObject({ targetRef: targetRef.optional(), to: toOf(conf) })
 
 export type MeshLoadBalancingStrategySpec = z.infer<typeof schema>
-export const meshLoadBalancingStrategyKind = keptKind('MeshLoadBalancingStrategy', schema, findings)
+export const meshLoadBalancingStrategyKind = keptKind('MeshLoadBalancingStrategy', schema, findings, policyColumns)
 
 function* findings(spec: MeshLoadBalancingStrategySpec): Iterable<Finding> {
   yield* topFindings(spec.targetRef, { kinds: topKinds, gatewayTags: true })

@@ -5,6 +5,7 @@ import { keptKind } from './json-kind.js'
 import { portFindings, uint32 } from './numbers.js'
 import { endpointDeprecated, otelTarget, otelTargetFindings, saysEndpoint } from './otel-backend.js'
 import { topFindings } from './policy.js'
+import { policyColumns } from './policy-columns.js'
 import { targetRef, topKinds } from './target-ref.js'
 
 const selector = z.looseObject({ type: z.enum(['Prefix', 'Regex', 'Exact', 'Contains']), match: z.string() })
@@ -54,7 +55,7 @@ type Backend = z.infer<typeof backend>
 const schema = z.looseObject({ targetRef: targetRef.optional(), default: conf })
 
 export type MeshMetricSpec = z.infer<typeof schema>
-export const meshMetricKind = keptKind('MeshMetric', schema, findings)
+export const meshMetricKind = keptKind('MeshMetric', schema, findings, policyColumns)
 
 function* findings({ targetRef: top, default: given }: MeshMetricSpec): Iterable<Finding> {
   yield* topFindings(top, { kinds: topKinds, gatewayTags: true })

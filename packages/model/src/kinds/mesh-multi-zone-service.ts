@@ -1,8 +1,10 @@
 import { z } from 'zod'
+import { shownObjects, shownStatus, shownText, wideColumn } from './columns.js'
 import { type Finding, refused } from './finding.js'
 import { jsonKind } from './json-kind.js'
 import { portFindings, protocols, servicePort } from './ports.js'
 import { matchLabels } from './schema.js'
+import { serviceColumns } from './service-columns.js'
 
 /** One name for the MeshServices of several zones. */
 const schema = z.looseObject({
@@ -11,7 +13,14 @@ const schema = z.looseObject({
 })
 
 export type MeshMultiZoneServiceSpec = z.infer<typeof schema>
-export const meshMultiZoneServiceKind = jsonKind('MeshMultiZoneService', schema, findings)
+export const meshMultiZoneServiceKind = jsonKind('MeshMultiZoneService', schema, findings, [
+  ...serviceColumns,
+  wideColumn('SERVICES', (item) =>
+    shownObjects(shownStatus(item).meshServices)
+      .map(({ name, zone }) => `${shownText(name)}${shownText(zone) === '' ? '' : `@${shownText(zone)}`}`)
+      .join(', '),
+  ),
+])
 
 function* findings({ selector, ports }: MeshMultiZoneServiceSpec): Iterable<Finding> {
   if (Object.keys(selector.meshService.matchLabels).length === 0)

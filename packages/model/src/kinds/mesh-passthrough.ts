@@ -4,6 +4,7 @@ import { type Finding, strict } from './finding.js'
 import { keptKind } from './json-kind.js'
 import { uint32 } from './numbers.js'
 import { topFindings } from './policy.js'
+import { policyColumns } from './policy-columns.js'
 import { targetRef } from './target-ref.js'
 
 const protocols = ['tcp', 'tls', 'grpc', 'http', 'http2', 'mysql'] as const
@@ -27,7 +28,7 @@ const schema = z.looseObject({
 })
 
 export type MeshPassthroughSpec = z.infer<typeof schema>
-export const meshPassthroughKind = keptKind('MeshPassthrough', schema, findings)
+export const meshPassthroughKind = keptKind('MeshPassthrough', schema, findings, policyColumns)
 
 /** Told apart by the content of requests, so that two of them cannot share a port. */
 const ofRequests = ['grpc', 'http', 'http2'] as const

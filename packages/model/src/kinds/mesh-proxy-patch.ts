@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { type Finding, strict } from './finding.js'
 import { keptKind } from './json-kind.js'
 import { topFindings } from './policy.js'
+import { policyColumns } from './policy-columns.js'
 import { matchLabels } from './schema.js'
 import { targetRef, topKinds } from './target-ref.js'
 
@@ -58,7 +59,7 @@ const schema = z.looseObject({
 })
 
 export type MeshProxyPatchSpec = z.infer<typeof schema>
-export const meshProxyPatchKind = keptKind('MeshProxyPatch', schema, findings)
+export const meshProxyPatchKind = keptKind('MeshProxyPatch', schema, findings, policyColumns)
 
 const members = ['cluster', 'listener', 'virtualHost', 'networkFilter', 'httpFilter'] as const
 

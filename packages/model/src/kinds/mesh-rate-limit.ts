@@ -14,6 +14,7 @@ import {
   toOf,
   topFindings,
 } from './policy.js'
+import { policyColumns } from './policy-columns.js'
 import { includesGateways, targetRef, topKinds } from './target-ref.js'
 
 const rate = z.looseObject({ num: uint32, interval: duration })
@@ -50,7 +51,7 @@ const schema = z.looseObject({
 })
 
 export type MeshRateLimitSpec = z.infer<typeof schema>
-export const meshRateLimitKind = keptKind('MeshRateLimit', schema, findings)
+export const meshRateLimitKind = keptKind('MeshRateLimit', schema, findings, policyColumns)
 
 function* findings(spec: MeshRateLimitSpec): Iterable<Finding> {
   const { from = [], to = [], rules = [] } = spec

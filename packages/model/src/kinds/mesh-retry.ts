@@ -5,6 +5,7 @@ import { keptKind } from './json-kind.js'
 import { headerMatch, headerName } from './matches.js'
 import { uint32 } from './numbers.js'
 import { itemFindings, toOf, topFindings } from './policy.js'
+import { policyColumns } from './policy-columns.js'
 import { isHttpStatus, retryConditions } from './retry-conditions.js'
 import { matchLabels } from './schema.js'
 import { type TargetRefKind, targetRef, topKinds } from './target-ref.js'
@@ -56,7 +57,7 @@ type Grpc = z.infer<typeof grpc>
 const schema = z.looseObject({ targetRef: targetRef.optional(), to: toOf(conf) })
 
 export type MeshRetrySpec = z.infer<typeof schema>
-export const meshRetryKind = keptKind('MeshRetry', schema, findings)
+export const meshRetryKind = keptKind('MeshRetry', schema, findings, policyColumns)
 
 function* findings(spec: MeshRetrySpec): Iterable<Finding> {
   yield* topFindings(spec.targetRef, { kinds: [...topKinds, 'MeshHTTPRoute'], gatewayTags: true })

@@ -1,8 +1,10 @@
 import { z } from 'zod'
+import { shownObject, shownStatus, wideColumn } from './columns.js'
 import { type Finding, refused, warning } from './finding.js'
 import { jsonKind } from './json-kind.js'
 import { isKnownProtocol, portFindings, servicePort } from './ports.js'
 import { matchLabels, omitEmpty } from './schema.js'
+import { serviceColumns } from './service-columns.js'
 
 /** A service of one zone: which proxies serve it, and at which ports. */
 const schema = z.looseObject({
@@ -19,7 +21,13 @@ const schema = z.looseObject({
 })
 
 export type MeshServiceSpec = z.infer<typeof schema>
-export const meshServiceKind = jsonKind('MeshService', schema, findings)
+export const meshServiceKind = jsonKind('MeshService', schema, findings, [
+  ...serviceColumns,
+  wideColumn('PROXIES', (item) => {
+    const { connected = 0, healthy = 0, total = 0 } = shownObject(shownStatus(item).dataplaneProxies)
+    return `${String(connected)} connected, ${String(healthy)} healthy of ${String(total)}`
+  }),
+])
 
 function* findings({ selector, ports = [] }: MeshServiceSpec): Iterable<Finding> {
   const ways = [selector.dataplaneTags, selector.dataplaneRef, selector.dataplaneLabels]

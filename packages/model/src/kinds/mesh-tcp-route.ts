@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { type Finding, strict } from './finding.js'
 import { keptKind } from './json-kind.js'
 import { topFindings } from './policy.js'
+import { policyColumns } from './policy-columns.js'
 import { backendRef, backendRefFindings, serviceKinds, targetRef, targetRefFindings, topKinds } from './target-ref.js'
 
 /** Where TCP connections go. */
@@ -21,7 +22,7 @@ const schema = z.looseObject({
 })
 
 export type MeshTCPRouteSpec = z.infer<typeof schema>
-export const meshTCPRouteKind = keptKind('MeshTCPRoute', schema, findings)
+export const meshTCPRouteKind = keptKind('MeshTCPRoute', schema, findings, policyColumns)
 
 function* findings(spec: MeshTCPRouteSpec): Iterable<Finding> {
   yield* topFindings(spec.targetRef, { kinds: topKinds, gatewayTags: true })

@@ -14,6 +14,7 @@ import {
   toOf,
   topFindings,
 } from './policy.js'
+import { policyColumns } from './policy-columns.js'
 import { type TargetRefKind, targetRef, topKinds } from './target-ref.js'
 
 const conf = z
@@ -42,7 +43,7 @@ const schema = z.looseObject({
 })
 
 export type MeshTimeoutSpec = z.infer<typeof schema>
-export const meshTimeoutKind = keptKind('MeshTimeout', schema, findings)
+export const meshTimeoutKind = keptKind('MeshTimeout', schema, findings, policyColumns)
 
 function* findings(spec: MeshTimeoutSpec): Iterable<Finding> {
   const { to, from = [], rules = [] } = spec

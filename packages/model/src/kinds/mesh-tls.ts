@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { type Finding, strict } from './finding.js'
 import { keptKind } from './json-kind.js'
 import { affectsInbounds, deprecatedFromFindings, fromOf, itemFindings, rulesOf, topFindings } from './policy.js'
+import { policyColumns } from './policy-columns.js'
 import { targetRef } from './target-ref.js'
 import { tlsVersionFindings, tlsVersions } from './tls-versions.js'
 
@@ -21,7 +22,7 @@ type Conf = z.infer<typeof conf>
 const schema = z.looseObject({ targetRef: targetRef.optional(), from: fromOf(conf), rules: rulesOf(conf) })
 
 export type MeshTLSSpec = z.infer<typeof schema>
-export const meshTLSKind = keptKind('MeshTLS', schema, findings)
+export const meshTLSKind = keptKind('MeshTLS', schema, findings, policyColumns)
 
 function* findings(spec: MeshTLSSpec): Iterable<Finding> {
   const { from = [], rules = [] } = spec

@@ -4,6 +4,7 @@ import { keptKind } from './json-kind.js'
 import { intOrString, numberOf } from './numbers.js'
 import { endpointDeprecated, otelTarget, otelTargetFindings, saysEndpoint } from './otel-backend.js'
 import { topFindings } from './policy.js'
+import { policyColumns } from './policy-columns.js'
 import { targetRef, topKinds } from './target-ref.js'
 import { isUrlLike, urlParts } from './urls.js'
 
@@ -47,7 +48,7 @@ type Backend = z.infer<typeof backend>
 const schema = z.looseObject({ targetRef: targetRef.optional(), default: conf })
 
 export type MeshTraceSpec = z.infer<typeof schema>
-export const meshTraceKind = keptKind('MeshTrace', schema, findings)
+export const meshTraceKind = keptKind('MeshTrace', schema, findings, policyColumns)
 
 function* findings({ targetRef: top, default: given }: MeshTraceSpec): Iterable<Finding> {
   yield* topFindings(top, { kinds: topKinds })

@@ -3,6 +3,7 @@ import { type Finding, strict, warning } from './finding.js'
 import { keptKind } from './json-kind.js'
 import { match, matchFindings } from './matches.js'
 import { affectsInbounds, fromOf, itemFindings, rulesOf, topFindings } from './policy.js'
+import { policyColumns } from './policy-columns.js'
 import { targetRef } from './target-ref.js'
 
 const action = z.looseObject({ action: z.enum(['Allow', 'Deny', 'AllowWithShadowDeny']).optional() }).default({})
@@ -16,7 +17,7 @@ const decision = z.looseObject({
 const schema = z.looseObject({ targetRef: targetRef.optional(), from: fromOf(action), rules: rulesOf(decision) })
 
 export type MeshTrafficPermissionSpec = z.infer<typeof schema>
-export const meshTrafficPermissionKind = keptKind('MeshTrafficPermission', schema, findings)
+export const meshTrafficPermissionKind = keptKind('MeshTrafficPermission', schema, findings, policyColumns)
 
 function* findings(spec: MeshTrafficPermissionSpec): Iterable<Finding> {
   const { from = [], rules = [] } = spec

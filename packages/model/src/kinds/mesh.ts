@@ -1,8 +1,16 @@
 import { type Mesh, MeshSchema } from '@holdfast/proto'
+import { shownObject, shownObjects, shownText, wideColumn } from './columns.js'
 import { type Finding, refused, strict } from './finding.js'
 import { protoKind } from './proto-kind.js'
 
-export const meshKind = protoKind(MeshSchema, findings)
+export const meshKind = protoKind(MeshSchema, findings, [
+  wideColumn('MTLS', (item) => {
+    const { enabledBackend, backends } = shownObject(item.mtls)
+    const backend = shownObjects(backends).find(({ name }) => name === enabledBackend)
+    return backend === undefined ? 'off' : `${shownText(backend.type)}/${shownText(backend.name)}`
+  }),
+  wideColumn('SERVICES', (item) => shownText(shownObject(item.meshServices).mode) || 'Disabled'),
+])
 
 /** Undefined for bytes that are no Mesh. */
 export const readMesh = (spec: Uint8Array): Mesh | undefined => meshKind.read(spec)

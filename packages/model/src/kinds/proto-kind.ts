@@ -8,11 +8,14 @@ import {
   ZoneIngressSchema,
   ZoneInsightSchema,
 } from '@holdfast/proto'
+import type { KindColumn } from './columns.js'
 import type { Finding } from './finding.js'
 
 /** A kind whose spec is a protobuf message that we have the fields of. */
 export interface ProtoKind {
   readonly message: DescMessage
+  /** What a table shows of it, beside what it shows of everything. */
+  readonly columns: readonly KindColumn[]
   /** Everything to say about a spec; `undefined` if the bytes are not this message. Paths begin at its fields. */
   findings(spec: Uint8Array): readonly Finding[] | undefined
 }
@@ -20,6 +23,7 @@ export interface ProtoKind {
 export const protoKind = <Desc extends DescMessage>(
   message: Desc,
   semantic: (spec: MessageShape<Desc>) => Iterable<Finding>,
+  columns: readonly KindColumn[] = [],
 ): ProtoKind & { read(spec: Uint8Array): MessageShape<Desc> | undefined } => {
   const read = (spec: Uint8Array): MessageShape<Desc> | undefined => {
     try {
@@ -30,6 +34,7 @@ export const protoKind = <Desc extends DescMessage>(
   }
   return {
     message,
+    columns,
     read,
     findings(spec) {
       const message_ = read(spec)
