@@ -14,7 +14,8 @@ export const jsonShapes: Readonly<Record<string, string>> = {
   'inspect zones': 'a list as `GET /zones/_overview` has it, whole',
   'inspect meshes': 'a list as `GET /mesh-insights` has it, whole',
   'inspect dataplanes': 'a list as `GET /meshes/{mesh}/dataplanes/_overview` has it, whole',
-  'inspect dataplane': 'the answer of `GET /meshes/{mesh}/dataplanes/{name}/policies`',
+  'inspect dataplane':
+    'the answer of `GET /meshes/{mesh}/dataplanes/{name}/policies`; with `--type rules` of `…/_rules`',
   'inspect policy': 'a list as `GET /meshes/{mesh}/{policies}/{name}/_resources/dataplanes` has it, whole',
   'inspect services': '`{total, items, problems, next: null}`: MeshServices, and what could not be made',
   'inspect endpoints': '`{items, problems}`: `globalEndpoints` and `globalEndpointProblems` of `GET /_holdfast/sync`',

@@ -131,7 +131,7 @@ export const table: readonly Entry[] = [
   },
   {
     words: 'inspect dataplane',
-    summary: 'which policies one gets, or what its proxy says of itself',
+    summary: 'which policies one gets, what they come to, or what its proxy says of itself',
     heading: glance,
     load: async () => (await import('../commands/inspect-dataplanes.js')).inspectDataplaneCommand,
   },

@@ -104,7 +104,7 @@ export const inspectDataplanesCommand = defineCommand<Options>({
   run: (context, _, options) => inspect(context, options),
 })
 
-const kinds = ['policies', 'config-dump', 'stats', 'clusters', 'config'] as const
+const kinds = ['policies', 'rules', 'config-dump', 'stats', 'clusters', 'config'] as const
 
 interface OneOptions {
   readonly type: (typeof kinds)[number]
@@ -113,31 +113,35 @@ interface OneOptions {
   readonly include?: string
 }
 
-/** `inspect dataplane NAME`: which policies it gets, or what its proxy says of itself. */
+/** `inspect dataplane NAME`: which policies it gets, what they come to, or what its proxy says of itself. */
 async function inspectOne({ io, api, mesh, output }: Context, name: string, o: OneOptions): Promise<number> {
   const asked = await api()
   const { resolve } = await import('./resolve.js')
   const item = await resolve(asked, { type: typeOfArgument('dataplane'), name, mesh, zone: undefined })
   const base = `/meshes/${encodeURIComponent(mesh)}/dataplanes/${encodeURIComponent(textOf(item.name))}`
-  if (o.type !== 'policies') {
-    const path =
-      o.type === 'config-dump'
-        ? `/xds${o.includeEds ? '?include_eds=true' : ''}`
-        : o.type === 'config'
-          ? `/_config?${new URLSearchParams({ ...(o.shadow ? { shadow: 'true' } : {}), ...(o.include === undefined ? {} : { include: o.include }) })}`
-          : `/${o.type}`
-    const text = await (await asked.open('GET', `${base}${path}`, { headers: { accept: '*/*' } })).text()
-    io.out.write(text.endsWith('\n') ? text : `${text}\n`)
+  const print = (
+    body: JsonObject,
+    headers: readonly string[],
+    rows: (body: JsonObject) => readonly (readonly string[])[],
+  ) => {
+    io.out.write(
+      output === 'json' ? jsonText(body) : output === 'yaml' ? yamlText(body) : tableText(headers, rows(body)),
+    )
     return exitStatus.fine
   }
-  const body = await policiesOf(asked, base)
-  io.out.write(
-    output === 'json'
-      ? jsonText(body)
-      : output === 'yaml'
-        ? yamlText(body)
-        : tableText(['TYPE', 'NAME', 'OF'], policyRows(body)),
-  )
+  if (o.type === 'policies') return print(await policiesOf(asked, base), ['TYPE', 'NAME', 'OF'], policyRows)
+  if (o.type === 'rules') {
+    const { ruleHeaders, ruleRows } = await import('../output/rules.js')
+    return print(await asked.get(`${base}/_rules`), ruleHeaders, ruleRows)
+  }
+  const path =
+    o.type === 'config-dump'
+      ? `/xds${o.includeEds ? '?include_eds=true' : ''}`
+      : o.type === 'config'
+        ? `/_config?${new URLSearchParams({ ...(o.shadow ? { shadow: 'true' } : {}), ...(o.include === undefined ? {} : { include: o.include }) })}`
+        : `/${o.type}`
+  const text = await (await asked.open('GET', `${base}${path}`, { headers: { accept: '*/*' } })).text()
+  io.out.write(text.endsWith('\n') ? text : `${text}\n`)
   return exitStatus.fine
 }
 
@@ -181,6 +185,7 @@ export const inspectDataplaneCommand = defineCommand<OneOptions>({
   outputs: ['table', 'yaml', 'json'],
   examples: [
     ['inspect dataplane web-1', 'which policies it gets'],
+    ['inspect dataplane web-1 --type rules', 'what they come to, for each inbound and each destination'],
     ['inspect dataplane web-1 --type clusters', 'what its proxy says of its clusters'],
   ],
   run: (context, [name = ''], options) => inspectOne(context, name, options),

@@ -265,6 +265,64 @@ describe('inspect', () => {
     expect((await run(['inspect', 'dataplane', 'web-1', '--type=clusters'], { answers })).out).toBe('cluster::a\n')
   })
 
+  test('what policies come to for one Dataplane: for each inbound, each destination, and by tags as before', async () => {
+    const meta = (name: string, labels = {}) => ({ type: 'MeshTimeout', mesh: 'default', name, labels })
+    const origin = (...names: readonly string[]) => names.map((name) => ({ resourceMeta: meta(name), ruleIndex: 0 }))
+    const http = { inbound: { name: 'http', port: 80, tags: {} } }
+    const answers = {
+      'GET /_holdfast/resources?type=Dataplane&name=web-1&mesh=default': {
+        items: [{ type: 'Dataplane', mesh: 'default', name: 'web-1-x7' }],
+      },
+      'GET /meshes/default/dataplanes/web-1-x7/_rules': {
+        httpMatches: [],
+        resource: {},
+        rules: [
+          {
+            type: 'MeshTimeout',
+            inboundRules: [
+              { ...http, rules: [{ conf: [{ idleTimeout: '3s' }], origin: origin('base') }] },
+              { inbound: { port: 9, tags: null }, rules: [{ conf: [{}], origin: origin('base') }] },
+            ],
+            fromRules: [{ ...http, rules: [{ conf: {}, matchers: [], origin: [meta('said above')] }] }],
+            toResourceRules: [
+              {
+                conf: [{ idleTimeout: '2s', http: { requestTimeout: '15s' } }],
+                origin: origin('base', 'web', 'web'),
+                resourceMeta: { type: 'MeshService', name: 'web-h4', labels: { 'kuma.io/display-name': 'web' } },
+                resourceSectionName: 'main',
+              },
+            ],
+            toRules: [{ conf: { idleTimeout: '1h' }, matchers: [], origin: [meta('base')] }],
+          },
+          {
+            type: 'MeshTrafficPermission',
+            fromRules: [
+              {
+                ...http,
+                rules: [
+                  {
+                    conf: { action: 'Deny' },
+                    matchers: [
+                      { key: 'team', value: 'a', not: true },
+                      { key: 'zone', value: 'east', not: false },
+                    ],
+                    origin: [meta('mtp')],
+                  },
+                ],
+              },
+            ],
+          },
+          { type: 'MeshProxyPatch', proxyRule: { conf: { appendModifications: [{ a: 1 }] }, origin: [meta('patch')] } },
+        ],
+      },
+    }
+    const { status, out } = await run(['inspect', 'dataplane', 'web-1', '--type', 'rules'], { answers })
+    expect(status).toBe(0)
+    expectGolden('inspect-dataplane-rules.txt', out)
+    const json = await run(['inspect', 'dataplane', 'web-1', '--type=rules', '-o', 'json'], { answers })
+    expect(JSON.parse(json.out)).toEqual(answers['GET /meshes/default/dataplanes/web-1-x7/_rules'])
+  })
+
   test('a policy, as kumactl says it', async () => {
     const answers = {
       'GET /_holdfast/resources?type=MeshTimeout&name=t&mesh=default': {

@@ -161,7 +161,8 @@ function resolve(
         ? undefined
         : ({ section }) => section === sectionName
   return found.flatMap((resource) => {
-    const ports = portsOfService(resource)
+    // Ports are read only where one is asked for: an item without may mean ten thousand services.
+    const ports = isPort === undefined ? undefined : portsOfService(resource)
     if (isPort === undefined || ports === undefined) return [{ resource, section: '' }]
     const port = ports.find(isPort)
     return port === undefined ? [] : [{ resource, section: port.section }]
