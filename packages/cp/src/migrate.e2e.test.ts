@@ -6,7 +6,7 @@ import { heldOf, recordedConversation, saidBy, startZonePlayer, type ZonePlayer 
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { understood } from './config/kuma-environment.js'
 import { settingSpecs } from './config/settings.js'
-import { ask, Processes, type Running, until, vipsOf } from './testing/process.js'
+import { ask, inStep, Processes, type Running, until, vipsOf } from './testing/process.js'
 
 // docs/migrate-from-kuma.md, run as it stands: Kumas that answer as recorded ones did, and zones that say what those said.
 vi.setConfig({ testTimeout: 240_000 })
@@ -16,9 +16,12 @@ const commands = [...doc.matchAll(/```sh\n([\s\S]*?)```/g)].flatMap((match) =>
 )
 const processes = new Processes()
 const kumas: Server[] = []
+/** What was asked of them. */
+const asked = new Set<string>()
 const own = new Map<string, string>()
 const moment = '4-zone-2-back'
 let global: Running
+let zone: Running
 const players: ZonePlayer[] = []
 
 /** A Kuma's HTTP API that knows one recorded state, in pages of its own size. */
@@ -42,6 +45,7 @@ async function serveKuma(recorded: RecordedState, zone: string): Promise<number>
     return { total: items.length, items: items.slice(offset, offset + size), next }
   }
   const server = createServer((request, response) => {
+    asked.add(`${request.method} ${request.url?.replace(/\?.*/, '')}`)
     const body = answer(new URL(request.url ?? '/', `http://${request.headers.host}`))
     response.writeHead(body === undefined ? 404 : 200, { 'content-type': 'application/json' })
     response.end(JSON.stringify(body ?? { title: 'Not found', detail: 'Not found' }))
@@ -98,13 +102,15 @@ interface Line {
   readonly scope: string
   readonly address: string
 }
-const aliases = async (): Promise<readonly string[]> => {
-  const { body } = await ask('GET', `${global.apiUrl}/_holdfast/vips?limit=1000`)
-  return (body as { readonly items: readonly Line[] }).items
-    .filter(({ scope }) => scope !== 'canonical')
-    .map(({ scope, zone, name, address }) => `${scope} ${zone}/${name} ${address}`)
-    .sort()
-}
+const ledgerOf = async (plane: Running): Promise<readonly Line[]> =>
+  ((await ask('GET', `${plane.apiUrl}/_holdfast/vips?limit=1000`)).body as { readonly items: readonly Line[] }).items
+const lines = (items: readonly Line[]): readonly string[] =>
+  items.map(({ scope, zone: of, name, address }) => `${scope} ${of}/${name} ${address}`).sort()
+const aliases = async (plane = global): Promise<readonly string[]> =>
+  lines((await ledgerOf(plane)).filter(({ scope }) => scope !== 'canonical'))
+/** What everybody knows of zone-1's. */
+const ownOf = async (plane: Running): Promise<readonly string[]> =>
+  lines((await ledgerOf(plane)).filter(({ scope, zone: of }) => scope === 'canonical' && of === 'zone-1'))
 
 const ctl = async (command: string) => {
   const [, ...args] = [...own].reduce((text, [said, here]) => text.replaceAll(said, here), command).split(' ')
@@ -122,13 +128,23 @@ test('the commands of docs/migrate-from-kuma.md move a mesh, and no service lose
       // The recorded zones speak without TLS, as the recorder saw them.
       global = await processes.start('global', [...command.split(' ').slice(2), '--kds-tls', 'off'])
       await until('global to be ready', () => global.logged('ready'), { otherwise: () => global.out + global.err })
+    } else if (command.startsWith('holdfast zone ')) {
+      // One of the two speaks for it at a time.
+      players[0]?.stop()
+      const before = await ownOf(global)
+      expect(before.length).toBeGreaterThan(3)
+      zone = await processes.start('zone', command.split(' ').slice(2))
+      own.set('holdfast-zone-1:5681', new URL(zone.apiUrl).host)
+      await until('the zone to be in step', () => inStep(zone), { otherwise: () => zone.out + zone.err })
+      // Nothing of it had a word to say, and everything is as it was: the addresses come back from global.
+      expect([await ownOf(zone), await ownOf(global)]).toEqual([before, before])
     } else if (/^export HOLDFAST_URL=/.test(command)) expect(global).toBeDefined()
     else if (command.startsWith('holdfastctl import kuma')) {
       const { status, out, err } = await ctl(command)
       expect([command, status, err]).toEqual([command, 0, ''])
       if (!command.endsWith('--yes')) {
         expect(out).toContain('nothing was changed')
-        expect(await aliases()).toEqual([])
+        expect(await aliases(command.includes('holdfast-zone-1') ? zone : global)).toEqual([])
       } else {
         // Once more: nothing to do.
         const again = await ctl(command)
@@ -153,9 +169,45 @@ test('the commands of docs/migrate-from-kuma.md move a mesh, and no service lose
     } else expect([command, await ctl(command)]).toMatchObject([command, { status: 0, err: '' }])
   }
   expect(ran).toEqual(commands)
-  expect(commands.length).toBeGreaterThan(8)
+  expect(commands.length).toBeGreaterThan(12)
   const names = Object.keys(await vipsOf(global))
   expect(names).toEqual(['zone-1/api', 'zone-1/cart', 'zone-1/mail', 'zone-1/web', 'zone-2/search', 'zone-2/web'])
+})
+
+test('the zone that has become ours serves what it had: everybody’s addresses, its own behind them, its proxies', async () => {
+  expect(await aliases(zone)).toEqual((await aliases()).filter((line) => line.startsWith('zone:zone-1 ')))
+  const vips = await vipsOf(zone)
+  expect(Object.keys(vips)).toEqual(Object.keys(await vipsOf(global)))
+  for (const name of ['api', 'cart', 'mail', 'web']) expect(vips[`zone-1/${name}`]?.length).toBeGreaterThan(1)
+  const dataplanes = async (plane: Running) => {
+    const { items } = (await ask('GET', `${plane.apiUrl}/dataplanes`)).body as {
+      readonly items: readonly { readonly labels: Readonly<Record<string, string>> }[]
+    }
+    return items
+      .filter(({ labels }) => labels['kuma.io/zone'] === 'zone-1')
+      .map(({ labels }) => labels['kuma.io/display-name'])
+      .sort()
+  }
+  const recordedOnes = (recordedStates('2.14.3')[moment]?.['zone-1']?.dataplanes ?? []).map(({ name }) => name).sort()
+  expect(recordedOnes.length).toBeGreaterThan(0)
+  expect(await dataplanes(zone)).toEqual(recordedOnes)
+  await until('global to know its proxies', async () => (await dataplanes(global)).length === recordedOnes.length)
+  expect(await dataplanes(global)).toEqual(recordedOnes)
+  // The zone that has not become ours has seen nothing of it.
+  expect(servicesHeld(players[1]?.held() ?? new Map()).length).toBeGreaterThan(1)
+  expect([players[1]?.refusals(), players[1]?.dropped(), players[1]?.ended()]).toEqual([[], [], undefined])
+})
+
+test('back out of it: Kuma’s zone comes back, is told what it had, and nothing of its own has moved', async () => {
+  const before = [await ownOf(global), await aliases()]
+  await zone.signal('SIGTERM')
+  await moves('zone-1')
+  expect([await ownOf(global), await aliases()]).toEqual(before)
+})
+
+test('back out of anything before it: whatever was asked of a Kuma, nothing was changed there', () => {
+  expect(asked.size).toBeGreaterThan(3)
+  expect([...asked].filter((line) => !line.startsWith('GET '))).toEqual([])
 })
 
 test('the table of variables is the one that the programs read', () => {
