@@ -9,6 +9,8 @@ export {
   type SigningKeyRotated,
 } from './identity/rotation-view.js'
 export type { IdentityView } from './identity/view.js'
+export { EstateReader } from './insights/reader.js'
+export { servicesOf } from './insights/service-insight.js'
 export { describeApi } from './openapi/describe.js'
 export {
   type Actor,

@@ -6,7 +6,7 @@ import { heldOf, recordedConversation, saidBy, startZonePlayer, type ZonePlayer 
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { understood } from './config/kuma-environment.js'
 import { settingSpecs } from './config/settings.js'
-import { ask, inStep, Processes, type Running, until, vipsOf } from './testing/process.js'
+import { ask, inStep, Processes, type Running, syncOf, until, vipsOf } from './testing/process.js'
 
 // docs/migrate-from-kuma.md, run as it stands: Kumas that answer as recorded ones did, and zones that say what those said.
 vi.setConfig({ testTimeout: 240_000 })
@@ -203,6 +203,12 @@ test('back out of it: Kuma’s zone comes back, is told what it had, and nothing
   await zone.signal('SIGTERM')
   await moves('zone-1')
   expect([await ownOf(global), await aliases()]).toEqual(before)
+  // It has the two channels of a Kuma; what was proven to ours is not said of it.
+  const channels = async () =>
+    (await syncOf(global)).peers
+      .find(({ peer }) => peer === 'zone-1')
+      ?.channels.map(({ channel, inStep: isIn }) => `${channel} ${isIn}`)
+  await until('it to be in step', async () => (await channels())?.join() === 'down true,up true')
 })
 
 test('back out of anything before it: whatever was asked of a Kuma, nothing was changed there', () => {

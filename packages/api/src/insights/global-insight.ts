@@ -1,9 +1,9 @@
-import type { ProxyState } from '@holdfast/model'
+import type { ProxyState, TaggedService } from '@holdfast/model'
 import { timeText } from '../resources/render.js'
 import { tallyOf } from './json.js'
 import { countsOf, policiesIn, totals } from './mesh-insight.js'
 import type { Estate } from './reader.js'
-import { type ServiceType, servicesOf, type TaggedService } from './service-insight.js'
+import { type ServiceType, servicesOf } from './service-insight.js'
 
 export interface ZonesOnline {
   readonly controlPlanes: { readonly online: number; readonly total: number }

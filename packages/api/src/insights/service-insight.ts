@@ -1,19 +1,14 @@
-import { type JsonObject, type ProxyState, typeOf } from '@holdfast/model'
+import {
+  addressOfTagged as addressOf,
+  type JsonObject,
+  type ProxyState,
+  type TaggedService,
+  typeOf,
+} from '@holdfast/model'
 import { withoutZeros } from './json.js'
 
-export const serviceTypes = ['internal', 'external', 'gateway_delegated', 'gateway_builtin'] as const
-export type ServiceType = (typeof serviceTypes)[number]
-
-/** A service as the tag `kuma.io/service` makes it. */
-export interface TaggedService {
-  readonly name: string
-  readonly type: ServiceType
-  readonly status: 'online' | 'offline' | 'partially_degraded'
-  readonly online: number
-  readonly offline: number
-  readonly zones: readonly string[]
-  readonly issuedBackends: Readonly<Record<string, number>>
-}
+export type ServiceType = TaggedService['type']
+export const serviceTypes: readonly ServiceType[] = ['internal', 'external', 'gateway_delegated', 'gateway_builtin']
 
 const typeOfKind = {
   standard: 'internal',
@@ -37,8 +32,9 @@ export function servicesOf(proxies: readonly ProxyState[]): readonly TaggedServi
         backends: new Map<string, number>(),
       }
       found.set(name, known)
-      if (proxy.status === 'offline') known.offline++
-      else known.online++
+      // Kuma counts what is up in parts with what is not.
+      if (proxy.status === 'online') known.online++
+      else known.offline++
       if (zone !== '') known.zones.add(zone)
       const { issuedBackend } = proxy
       if (issuedBackend !== '') known.backends.set(issuedBackend, (known.backends.get(issuedBackend) ?? 0) + 1)
@@ -90,5 +86,3 @@ export const noService = (name: string, { mesh, creationTime, modificationTime }
   dataplanes: {},
   addressPort: addressOf(name),
 })
-
-export const addressOf = (service: string): string => `${service}.mesh:80`

@@ -1,4 +1,4 @@
-import { proxyInsightOf, specJson, typeOf } from '@holdfast/model'
+import { addressOfTagged as addressOf, proxyInsightOf, specJson, typeOf } from '@holdfast/model'
 import type { Row } from '@holdfast/store'
 import { badRequest, notFound, titles } from '../http/errors.js'
 import { listRequestOf, nextPage } from '../http/list-query.js'
@@ -7,7 +7,6 @@ import { globalInsight, globalInsights } from '../insights/global-insight.js'
 import { meshInsight } from '../insights/mesh-insight.js'
 import type { EstateReader } from '../insights/reader.js'
 import {
-  addressOf,
   type InsightEnvelope,
   noService,
   type ServiceType,
@@ -22,7 +21,7 @@ import { readOnlyReason } from '../resources/permissions.js'
 import { timeText } from '../resources/render.js'
 import { isZoneConnected } from '../sync/sync-json.js'
 
-/** `/mesh-insights`, `/service-insights`, `/global-insight`: computed when somebody asks, stored nowhere. */
+/** `/mesh-insights`, `/service-insights`, `/global-insight`: computed when somebody asks. */
 export function insightRoutes(context: ApiContext, estates: EstateReader): readonly Route[] {
   return [
     ...meshInsightRoutes(context, estates),
@@ -149,7 +148,8 @@ const envelopeOf = (mesh: Row, atMs: number): InsightEnvelope => ({
 /** What a Kuma global has sent about a mesh is what its zones show; where nothing was sent, what can be seen from here. */
 async function told(context: ApiContext, estates: EstateReader, mesh: string | undefined): Promise<readonly Told[]> {
   const estate = await estates.read()
-  const sent = await allRows(context.store, 'ServiceInsight')
+  // What global keeps is for its Kuma zones, and a few seconds old; here it is computed.
+  const sent = context.mode === 'global' ? [] : await allRows(context.store, 'ServiceInsight')
   const fromGlobal = sent.filter((row) => mesh === undefined || row.mesh === mesh).flatMap(expanded)
   const toldOf = new Set(sent.map((row) => row.mesh))
   const seen = estate.meshes

@@ -143,7 +143,10 @@ function channelsOf(
   epoch: string,
   nowMs: number,
 ) {
-  const stored = cursors.filter((row) => row.peer === name && row.side !== 'settled')
+  // What is remembered of a zone of ours is nothing to a Kuma that now has its name: nothing can be proven to it, and it has no
+  // channel for statuses.
+  const isKuma = peer?.connected === true && !peer.extension
+  const stored = isKuma ? [] : cursors.filter((row) => row.peer === name && row.side !== 'settled')
   const channels = new Set([
     ...stored.map(({ channel }) => channel),
     ...(peer?.channels ?? []).map(({ channel }) => channel),

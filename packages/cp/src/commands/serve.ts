@@ -37,6 +37,7 @@ import { globalParts, zoneParts, zoneProxies } from './runtime.js'
 import { keepScrubbing } from './scrub.js'
 import { keepSealed } from './sealing.js'
 import { serviceMetrics, zoneServices } from './services.js'
+import { tellReadiness } from './tls-readiness.js'
 import { keepUp } from './upkeep.js'
 import { whenReady } from './when-ready.js'
 
@@ -157,6 +158,7 @@ async function run(role: Role, given: Settings, log: Logger, scope: Scope, signa
   })
   if (sockets.api !== undefined) checkLoopback(api.server.address())
   keepUp(store, leases, log, scope, signal)
+  if (role === 'global') tellReadiness({ store, leases, log, scope, signal })
   keepScrubbing({ store, leases, registry, log, scope, signal, rowsPerSecond: settings.scrubRowsPerSecond })
   let started = false
   let apiTlsPort: number | undefined

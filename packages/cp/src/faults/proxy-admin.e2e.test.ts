@@ -1,5 +1,6 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { EstateReader } from '@holdfast/api'
 import {
   displayNameLabel,
   envLabel,
@@ -7,16 +8,25 @@ import {
   type KumaResourceParts,
   meshLabel,
   originLabel,
+  specJson,
   typeOf,
   zoneLabel,
 } from '@holdfast/model'
-import { type AdminAsked, type AdminSaid, startFakeKumaGlobal, startFakeKumaZone } from '@holdfast/testkit'
+import {
+  type AdminAsked,
+  type AdminSaid,
+  type FakeKumaZone,
+  startFakeKumaGlobal,
+  startFakeKumaZone,
+} from '@holdfast/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { readinessChanges } from '../commands/tls-readiness.js'
 import { kubernetesZone } from '../testing/kubernetes-zone.js'
 import { type GlobalPlane, put, startGlobal, startZone, until, type ZonePlane } from '../testing/mesh.js'
 
 // What the admin interfaces of proxies say, from wherever somebody asks: of a Kuma zone, of one of ours, by a Kuma global.
 
+const { signal: never } = new AbortController()
 const closers: (() => Promise<unknown>)[] = []
 const own = <T>(thing: T, close: (thing: T) => Promise<unknown>): T => {
   closers.push(() => close(thing))
@@ -42,6 +52,7 @@ const answers: Readonly<Record<string, (asked: AdminAsked) => AdminSaid | undefi
 
 let global: GlobalPlane
 let east: ZonePlane
+let north: FakeKumaZone
 let adminPort: number
 beforeAll(async () => {
   const envoy = createServer((request, response) => response.end(JSON.stringify({ asked: request.url })))
@@ -51,7 +62,7 @@ beforeAll(async () => {
   global = own(await startGlobal(), (plane) => plane.close())
   east = own(await startZone('east', global.port), (zone) => zone.close())
   await until('east to be in step', () => east.runtime.view()?.inStep === true, 20_000)
-  const north = own(
+  north = own(
     startFakeKumaZone({
       target: `127.0.0.1:${global.port}`,
       zone: 'north',
@@ -148,6 +159,44 @@ test('a zone in Kubernetes: a proxy is asked by name and namespace; services and
     status: 200,
     body: of('web-5f7c9d-x2lq4.shop', { what: 'clusters' }),
   })
+})
+
+test('where plain text is let in beside TLS, a Kuma zone is told which services are ready for TLS, wherever they are', async () => {
+  const mtls = (mode: string) => ({
+    type: 'Mesh',
+    name: 'default',
+    mtls: { enabledBackend: 'ca', backends: [{ name: 'ca', type: 'builtin', mode }] },
+  })
+  const told = async () => {
+    const changes = await readinessChanges(global.store, new EstateReader(global.store, Date.now))
+    const outcomes = await global.store.local.apply({ changes, atomic: false, actor: 'test' }, { signal: never })
+    return outcomes.map(({ outcome }) => outcome)
+  }
+  const held = () => [...(north.held().get('ServiceInsight')?.values() ?? [])]
+  await put(global, '/meshes/default', mtls('STRICT'))
+  expect(await told()).toEqual([])
+  await put(global, '/meshes/default', mtls('PERMISSIVE'))
+  expect(await told()).toEqual(['created'])
+  await north.until(() => held().length === 1)
+  const [insight] = held()
+  expect([insight?.mesh, insight?.labels]).toEqual([
+    'default',
+    { [displayNameLabel]: 'all-services-default', [originLabel]: 'global' },
+  ])
+  // What a Kuma global makes of the same proxies: none has a certificate, so nobody may be spoken to over TLS.
+  expect(specJson({ type: 'ServiceInsight', spec: insight?.spec ?? new Uint8Array() })).toEqual({
+    services: Object.fromEntries(
+      ['web', 'web_shop_svc_80'].map((name) => [
+        name,
+        { status: 'offline', dataplanes: { offline: 1 }, addressPort: `${name}.mesh:80` },
+      ]),
+    ),
+  })
+  // RO: nothing has changed.
+  expect(await told()).toEqual(['unchanged'])
+  await put(global, '/meshes/default', mtls('STRICT'))
+  expect(await told()).toEqual(['deleted'])
+  await north.until(() => held().length === 0)
 })
 
 test('what a zone or a proxy refuses is told in its words', async () => {

@@ -282,7 +282,7 @@ interface SyncState {
     readonly peer: string
     readonly connected: boolean
     readonly lastError?: string
-    readonly channels: readonly { readonly inStep: boolean }[]
+    readonly channels: readonly { readonly channel: string; readonly inStep: boolean }[]
   }[]
 }
 

@@ -36,6 +36,7 @@ export {
 export { type Received, receiptFindings, receiptProblems, receiptWarnings } from './receipt.js'
 export { secretData, secretSpec } from './secret.js'
 export { shownHostnames, shownState, shownVips } from './service-columns.js'
+export { addressOfTagged, serviceInsightSpec, type TaggedService } from './service-insight.js'
 export { jsonSpec, sameSpec } from './spec.js'
 export { type VipBlockSpec, vipBlockKind } from './vip-block.js'
 export { type VipPoolSpec, vipPoolKind } from './vip-pool.js'

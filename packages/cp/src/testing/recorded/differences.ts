@@ -74,8 +74,8 @@ export const differences = [
     id: 'service-insight',
     at: 'global',
     kuma: 'sends a ServiceInsight per mesh to zones',
-    holdfast: 'sends none; an empty list is its whole answer',
-    why: 'zones compute nothing from it, and Kuma’s next major version makes none',
+    holdfast: 'sends one of a mesh whose mTLS is PERMISSIVE; of others an empty list is its whole answer',
+    why: 'only there zones compute something from it, and Kuma’s next major version makes none',
   },
   {
     id: 'own-secrets',
