@@ -3,6 +3,8 @@ import { expect, test } from 'vitest'
 import {
   type Block,
   confirmBlock,
+  crowded,
+  crowdedText,
   defaultPools,
   encloses,
   judgeReceived,
@@ -156,4 +158,21 @@ test.each([
   ['an address that rests for somebody else', undefined, row(api, '241.16.0.5', 0, 'tombstoned'), 5, 'it rests'],
 ] as const)('VIP-2 a witness judges: %s', (_, known, holder, generation, says) => {
   expect(JSON.stringify(judgeReceived(web, { address: '241.16.0.5', generation }, known, holder))).toContain(says)
+})
+
+test('who runs out of addresses is told of all blocks of an owner and a kind together, for rows never move', () => {
+  const block = (cidr: string, used: number, owner = 'east', kind = 'MeshService') => ({ cidr, used, owner, kind })
+  const full = block('241.16.0.0/24', 254)
+  expect(crowded([full]).map(crowdedText)).toEqual(['block 241.16.0.0/24 of zone east (MeshService) is 100 % full'])
+  // One that has grown has room, and so has another kind; another owner's room is no help.
+  expect(crowded([full, block('241.17.0.0/24', 10)])).toEqual([])
+  expect(
+    crowded([full, block('241.17.0.0/24', 10, 'west'), block('242.16.0.0/24', 1, 'east', 'MeshExternalService')]),
+  ).toMatchObject([{ owner: 'east', kind: 'MeshService', cidrs: ['241.16.0.0/24'] }])
+  expect(crowded([full, block('241.17.0.0/24', 160)]).map(crowdedText)).toEqual([
+    'blocks 241.16.0.0/24, 241.17.0.0/24 of zone east (MeshService) are 81 % full',
+  ])
+  expect(crowded([block('241.17.0.0/24', 210, '')]).map(crowdedText)).toEqual([
+    'block 241.17.0.0/24 of global (MeshService) is 83 % full',
+  ])
 })

@@ -1,7 +1,7 @@
 import type { Brake, ControlPlaneStore } from '@holdfast/store'
+import { crowded, crowdedText } from '@holdfast/vip'
 import { peerName } from '../sync/sync-json.js'
 import type { SyncView } from '../sync/sync-view.js'
-import { blockLoad, crowdedAt } from '../vips/load.js'
 
 /** Something that waits for a person, with the next act. */
 export interface Attention {
@@ -98,9 +98,9 @@ export async function attentionOf(store: ControlPlaneStore, sync: SyncView): Pro
         next:
           peer === '' ? 'look at global and at the network between' : `look at zone ${peer} and at the network between`,
       })
-  for (const block of blocks.filter((each) => each.family === 4 && blockLoad(each) >= crowdedAt))
+  for (const each of crowded(blocks.filter(({ family }) => family === 4)))
     found.push({
-      what: `block ${block.cidr} of ${peerName(block.owner)} (${block.kind}) is ${Math.round(blockLoad(block) * 100)} % full`,
+      what: crowdedText(each),
       since: null,
       next: 'holdfastctl vip list; add a pool if no further block is granted',
     })

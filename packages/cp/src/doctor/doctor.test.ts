@@ -81,7 +81,7 @@ test.each<[string, Partial<StoreFacts>, RegExp]>([
   [
     'a crowded block',
     { blocks: [{ cidr: '241.16.0.0/24', kind: 'MeshService', owner: '', used: 210 }] },
-    /^doubtful pools: block 241.16.0.0\/24 of global \(MeshService\) is 82 % full/,
+    /^doubtful pools: block 241.16.0.0\/24 of global \(MeshService\) is 83 % full/,
   ],
   ['services that wait', { pendingServices: 2 }, /^doubtful pools: 2 services wait.*vip explain/],
   [

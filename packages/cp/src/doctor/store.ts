@@ -1,7 +1,7 @@
 import { compareVersions, type DatabaseFacts, type StoreFacts } from '@holdfast/store'
+import { alarmLoad, crowded, crowdedText } from '@holdfast/vip'
 import { bad, doubtful, type Finding, fine } from './finding.js'
 
-const crowdedAt = 0.8
 const namedMax = 5
 
 export interface Expected {
@@ -95,17 +95,14 @@ function stateFindings(store: StoreFacts): readonly Finding[] {
 
 function poolFindings({ blocks, pendingServices }: StoreFacts): readonly Finding[] {
   const found: Finding[] = []
-  for (const { cidr, kind, owner, used } of blocks) {
-    const size = 2 ** (32 - Number(cidr.split('/')[1]))
-    if (used / size < crowdedAt) continue
+  for (const each of crowded(blocks))
     found.push(
       doubtful(
         'pools',
-        `block ${cidr} of ${owner === '' ? 'global' : `zone ${owner}`} (${kind}) is ${Math.round((used / size) * 100)} % full`,
+        crowdedText(each),
         'add a pool at global if no further block is granted: holdfastctl vip list shows who has what',
       ),
     )
-  }
   if (pendingServices > 0)
     found.push(
       doubtful(
@@ -114,7 +111,7 @@ function poolFindings({ blocks, pendingServices }: StoreFacts): readonly Finding
         'holdfastctl vip explain NAME tells why',
       ),
     )
-  return found.length > 0 ? found : [fine('pools', `${blocks.length} IPv4 blocks, none above ${crowdedAt * 100} %`)]
+  return found.length > 0 ? found : [fine('pools', `${blocks.length} IPv4 blocks, no owner above ${alarmLoad * 100} %`)]
 }
 
 /** Neighbouring versions work together; who is further away should be told of. */
