@@ -1,4 +1,7 @@
+import { allTypes, isPluginPolicy, specSchema } from '@holdfast/model'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { sample } from '../testing/bodies.js'
+import { Chance } from '../testing/chance.js'
 import { harness, problem } from '../testing/harness.js'
 
 const api = harness('standalone')
@@ -283,3 +286,29 @@ test.each(['_rules', '_policies', `_inbounds/${kri.dp}http/_policies`, `_outboun
     )
   },
 )
+
+test('whatever policies hold that peers have sent, every view of a proxy is an answer', async () => {
+  const odd = harness('standalone')
+  const mesh = { type: 'Mesh', name: 'new', skipCreatingInitialPolicies: ['*'], meshServices: { mode: 'Exclusive' } }
+  await odd.call('PUT', '/meshes/new', mesh)
+  const networking = { address: '10.0.0.1', inbound: [{ port: 80, tags: { 'kuma.io/service': 'web' } }] }
+  await odd.call('PUT', '/meshes/new/dataplanes/dp1', { type: 'Dataplane', mesh: 'new', name: 'dp1', networking })
+  const chance = new Chance(54)
+  const junk = ['null', '[]', '{', '{"to":[null,1,{"targetRef":{"kind":"Mesh"},"default":null,"rules":[null,{}]}]}']
+  const more = ['{"from":[{}],"rules":[1,{}],"default":[]}', '{"to":{},"from":"x","rules":null}', '{"targetRef":5}']
+  for (const type of allTypes.filter(isPluginPolicy)) {
+    const specs = [...junk, ...more]
+    for (let at = 0; at < 12; at++) specs.push(JSON.stringify(sample(specSchema(type), chance)))
+    for (const [at, spec] of specs.entries())
+      odd.store.put({ type: type.name, mesh: 'new', name: `p${at}`, spec: Buffer.from(spec) })
+  }
+  for (const tail of [
+    ...['_rules', 'policies', '_policies', '_layout', `_inbounds/${kri.dp}80/_policies`],
+    ...['', '/_routes', '/_routes/kri_mhttpr_new___p7_'].flatMap((more_) =>
+      more_ === '/_routes'
+        ? [`_outbounds/${kri.web}main${more_}`]
+        : [`_outbounds/${kri.web}main${more_}/_policies`, `_outbounds/kri_m____new_${more_}/_policies`],
+    ),
+  ])
+    expect([tail, (await odd.call('GET', `${at}/${tail}`)).status]).toEqual([tail, 200])
+})
