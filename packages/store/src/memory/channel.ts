@@ -17,6 +17,7 @@ import {
   batchUnit,
   type CursorRow,
   firstStepUnit,
+  furthestOf,
   repairTurns,
   standingOf,
 } from '../plan/index.js'
@@ -117,7 +118,13 @@ export class MemoryChannel implements SyncChannelStore {
     const isUnknown = isStranger && said !== undefined && !epochs.has(said.epoch)
     // A receiver remembers what we do not: it is we who were restored, or who stand in the place of what was lost.
     if (said !== undefined && (stands === 'contradiction' || isUnknown))
-      this.#store.judge([{ from: 'peer', witness: originWords(this.#context.peer), cursor: said }])
+      this.#store.judge([
+        {
+          from: 'peer',
+          witness: originWords(this.#context.peer),
+          cursor: furthestOf(said, standing.partial, head.revision),
+        },
+      ])
     // Another session may have found out meanwhile: nothing is said from here, whatever this one says.
     const isRecovering = this.#isGlobalSending() && this.#image.state !== 'ready'
     const isOurLoss = isRecovering || this.#image.head.epoch !== head.epoch

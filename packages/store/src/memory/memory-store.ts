@@ -298,6 +298,8 @@ export class MemoryStore {
     this.#image.epochs = new Set([...this.#image.epochs, epoch])
     this.#image.tags.set(tagText(epoch, this.#image.head.revision), this.#image.head.tag)
     this.#enter('recovering', [judgement.reason])
+    // As on PostgreSQL: whoever listens looks again, and finds another log.
+    for (const listener of this.#listeners) listener()
   }
 
   #enter(state: StoreState, reasons: readonly string[]): void {

@@ -20,7 +20,7 @@ import { originWords } from '../plan/keys.js'
 import { nothingNeeded } from '../plan/loaded.js'
 import type { PlanOptions } from '../plan/local.js'
 import { batchUnit } from '../plan/received.js'
-import { type Evidence, standingOf } from '../plan/recovery.js'
+import { type Evidence, furthestOf, standingOf } from '../plan/recovery.js'
 import type { RoleIdentity } from '../plan/types.js'
 import type { Unit } from '../plan/unit.js'
 import { admitUnit } from '../plan/zones.js'
@@ -182,7 +182,8 @@ export class PgChannel implements ChannelStore {
       return factsFor(await tail.fresh(), this.#view, 'contradiction')
     if (known !== 'contradiction' || cursor === undefined) return factsFor(snapshot, this.#view, known)
     // The peer was told of it by us, so it is we who were restored.
-    await onEvidence({ from: 'peer', witness: originWords(this.#context.peer), cursor })
+    const furthest = furthestOf(cursor, partial, head.revision)
+    await onEvidence({ from: 'peer', witness: originWords(this.#context.peer), cursor: furthest })
     return factsFor(await tail.fresh(), this.#view, known)
   }
 

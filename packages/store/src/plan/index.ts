@@ -66,7 +66,7 @@ export {
 } from './rebuild.js'
 export { batchUnit, type Received } from './received.js'
 export { type RecoverRequest, type RecoveryItem, recoverUnit, recoveryPlanUnit } from './recover.js'
-export { type Evidence, type Judgement, judgeHistory, type LogHistory, standingOf } from './recovery.js'
+export { type Evidence, furthestOf, type Judgement, judgeHistory, type LogHistory, standingOf } from './recovery.js'
 export {
   openItems,
   type RecoveryFacts,

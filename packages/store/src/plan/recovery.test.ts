@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { type Evidence, judgeHistory, type LogHistory, standingOf } from './recovery.js'
+import { type Evidence, furthestOf, judgeHistory, type LogHistory, standingOf } from './recovery.js'
 
 const [present, past, foreign] = ['a'.repeat(32), 'b'.repeat(32), 'c'.repeat(32)]
 const tags = new Map([
@@ -52,11 +52,24 @@ test.each([
   ['contradiction', { epoch: present, revision: 13, tag: 'thirteen' }, 13],
   ['contradiction', { epoch: present, revision: 10, tag: 'other' }, 10],
   ['compacted', { epoch: present, revision: 3, tag: 'three' }, 3],
+  // A range had brought it beyond our head before it was interrupted.
+  ['contradiction', { epoch: present, revision: 10, tag: 'ten' }, 13],
+  ['contradiction', { epoch: present, revision: 0, tag: '0'.repeat(16) }, 13],
   // An interrupted first range goes on above what was compacted; one below it may have missed a removal.
   ['known', { epoch: present, revision: 0, tag: '0'.repeat(16) }, 9],
   ['compacted', { epoch: present, revision: 0, tag: '0'.repeat(16) }, 7],
 ] as const)('a receiver stands %s', (standing, cursor, reachesFrom) => {
   expect(standingOf(cursor, history, { reachesFrom, logFrom: 8 })).toBe(standing)
+})
+
+test('MONO: a receiver within a range remembers more than its cursor says, and that is evidence', () => {
+  const cursor = { epoch: present, revision: 10, tag: 'ten' }
+  const within = (revision: number) => ({ revision, typeOrder: 1, mesh: '', name: 'web' })
+  const judged = (partial: number) =>
+    judgeHistory([{ from: 'peer', witness: 'zone east', cursor: furthestOf(cursor, within(partial), 12) }], history)
+  expect(judged(11)).toEqual({ verdict: 'keep' })
+  expect(judged(12)).toEqual({ verdict: 'keep' })
+  expect(judged(13)).toEqual({ verdict: 'new-epoch', reason: expect.stringMatching(/ends at 12: .* backup/) })
 })
 
 describe('EMPTY: a database that nobody was ever in step with, and a zone that was in step with another one', () => {

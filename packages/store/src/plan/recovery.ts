@@ -1,4 +1,4 @@
-import type { Cursor } from '@holdfast/kds'
+import type { Cursor, Position } from '@holdfast/kds'
 
 /** A position of this store's log that somebody remembers. */
 export interface Evidence {
@@ -66,6 +66,12 @@ function contradiction({ from, isOurs, witness, cursor }: Evidence, history: Log
     : `${witness} remembers revision ${cursor.revision} as ${cursor.tag}, the database has ${tag ?? 'none'}: it was restored from a backup and wrote on`
 }
 
+/** The furthest that a receiver remembers: within a range it is ahead of its cursor. */
+export const furthestOf = (cursor: Cursor, partial: Position | undefined, head: number): Cursor =>
+  partial !== undefined && partial.revision > Math.max(head, cursor.revision)
+    ? { ...cursor, revision: partial.revision }
+    : cursor
+
 /**
  * How a sender's store sees the cursor of a receiver; a `contradiction` goes on to `judgeHistory`.
  * @param options.reachesFrom revision that the receiver would go on from: its cursor's, or that of an interrupted range
@@ -83,5 +89,7 @@ export function standingOf(
     if (cursor.revision < history.oldest) return 'compacted'
     if (history.tagAt(cursor.epoch, cursor.revision) !== cursor.tag) return 'contradiction'
   }
+  // A range that was interrupted had brought it further, and its cursor says nothing of that.
+  if (reachesFrom > history.head) return 'contradiction'
   return reachesFrom < logFrom ? 'compacted' : 'known'
 }
