@@ -39,6 +39,9 @@ export class Witnesses {
   constructor(options: WitnessesOptions) {
     this.#options = options
     this.#stopListening = options.store.recovery.onStranger((zone) => {
+      // After a recovery every zone stands in the log of before, and was heard in this very session: asked again at its next
+      // reconnect it would say all that it remembers for nothing (RO).
+      if (this.#wasHeardNow(zone)) return
       this.#strangers.add(zone)
       this.look()
     })
@@ -48,6 +51,10 @@ export class Witnesses {
   /** Whether all that a session's zone remembers was taken over. */
   wasHeard(session: SessionHandle): boolean {
     return this.#hearings.get(session) === 'heard'
+  }
+
+  #wasHeardNow(zone: string): boolean {
+    return [...this.#options.sessions()].some((session) => session.peer === zone && this.wasHeard(session))
   }
 
   /** What zones that are connected now said against what is known here. */
