@@ -268,6 +268,33 @@ export function recoveryConformance(open: OpenStore): void {
     expect(await global.store.read.get({ type: 'Mesh', mesh: '', name: 'shop' })).toBeUndefined()
   })
 
+  test('DUR: a service whose zone is back is not deleted because others were told to remove it while that zone was disabled', async () => {
+    await using global = await used(open)
+    await using east = await Subject.ready(open, 'zone', 'east')
+    await using west = await Subject.ready(open, 'zone', 'west')
+    const ratings = service({ name: 'ratings', zone: 'west' })
+    const up = global.channel({ channel: 'up', peer: 'west' })
+    await up.apply({ type: 'MeshService', offers: [offerOf(ratings)] })
+    await follow(east, global, 'east', [...types, 'MeshService'])
+    east.pass(60_000)
+    const removal = removalOf(ratings, east.nowMs)
+    await east.channel(fromGlobal).apply({ type: 'MeshService', removals: [removal] })
+    const heard = await testimonyOf(east, 'east')
+    // Of a zone that is away nobody else can tell.
+    expect(await recover(global, heard, false)).toMatchObject([
+      { action: 'delete', type: 'MeshService', witness: 'east' },
+    ])
+    const both = [...heard, ...(await testimonyOf(west, 'west'))]
+    expect(await recover(global, both, true)).toMatchObject([
+      { action: 'keep', reason: 'zone west is back, and has it' },
+    ])
+    expect((await global.store.read.list({ type: 'MeshService', offset: 0, limit: 9 })).total).toBe(1)
+    // What its zone has withdrawn itself is another matter.
+    await up.apply({ type: 'MeshService', removals: [removal] })
+    expect(await recover(global, both, true)).toEqual([])
+    expect((await global.store.read.list({ type: 'MeshService', offset: 0, limit: 9 })).total).toBe(0)
+  })
+
   test('two witnesses differ: the one that has followed global further is believed, and the plan says why', async () => {
     await using global = await used(open)
     await using east = await Subject.ready(open, 'zone', 'east')

@@ -157,12 +157,14 @@ function decided(request: RecoverRequest, ws: WorkingSet): readonly Decided[] {
       best?.row.type === 'Mesh' && best.row.deletedAtMs === undefined ? [best.row.exportName] : [],
     ),
   )
+  const back = new Set(request.testimonies.map(({ witness }) => witness.zone))
   return groupsOf(request).flatMap((group): readonly Decided[] => {
     const [best, ...others] = group
     if (best === undefined) return []
     const { row } = best
     const here = rowHere(row, ws)
-    const verdict = recoveryVerdict(group, here, (epoch) => request.epochs.has(epoch))
+    const judged = recoveryVerdict(group, here, (epoch) => request.epochs.has(epoch))
+    const verdict = judged.verdict === 'delete' ? (offeredStill(row, here, back) ?? judged) : judged
     if (verdict.verdict === 'same') return []
     const problem = verdict.verdict === 'keep' ? undefined : problemOf(verdict, here, arriving, ws)
     const item: RecoveryItem = {
@@ -177,6 +179,19 @@ function decided(request: RecoverRequest, ws: WorkingSet): readonly Decided[] {
     return [{ item, chosen: verdict.verdict === 'keep' ? undefined : row, here }]
   })
 }
+
+/**
+ * What others were told to remove may live: they hear the same of a zone that is disabled. A zone that is back says itself
+ * what it has, and what it has withdrawn is not offered any more.
+ */
+const offeredStill = (
+  { origin }: RememberedRow,
+  here: Row | undefined,
+  back: ReadonlySet<string>,
+): { readonly verdict: 'keep'; readonly reason: string } | undefined =>
+  origin !== globalOrigin && back.has(origin) && here?.offeredEntry !== undefined
+    ? { verdict: 'keep', reason: `zone ${origin} is back, and has it` }
+    : undefined
 
 /** The row of the same origin that everybody else calls so. */
 const rowHere = (row: RememberedRow, ws: WorkingSet): Row | undefined =>
