@@ -184,6 +184,39 @@ export function returnsConformance(open: OpenStore): void {
     expect(await restored.store.vip.verifyLocal()).toEqual([])
   })
 
+  test('DUR: a service whose name was somebody else’s in the backup comes back, and the other one is gone', async () => {
+    await using global = await Subject.ready(open, 'global')
+    await using zone = await zoneOf(open, global)
+    // Both are called "web" here; the namespace tells them apart.
+    const [before, since] = [putService('web'), putService('web', { namespace: 'default' })]
+    await zone.apply(before)
+    await tellUp(zone, global)
+    zone.pass(1_000)
+    global.pass(1_000)
+    await zone.apply(deleteOf(serviceKey('web')))
+    await zone.apply(since)
+    await tellUp(zone, global)
+    const [vips, digest] = [await vipsOf(zone), await digestUp(zone)]
+
+    await using restored = await Subject.ready(open, 'zone')
+    restored.pass(-500)
+    await leaseAsIs(restored)
+    await restored.apply(before)
+    restored.pass(day)
+    global.pass(day - 1_500)
+    await restored.store.returns.begin('the test says so')
+    expect(await takeBack(restored, global)).toMatchObject({
+      returned: 1,
+      removed: 1,
+      kept: [],
+      held: [],
+      refused: [],
+    })
+    expect(await vipsOf(restored)).toEqual(vips)
+    expect(await digestUp(restored)).toEqual(digest)
+    expect(await restored.store.vip.verifyLocal()).toEqual([])
+  })
+
   test('VIP-1: what a backup wrote on is kept; an address that it gave away again goes back, and the other one gets another', async () => {
     await using global = await Subject.ready(open, 'global')
     await using zone = await zoneOf(open, global)

@@ -48,7 +48,13 @@ export const returnRowsUnit = (
       displayNames: known.map((row) => nameOfReturned(row, options)),
       meshes: [...new Set(known.map((row) => row.mesh).filter((mesh) => mesh !== ''))],
     },
-    more: () => nothingNeeded,
+    more: (ws) => ({
+      ...nothingNeeded,
+      owners: known.flatMap((row) => {
+        const occupant = ws.liveRow(keyHere(row))
+        return occupant !== undefined && typeOf(occupant.type).vipKind ? ownerOf(occupant) : []
+      }),
+    }),
     plan: (ws) =>
       ws.wholly(() => {
         const tally = new Tally()
@@ -92,9 +98,31 @@ function planRow(said: ReturnedRow, rules: ReturnRules, ws: WorkingSet, options:
     tally.removed++
     return
   }
+  makeRoom(said, existing, rules, ws, options, tally)
   const problem = strangerProblem(said, existing, ws)
   if (problem === undefined) putBack(said, existing, ws, options, tally)
   else tally.refused.push(`${words(said)}: ${problem}`)
+}
+
+/**
+ * One name here, two identities (a service without a namespace, and later one in the default one): whoever has the name in
+ * the backup was deleted before the other one could take it.
+ */
+function makeRoom(
+  said: ReturnedRow,
+  existing: Row | undefined,
+  rules: ReturnRules,
+  ws: WorkingSet,
+  { nowMs }: PlanOptions,
+  tally: Tally,
+): void {
+  const occupant = ws.liveRow(existing ?? keyHere(said))
+  if (occupant === undefined || occupant === existing || occupant.exportName === said.name) return
+  if (occupant.origin !== ws.identity.name || isNewest(occupant, rules)) return
+  ws.tombstone(occupant, { atMs: nowMs })
+  if (typeOf(occupant.type).vipKind)
+    restVips(ownerOf(occupant), ws, nowMs, `deleted since the backup: its name is ${said.name}'s`)
+  tally.removed++
 }
 
 /** Names that others have taken meanwhile are not taken from them. */
