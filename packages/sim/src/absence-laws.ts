@@ -20,14 +20,18 @@ export class Absences {
     this.#own = own
   }
 
+  /** The store was put back: nothing of it has gone by absence now. */
+  putBack(rows: readonly Change<Row>[]): void {
+    for (const change of rows) this.#count(change)
+  }
+
   follow(rows: readonly Change<Row>[], nowMs: number): void {
     const touched = new Set<string>()
-    for (const { before, after } of rows) {
-      const row = after ?? before
-      if (row === undefined || row.origin === this.#own) continue
-      const group = `${row.type} ${row.origin}`
-      const [was, is] = [isLive(before), isLive(after)]
-      if (was !== is) this.#live.set(group, (this.#live.get(group) ?? 0) + (is ? 1 : -1))
+    for (const change of rows) {
+      const group = this.#count(change)
+      if (group === undefined) continue
+      const { before, after } = change
+      const was = isLive(before)
       if (!was || after?.deleted !== true || after.absentSinceMs === undefined) continue
       holds(after.type !== 'Mesh', 'HOLD', () => `${this.#where}: mesh ${after.name} went by absence`)
       const gone = this.#gone.get(group) ?? []
@@ -36,6 +40,15 @@ export class Absences {
       touched.add(group)
     }
     for (const group of touched) this.#check(group, nowMs)
+  }
+
+  #count({ before, after }: Change<Row>): string | undefined {
+    const row = after ?? before
+    if (row === undefined || row.origin === this.#own) return undefined
+    const group = `${row.type} ${row.origin}`
+    const [was, is] = [isLive(before), isLive(after)]
+    if (was !== is) this.#live.set(group, (this.#live.get(group) ?? 0) + (is ? 1 : -1))
+    return group
   }
 
   #check(group: string, nowMs: number): void {

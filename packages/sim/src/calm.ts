@@ -30,6 +30,7 @@ export function settled(nodes: readonly ControlPlane[], laws: Laws, time: Time):
   holds(unsaid === undefined, 'ASSERT', () => unsaid ?? '')
   for (const node of nodes) checkEntries(node)
   checkCopies(nodes)
+  laws.allReturned()
 }
 
 /** ISO: everybody but this one zone comes into step, however slow it is. */

@@ -1,5 +1,5 @@
 import type { Feature } from './setting.js'
-import { features } from './setting.js'
+import { featureFrom } from './setting.js'
 
 /**
  * What is left out of a seed, so that what remains of its story is short: the rest happens as it would have. `faults` and
@@ -12,12 +12,14 @@ export interface Cuts {
   readonly faults?: readonly number[] | undefined
   readonly acts?: readonly number[] | undefined
   readonly without?: readonly Feature[] | undefined
+  /** What it has although it would not: not left out, but what remains is shorter where only few seeds have it. */
+  readonly with?: readonly Feature[] | undefined
 }
 
 export const noCuts: Cuts = {}
 
 /** `zones=2 storm=3500 faults=3,7 acts=1-4,9 without=restore`; '' for none. */
-export const cutsText = ({ zones, replicas, stormMs, faults, acts, without }: Cuts): string =>
+export const cutsText = ({ zones, replicas, stormMs, faults, acts, without, with: forced }: Cuts): string =>
   [
     zones === undefined ? '' : `zones=${zones}`,
     replicas === undefined ? '' : `replicas=${replicas}`,
@@ -25,6 +27,7 @@ export const cutsText = ({ zones, replicas, stormMs, faults, acts, without }: Cu
     faults === undefined ? '' : `faults=${rangesText(faults)}`,
     acts === undefined ? '' : `acts=${rangesText(acts)}`,
     without === undefined || without.length === 0 ? '' : `without=${without.join(',')}`,
+    forced === undefined || forced.length === 0 ? '' : `with=${forced.join(',')}`,
   ]
     .filter((part) => part !== '')
     .join(' ')
@@ -65,8 +68,11 @@ export function cutsFrom(text: string): Cuts {
       case 'without':
         cuts.without = value.split(',').map((word) => featureFrom(word))
         break
+      case 'with':
+        cuts.with = value.split(',').map((word) => featureFrom(word))
+        break
       default:
-        throw new Error(`"${part}" is no cut: zones=, replicas=, storm=, faults=, acts= and without= are`)
+        throw new Error(`"${part}" is no cut: zones=, replicas=, storm=, faults=, acts=, without= and with= are`)
     }
   }
   return cuts
@@ -84,10 +90,4 @@ const rangesFrom = (value: string, part: string): readonly number[] =>
 function numberFrom(text: string, part: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new Error(`"${part}" is no cut: "${text}" is not a whole number`)
   return Number(text)
-}
-
-function featureFrom(word: string): Feature {
-  const found = features.find((feature) => feature === word)
-  if (found === undefined) throw new Error(`"${word}" is nothing that a seed can do without: ${features.join(', ')}`)
-  return found
 }

@@ -66,6 +66,8 @@ const faults = {
   dayPasses: 0,
   longAbsence: 0,
   clockSet: 0,
+  backup: 0,
+  restore: 0,
 } as const
 type Fault = keyof typeof faults
 
@@ -81,6 +83,9 @@ export interface World {
   /** People delete much of what is theirs at once. */
   readonly clearOut: (node: ControlPlane, random: Random) => void
   readonly fill: (node: ControlPlane, random: Random) => void
+  /** Somebody copies a store, and somebody puts such a copy back; what is told of it. */
+  readonly backUp: (node: ControlPlane) => string
+  readonly putBack: (node: ControlPlane, random: Random) => string
   readonly has: ReadonlySet<Feature>
 }
 
@@ -92,6 +97,8 @@ const weightsOf = (has: ReadonlySet<Feature>): Readonly<Record<Fault, number>> =
   dayPasses: has.has('days') ? 4 : 0,
   longAbsence: has.has('days') ? 3 : 0,
   clockSet: has.has('clocks') ? 4 : 0,
+  backup: has.has('restores') ? 5 : 0,
+  restore: has.has('restores') ? 2.5 : 0,
 })
 
 /** One fault somewhere. Returns what it was, for the story. */
@@ -135,6 +142,10 @@ export function strike(world: World, random: Random): string {
       node.wall.skewMs = random.between(-skewMaxMs, skewMaxMs)
       return `the clock of ${processName(node)} is set: ${(node.wall.skewMs / 60_000).toFixed(0)} minutes from the true time`
     }
+    case 'backup':
+      return world.backUp(zoneOrGlobal(zone, world, random))
+    case 'restore':
+      return world.putBack(zoneOrGlobal(zone, world, random), random)
     case 'away': {
       const forMs = random.between(2_000, 40_000)
       world.unreachable.add(zone.name)
@@ -144,6 +155,9 @@ export function strike(world: World, random: Random): string {
     }
   }
 }
+
+const zoneOrGlobal = (zone: ControlPlane, { globals }: World, random: Random): ControlPlane =>
+  random.chance(0.5) ? (globals[0] ?? zone) : zone
 
 /** Mostly somebody is away while it does: whoever comes back finds logs that do not reach back to where he stood. */
 function dayPasses(world: World, random: Random): string {

@@ -9,17 +9,18 @@ import {
   type SessionMessage,
   type StoreOp,
 } from '@holdfast/kds'
-import { type CursorRow, Fenced, type Row } from '@holdfast/store'
+import { type CursorRow, Fenced, type RecoveryItem, type Returned, type Row } from '@holdfast/store'
 import { Absences } from './absence-laws.js'
 import { holds, LawBroken } from './broken.js'
 import { Compactions } from './compactions.js'
 import { AddressBook, LocalAddresses } from './ledger-laws.js'
+import { Losses, type Witness } from './losses.js'
 import { messageText, short as shortened } from './message-text.js'
 import type { ControlPlane } from './node.js'
 import { Published } from './published.js'
 import { Receiver, receivedChanges } from './receiver-laws.js'
 import type { Session } from './session.js'
-import { nothing, Shadow } from './shadow.js'
+import { type Changes, nothing, Shadow } from './shadow.js'
 import { entryKey, seenEntry } from './truth.js'
 import { ViewLog } from './view-log.js'
 import type { Watch } from './watch.js'
@@ -70,6 +71,12 @@ export class Laws implements Watch {
   /** When a repair of a channel began last. */
   readonly #repairedMs = new Map<string, number>()
   readonly #compactions = new Compactions()
+  readonly #losses = new Losses()
+  /** Stores that were put back, and which channels to and from them have not been in step since. */
+  readonly #astray = new Map<string, Set<string>>()
+  readonly #putBacks = new Set<string>()
+  /** Receivers that have a part of something of a sender that was put back: of that only the proof tells. */
+  readonly #interrupted = new Set<string>()
   /** Channels whose receiver has found that it was not shown what it was promised, until it is in step again. */
   readonly #mismatched = new Set<string>()
   /** Somebody has changed rows by hand: from then on a repair needs no other reason. */
@@ -131,11 +138,98 @@ export class Laws implements Watch {
     for (const receiver of this.#of(node).receivers.values()) receiver.acceptStrange(key)
   }
 
+  /** A store is put back to an earlier state: what it says from here on is another story, and what others know is not. */
+  putBack(node: ControlPlane, act: () => void): void {
+    this.#follow(node)
+    const known = this.#of(node)
+    const from = this.#receivers.filter(({ peer, channel }) => peer === node.name && channel !== 'status')
+    const { image: old } = node.store
+    const history = node.store.logHistory()
+    const [rows, ledger] = [[...old.rows.values()], [...old.ledger.values()]]
+    act()
+    const { image } = node.store
+    const changed = known.shadow.drain()
+    this.#record(node, changed)
+    for (const log of known.views.values()) log.putBack(image.head)
+    for (const receiver of known.receivers.values()) {
+      receiver.follow(changed)
+      receiver.putBack(this.#viewLog(receiver))
+      this.#mismatched.delete(receiver.where)
+    }
+    const others = this.#nodes().filter((other) => other.name !== node.name)
+    const elsewhere = others.flatMap(({ store }) => [...store.image.ledger.values()])
+    this.#addresses.putBack(
+      node.name,
+      { before: ledger, now: [...image.ledger.values()], elsewhere },
+      node.clock.wallMs,
+    )
+    // Who has heard an earlier life of this store, and nothing of the last one, is no witness of it.
+    const witnesses = from.flatMap((receiver): readonly Witness[] => {
+      const at = receiver.wholeThrough(this.#viewLog(receiver))
+      const isOfIt = at !== undefined && history.epoch === at.epoch && history.tagAt(at.epoch, at.revision) === at.tag
+      return isOfIt ? [{ store: receiver.node.store, through: at.revision }] : []
+    })
+    this.#losses.putBack(node.store, rows, witnesses)
+    this.#putBacks.add(node.name)
+    known.absences.putBack(changed.rows)
+    known.addresses.follow(changed)
+    known.addresses.check()
+    this.#astray.set(node.name, this.#channelsOf(node))
+  }
+
+  /** An operator of global goes on without what is open. */
+  gaveUp(open: readonly RecoveryItem[] | undefined): void {
+    this.#losses.gaveUp(open)
+  }
+
+  returned(node: ControlPlane, { kept, refused }: Returned): void {
+    this.#losses.told(node.name, [...kept, ...refused])
+  }
+
+  /** A recovery of global has ended by itself. */
+  endedBy(zones: readonly string[]): void {
+    this.#losses.endedBy(zones)
+  }
+
+  /** DUR: what others had of a store that was put back is there again. */
+  allReturned(): void {
+    for (const node of this.#nodes()) this.#comesBack(node)
+    this.#losses.check(this.#nodes().map(({ store }) => store))
+  }
+
+  /** Between it and its peers, as far as they speak of addresses. What zones say to global counts while global recovers. */
+  #channelsOf(node: ControlPlane): Set<string> {
+    return new Set(
+      this.#receivers
+        .filter(({ node: to, peer, channel }) =>
+          node.role === 'global' ? channel === 'down' : channel !== 'status' && (to === node || peer === node.name),
+        )
+        .map(({ where }) => where),
+    )
+  }
+
+  get #receivers(): readonly Receiver[] {
+    return this.#nodes().flatMap((one) => [...this.#of(one).receivers.values()])
+  }
+
+  #comesBack(node: ControlPlane): void {
+    if (!this.#astray.delete(node.name)) return
+    this.#addresses.comesBack(node.name, node.store.image.ledger.values(), node.clock.wallMs)
+  }
+
+  begun(session: Session): void {
+    this.#wire.begun(session)
+  }
+
   opened(session: Session): void {
     this.counts.sessions++
     const { logFrom } = this.#node(session.peer).store.image
-    for (const receiver of this.#of(session.node).receivers.values())
-      if (receiver.peer === session.peer) this.#compactions.opened(receiver.where, logFrom, receiver.isWithinRange)
+    for (const receiver of this.#of(session.node).receivers.values()) {
+      if (receiver.peer !== session.peer) continue
+      this.#compactions.opened(receiver.where, logFrom, receiver.isWithinRange)
+      if (this.#putBacks.has(receiver.peer) && receiver.wholeThrough(this.#viewLog(receiver)) === undefined)
+        this.#interrupted.add(receiver.where)
+    }
     this.#of(session.node).newest.set(session.peer, session.sessionId)
     this.#follow(session.node)
     this.#trace?.(() => `${nameOf(session.node)}: session ${short(session)} with ${nameOf(session)}`)
@@ -185,6 +279,8 @@ export class Laws implements Watch {
         return
       case 'inStep':
         this.#mismatched.delete(where)
+        this.#interrupted.delete(where)
+        for (const one of [session.node, this.#node(session.peer)]) this.#inStepAgain(one, where)
         this.#compactions.inStep(where, this.#node(session.peer).store.image.logFrom)
         return
       case 'mismatch':
@@ -194,6 +290,7 @@ export class Laws implements Watch {
         holds(
           this.tampered ||
             this.#mismatched.has(where) ||
+            this.#interrupted.has(where) ||
             this.#repairsLately({ where, node: session.node }) ||
             this.#compactions.within(where, this.#node(session.peer).store.image.logFrom),
           'EQ',
@@ -207,6 +304,13 @@ export class Laws implements Watch {
       default:
         return
     }
+  }
+
+  #inStepAgain(node: ControlPlane, where: string): void {
+    const missing = this.#astray.get(node.name)
+    if (missing === undefined || node.store.image.state !== 'ready') return
+    missing.delete(where)
+    if (missing.size === 0) this.#comesBack(node)
   }
 
   /** Until the next turn a receiver that is not repaired goes on from where it is not quite: changes have to flow. */
@@ -262,9 +366,29 @@ export class Laws implements Watch {
   /** Everything that every law has to know of what has changed in a store since it was last looked at. */
   #follow(node: ControlPlane): void {
     const known = this.#of(node)
-    const { image, identity } = node.store
+    const { image } = node.store
     const changes = known.shadow.drain()
     if (changes === nothing && known.head === image.head) return
+    this.#record(node, changes)
+    // Found out meanwhile, or about to be returned to: what was in step before counts no more.
+    if (image.state !== 'ready' && this.#astray.has(node.name)) this.#astray.set(node.name, this.#channelsOf(node))
+    for (const receiver of known.receivers.values()) receiver.follow(changes)
+    this.counts.freed += this.#addresses.follow(node.name, changes.ledger, node.clock.wallMs)
+    this.#losses.follow(node.name, changes.rows)
+    this.#losses.checkGone(node.store, changes.rows, (origin) => this.#senderTo(node, origin).store)
+    known.absences.follow(changes.rows, node.nowMs)
+    known.addresses.follow(changes)
+    known.addresses.check()
+  }
+
+  #senderTo(node: ControlPlane, origin: string): ControlPlane {
+    return node.role === 'zone' ? this.#node('') : this.#node(origin)
+  }
+
+  /** What a store has said, in order, and to whom it may be shown. */
+  #record(node: ControlPlane, changes: Changes): void {
+    const known = this.#of(node)
+    const { image, identity } = node.store
     known.head = image.head
     this.#published.record(node.name, changes.rows)
     const stray = this.#published.strayIn(nameOf(node), node.name, changes.rows)
@@ -280,11 +404,6 @@ export class Laws implements Watch {
       const problem = log.record(image.head)
       holds(problem === undefined, 'EQ', () => `${nameOf(node)}, ${channel} to ${nameOf({ peer })}: ${problem}`)
     }
-    for (const receiver of known.receivers.values()) receiver.follow(changes)
-    this.counts.freed += this.#addresses.follow(node.name, changes.ledger, node.clock.wallMs)
-    known.absences.follow(changes.rows, node.nowMs)
-    known.addresses.follow(changes)
-    known.addresses.check()
   }
 
   #checkReceiver(node: ControlPlane, { channel, peer }: ChannelContext, op: StoreOp): void {

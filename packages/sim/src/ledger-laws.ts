@@ -25,14 +25,61 @@ interface Holder {
 export class AddressBook {
   /** The address of an owner, by family, owner and generation: one and the same for ever. */
   readonly #known = new Map<string, string>()
-  readonly #newest = new Map<string, { readonly address: string; readonly generation: number }>()
+  readonly #newest = new Map<string, LedgerRow>()
   /** Owners whose address was given up after its quarantine: the next one is a new one, with a generation of its own. */
   readonly #freed = new Set<string>()
   readonly #holder = new Map<string, Holder>()
+  /** Stores that were put back and have not compared with everybody since: their word on addresses does not count yet. */
+  readonly #astray = new Set<Origin>()
+
+  /**
+   * A store was put back. What nobody else has heard of never was; the rest is known as before, and the store has to come
+   * back to it.
+   */
+  putBack(
+    store: Origin,
+    { before, now, elsewhere }: Readonly<Record<'before' | 'now' | 'elsewhere', readonly LedgerRow[]>>,
+    nowMs: number,
+  ): void {
+    if (!this.#astray.has(store)) for (const row of before) if (isInForce(row)) this.#leave(row, nowMs)
+    this.#astray.add(store)
+    const heard = new Set(elsewhere.flatMap((row) => (row.scope === 'canonical' ? ownerText(row) : [])))
+    const unheard = (row: LedgerRow): boolean => row.scope === 'canonical' && !heard.has(ownerText(row))
+    // Of an owner that it had given up everywhere it is the only one to remember that there ever was one.
+    const past = [...this.#newest.values()].filter((row) => row.origin === store)
+    for (const row of [...before, ...past]) if (unheard(row)) this.#forget(row)
+    for (const row of now) if (unheard(row)) this.#checkSame(store || 'global', row)
+  }
+
+  /** It has heard everybody: what its ledger says is what it stands for. */
+  comesBack(store: Origin, rows: Iterable<LedgerRow>, nowMs: number): void {
+    if (!this.#astray.delete(store)) return
+    for (const row of rows) {
+      if (row.scope === 'canonical') this.#checkSame(store || 'global', row)
+      if (isInForce(row)) this.#enter(store, row, nowMs)
+    }
+  }
+
+  #forget(row: LedgerRow): void {
+    const key = familyOwner(row)
+    for (let generation = this.#newest.get(key)?.generation ?? 0; generation >= 0; generation--)
+      this.#known.delete(`${key} ${generation}`)
+    this.#newest.delete(key)
+    this.#freed.delete(key)
+    const holder = this.#holder.get(row.address)
+    if (holder?.owner === ownerText(row) && holder.active === 0) this.#holder.delete(row.address)
+  }
 
   /** VIP-2 and VIP-3 across all control planes. How many addresses their own control plane has given up. */
   follow(store: Origin, changes: Changes['ledger'], nowMs: number): number {
     let freed = 0
+    if (this.#astray.has(store)) {
+      // Whether it may is asked again when it has come back; that it has is known to whoever heard of it.
+      for (const { before, after } of changes)
+        if (after === undefined && before?.blockId !== undefined && before.scope === 'canonical')
+          this.#freed.add(familyOwner(before))
+      return freed
+    }
     const where = store || 'global'
     for (const { before } of changes) if (isInForce(before)) this.#leave(before, nowMs)
     for (const { before, after } of changes)

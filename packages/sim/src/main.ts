@@ -19,7 +19,7 @@ async function main(args: readonly string[]): Promise<number> {
     case 'story':
       return story(options)
     case 'shrink':
-      return shrinkOne(options.seed, options.zones, false)
+      return shrinkOne(options, false)
     case 'planted':
       return planted()
     case 'run':
@@ -34,14 +34,17 @@ function story({ seed, zones, cuts }: Extract<SimOptions, { mode: 'story' }>): n
 }
 
 /** The shortest story that is found of a failing seed. */
-function shrinkOne(seed: number, zones: number | undefined, kept: boolean): number {
+function shrinkOne(
+  { seed, zones, cuts: base }: Omit<Extract<SimOptions, { mode: 'shrink' }>, 'mode'>,
+  kept: boolean,
+): number {
   const run = (options: Parameters<typeof simulate>[0]) => simulate({ zones, ...options })
-  const first = run({ seed })
+  const first = run({ seed, cuts: base })
   if (first.violation === undefined) {
-    process.stdout.write(`${failureText(first, { zones })}\n`)
+    process.stdout.write(`${failureText(first, { zones, cuts: base })}\n`)
     return 0
   }
-  const shrunk = shrink(run, seed, first)
+  const shrunk = shrink(run, seed, first, base)
   const { cuts, runs } = shrunk
   process.stdout.write(`seed ${seed}, as short as it got in ${runs} runs:\n`)
   const lines: string[] = []
@@ -71,13 +74,13 @@ const progressEveryMs = 10_000
 const shrunkMax = 5
 
 async function run(options: Extract<SimOptions, { mode: 'run' }>): Promise<number> {
-  const { seeds, zones } = options
+  const { seeds, zones, cuts } = options
   const stop = new AbortController()
   process.once('SIGINT', () => stop.abort())
   process.once('SIGTERM', () => stop.abort())
   const startedMs = performance.now()
   const clear = process.stderr.isTTY ? '\r\u001b[K' : ''
-  const pool = startPool(options.workers, zones)
+  const pool = startPool(options.workers, zones, cuts)
   let toldMs = startedMs
   try {
     const { ran, failed, stopped } = await runSeeds(options, pool.workers, {
@@ -92,11 +95,11 @@ async function run(options: Extract<SimOptions, { mode: 'run' }>): Promise<numbe
           toldMs = nowMs
         }
       },
-      failed: (outcome) => process.stderr.write(`${clear}${failureText(outcome, { zones })}\n`),
+      failed: (outcome) => process.stderr.write(`${clear}${failureText(outcome, { zones, cuts })}\n`),
     })
     process.stderr.write(clear)
     const seconds = (performance.now() - startedMs) / 1000
-    for (const { seed } of failed.slice(0, shrunkMax)) shrinkOne(seed, zones, options.keep)
+    for (const { seed } of failed.slice(0, shrunkMax)) shrinkOne({ seed, zones, cuts }, options.keep)
     const tail = stopped ? `, stopped before ${seeds}` : ''
     const numbers = failed.length === 0 ? '' : `: ${failed.map((one) => one.seed).join(' ')}`
     const rate = (ran / Math.max(0.001, seconds)).toFixed(1)

@@ -38,6 +38,8 @@ export interface NodeOptions {
   readonly pageBytes: number
   /** Zones: opens a link to global and says when its headers are there; undefined while there is no way. */
   readonly dial?: (zone: ControlPlane, sessionId: string) => Link | undefined
+  /** Worlds in which stores are put back: where a peer stands is looked at as evidence about our own store. */
+  readonly looksBack?: boolean | undefined
 }
 
 const typeSet = typeSetHash()
@@ -58,6 +60,13 @@ export class ControlPlane {
   readonly step: typeof stepSession
   readonly wantedCidrs: readonly string[]
   readonly pageBytes: number
+  readonly looksBack: boolean
+  /** How often its store was put back: what was asked of it before is asked of a database that is gone. */
+  timesPutBack = 0
+  /** Global: whether witnesses are being heard; nothing is leased before they are. */
+  isHearing: () => boolean = () => false
+  /** Global: what a zone remembers has arrived. */
+  onTestimony: (session: Session, body: string) => void = () => undefined
   /** All processes on its store, itself included. */
   siblings: readonly ControlPlane[] = [this]
   readonly #dial: NodeOptions['dial']
@@ -82,6 +91,7 @@ export class ControlPlane {
     this.step = options.step
     this.wantedCidrs = options.wantedCidrs
     this.pageBytes = options.pageBytes
+    this.looksBack = options.looksBack ?? false
     this.#dial = options.dial
     this.#process = new Scope(options.world)
     this.#process.close()
@@ -193,7 +203,7 @@ export class ControlPlane {
 
   #leaseOwn(): void {
     const demands = this.store.demand()
-    if (demands.length > 0) this.leaseTo('', demands, [])
+    if (demands.length > 0 && !this.isHearing()) this.leaseTo('', demands, [])
   }
 
   #dialSoon(): void {

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { type Cuts, cutsFrom, noCuts } from './cuts.js'
+import { featureFrom } from './setting.js'
 
 export type SimOptions =
   | {
@@ -11,18 +12,20 @@ export type SimOptions =
       readonly workers: number
       /** Failing seeds are shrunk and added to `seeds.txt`. */
       readonly keep: boolean
+      /** What every seed has, whether it would or not. */
+      readonly cuts: Cuts
     }
   | { readonly mode: 'story'; readonly seed: number; readonly zones: number | undefined; readonly cuts: Cuts }
-  | { readonly mode: 'shrink'; readonly seed: number; readonly zones: number | undefined }
+  | { readonly mode: 'shrink'; readonly seed: number; readonly zones: number | undefined; readonly cuts: Cuts }
   | { readonly mode: 'planted' }
   | { readonly mode: 'help' }
 
-export const usage = `pnpm sim [--seeds 1000] [--from 1] [--workers ${availableParallelism()}] [--zones N] [--no-keep]
+export const usage = `pnpm sim [--seeds 1000] [--from 1] [--workers ${availableParallelism()}] [--zones N] [--with FEATURE,…] [--no-keep]
   runs seeded storms over the real machines and plans, and checks the laws at every step; the last line says how many
   ran and failed. What fails is shrunk, told, and added to packages/sim/seeds.txt, which the tests run again
 pnpm sim --story SEED [--cut "zones=2 acts=3,5"] [--zones N]
   tells one seed, line by line
-pnpm sim --shrink SEED [--zones N]
+pnpm sim --shrink SEED [--zones N] [--with FEATURE,…]
   finds the shortest story of a seed that fails
 pnpm sim --planted
   shows that every planted bug is caught, as the table of docs/planted-bugs.md`
@@ -40,6 +43,7 @@ export function parseOptions(args: readonly string[]): SimOptions | { readonly p
         workers: { type: 'string' },
         story: { type: 'string' },
         cut: { type: 'string' },
+        with: { type: 'string' },
         shrink: { type: 'string' },
         'no-keep': { type: 'boolean' },
         planted: { type: 'boolean' },
@@ -73,9 +77,15 @@ export function parseOptions(args: readonly string[]): SimOptions | { readonly p
   } catch (error) {
     problems.push(`--cut: ${(error as Error).message}`)
   }
+  const forced = typeof values.with === 'string' ? values.with.split(',') : []
+  try {
+    if (forced.length > 0) cuts = { ...cuts, with: forced.map(featureFrom) }
+  } catch (error) {
+    problems.push(`--with: ${(error as Error).message}`)
+  }
   if (problems.length > 0) return { problems }
   if (values.planted === true) return { mode: 'planted' }
   if (story !== undefined) return { mode: 'story', seed: story, zones, cuts }
-  if (shrunk !== undefined) return { mode: 'shrink', seed: shrunk, zones }
-  return { mode: 'run', seeds, from, zones, workers, keep: values['no-keep'] !== true }
+  if (shrunk !== undefined) return { mode: 'shrink', seed: shrunk, zones, cuts }
+  return { mode: 'run', seeds, from, zones, workers, keep: values['no-keep'] !== true, cuts }
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, describe, expect, test } from 'vitest'
+import { cutsText } from './cuts.js'
 import { type Caught, catchBug, type PlantedBug, plantedBugs, tableOf } from './planted.js'
 import { simulate } from './simulate.js'
 
@@ -22,11 +23,16 @@ describe('every planted bug breaks a law', { timeout }, () => {
 })
 
 test('without them the same seeds break none', { timeout }, () => {
-  const seeds = new Set(
-    rows.flatMap(({ bug, caught }) => Array.from({ length: caught?.seeds ?? 0 }, (_, at) => bug.from + at)),
+  const worlds = new Map(
+    rows.flatMap(({ bug: { from, cuts = {} }, caught }) =>
+      Array.from({ length: caught?.seeds ?? 0 }, (_, at) => [
+        `${from + at} ${cutsText(cuts)}`,
+        { seed: from + at, cuts },
+      ]),
+    ),
   )
-  const broken = [...seeds].flatMap((seed) => {
-    const { violation } = simulate({ seed })
+  const broken = [...worlds.values()].flatMap(({ seed, cuts }) => {
+    const { violation } = simulate({ seed, cuts })
     return violation === undefined ? [] : [{ seed, ...violation }]
   })
   expect(broken).toEqual([])

@@ -1,4 +1,5 @@
 import type { Law } from './broken.js'
+import { type Cuts, noCuts } from './cuts.js'
 import {
   anyOrder,
   compactionForgotten,
@@ -33,6 +34,7 @@ import {
   vipAfterwards,
   vipOverwritten,
 } from './planted-plans.js'
+import { recoveryEndsEarly, resumeWithoutTag } from './planted-restores.js'
 import {
   attributionFromPayload,
   cursorBeforeData,
@@ -61,6 +63,8 @@ export interface PlantedBug {
   readonly seedsMax: number
   /** Counted from here: what needs a rare world is begun near one. */
   readonly from: number
+  /** Every seed has this. */
+  readonly cuts?: Cuts
 }
 
 const bug = (
@@ -70,7 +74,11 @@ const bug = (
   seedsMax: number,
   planted: Planted,
   from = 1,
-): PlantedBug => ({ name, mistake, laws, seedsMax, planted, from })
+  cuts: Cuts = noCuts,
+): PlantedBug => ({ name, mistake, laws, seedsMax, planted, from, cuts })
+
+/** Worlds in which stores are put back. */
+const putBack: Cuts = { with: ['restores'] }
 
 export const plantedBugs: readonly PlantedBug[] = [
   bug('believe-on-send', 'what is sent counts as held', ['EQ', 'HONEST'], 5, { step: believeOnSend }),
@@ -188,6 +196,24 @@ export const plantedBugs: readonly PlantedBug[] = [
     },
     30,
   ),
+  bug(
+    'resume-without-tag',
+    'a revision that was given out twice is taken for one and the same',
+    ['EQ', 'EMPTY', 'MONO', 'DUR', 'VIP-2', 'VIP-3', 'VIP-4'],
+    40,
+    { store: resumeWithoutTag },
+    105,
+    putBack,
+  ),
+  bug(
+    'recovery-ends-early',
+    'a recovery is over before all are back that are known',
+    ['DUR', 'EMPTY', 'VIP-1', 'VIP-2', 'VIP-3'],
+    40,
+    { waits: recoveryEndsEarly },
+    1,
+    putBack,
+  ),
 ]
 
 export interface Caught {
@@ -197,9 +223,9 @@ export interface Caught {
 }
 
 /** Runs seeds until a law is broken; undefined if none is within the bound. */
-export function catchBug({ planted, seedsMax, from }: PlantedBug): Caught | undefined {
+export function catchBug({ planted, seedsMax, from, cuts }: PlantedBug): Caught | undefined {
   for (let seeds = 1; seeds <= seedsMax; seeds++) {
-    const { violation } = simulate({ seed: from + seeds - 1, planted })
+    const { violation } = simulate({ seed: from + seeds - 1, planted, cuts })
     if (violation !== undefined) return { seeds, law: violation.law, message: violation.message }
   }
   return undefined

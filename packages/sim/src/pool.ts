@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process'
+import { type Cuts, noCuts } from './cuts.js'
 import type { RunSlice } from './run.js'
 import type { Outcome } from './simulate.js'
 import type { SliceRequest } from './worker.js'
@@ -16,13 +17,13 @@ type Sent = Omit<Outcome, 'setting'> & {
 }
 
 /** Worker processes, each for as long as the pool lives. One that dies fails the run. */
-export function startPool(size: number, zones: number | undefined): Pool {
+export function startPool(size: number, zones: number | undefined, cuts: Cuts = noCuts): Pool {
   const children = Array.from({ length: size }, () => fork(new URL('./worker.js', import.meta.url), { execArgv }))
   return {
     workers: children.map(
       (child) =>
         (from, seeds): Promise<readonly Outcome[]> =>
-          askSlice(child, { from, seeds, zones }),
+          askSlice(child, { from, seeds, zones, cuts }),
     ),
     close: () => {
       for (const child of children) if (child.connected) child.disconnect()

@@ -1,4 +1,4 @@
-import type { Channel, StoreOp } from '@holdfast/kds'
+import type { Channel, Cursor, StoreOp } from '@holdfast/kds'
 import { authoredEntryOf, type CursorRow, type RefusedRow, type Row, statusEntry } from '@holdfast/store'
 import { holds, LawBroken } from './broken.js'
 import { differences, Entries } from './entries.js'
@@ -47,6 +47,13 @@ export class Receiver {
     return this.#place().partial !== undefined
   }
 
+  /** The position in its sender's log through which it has everything; undefined: in the middle of more, or of less. */
+  wholeThrough(log: ViewLog): Cursor | undefined {
+    const { cursor, partial } = this.#place()
+    if (partial !== undefined || cursor === undefined) return undefined
+    return log.digestAt(cursor) === this.#now.digest ? cursor : undefined
+  }
+
   /** Follows the store. Judged is only what one of its own operations leaves behind. */
   follow({ rows, refused }: Pick<Changes, 'rows' | 'refused'>): void {
     const { identity } = this.node.store
@@ -93,6 +100,18 @@ export class Receiver {
   acceptStrange(key: string): void {
     for (const changed of this.#now.takeChanged()) this.#judge(changed)
     this.#strange.add(key)
+  }
+
+  /** Its store was put back: it begins from where it is now, and what it had come to once may still be said of it. */
+  putBack(log: ViewLog): void {
+    const before = this.#cursor
+    if (before !== undefined) this.#noteReached(before.epoch, before.revision)
+    for (const key of this.#now.takeChanged()) {
+      this.#judge(key)
+      const entry = this.#now.get(key)
+      this.#floors.set(key, entry === undefined ? -1 : (log.find(key, entry, -1) ?? -1))
+    }
+    this.#cursor = this.#place().cursor
   }
 
   #judge(key: string): void {
@@ -192,7 +211,10 @@ export class Receiver {
 
   /** Notes how far a sender may take this receiver to have come: proofs compare what was offered, not cursors. */
   compare(log: ViewLog, epoch: string): void {
-    const revision = log.revisionOf(epoch, this.#now.digest)
+    this.#noteReached(epoch, log.revisionOf(epoch, this.#now.digest))
+  }
+
+  #noteReached(epoch: string, revision: number): void {
     if (revision > (this.#equalAt.get(epoch) ?? -1)) this.#equalAt.set(epoch, revision)
   }
 

@@ -1,6 +1,7 @@
 import {
   type Channel,
   type ChannelContext,
+  type Cursor,
   newSession,
   type SessionConfig,
   type SessionEffect,
@@ -10,9 +11,12 @@ import {
   type StoreOp,
   type StoreResults,
 } from '@holdfast/kds'
+import { emptyDigest } from '@holdfast/model'
+import { memoryReturns } from '@holdfast/store'
 import { Scope } from './clock.js'
 import type { End, Link } from './network.js'
 import type { ControlPlane } from './node.js'
+import { answerRecall, Recall, testimonyOf, testimonyText } from './returns.js'
 
 /** Who a session is with. The peer's name comes from the connection, never from what it says (ATTR). */
 export interface SessionOptions {
@@ -29,6 +33,8 @@ const backMs = [1, 15] as const
 const tickMs = 1_000
 /** An answer may be lost with its stream and a demand may grow: asked again while it lasts. */
 const leaseAgainMs = 10_000
+/** A block is leased when nobody is being heard as a witness. */
+const hearingMs = 100
 
 /**
  * The thin shell around one session machine: performs its effects in order, each store operation in its own time.
@@ -46,6 +52,9 @@ export class Session {
   readonly #beganWallMs: number
   readonly #beganMs: number
   #leaseUnderWay = false
+  #owesReturn = false
+  readonly #timesPutBack: number
+  #recall: Recall | undefined
 
   constructor({ node, link, peer, sessionId, config }: SessionOptions) {
     this.peer = peer
@@ -54,9 +63,11 @@ export class Session {
     this.node = node
     this.#scope = new Scope(node.process)
     this.#end = node.role
+    this.#timesPutBack = node.timesPutBack
     this.#beganWallMs = node.nowMs
     this.#beganMs = node.clock.nowMs
     this.#state = newSession(config)
+    node.watch.begun(this)
     link.attach(this.#end, {
       received: (message) => this.handle({ type: 'received', message, nowMs: this.nowMs }),
       ended: (stream, reason) => this.handle({ type: 'streamClosed', stream, reason, nowMs: this.nowMs }),
@@ -105,6 +116,51 @@ export class Session {
     })
   }
 
+  /** Ends it as a person or another part of the process would. */
+  stop(reason: string): void {
+    this.handle({ type: 'stop', reason, nowMs: this.nowMs })
+  }
+
+  /** Says something that no machine decides on. */
+  say(message: Extract<SessionEvent, { type: 'say' }>['message']): void {
+    this.handle({ type: 'say', message, nowMs: this.nowMs })
+  }
+
+  /** Does something in its store, which takes as long as a statement; what fails belongs to the weather. */
+  later(act: () => void, failed: (reason: string) => void): void {
+    const { clock, random, watch } = this.node
+    clock.after(random.between(...thereMs) + random.between(...backMs), this.#scope, () => {
+      try {
+        act()
+      } catch (error) {
+        if (!watch.isExpected(error)) throw error
+        failed((error as Error).message)
+      } finally {
+        watch.changed(this.node)
+      }
+    })
+  }
+
+  /** Where the peer stands in our log is evidence about our own store. */
+  #checkHistory(channel: Channel, cursor: Cursor): void {
+    const op: StoreOp = { op: 'compare', standing: { cursor, offered: emptyDigest } }
+    this.later(
+      () => {
+        const context: ChannelContext = { channel, peer: this.peer, fence: this.#fence }
+        const facts = this.node.watch.around(this, context, op, () => this.node.store.channel(context).perform(op))
+        if ((facts as StoreResults['compare']).cursor === 'contradiction') this.#lookAtOwnState()
+      },
+      () => undefined,
+    )
+  }
+
+  #lookAtOwnState(): void {
+    this.later(
+      () => this.handle({ type: 'storeState', state: this.node.store.image.state, nowMs: this.nowMs }),
+      () => undefined,
+    )
+  }
+
   #tick(): void {
     const { clock, weather } = this.node
     clock.after(tickMs + weather.stallMs(), this.#scope, () => {
@@ -129,6 +185,7 @@ export class Session {
       case 'report':
         this.node.watch.reported(this, effect.channel, effect.report)
         if (effect.report.type === 'inStep' && this.node.role === 'zone') this.requestLease()
+        if (effect.report.type === 'contradiction') this.#lookAtOwnState()
         return
       case 'leaseRequested':
         this.#lease(effect)
@@ -136,20 +193,35 @@ export class Session {
       case 'close':
         this.#close(effect.reason)
         return
+      case 'met':
+        if (this.node.role === 'zone' && this.#state.storeState === 'recovering' && effect.state !== 'uninitialised')
+          this.#recall = new Recall(this)
+        return
+      case 'peerStands':
+        if (this.node.looksBack) this.#checkHistory(effect.channel, effect.cursor)
+        return
+      case 'recallAsked':
+        answerRecall(this, effect)
+        return
+      case 'recalled':
+        this.#recall?.heard(effect)
+        return
+      case 'owedReturn':
+        this.#owesReturn = true
+        return
+      case 'asked':
+        this.#answer(effect.id)
+        return
+      case 'answered':
+        if (effect.error === '') this.node.onTestimony(this, effect.body)
+        return
       case 'sendPlain':
       case 'wentPlain':
-      case 'met':
       case 'typeSetDiffers':
       case 'typesHeard':
-      case 'peerStands':
       case 'lateHeaders':
       case 'heard':
       case 'leaseAnswered':
-      case 'recallAsked':
-      case 'recalled':
-      case 'owedReturn':
-      case 'asked':
-      case 'answered':
       case 'refusedEntry':
         return
     }
@@ -163,6 +235,7 @@ export class Session {
       // It was on its way when its process died or the session gave up: the database may have got it, or not.
       const heard = !this.closed
       if (!heard && !random.chance(0.5)) return
+      if (this.#timesPutBack !== this.node.timesPutBack) return
       const outcome = this.#outcomeOf(channel, op)
       if (!heard) return
       clock.after(random.between(...backMs), this.#scope, () => {
@@ -195,17 +268,49 @@ export class Session {
     watch.opened(this)
   }
 
-  #lease({ demands, wantedCidrs }: Extract<SessionEffect, { type: 'leaseRequested' }>): void {
+  #lease({
+    demands,
+    wantedCidrs,
+  }: Pick<Extract<SessionEffect, { type: 'leaseRequested' }>, 'demands' | 'wantedCidrs'>): void {
     const { clock, random } = this.node
     clock.after(random.between(...thereMs), this.#scope, () => {
+      // What a returning zone holds is known before anybody gets a block that may be its own.
+      if (this.node.isHearing()) {
+        clock.after(hearingMs, this.#scope, () => this.#lease({ demands, wantedCidrs }))
+        return
+      }
       const refused = this.node.leaseTo(this.peer, demands, wantedCidrs)
       this.handle({ type: 'say', message: { type: 'lease-answer', refused }, nowMs: this.nowMs })
     })
   }
 
+  /** What this zone remembers of others: the one question that is asked here. */
+  #answer(id: string): void {
+    this.later(
+      () => {
+        const body = testimonyText(testimonyOf(this.node.store))
+        this.say({ type: 'question-answer', id, error: '', body, more: false })
+      },
+      (error) => this.say({ type: 'question-answer', id, error, body: '', more: false }),
+    )
+  }
+
   #close(reason: string): void {
     this.#scope.close()
     this.link.close(this.#end, reason)
+    if (this.#owesReturn) this.#beginReturn()
     this.node.ended(this, reason)
+  }
+
+  /** The next session says so again if it fails. */
+  #beginReturn(): void {
+    const { store, watch } = this.node
+    try {
+      memoryReturns.begin(store, 'global keeps what an earlier store of this zone had written')
+    } catch (error) {
+      if (!watch.isExpected(error)) throw error
+    } finally {
+      watch.changed(this.node)
+    }
   }
 }

@@ -13,6 +13,7 @@ export const features = [
   'lateStart',
   'echoes',
   'hooks',
+  'restores',
 ] as const
 export type Feature = (typeof features)[number]
 
@@ -35,6 +36,8 @@ const chances: Readonly<Record<Feature, number>> = {
   echoes: 0.2,
   /** Global publishes services and policies only with the consent of a hook, which says no, fails and hangs. */
   hooks: 0.2,
+  /** Stores are put back to an earlier state, and find out by the file beside them or by those who remember more. */
+  restores: 0.15,
 }
 
 /** What a seed is about, before anything happens. */
@@ -71,7 +74,9 @@ export function settingOf(random: Random, cuts: Cuts, zones?: number): Setting {
     smallBlocks: random.fork('blocks').chance(0.7),
     has: new Set(
       features.filter(
-        (feature) => random.fork(feature).chance(chances[feature]) && cuts.without?.includes(feature) !== true,
+        (feature) =>
+          (random.fork(feature).chance(chances[feature]) || cuts.with?.includes(feature) === true) &&
+          cuts.without?.includes(feature) !== true,
       ),
     ),
   }
@@ -79,3 +84,11 @@ export function settingOf(random: Random, cuts: Cuts, zones?: number): Setting {
 
 export const settingText = ({ zones, replicas, stormMs, has }: Setting): string =>
   `${zones} zones, ${replicas} of global, a storm of ${(stormMs / 1000).toFixed(1)} s${has.size === 0 ? '' : `, with ${[...has].join(', ')}`}`
+
+/** Throws an error that names what it does not know. */
+export function featureFrom(word: string): Feature {
+  const found = features.find((feature) => feature === word)
+  if (found === undefined)
+    throw new Error(`"${word}" is nothing that a seed may have or can do without: ${features.join(', ')}`)
+  return found
+}

@@ -19,10 +19,11 @@ export function shrink(
   run: (options: Pick<SimulationOptions, 'seed' | 'cuts'>) => Outcome,
   seed: number,
   first: Outcome,
+  base: Cuts = noCuts,
 ): Shrunk {
   const law = first.violation?.law
-  if (law === undefined) return { cuts: noCuts, outcome: first, runs: 0 }
-  let best: { cuts: Cuts; outcome: Outcome } = { cuts: noCuts, outcome: first }
+  if (law === undefined) return { cuts: base, outcome: first, runs: 0 }
+  let best: { cuts: Cuts; outcome: Outcome } = { cuts: base, outcome: first }
   let runs = 0
   const attempt = (cuts: Cuts): boolean => {
     if (runs >= runsMax) return false

@@ -1,5 +1,5 @@
 import { stepSession } from '@holdfast/kds'
-import { MemoryStore, type MemoryStoreOptions } from '@holdfast/store'
+import { type Image, MemoryStore, type MemoryStoreOptions, type recoveryWaits } from '@holdfast/store'
 import { type Law, LawBroken, type Violation } from './broken.js'
 import { idleReconnect, othersInStep, settled, type Time } from './calm.js'
 import { Clock, Scope, WallClock } from './clock.js'
@@ -11,6 +11,7 @@ import { skewMaxMs } from './ledger-laws.js'
 import { Link } from './network.js'
 import { ControlPlane } from './node.js'
 import { Random } from './random.js'
+import { GlobalRecovery } from './recovering.js'
 import { type Setting, settingOf, settingText } from './setting.js'
 import { Workload } from './workload.js'
 
@@ -18,6 +19,8 @@ import { Workload } from './workload.js'
 export interface Planted {
   readonly store?: (options: MemoryStoreOptions) => MemoryStore
   readonly step?: (inner: typeof stepSession) => typeof stepSession
+  /** When a global that recovers goes on by itself. */
+  readonly waits?: typeof recoveryWaits
 }
 
 export interface SimulationOptions {
@@ -53,6 +56,8 @@ const slowReaderMs = 4_000
 const echoChance = 0.3
 /** So many services, made at random, are more than a small block has room for. */
 const crowdMax = 40
+/** Of each store: a restore takes one of them. */
+const backupsMax = 3
 /** More than this never happens in a seed that ends; a machine that talks to itself for ever does. */
 const stepsMax = 400_000
 
@@ -115,6 +120,8 @@ class Run {
   #slow: string | undefined
   #isOver = false
   #hook: PolicyHook | undefined
+  #isCalm = false
+  readonly #backups = new Map<string, Image[]>()
   #acts = 0
   #faults = 0
   readonly #options: SimulationOptions
@@ -149,6 +156,7 @@ class Run {
     if (this.#initialise === undefined) this.#workload.prepare(global)
     else this.#startLate(global, this.#initialise)
     if (this.#isHooked) this.#hook = this.#startHook(global)
+    if (has.has('restores')) this.#startRecovery(global)
     this.#storm()
     if (has.has('slowReader')) this.#slow = this.#random.fork('slow reader').pick(this.#zoneNodes)?.name
     this.#calm()
@@ -169,6 +177,44 @@ class Run {
     for (const process of this.#globals) process.initialised()
     this.#workload.prepare(global)
     this.#tell(() => 'global is initialised')
+  }
+
+  #startRecovery(global: ControlPlane): void {
+    new GlobalRecovery({
+      global,
+      clock: this.#clock,
+      scope: this.#world,
+      random: this.#random.fork('recovery'),
+      isCalm: () => this.#isCalm,
+      gaveUp: (open) => this.laws.gaveUp(open),
+      endsBy: (zones) => this.laws.endedBy(zones),
+      tell: (line) => this.#tell(line),
+      waitsOf: this.#options.planted?.waits,
+    })
+  }
+
+  #backUp(node: ControlPlane): string {
+    const backups = this.#backups.get(node.name) ?? []
+    this.#backups.set(node.name, [...backups, node.store.snapshot()].slice(-backupsMax))
+    return `a backup of ${node.name || 'global'} at revision ${node.store.image.head.revision}`
+  }
+
+  /** All of its processes end, the backup is put back, and after a while they are started again. */
+  #putBack(node: ControlPlane, random: Random): string {
+    const backup = random.pick(this.#backups.get(node.name) ?? [])
+    if (backup === undefined) return `nothing: there is no backup of ${node.name || 'global'}`
+    const { store } = node
+    const lost = store.image.head
+    for (const process of node.siblings) {
+      process.crash()
+      process.timesPutBack++
+      this.#clock.after(random.between(100, 10_000), this.#weatherScope, () => process.start())
+    }
+    this.laws.putBack(node, () => store.restore(backup))
+    const hasFile = random.chance(0.4)
+    if (hasFile) store.judge([{ from: 'file', witness: 'the high-water file', cursor: lost }])
+    this.laws.changed(node)
+    return `${node.name || 'global'} is put back from revision ${lost.revision} to ${backup.head.revision}${hasFile ? ', and its file remembers' : ''}`
   }
 
   /** When its clock is set back, global takes what it has put off for later than it is: hooks are for worlds without that. */
@@ -235,6 +281,8 @@ class Run {
     this.#tell(() => 'a day passes')
     for (const node of this.#processes) node.upkeep()
     this.#mass(zone, () => this.#workload.fill(zone, random.fork('fill again'), crowdMax))
+    // Its own process hears of its own commits, whatever hints get lost.
+    for (const session of zone.sessions.values()) session.requestLease()
     this.#unreachable.clear()
   }
 
@@ -321,6 +369,7 @@ class Run {
       wantedCidrs,
       pageBytes: this.setting.pageBytes,
       dial: (zone, sessionId) => this.#dial(zone, sessionId),
+      looksBack: this.setting.has.has('restores'),
     })
   }
 
@@ -395,6 +444,8 @@ class Run {
       pass: (ms) => this.#clock.pass(ms),
       clearOut: (node, random) => this.#mass(node, () => this.#workload.clearOut(node, random)),
       fill: (node, random) => this.#mass(node, () => this.#workload.fill(node, random)),
+      backUp: (node) => this.#backUp(node),
+      putBack: (node, random) => this.#putBack(node, random),
       has: this.setting.has,
     }
   }
@@ -418,6 +469,7 @@ class Run {
   }
 
   #calm(): void {
+    this.#isCalm = true
     for (const weather of this.#weathers) weather.storm = calm
     this.#unreachable.clear()
     for (const node of this.#processes) node.start()

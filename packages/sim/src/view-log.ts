@@ -26,7 +26,7 @@ export class ViewLog {
     const { epoch, revision } = head
     if (this.#seen === head && !this.entries.hasChanged) return undefined
     this.#seen = head
-    const at = `${epoch} ${revision}`
+    const at = placeText(head)
     for (const key of this.entries.takeChanged()) {
       const entry = this.entries.get(key)
       const events = this.#events.get(key)
@@ -41,8 +41,14 @@ export class ViewLog {
     return before === undefined ? undefined : `the view at ${at} was ${before} and is now ${text}`
   }
 
-  digestAt({ epoch, revision }: Cursor): string | undefined {
-    return this.#digests.get(`${epoch} ${revision}`)
+  digestAt(cursor: Cursor): string | undefined {
+    return this.#digests.get(placeText(cursor))
+  }
+
+  /** Its store was put back: revisions above its head are given out again, to something else. */
+  putBack({ epoch, revision }: Cursor): void {
+    for (const [key, newest] of this.#newest)
+      if (key.startsWith(`${epoch} `) && newest > revision) this.#newest.delete(key)
   }
 
   /** The newest revision at which the view had this digest; -1 if it never had. */
@@ -62,3 +68,6 @@ export class ViewLog {
     return this.#events.get(key)?.includes(entry) ?? entry === undefined
   }
 }
+
+/** The tag tells the revisions of a store that was put back from those that it had before. */
+const placeText = ({ epoch, revision, tag }: Cursor): string => `${epoch} ${revision} ${tag}`

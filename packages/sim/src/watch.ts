@@ -7,6 +7,7 @@ import type {
   SessionMessage,
   StoreOp,
 } from '@holdfast/kds'
+import type { Returned } from '@holdfast/store'
 import type { ControlPlane } from './node.js'
 import type { Session } from './session.js'
 
@@ -16,9 +17,13 @@ export interface Watch {
   around<T>(session: Session, context: ChannelContext, op: StoreOp, run: () => T): T
   /** A store was changed by its own control plane, not by a session. */
   changed(node: ControlPlane): void
+  /** There is a session, and nothing was said in it yet. */
+  begun(session: Session): void
   opened(session: Session): void
   closed(session: Session, reason: string): void
   stepped(session: Session, event: SessionEvent, effects: readonly SessionEffect[]): void
+  /** A zone has got back what global keeps of it, and says what it has not taken. */
+  returned(node: ControlPlane, returned: Returned): void
   sent(session: Session, message: SessionMessage): void
   reported(session: Session, channel: Channel, report: ChannelReport): void
   /** Errors of the store that belong to the weather: everything else is a mistake of the program. */

@@ -1,5 +1,6 @@
 import { type Channel, channels, deltasWaitingMax, type SessionMessage } from '@holdfast/kds'
 import { typeOrder } from '@holdfast/model'
+import type { MemoryStore } from '@holdfast/store'
 import { holds } from './broken.js'
 import type { Session } from './session.js'
 
@@ -16,12 +17,23 @@ const turn = 2 ** 40
 /** What a session says, judged as it says it: FLOW, ORDER, and EMPTY of a store that may not be shown. */
 export class WireLaws {
   readonly #wires = new WeakMap<Session, Wire>()
+  /** Stores that may not be shown now, and whose sessions know it: those that have begun since. */
+  readonly #unready = new WeakMap<MemoryStore, WeakSet<Session>>()
+
+  /** What a session says is read from its store. One that has begun before a store was found to be another one may not know yet. */
+  begun(session: Session): void {
+    const { store } = session.node
+    if (store.image.state === 'ready') return
+    const begun = this.#unready.get(store) ?? new WeakSet()
+    this.#unready.set(store, begun.add(session))
+  }
 
   sent(session: Session, message: SessionMessage, where: string): void {
     const { state } = session.node.store.image
-    const begun = message.type === 'answer' ? message.answer.down : undefined
-    const speaks = message.type === 'to-receiver' || begun !== undefined
-    holds(!speaks || state === 'ready', 'EMPTY', () => `${where}: says what it has while its store is ${state}`)
+    // How it goes on is no word on what there is: what counts are lists, and what a repair compares.
+    const speaks = message.type === 'to-receiver' && message.message.type !== 'begin'
+    const mayBeSaid = state === 'ready' || this.#unready.get(session.node.store)?.has(session) !== true
+    holds(!speaks || mayBeSaid, 'EMPTY', () => `${where}: says what it has while its store is ${state}`)
     if (message.type !== 'to-receiver') return
     const { channel, message: inner } = message
     const { unanswered, pages } = this.#of(session)

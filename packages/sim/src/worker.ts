@@ -1,3 +1,4 @@
+import type { Cuts } from './cuts.js'
 import { simulate } from './simulate.js'
 
 /** A process that runs seeds for another one: it is sent slices, and answers with their outcomes. */
@@ -5,11 +6,12 @@ export interface SliceRequest {
   readonly from: number
   readonly seeds: number
   readonly zones: number | undefined
+  readonly cuts: Cuts
 }
 
-process.on('message', ({ from, seeds, zones }: SliceRequest) => {
+process.on('message', ({ from, seeds, zones, cuts }: SliceRequest) => {
   const outcomes = Array.from({ length: seeds }, (_, at) => {
-    const { setting, ...outcome } = simulate({ seed: from + at, zones })
+    const { setting, ...outcome } = simulate({ seed: from + at, zones, cuts })
     return { ...outcome, setting: { ...setting, has: [...setting.has] } }
   })
   // Nobody is there any more to hear it: the disconnect ends us.

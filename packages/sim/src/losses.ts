@@ -1,0 +1,177 @@
+import { type Origin, upTypes } from '@holdfast/model'
+import type { MemoryStore, RecoveryItem, Row } from '@holdfast/store'
+import { holds, LawBroken } from './broken.js'
+import type { Change } from './shadow.js'
+import { entryKey } from './truth.js'
+
+const sentUp: ReadonlySet<string> = new Set(upTypes())
+const nameOf = (origin: Origin): string => origin || 'global'
+const isLive = (row: Row | undefined): row is Row => row !== undefined && !row.deleted
+
+interface Owed {
+  readonly key: string
+  readonly mesh: string
+  readonly type: string
+  readonly name: string
+  /** Who has it. */
+  readonly givers: ReadonlySet<Origin>
+}
+
+/** A peer of a store that was put back, which had all that this had said up to a revision, and no part of anything more. */
+export interface Witness {
+  readonly store: MemoryStore
+  readonly through: number
+}
+
+interface Old {
+  /** Those that were there when the store had been put back: older than what they would take away. */
+  readonly tombstones: ReadonlySet<Row>
+  /** What each witness had of what is missing, and through which revision it had heard. */
+  readonly witnesses: ReadonlyMap<Origin, { readonly through: number; readonly copies: ReadonlySet<string> }>
+}
+
+/**
+ * What a store that was put back may lose, and what it may not. DUR: what somebody else still has comes back, unless it is
+ * deleted here afterwards, or an operator goes on without it. EMPTY: that it is missing here takes it from nobody. Both
+ * count on whoever had heard the store to the end of something: from the middle of a range nobody can tell that more
+ * is gone than what comes next.
+ */
+export class Losses {
+  /** What was there before a store was put back and is not there since, by store: nobody was told that it went. */
+  readonly #missing = new Map<Origin, Set<string>>()
+  /** What its store owns, had, and has to get back, by store and entry key. */
+  readonly #owed = new Map<Origin, Map<string, Owed>>()
+  readonly #old = new Map<Origin, Old>()
+
+  putBack(store: MemoryStore, before: readonly Row[], witnesses: readonly Witness[]): void {
+    const origin = store.identity.name
+    const now = [...store.image.rows.values()]
+    const live = new Set(now.filter(isLive).map(placeOf))
+    const missing = new Set(this.#missing.get(origin))
+    const owed = new Map(this.#owed.get(origin))
+    const copies = new Map(witnesses.map((witness) => [witness.store.identity.name, livePlaces(witness.store)]))
+    // Whose position is beyond what is left knows that there was more.
+    const ahead = witnesses.filter(({ through }) => through > store.image.head.revision)
+    for (const row of before) {
+      const place = placeOf(row)
+      if (!isLive(row) || live.has(place)) continue
+      missing.add(place)
+      if (row.origin !== origin || (origin !== '' && !sentUp.has(row.type))) continue
+      const givers = ahead.map((one) => one.store.identity.name).filter((name) => copies.get(name)?.has(place) === true)
+      if (givers.length > 0) owed.set(place, { ...idOf(row), givers: new Set(givers) })
+    }
+    for (const place of live) {
+      missing.delete(place)
+      owed.delete(place)
+    }
+    this.#missing.set(origin, missing)
+    this.#owed.set(origin, owed)
+    this.#old.set(origin, {
+      tombstones: new Set(now.filter((row) => row.deleted)),
+      witnesses: new Map(
+        witnesses.map((one): [Origin, { through: number; copies: ReadonlySet<string> }] => {
+          const { name } = one.store.identity
+          return [name, { through: one.through, copies: copies.get(name) ?? new Set() }]
+        }),
+      ),
+    })
+    // Whoever would give it back may be the one that has lost it.
+    for (const keys of this.#owed.values())
+      for (const [place, one] of keys) {
+        const givers = new Set([...one.givers].filter((giver) => giver !== origin))
+        if (givers.size === 0) keys.delete(place)
+        else keys.set(place, { ...one, givers })
+      }
+  }
+
+  follow(store: Origin, rows: readonly Change<Row>[]): void {
+    const missing = this.#missing.get(store)
+    if (missing === undefined) return
+    for (const { before, after } of rows) {
+      const row = after ?? before
+      if (row === undefined) continue
+      const place = placeOf(row)
+      if (isLive(after)) {
+        missing.delete(place)
+        this.#owed.get(store)?.delete(place)
+      }
+      // Its own people have decided since.
+      else if (isLive(before)) this.#owed.get(store)?.delete(place)
+    }
+  }
+
+  /** A copy goes although its sender only lacks it: whoever lost it has nothing to say about it. */
+  checkGone(store: MemoryStore, rows: readonly Change<Row>[], senderOf: (origin: Origin) => MemoryStore): void {
+    if (this.#missing.size === 0) return
+    const own = store.identity.name
+    for (const { before, after } of rows) {
+      if (!isLive(before) || isLive(after) || before.origin === own || before.holdId !== undefined) continue
+      const sender = senderOf(before.origin)
+      const from = sender.identity.name
+      const old = this.#old.get(from)
+      const witness = old?.witnesses.get(own)
+      if (this.#missing.get(from)?.has(placeOf(before)) !== true || witness?.copies.has(placeOf(before)) !== true)
+        continue
+      // It has lost its last good version, and refuses what its zone has now: a tombstone of before is all that it knows.
+      if (isRefused(sender, before)) continue
+      // A mesh that is deleted takes along what is in it.
+      if (before.mesh !== '' && !hasMesh(store, before.mesh)) continue
+      const tombstone = [...sender.image.rows.values()].find((row) => row.deleted && placeOf(row) === placeOf(before))
+      // Of after the store was put back, or of before and not heard of: what it takes away is older than it.
+      if (tombstone !== undefined && (old?.tombstones.has(tombstone) !== true || tombstone.revision > witness.through))
+        continue
+      throw new LawBroken(
+        'EMPTY',
+        `${nameOf(own)}: ${entryKey(before)} of ${nameOf(before.origin)} went, because ${nameOf(from)} was put back to before it was there`,
+      )
+    }
+  }
+
+  /** An operator of global goes on without what is open; undefined: without whatever zones that are missing have. */
+  gaveUp(open: readonly RecoveryItem[] | undefined): void {
+    const owed = this.#owed.get('')
+    if (owed === undefined) return
+    if (open === undefined) owed.clear()
+    else
+      for (const [place, one] of owed)
+        if (open.some(({ type, mesh, name }) => type === one.type && mesh === one.mesh && name === one.name))
+          owed.delete(place)
+  }
+
+  /** Nobody waits for a zone that came after the backup and that no other one knows of. */
+  endedBy(zones: readonly Origin[]): void {
+    for (const [place, { givers }] of this.#owed.get('') ?? [])
+      if (![...givers].some((giver) => zones.includes(giver))) this.#owed.get('')?.delete(place)
+  }
+
+  /** What a zone has not taken back, or has kept in its place, it names: `TYPE KEY`, perhaps with the reason. */
+  told(zone: Origin, words: readonly string[]): void {
+    for (const [place, { key }] of this.#owed.get(zone) ?? [])
+      if (words.some((word) => word === key || word.startsWith(`${key}: `))) this.#owed.get(zone)?.delete(place)
+  }
+
+  /** DUR: in the end everything is back that anybody could give back. */
+  check(stores: readonly MemoryStore[]): void {
+    for (const store of stores)
+      for (const { key, mesh } of this.#owed.get(store.identity.name)?.values() ?? [])
+        holds(
+          mesh !== '' && !hasMesh(store, mesh),
+          'DUR',
+          () => `${nameOf(store.identity.name)} was put back and never got back ${key}, which others had`,
+        )
+  }
+}
+
+const placeOf = (row: Row): string => `${row.origin} ${entryKey(row)}`
+const idOf = (row: Row): Omit<Owed, 'givers'> => ({
+  key: entryKey(row),
+  mesh: row.mesh,
+  type: row.type,
+  name: row.name,
+})
+const livePlaces = ({ image }: MemoryStore): ReadonlySet<string> =>
+  new Set([...image.rows.values()].filter(isLive).map(placeOf))
+const hasMesh = ({ image }: MemoryStore, mesh: string): boolean =>
+  [...image.rows.values()].some((row) => row.type === 'Mesh' && row.name === mesh && isLive(row))
+const isRefused = ({ image }: MemoryStore, row: Row): boolean =>
+  [...image.refused.values()].some((one) => one.newcomer && entryKey(one) === entryKey(row))

@@ -1,0 +1,14 @@
+import { recoveryWaits } from '@holdfast/store'
+import { detoured } from './planted-store.js'
+
+/** Where a peer stands is looked up by its revision, and what that revision was is not asked. */
+export const resumeWithoutTag = detoured((real, op, store) => {
+  if (op.op !== 'compare' || op.standing.cursor === undefined) return real(op)
+  const { cursor } = op.standing
+  const tag = store.logHistory().tagAt(cursor.epoch, cursor.revision) ?? cursor.tag
+  return real({ ...op, standing: { ...op.standing, cursor: { ...cursor, tag } } })
+})
+
+/** A recovery is over as soon as anybody is back, whatever he or others remember. */
+export const recoveryEndsEarly: typeof recoveryWaits = (facts) =>
+  facts.zones.some((zone) => zone.connected) ? [] : recoveryWaits(facts)
