@@ -186,6 +186,10 @@ export class Laws implements Watch {
     this.#losses.told(node.name, [...kept, ...refused])
   }
 
+  startedOver(node: ControlPlane, peer: string): void {
+    for (const receiver of this.#of(node).receivers.values()) if (receiver.peer === peer) receiver.startOver()
+  }
+
   /** A recovery of global has ended by itself. */
   endedBy(zones: readonly string[]): void {
     this.#losses.endedBy(zones)

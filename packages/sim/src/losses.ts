@@ -146,8 +146,12 @@ export class Losses {
 
   /** What a zone has not taken back, or has kept in its place, it names: `TYPE KEY`, perhaps with the reason. */
   told(zone: Origin, words: readonly string[]): void {
-    for (const [place, { key }] of this.#owed.get(zone) ?? [])
-      if (words.some((word) => word === key || word.startsWith(`${key}: `))) this.#owed.get(zone)?.delete(place)
+    for (const place of this.#missing.get(zone) ?? []) {
+      const key = place.slice(zone.length + 1)
+      if (!words.some((word) => word === key || word.startsWith(`${key}: `))) continue
+      this.#owed.get(zone)?.delete(place)
+      this.#missing.get(zone)?.delete(place)
+    }
   }
 
   /** DUR: in the end everything is back that anybody could give back. */

@@ -114,6 +114,11 @@ export class Receiver {
     this.#cursor = this.#place().cursor
   }
 
+  /** Its store has given up where it stood: what its sender says next is compared from the beginning. */
+  startOver(): void {
+    this.#cursor = this.#place().cursor
+  }
+
   #judge(key: string): void {
     const entry = this.#now.get(key)
     if (entry === undefined) this.#judged.delete(key)

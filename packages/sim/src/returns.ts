@@ -20,7 +20,10 @@ export function answerRecall(session: Session, { done }: { readonly done: boolea
   const { store } = session.node
   const failed = (error: string): void => session.say({ type: 'recalled', body: '', error })
   session.later(() => {
-    if (done) memoryReturns.doneWith(store, session.peer, session.sessionId)
+    if (done) {
+      memoryReturns.doneWith(store, session.peer, session.sessionId)
+      session.node.watch.startedOver(session.node, session.peer)
+    }
     const body = done ? '' : pageText(memoryReturns.pageOf(store, session.peer))
     session.say({ type: 'recalled', body, error: '' })
   }, failed)

@@ -24,6 +24,8 @@ export interface Watch {
   stepped(session: Session, event: SessionEvent, effects: readonly SessionEffect[]): void
   /** A zone has got back what global keeps of it, and says what it has not taken. */
   returned(node: ControlPlane, returned: Returned): void
+  /** Global has forgotten where it stood in the log of a zone that has got everything back. */
+  startedOver(node: ControlPlane, peer: string): void
   sent(session: Session, message: SessionMessage): void
   reported(session: Session, channel: Channel, report: ChannelReport): void
   /** Errors of the store that belong to the weather: everything else is a mistake of the program. */
