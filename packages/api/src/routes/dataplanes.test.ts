@@ -179,6 +179,26 @@ describe('_rules', () => {
   })
 })
 
+test('policies, in the form of 2.14: by type, and of a type in the order in which they are merged', async () => {
+  const { body } = await get(`${at}/policies`)
+  expect([body.kind, body.total, body.items.length, body.items[0].type]).toEqual([
+    'SidecarDataplane',
+    1,
+    1,
+    'dataplane',
+  ])
+  const { matchedPolicies } = body.items[0]
+  expect(
+    Object.entries(matchedPolicies).map(([type, of]) => [type, (of as { name: string }[]).map(({ name }) => name)]),
+  ).toEqual([
+    ['MeshAccessLog', ['log']],
+    ['MeshHTTPRoute', ['r']],
+    ['MeshTimeout', ['zero', 'base', 'all', 'web']],
+    ['MeshTrace', ['one']],
+    ['MeshTrafficPermission', ['mtp']],
+  ])
+})
+
 test('_policies: one configuration for the whole proxy', async () => {
   expect((await get(`${at}/_policies`)).body).toEqual({
     policies: [

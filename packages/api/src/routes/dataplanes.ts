@@ -61,7 +61,8 @@ export function dataplaneRoutes(context: ApiContext, resources: Resources): read
     get('policies', 'Could not get MatchedPolicies', async (row) => {
       const { matched, rowOf } = await policiesOfProxy(store, row, policyTypes)
       const byType: Record<string, readonly JsonObject[]> = {}
-      for (const { type: of, policies } of matched) {
+      // By name, as Go writes a map.
+      for (const { type: of, policies } of [...matched].sort((one, other) => (one.type < other.type ? -1 : 1))) {
         const shown = await resources.render(policies.map(({ policy }) => rowOf(policy)))
         byType[of] = shown.map(({ spec, status, ...meta }) => meta)
       }
