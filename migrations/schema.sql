@@ -2,6 +2,8 @@
 
 create type digest_sum as (part text, type text, origin text, audience text, lane0 bigint, lane1 bigint, lane2 bigint, lane3 bigint, count bigint);
 
+create type vip_delta as (block_id text, origin text, kind text, family smallint, used bigint, active bigint);
+
 create table audit (
   id bigint not null generated always as identity,
   at timestamp with time zone not null,
@@ -390,12 +392,21 @@ create table vip_blocks (
   store_id text not null,
   generation integer not null,
   created_at timestamp with time zone not null,
+  used bigint not null default 0,
   constraint vip_blocks_pkey PRIMARY KEY (id),
   constraint vip_blocks_check CHECK ((family((cidr)::inet) = family)),
   constraint vip_blocks_disjoint EXCLUDE USING gist (cidr inet_ops WITH &&),
   constraint vip_blocks_family_check CHECK ((family = ANY (ARRAY[4, 6]))),
   constraint vip_blocks_id_cidr_key UNIQUE (id, cidr)
-);
+) with (fillfactor=50, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=500);
+
+create table vip_counts (
+  origin text collate "C" not null,
+  kind text collate "C" not null,
+  family smallint not null,
+  active bigint not null,
+  constraint vip_counts_pkey PRIMARY KEY (origin, kind, family)
+) with (fillfactor=50, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=500);
 
 create table vip_history (
   id bigint not null generated always as identity,
@@ -462,6 +473,7 @@ create table zones (
   constraint zones_pause_is_whole CHECK ((((paused_at IS NULL) = (paused_by IS NULL)) AND ((paused_at IS NULL) = (pause_reason IS NULL))))
 );
 
+CREATE INDEX audit_chained ON public.audit USING btree (id) WHERE (chain IS NOT NULL);
 CREATE INDEX holds_newest ON public.holds USING btree (since DESC);
 CREATE INDEX holds_open ON public.holds USING btree (since) WHERE (state = 'held'::text);
 CREATE INDEX hook_forms_due ON public.hook_forms USING btree (hook, next_try) WHERE (next_try IS NOT NULL);
@@ -469,6 +481,11 @@ CREATE INDEX refused_bucket ON public.refused USING btree (type, bucket) WHERE n
 CREATE INDEX resources_absent ON public.resources USING btree (type, origin) WHERE ((NOT deleted) AND (absent_since IS NOT NULL));
 CREATE INDEX resources_bucket ON public.resources USING btree (type, bucket);
 CREATE UNIQUE INDEX resources_display_name ON public.resources USING btree (type, mesh, origin, namespace, display_name) WHERE (NOT deleted);
+CREATE INDEX resources_exceptional ON public.resources USING btree (type, origin) WHERE 
+CASE
+    WHEN ((offered_entry IS DISTINCT FROM entry) AND ((offered_entry IS NOT NULL) OR (hold_id IS NOT NULL))) THEN true
+    ELSE false
+END;
 CREATE INDEX resources_exceptions ON public.resources USING btree (type, origin) WHERE ((offered_entry IS DISTINCT FROM entry) AND ((offered_entry IS NOT NULL) OR (hold_id IS NOT NULL)));
 CREATE UNIQUE INDEX resources_export_name ON public.resources USING btree (type, mesh, export_name) WHERE (NOT deleted);
 CREATE INDEX resources_export_name_deleted ON public.resources USING btree (type, mesh, export_name) WHERE deleted;
@@ -485,6 +502,8 @@ CREATE INDEX vip_ledger_address ON public.vip_ledger USING btree (address);
 CREATE INDEX vip_ledger_aliases ON public.vip_ledger USING btree (scope) WHERE (scope <> 'canonical'::text);
 CREATE INDEX vip_ledger_block_id ON public.vip_ledger USING btree (block_id) WHERE (block_id IS NOT NULL);
 CREATE INDEX vip_ledger_owner ON public.vip_ledger USING btree (kind, mesh, origin, namespace, display_name);
+
+CREATE STATISTICS public.resources_exceptional ON (CASE WHEN offered_entry IS DISTINCT FROM entry AND (offered_entry IS NOT NULL OR hold_id IS NOT NULL) THEN true ELSE false END) FROM resources;
 
 CREATE OR REPLACE FUNCTION public.append_only()
  RETURNS trigger
@@ -753,6 +772,76 @@ BEGIN ATOMIC
            ORDER BY s.part, s.type, s.origin, s.audience ON CONFLICT(part, type, origin, audience) DO UPDATE SET lane0 = ((d.lane0 + excluded.lane0) & '4294967295'::bigint), lane1 = ((d.lane1 + excluded.lane1) & '4294967295'::bigint), lane2 = ((d.lane2 + excluded.lane2) & '4294967295'::bigint), lane3 = ((d.lane3 + excluded.lane3) & '4294967295'::bigint), count = (d.count + excluded.count);
 END;
 
+CREATE OR REPLACE FUNCTION public.vip_count(deltas vip_delta[])
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO '$user', 'public'
+BEGIN ATOMIC
+ UPDATE vip_blocks b SET used = (b.used + d.used)
+    FROM ( SELECT x.id,
+             s.used
+            FROM (( SELECT unnest.block_id,
+                     (sum(unnest.used))::bigint AS used
+                    FROM unnest(vip_count.deltas) unnest(block_id, origin, kind, family, used, active)
+                   GROUP BY unnest.block_id
+                  HAVING (sum(unnest.used) <> (0)::numeric)) s
+              JOIN vip_blocks x ON ((x.id = s.block_id)))
+           ORDER BY x.id
+          FOR NO KEY UPDATE OF x) d
+   WHERE (b.id = d.id);
+ INSERT INTO vip_counts AS c (origin, kind, family, active)  SELECT unnest.origin,
+             unnest.kind,
+             unnest.family,
+             (sum(unnest.active))::bigint AS sum
+            FROM unnest(vip_count.deltas) unnest(block_id, origin, kind, family, used, active)
+           GROUP BY unnest.origin, unnest.kind, unnest.family
+          HAVING (sum(unnest.active) <> (0)::numeric)
+           ORDER BY unnest.origin, unnest.kind, unnest.family ON CONFLICT(origin, kind, family) DO UPDATE SET active = (c.active + excluded.active);
+END;
+
+CREATE OR REPLACE FUNCTION public.vip_ledger_counts()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO '$user', 'public'
+AS $function$
+declare
+  deltas vip_delta[];
+begin
+  -- Each branch is planned only where its transition tables exist.
+  if tg_op = 'INSERT' then
+    select array_agg(d) into deltas from (
+      select row(block_id, origin, kind, family, count(block_id),
+        count(*) filter (where state = 'active' and scope = 'canonical'))::vip_delta d
+      from new_rows group by block_id, origin, kind, family
+    ) x;
+  elsif tg_op = 'DELETE' then
+    select array_agg(d) into deltas from (
+      select row(block_id, origin, kind, family, -count(block_id),
+        -count(*) filter (where state = 'active' and scope = 'canonical'))::vip_delta d
+      from old_rows group by block_id, origin, kind, family
+    ) x;
+  elsif tg_op = 'UPDATE' then
+    select array_agg(d) into deltas from (
+      select row(block_id, origin, kind, family, sum(direction) filter (where block_id is not null),
+        sum(direction) filter (where state = 'active' and scope = 'canonical'))::vip_delta d
+      from (
+        select block_id, origin, kind, family, state, scope, 1 direction from new_rows
+        union all
+        select block_id, origin, kind, family, state, scope, -1 from old_rows
+      ) m
+      group by block_id, origin, kind, family
+    ) x;
+  else
+    update vip_blocks set used = 0 where used <> 0;
+    delete from vip_counts;
+  end if;
+  if deltas is not null then
+    perform vip_count(deltas);
+  end if;
+  return null;
+end
+$function$;
+
 CREATE TRIGGER audit_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.audit FOR EACH STATEMENT EXECUTE FUNCTION audit_is_append_only();
 CREATE TRIGGER refused_digest_delete AFTER DELETE ON public.refused REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION refused_digest();
 CREATE TRIGGER refused_digest_insert AFTER INSERT ON public.refused REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION refused_digest();
@@ -766,3 +855,7 @@ CREATE TRIGGER resources_scrub_delete AFTER DELETE ON public.resources REFERENCI
 CREATE TRIGGER resources_scrub_insert AFTER INSERT ON public.resources REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION resources_scrub();
 CREATE TRIGGER resources_scrub_update AFTER UPDATE ON public.resources REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION resources_scrub();
 CREATE TRIGGER vip_history_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.vip_history FOR EACH STATEMENT EXECUTE FUNCTION append_only();
+CREATE TRIGGER vip_ledger_counts_delete AFTER DELETE ON public.vip_ledger REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION vip_ledger_counts();
+CREATE TRIGGER vip_ledger_counts_insert AFTER INSERT ON public.vip_ledger REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION vip_ledger_counts();
+CREATE TRIGGER vip_ledger_counts_truncate AFTER TRUNCATE ON public.vip_ledger FOR EACH STATEMENT EXECUTE FUNCTION vip_ledger_counts();
+CREATE TRIGGER vip_ledger_counts_update AFTER UPDATE ON public.vip_ledger REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION vip_ledger_counts();

@@ -26,6 +26,8 @@ const queries = {
   indexes: `select pg_get_indexdef(i.indexrelid) as text from pg_index i join pg_class c on c.oid = i.indrelid
     join pg_class x on x.oid = i.indexrelid
     where ${inPublic('c')} and not exists (select from pg_constraint k where k.conindid = i.indexrelid) order by x.relname`,
+  statistics: `select pg_get_statisticsobjdef(s.oid) as text from pg_statistic_ext s
+    where s.stxnamespace = 'public'::regnamespace order by s.stxname`,
   types: `select c.relname as name, string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', ' order by a.attnum) as fields
     from pg_class c join pg_attribute a on a.attrelid = c.oid where ${inPublic('c')} and c.relkind = 'c' group by 1 order by 1`,
   functions: `select pg_get_functiondef(p.oid) as text from pg_proc p where p.pronamespace = 'public'::regnamespace order by p.proname`,
@@ -71,6 +73,7 @@ async function dump(url) {
     ...found.types.map((t) => `create type ${t.name} as (${t.fields});`),
     ...blocks,
     found.indexes.map((i) => `${i.text};`).join('\n'),
+    found.statistics.map((s) => `${s.text};`).join('\n'),
     ...found.functions.map((f) => `${f.text.trim()};`),
     found.triggers.map((t) => `${t.text};`).join('\n'),
   ].join('\n\n')}\n`

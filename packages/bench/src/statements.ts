@@ -12,8 +12,6 @@ const clocked = new Set([
   'settled facts',
   'open forms',
   'zone objects',
-  // At most every ten seconds in a large ledger.
-  'active vips',
 ])
 /** The table that it is written in. */
 export const clockedTable = 'heartbeats'

@@ -370,7 +370,19 @@ export const vipBlocks = pgTable('vip_blocks', {
   storeId: text('store_id').notNull(),
   generation: integer('generation').notNull(),
   createdAt: instant('created_at').notNull(),
+  used: int8('used').notNull().default(sql`0`),
 })
+
+export const vipCounts = pgTable(
+  'vip_counts',
+  {
+    origin: text('origin').notNull(),
+    kind: text('kind').notNull(),
+    family: smallint('family').notNull(),
+    active: int8('active').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.origin, t.kind, t.family] })],
+)
 
 export const vipHistory = pgTable('vip_history', {
   id: int8('id').notNull().primaryKey().generatedAlwaysAsIdentity(),

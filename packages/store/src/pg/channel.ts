@@ -211,10 +211,8 @@ export class PgChannel implements ChannelStore {
 
   async #changes(op: Extract<StoreOp, { op: 'changes' }>): Promise<LogPage> {
     const { database, tail, seen } = this.#parts
-    if (this.#view.channel !== 'status') {
-      const page = pageFrom(await tail.reaching(seen()), this.#view, op)
-      if (page !== undefined) return page
-    }
+    const known = pageFrom(await tail.reaching(seen()), this.#view, op)
+    if (known !== undefined) return known
     return database.transaction('read', async (sql): Promise<LogPage> => {
       const head = await headOf(sql)
       const toggled = this.#view.channel === 'down' ? await toggledOrigins(sql, op.from.revision) : []

@@ -1,4 +1,4 @@
-import type { Cursor, Mark } from '@holdfast/kds'
+import { type Cursor, endOf, type Mark } from '@holdfast/kds'
 import type { Digest } from '@holdfast/model'
 import { expect, test } from 'vitest'
 import { offerOf, putService, service } from '../conformance/fixtures.js'
@@ -29,12 +29,54 @@ test('an atomic apply of 1, 100 or 10,000 services is a handful of statements fo
   }
   const written = await rowsWritten(database.url)
   const [one = 0, hundred = 0, tenThousand = 0] = statements
-  expect(one).toBeLessThanOrEqual(20)
+  expect(one).toBeLessThanOrEqual(18)
   expect(hundred).toBe(one)
   // Five kinds of rows, five batches of each instead of one.
   expect(tenThousand).toBeLessThanOrEqual(one + 4 * 5)
   expect(written).toMatchObject({ resources: 10_101, vip_ledger: 10_101, vip_history: 10_101, revisions: 3 })
 }, 120_000)
+
+test('one change of a service reads each thing once, at its origin and where it is received', async () => {
+  const counter = new Counter()
+  await using opened = await zoneWith(counter)
+  const { store } = opened
+  await store.vip.adoptBlocks(['241.16.0.0/16'])
+  await applyAll(store, 'own-', 3)
+  const offered = (port: number) => offerOf(service({ name: 'theirs', zone: 'west', port }))
+  const receive = (port: number) =>
+    store
+      .channel({ channel: 'down', peer: '' })
+      .perform(
+        { op: 'apply', batch: { type: 'MeshService', offers: [offered(port)], removals: [], absent: [] }, nowMs: 1 },
+        { signal },
+      )
+  await receive(80)
+  await store.vip.demand()
+
+  const reads = { 'read head': 1, 'rows by key': 1, 'rows by export name': 1, 'rows by display name': 1 }
+  const ledger = { 'ledger of owners': 1, 'past generations': 1, blocks: 1 }
+  const commits = { begin: 1, 'lock head': 1, 'update rows': 1, 'advance head': 1, commit: 1 }
+  counter.reset()
+  await store.local.apply({ changes: [putService('own-0', { port: 81 })], atomic: true, actor: 'test' }, { signal })
+  expect(counter.byName).toEqual({ ...reads, ...ledger, ...commits, 'insert audit': 1 })
+  counter.reset()
+  await receive(81)
+  expect(counter.byName).toEqual({ ...reads, ...ledger, ...commits, 'refused of peers': 1 })
+  // Then the zone asks itself once whether it needs addresses, and not again at the same revision.
+  counter.reset()
+  await store.vip.demand()
+  await store.vip.demand()
+  expect(counter.byName).toEqual({ 'demand facts': 1 })
+  // That no status is new is known from the look at the log: no table is read for it.
+  const status = store.channel({ channel: 'status', peer: '' })
+  const { cursor } = await status.perform({ op: 'mark' }, { signal })
+  counter.reset()
+  const from = endOf(cursor.revision - 2)
+  expect(
+    await status.perform({ op: 'changes', from, limitBytes: 1_000, withRemovals: true }, { signal }),
+  ).toMatchObject({ items: [], through: endOf(cursor.revision) })
+  expect(counter.byName).toEqual({})
+}, 60_000)
 
 test('what comes in bulk is told to the planner, once, and what comes in small numbers is not', async () => {
   const counter = new Counter()

@@ -1,7 +1,7 @@
 import { digestEquals, type Problem } from '@holdfast/model'
 import { Fenced } from '../plan/fenced.js'
 import { LeaseLost } from '../plan/lease-lost.js'
-import { isNothing, mergedNeeds } from '../plan/loaded.js'
+import { isNothing, mergedNeeds, remainingNeeds } from '../plan/loaded.js'
 import { afterMark, afterProgress } from '../plan/progress.js'
 import type { CursorRow, WritePlan } from '../plan/types.js'
 import { WorkingSet } from '../plan/working-set.js'
@@ -32,11 +32,9 @@ export interface Planned {
 export async function planGroup(sql: Sql, works: readonly Work<unknown>[], nowMs: number): Promise<Planned> {
   const head = await readHead(sql)
   if (head === undefined) throw new Error('store_head has no row')
-  const ws = new WorkingSet(
-    head.identity,
-    await load(sql, mergedNeeds(works.map((work) => work.unit.needs)), head, nowMs),
-  )
-  const more = mergedNeeds(works.map((work) => work.unit.more(ws)))
+  const needs = mergedNeeds(works.map((work) => work.unit.needs))
+  const ws = new WorkingSet(head.identity, await load(sql, needs, head, nowMs))
+  const more = remainingNeeds(mergedNeeds(works.map((work) => work.unit.more(ws))), needs)
   if (!isNothing(more)) ws.load(await load(sql, more, head, nowMs))
   const outcomes = new Map(works.map((work): [Work<unknown>, Outcome] => [work, attempted(work, ws)]))
   return { head, plan: ws.toWritePlan(nowMs), outcomes }
@@ -85,7 +83,7 @@ export interface Written {
 export async function writeGroup(
   sql: Sql,
   { head, plan, outcomes }: Planned,
-  { tag, nowMs, notifies }: { readonly tag: string; readonly nowMs: number; readonly notifies: boolean },
+  { tag, nowMs, mark }: { readonly tag: string; readonly nowMs: number; readonly mark: string | undefined },
 ): Promise<Written> {
   const isEmpty = isEmptyPlan(plan)
   const taken = takesRevision(plan)
@@ -94,7 +92,7 @@ export async function writeGroup(
   for (const [work, outcome] of outcomes) if (outcome.ok) await work.also?.(sql, outcome.value)
   const proofs = await writeProgress(sql, outcomes)
   const cursor = taken ? { epoch: head.epoch, revision, tag } : undefined
-  if (!isEmpty) await advanceHead(sql, { cursor, at: timestamp(nowMs), notifies })
+  if (!isEmpty) await advanceHead(sql, { cursor, at: timestamp(nowMs), mark })
   return { cursor, proofs }
 }
 

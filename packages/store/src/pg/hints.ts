@@ -14,6 +14,8 @@ export interface HintsOptions {
   readonly url: string
   /** Instead of LISTEN. */
   readonly bus?: HintBus | undefined
+  /** Of this process: what it has committed itself it knows. */
+  readonly mark: string
   /** Something may have been committed: look. */
   readonly onHint: () => void
   readonly onFailure: (error: unknown) => void
@@ -66,7 +68,9 @@ export class Hints {
     }
     client.on('error', again)
     client.on('end', () => again(undefined))
-    client.on('notification', () => this.#options.onHint())
+    client.on('notification', ({ payload }) => {
+      if (payload?.endsWith(` ${this.#options.mark}`) !== true) this.#options.onHint()
+    })
     try {
       await client.connect()
       await client.query(`listen ${logChannel}`)

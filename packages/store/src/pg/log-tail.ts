@@ -21,6 +21,8 @@ interface Snapshot {
   /** Every row that has changed after this revision is in `entries`. */
   readonly since: number
   readonly entries: readonly Entry[]
+  /** No status has changed after it. */
+  readonly statusRevision: number
   readonly digests: readonly SeenDigest[]
   readonly hidden: ReadonlySet<string>
 }
@@ -88,9 +90,9 @@ export class LogTail {
     const before = this.#snapshot
     const found = await readTail(this.#database, before?.head.revision, entriesMax)
     if (found === undefined) throw new Error('store_head has no row')
-    const { head, digests } = found
+    const { head, digests, statusRevision } = found
     const hidden = new Set(digests.filter((row) => row.hidden).map((row) => row.origin))
-    const snapshot = { head, digests, hidden, ...entriesAfter(before, found) }
+    const snapshot = { head, digests, hidden, statusRevision, ...entriesAfter(before, found) }
     this.#snapshot = snapshot
     this.#onSeen(snapshot.head)
     return snapshot
@@ -152,10 +154,14 @@ export function pageFrom(
   view: View,
   query: { readonly from: Position; readonly limitBytes: number; readonly withRemovals: boolean },
 ): LogPage | undefined {
-  const { head, since, entries, hidden } = snapshot
+  const { head, since, entries, hidden, statusRevision } = snapshot
   const { from, limitBytes, withRemovals } = query
+  const through = { epoch: head.epoch, through: endOf(head.revision), head: markFor(snapshot, view) }
+  // Statuses are not here; that there is no newer one is.
+  if (view.channel === 'status')
+    return comparePositions(from, endOf(statusRevision)) < 0 ? undefined : { ...through, items: [] }
   // Who stands in the middle of `since` lacks the rest of that revision, and it is not here.
-  if (view.channel === 'status' || comparePositions(from, endOf(since)) < 0) return undefined
+  if (comparePositions(from, endOf(since)) < 0) return undefined
   const all: LogItem[] = []
   let bytes = 0
   for (const entry of entries) {
@@ -168,10 +174,9 @@ export function pageFrom(
   }
   const { items, complete } = cutToSize(all, limitBytes)
   const last = items.at(-1)
-  const page = { items: inPageOrder(items), epoch: head.epoch }
   return complete || last === undefined
-    ? { ...page, through: endOf(head.revision), head: markFor(snapshot, view) }
-    : { ...page, through: last.position }
+    ? { ...through, items: inPageOrder(items) }
+    : { items: inPageOrder(items), epoch: head.epoch, through: last.position }
 }
 
 function itemFor(entry: Entry, view: View, hidden: ReadonlySet<string>, withRemovals: boolean): LogItem | undefined {

@@ -108,7 +108,9 @@ export async function openStore(options: OpenStoreOptions): Promise<PgStore> {
     }
     const bus = options.bus?.(head.identity.storeId)
     if (bus !== undefined) closers.push(() => bus.close())
+    const mark = nextTag()
     const started = new Hints({
+      mark,
       url: databaseUrl,
       bus,
       onHint: look,
@@ -133,6 +135,7 @@ export async function openStore(options: OpenStoreOptions): Promise<PgStore> {
       identity: head.identity,
       nowMs,
       nextTag,
+      mark,
       log,
       hooks: options.hooks,
       closers,

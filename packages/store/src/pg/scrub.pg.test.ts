@@ -28,6 +28,9 @@ beforeAll(async () => {
   await store.initialise({ actor: 'test', random: Uint8Array.of(1, 2, 3, 4, 5) })
   await global.apply(putMesh('default'))
   await offerAgain()
+  await run(
+    "insert into vip_blocks values ('stray', 'MeshService', 4, '241.240.0.0/24', 'north', gen_random_uuid(), 1, now())",
+  )
 })
 afterAll(() => store?.close())
 
@@ -63,6 +66,8 @@ async function whole(): Promise<unknown> {
     rows: await run(`select ${columns} from resources order by type, mesh, name`),
     sums: await run('select * from digests where count <> 0 order by part, type, origin, audience'),
     ledger: await run('select * from vip_ledger order by address'),
+    counts: await run('select * from vip_counts where active <> 0 order by origin, kind, family'),
+    blocks: await run('select * from vip_blocks order by id'),
   }
 }
 
@@ -218,6 +223,18 @@ const damages: readonly Damage[] = [
     what: 'a sum that nobody has',
     text: "insert into digests values ('held', 'MeshTimeout', 'ghost', 'all', 1, 2, 3, 4, 9)",
     found: /mended: digest of MeshTimeout of zone ghost \(held, audience all\): it said 9 rows, and there are 0/,
+    asks: 'no',
+  },
+  {
+    what: 'how many addresses are in force',
+    text: "update vip_counts set active = active + 3 where origin = 'east'",
+    found: /mended: IPv4 addresses in force of MeshService of zone east: it said 43, and there are 40/,
+    asks: 'no',
+  },
+  {
+    what: 'how much of a block is taken',
+    text: "update vip_blocks set used = 7 where id = 'stray'",
+    found: /mended: addresses taken in block 241\.240\.0\.0\/24: it said 7, and there are 0/,
     asks: 'no',
   },
   {

@@ -24,6 +24,7 @@ import {
   bringUp,
   disbelieveStatus,
   forgetFindings,
+  hasMended,
   mendDerived,
   mendSums,
   moveScrub,
@@ -31,6 +32,7 @@ import {
   type WrongSum,
   writeFindings,
 } from './statements/scrub-write.js'
+import { mendCounts, type WrongCount, wrongCounts } from './statements/vip-read.js'
 
 export interface ScrubOptions {
   readonly database: Database
@@ -56,6 +58,31 @@ const idle: ScrubStep = { rows: 0, found: [], roundEnded: false }
  * write behind the position is added by a trigger. Nothing here takes a revision: peers find out by their proofs.
  */
 export async function scrubStep(options: ScrubOptions): Promise<ScrubStep> {
+  const step = await scrubRowsStep(options)
+  return step.roundEnded ? { ...step, found: [...step.found, ...(await scrubCounts(options))] } : step
+}
+
+/** What is counted on write, at the end of a round. Looked at without the lock; that is taken only where something is wrong. */
+async function scrubCounts({ database, nowMs, lease }: ScrubOptions): Promise<readonly Finding[]> {
+  if ((await wrongCounts(database)).length === 0) return []
+  return database.transaction('write', async (sql) => {
+    await lockHead(sql, 0)
+    if (lease !== undefined) await lockLease(sql, lease)
+    const { round } = await lockScrub(sql)
+    const found = (await mendCounts(sql)).map(
+      (count): Finding => ({ subject: count.what, problem: countWords(count), outcome: 'mended' }),
+    )
+    if (found.length === 0) return []
+    // Found in the round that has just ended.
+    await writeFindings(sql, found, round - 1, nowMs)
+    await hasMended(sql)
+    return found
+  })
+}
+
+export const countWords = ({ said, counted }: WrongCount): string => `it said ${said}, and there are ${counted}`
+
+async function scrubRowsStep(options: ScrubOptions): Promise<ScrubStep> {
   const { database, nowMs, everyMs, roundEveryMs, lease } = options
   return database.transaction('write', async (sql) => {
     await lockHead(sql, 0)

@@ -40,7 +40,7 @@ import { LogTail } from './log-tail.js'
 import { PlannerStatistics } from './planner-statistics.js'
 import { PgRecovery } from './recovery.js'
 import { pgReturns } from './returns.js'
-import { scrubStep } from './scrub.js'
+import { countWords, scrubStep } from './scrub.js'
 import type { Soundness } from './soundness.js'
 import { type Database, timestamp } from './sql.js'
 import { readChanges } from './statements/changes.js'
@@ -66,7 +66,7 @@ import {
 } from './statements/sessions.js'
 import { lowestSettled } from './statements/settled.js'
 import { allCursors, allRefused, auditLines, lastAudit } from './statements/sync-read.js'
-import { activeLedger, historyOf, ledgerPage, serviceRows } from './statements/vip-read.js'
+import { activeLedger, historyOf, ledgerPage, serviceRows, wrongCounts } from './statements/vip-read.js'
 import { upkeep } from './upkeep.js'
 import type { Vault } from './vault.js'
 import { Writer } from './writer.js'
@@ -84,6 +84,8 @@ export interface PgStoreParts {
   readonly identity: RoleIdentity
   readonly nowMs: () => number
   readonly nextTag: () => string
+  /** Of this process, in its hints. */
+  readonly mark: string
   readonly log: StoreLog
   readonly hooks?: HookCover | undefined
   readonly thresholds?: HoldThresholds | undefined
@@ -126,7 +128,7 @@ export class PgStore implements ControlPlaneStore {
       nextTag,
       check: () => soundness.check(),
       seen: () => history.seen,
-      notifies: parts.bus === undefined,
+      mark: parts.bus === undefined ? parts.mark : undefined,
       onCommitted: (cursor) => {
         history.committed(cursor)
         parts.bus?.announce()
@@ -260,11 +262,15 @@ export class PgStore implements ControlPlaneStore {
       importAddresses(request, { options: () => this.#options(), run: (unit) => this.#run(unit) }),
     aliases: (owners, zone) => aliasesOf(this.database, owners, zone),
     verifyLocal: async () => {
-      const [services, ledger] = await this.database.transaction('read', async (sql) => [
+      const [services, ledger, counts] = await this.database.transaction('read', async (sql) => [
         await serviceRows(sql, vipKinds),
         await activeLedger(sql),
+        await wrongCounts(sql),
       ])
-      return differencesOf({ rows: services, ledger }, this.identity.name)
+      return [
+        ...differencesOf({ rows: services, ledger }, this.identity.name),
+        ...counts.map((count) => ({ subject: count.what, problem: countWords(count) })),
+      ]
     },
     freeQuarantined: (nowMs) => this.#freeQuarantined(nowMs, undefined),
   }

@@ -1,10 +1,12 @@
 import type pg from 'pg'
 
 /**
- * Makes so many more services out of each that there is, and so many addresses, by bulk SQL: what is big for the planner,
- * not what a control plane would call right.
+ * Makes so many more services out of each that there is, each in a commit of its own, and so many addresses, by bulk SQL:
+ * what is big for the planner, not what a control plane would call right.
  */
 export async function fillTables(client: pg.Client, times: number): Promise<void> {
+  // The store looks at its tables meanwhile: rows beyond the end of the log would be a fault.
+  await client.query('begin')
   const { rows } = await client.query<{ name: string }>(
     `select attname as name from pg_attribute
      where attrelid = 'resources'::regclass and attnum > 0 and not attisdropped and attgenerated = ''`,
@@ -14,8 +16,7 @@ export async function fillTables(client: pg.Client, times: number): Promise<void
     export_name: "r.export_name || '-' || n",
     display_name: "r.display_name || '-' || n",
     identity: "r.identity || convert_to(n::text, 'utf8')",
-    // Nobody has offered them: with another's word for it every row would be one that was damaged.
-    offered_entry: 'null',
+    revision: '(select revision from store_head) + n',
     bucket: '((r.bucket + n * 7919) % 32768)::smallint',
   }
   const columns = rows.map(({ name }) => name)
@@ -27,7 +28,24 @@ export async function fillTables(client: pg.Client, times: number): Promise<void
      from resources r, generate_series(1, $1::integer) n where r.type = 'MeshService'`,
     [times],
   )
+  // What was offered is what is there: a row with another's word for it would be one that was damaged.
+  await client.query('update resources set offered_entry = entry where offered_entry is not null')
   await client.query('alter table resources enable trigger user')
+  await client.query(
+    `insert into revisions (revision, epoch, tag, committed_at)
+     select h.revision + n, h.epoch, lpad(to_hex(n), 16, '0'), now() from store_head h, generate_series(1, $1::integer) n`,
+    [times],
+  )
+  await client.query(
+    `update store_head h set revision = r.revision, tag = r.tag, write_sequence = write_sequence + 1
+     from (select revision, tag from revisions order by revision desc limit 1) r`,
+  )
+  await client.query(
+    `insert into audit (at, actor, action, subject, detail, revision)
+     select a.at, a.actor, a.action, a.subject || n, a.detail, a.revision
+     from (select * from audit order by id limit 1) a, generate_series(1, $1::integer) n`,
+    [times],
+  )
   await client.query(
     `insert into vip_ledger (scope, kind, mesh, origin, namespace, display_name, family, address, generation, state,
        block_id, block_cidr, allocated_at)
@@ -46,5 +64,6 @@ export async function fillTables(client: pg.Client, times: number): Promise<void
      from (select * from vip_history where family = 4 limit 1) h, generate_series(1, $1::integer) n`,
     [times],
   )
+  await client.query('commit')
   await client.query('analyze')
 }

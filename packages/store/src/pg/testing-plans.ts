@@ -33,42 +33,108 @@ interface PlanNode {
   readonly 'Relation Name'?: string
   readonly 'Index Name'?: string
   readonly 'Index Cond'?: string
-  readonly Filter?: string
-  readonly 'Plan Rows': number
+  readonly 'Total Cost': number
   readonly Plans?: readonly PlanNode[]
 }
 
-/** An index that is read from end to end is no better than the table; one that has few rows at all is. */
-const wholeIndexRowsMax = 1_000
+/**
+ * The planner believes, until the transaction ends, that tables of a few hundred rows have `pretendedRows`, distributed as
+ * these few are: its choice is then the one of a large installation, and not that of a table of one page. Analyze them first.
+ */
+export async function pretendMany(client: pg.Client, tables: ReadonlySet<string>): Promise<void> {
+  // Rows to a page are what it multiplies with the pages that are there; a partial index has its share of the rows.
+  await client.query(
+    `update pg_class c set reltuples = c.reltuples * $2::real / greatest(t.reltuples, 1)
+     from pg_class t left join pg_index i on i.indrelid = t.oid
+     where t.relname = any($1::text[]) and t.relkind = 'r' and c.oid in (t.oid, i.indexrelid) and c.reltuples > 0`,
+    [[...tables], pretendedRows],
+  )
+}
 
-/** What would read a table of `tables` from end to end, one line for each such place of a plan. */
-export async function scansOf(
+const pretendedRows = 100_000
+/** What the planner asks at most for one look at such a table, whatever it finds there; all of it costs more. */
+const lookCostMax = 1_000
+
+/** Many rows are its business: a page of the log, a part of the buckets. */
+const isOfMany = (text: string): boolean => text.includes('through_size') || text.includes('(low, high)')
+
+export interface Look {
+  readonly sent: Sent
+  readonly node: string
+  readonly table: string
+  readonly index: string
+  /** It goes through a large part of the table, or through an index from end to end. */
+  readonly isScan: boolean
+  readonly cost: number
+}
+
+/** Each place of the plans that looks at one of `tables`. */
+export async function looksOf(
   client: pg.Client,
   statements: readonly Sent[],
   tables: ReadonlySet<string>,
-): Promise<readonly string[]> {
-  const scans: string[] = []
-  for (const { text, values } of statements) {
+): Promise<readonly Look[]> {
+  const looks: Look[] = []
+  for (const sent of statements) {
     const { rows } = await client.query<{ 'QUERY PLAN': readonly { readonly Plan: PlanNode }[] }>(
-      `explain (format json) ${text}`,
-      [...values],
+      `explain (format json) ${sent.text}`,
+      [...sent.values],
     )
-    const visit = (node: PlanNode, isLimited: boolean): void => {
-      const { 'Node Type': type, 'Relation Name': table = '', 'Index Name': index = '' } = node
-      const limited = isLimited || type === 'Limit'
-      const isWhole =
-        (type === 'Seq Scan' && (!limited || node.Filter !== undefined)) ||
-        (type.startsWith('Index') &&
-          node['Index Cond'] === undefined &&
-          !limited &&
-          node['Plan Rows'] > wholeIndexRowsMax)
-      if (isWhole && tables.has(table))
-        scans.push(
-          `${type} on ${table} ${index}(${node['Plan Rows']} rows): ${text.replace(/\s+/g, ' ').slice(0, 160)}`,
-        )
-      for (const child of node.Plans ?? []) visit(child, limited)
+    // A limit ends what is below it early, so what is paid is what it costs. The look at an index is below the one at the table.
+    const visit = (node: PlanNode, table: string, paidMax: number): void => {
+      const { 'Node Type': type, 'Relation Name': name = table, 'Index Name': index = '' } = node
+      const cost = Math.min(node['Total Cost'], paidMax)
+      if (type.includes('Scan') && tables.has(name)) {
+        const isBounded = type !== 'Seq Scan' && (node['Index Cond'] !== undefined || type === 'Bitmap Heap Scan')
+        looks.push({
+          sent,
+          node: type,
+          table: name,
+          index,
+          cost,
+          isScan: cost > lookCostMax && !(isBounded && isOfMany(sent.text)),
+        })
+      }
+      const below = type === 'Bitmap Heap Scan' || type.startsWith('Bitmap') ? name : ''
+      for (const child of node.Plans ?? []) visit(child, below, type === 'Limit' ? cost : paidMax)
     }
-    for (const { Plan } of rows[0]?.['QUERY PLAN'] ?? []) visit(Plan, false)
+    for (const { Plan } of rows[0]?.['QUERY PLAN'] ?? []) visit(Plan, '', Number.POSITIVE_INFINITY)
   }
-  return scans
+  return looks
+}
+
+/** What would go through a large part of one of `tables`, one line for each such place of a plan. */
+export const scansIn = (looks: readonly Look[]): readonly string[] =>
+  looks
+    .filter(({ isScan }) => isScan)
+    .map(
+      ({ sent, node, table, index, cost }) =>
+        `${node} on ${table} ${index} (cost ${Math.round(cost)}): ${sent.text.replace(/\s+/g, ' ').slice(0, 160)}`,
+    )
+
+/** Of the indexes that plans use: those without which another plan would scan. */
+export async function neededIndexes(
+  client: pg.Client,
+  looks: readonly Look[],
+  tables: ReadonlySet<string>,
+): Promise<readonly string[]> {
+  const users = new Map<string, { readonly table: string; readonly statements: Set<Sent> }>()
+  for (const { index, table, sent } of looks) {
+    const user = users.get(index) ?? { table, statements: new Set<Sent>() }
+    user.statements.add(sent)
+    if (index !== '') users.set(index, user)
+  }
+  const needed: string[] = []
+  for (const [index, { table, statements }] of users) {
+    await client.query('savepoint without')
+    await client.query(
+      `do $$ begin execute coalesce(
+         (select 'alter table ${table} drop constraint ' || conname || ' cascade' from pg_constraint
+          where conindid = '${index}'::regclass and contype in ('p', 'u')),
+         'drop index ${index}'); end $$`,
+    )
+    if (scansIn(await looksOf(client, [...statements], tables)).length > 0) needed.push(index)
+    await client.query('rollback to savepoint without')
+  }
+  return needed.sort()
 }

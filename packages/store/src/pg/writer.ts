@@ -17,8 +17,8 @@ export interface WriterOptions {
   /** The newest position of the log that this process knows: it must still be in it. */
   readonly seen: () => Cursor
   readonly onCommitted: (cursor: Cursor) => void
-  /** False: `onCommitted` tells other processes. */
-  readonly notifies?: boolean | undefined
+  /** This process, in the hints that tell others of a commit; undefined: `onCommitted` tells them. */
+  readonly mark?: string | undefined
   /** So many resources are new. */
   readonly onInserted?: ((rows: number) => void) | undefined
   /** Something may wait for a policy hook now. */
@@ -142,7 +142,7 @@ export class Writer {
 
   /** The first attempt plans before it takes the lock; a later one plans under it, and so is sure to get through. */
   async #attempt(group: readonly Waiting[], attempt: number): Promise<void> {
-    const { database, nowMs, nextTag, seen, notifies = true, onCommitted, onContradiction } = this.#options
+    const { database, nowMs, nextTag, seen, mark, onCommitted, onContradiction } = this.#options
     const works = group.map((waiting) => waiting.work)
     const early = attempt === 1 ? await planGroup(database, works, nowMs()) : undefined
     if (early !== undefined && (await this.#isDone(early, works))) {
@@ -157,7 +157,7 @@ export class Writer {
       const rest = works.filter((work) => !refused.has(work))
       const isFresh = early !== undefined && early.head.writeSequence === locked.head.writeSequence
       const planned = isFresh && refused.size === 0 ? early : await planGroup(sql, rest, nowMs())
-      const written = await writeGroup(sql, planned, { tag: nextTag(), nowMs: nowMs(), notifies })
+      const written = await writeGroup(sql, planned, { tag: nextTag(), nowMs: nowMs(), mark })
       const outcomes = new Map<Work<unknown>, Outcome>(planned.outcomes)
       for (const [work, error] of refused) outcomes.set(work, { ok: false, error })
       const inserted = planned.plan.upserts.filter((write) => write.expectedRevision === undefined).length

@@ -3,6 +3,7 @@ import { audienceOf, globalOrigin, jsonSpec, typeOf, type VipPoolSpec, vipPoolKi
 import { confirmBlock, growLoad, planLease } from '@holdfast/vip'
 import { needsOfWaiting, serveKinds, waitingFor } from './blocks.js'
 import { deletedZoneWords, isZoneDeleted, zoneKey } from './deleted-zones.js'
+import type { BlockUse } from './ledger-set.js'
 import { nothingNeeded } from './loaded.js'
 import type { PlanOptions } from './local.js'
 import type { BlockRow, Family, Needs, RoleIdentity } from './types.js'
@@ -159,7 +160,7 @@ export interface KindCounts {
  */
 export function demandOf(
   identity: RoleIdentity,
-  blocks: readonly (BlockRow & { readonly used: number })[],
+  blocks: readonly Pick<BlockUse, 'kind' | 'family' | 'cidr' | 'owner' | 'storeId' | 'generation' | 'used'>[],
   counts: ReadonlyMap<string, KindCounts>,
   pools: readonly Pick<VipPoolSpec, 'kind' | 'family'>[],
 ): readonly Demand[] {

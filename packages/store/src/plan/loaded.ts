@@ -154,6 +154,23 @@ export function mergedNeeds(given: readonly Needs[]): Needs {
   }
 }
 
+/** What of `more` was not read for `had` already: a change finds in the second round mostly what the first has asked for. */
+export function remainingNeeds(more: Needs, had: Needs): Needs {
+  const rest = Object.entries(more).map(([name, need]): [string, unknown] => {
+    const before: boolean | readonly (string | object)[] = had[name as keyof Needs]
+    if (typeof need === 'boolean') return [name, need && before === false]
+    const list: readonly (string | object)[] = need
+    if (list.length === 0 || typeof before === 'boolean' || before.length === 0) return [name, list]
+    const known = new Set(before.map(needText))
+    return [name, list.filter((one) => !known.has(needText(one)))]
+  })
+  return Object.fromEntries(rest) as unknown as Needs
+}
+
+/** Whatever order its fields were written in. */
+const needText = (need: string | object): string =>
+  typeof need === 'string' ? need : JSON.stringify(Object.entries(need).sort(([a], [b]) => (a < b ? -1 : 1)))
+
 /** Nothing to read. */
 export const isNothing = (needs: Needs): boolean =>
   Object.values(needs).every((need) => (typeof need === 'boolean' ? !need : need.length === 0))

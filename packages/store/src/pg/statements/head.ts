@@ -109,12 +109,12 @@ export interface Advance {
   /** The revision that this commit takes, with its tag; undefined: it takes none. */
   readonly cursor?: { readonly epoch: string; readonly revision: number; readonly tag: string } | undefined
   readonly at: string | null
-  /** False: others are told in another way. */
-  readonly notifies: boolean
+  /** Who tells others, so that it need not hear itself; undefined: others are told in another way. */
+  readonly mark: string | undefined
 }
 
 /** Last of a commit that has written rows: the new head and its place in the history, and a hint for everybody. */
-export async function advanceHead(sql: Sql, { cursor, at, notifies }: Advance): Promise<void> {
+export async function advanceHead(sql: Sql, { cursor, at, mark }: Advance): Promise<void> {
   if (cursor === undefined) {
     await sql.run('advance head', 'update store_head set write_sequence = write_sequence + 1')
     return
@@ -126,12 +126,12 @@ export async function advanceHead(sql: Sql, { cursor, at, notifies }: Advance): 
      ), history as (
        insert into revisions (revision, epoch, tag, committed_at) select $1, epoch, $2, $3 from head
      )
-     select pg_notify('${logChannel}', $1::text) where $4`,
-    [cursor.revision, cursor.tag, at, notifies],
+     select pg_notify('${logChannel}', $1::text || ' ' || $4::text) where $4::text is not null`,
+    [cursor.revision, cursor.tag, at, mark ?? null],
   )
 }
 
-/** Hints on it carry a revision, never data. */
+/** Hints on it carry a revision and the mark of whoever sends them, never data. */
 export const logChannel = 'holdfast_log'
 
 export async function setState(
@@ -192,11 +192,17 @@ export async function tagsAt(
   return rows
 }
 
-/** Every epoch that this store has had. */
+/** Every epoch that this store has had: one step of the index for each, however long the history is. */
 export async function readEpochs(sql: Sql): Promise<ReadonlySet<string>> {
   const { rows } = await sql.run<{ epoch: string }>(
     'read epochs',
-    'select distinct epoch from revisions union select epoch from store_head',
+    `with recursive found as (
+       (select epoch from revisions order by epoch limit 1)
+       union all
+       select (select r.epoch from revisions r where r.epoch > f.epoch order by r.epoch limit 1)
+       from found f where f.epoch is not null
+     )
+     select epoch from found where epoch is not null union select epoch from store_head`,
   )
   return new Set(rows.map((row) => row.epoch))
 }

@@ -109,9 +109,9 @@ export const aliasesOf = (sql: Sql, owners: readonly Owner[], zone: string): Pro
     [...ownerColumns(owners), `zone:${zone}`],
   )
 
-/** How many addresses of each block are taken, by what we allocated ourselves or by whatever lies in it. */
+/** How many addresses of each block are taken: by what we allocated ourselves, which is kept on write, or by whatever lies in it. */
 const usedBy = {
-  us: '(select count(*) from vip_ledger l where l.block_id = b.id)',
+  us: 'b.used',
   anybody: `(select count(*) from vip_ledger l where ${inBlock})`,
 }
 
@@ -128,7 +128,7 @@ interface BlockRecord {
 
 const blockColumns = 'b.id, b.kind, b.family, b.cidr::text as cidr, b.owner, b.store_id, b.generation, b.created_at'
 
-/** @param counted `us` is cheap; `anybody` looks at every address that is known to lie in one of them */
+/** @param counted `us` reads a number; `anybody` looks at every address that is known to lie in one of them */
 export async function readBlocks(sql: Sql, counted: keyof typeof usedBy): Promise<readonly BlockUse[]> {
   const { rows } = await sql.run<BlockRecord & { readonly used: number }>(
     'blocks',

@@ -118,6 +118,7 @@ export async function repairParts(
       of.entries.map((entry) => ({ ...parseWireKey(entry.key), entry: Buffer.from(entry.entry, 'hex') })),
       {
         name: 'repair parts',
+        from: 'resources',
         join: 'full join',
         where: '(cardinality($8::integer[]) = 0 or r.bucket = any($8::integer[]))',
         buckets: of.buckets,
@@ -126,6 +127,10 @@ export async function repairParts(
     view,
   )
 }
+
+/** Living rows and tombstones, each with its own index by name; of both together there is none. */
+const named = 'select * from resources where type = $4 and mesh = k.mesh and export_name = k.name'
+const byName = `(${named} and not deleted union all ${named} and deleted)`
 
 /** The named keys as they are now. */
 export async function keyParts(
@@ -137,7 +142,8 @@ export async function keyParts(
   return parts(
     await differing(sql, view, of.type, keys, {
       name: 'key parts',
-      join: 'left join',
+      from: byName,
+      join: 'left join lateral',
       where: 'cardinality($8::integer[]) = 0',
       buckets: [],
     }),
@@ -163,7 +169,13 @@ async function differing(
   view: View,
   type: string,
   keys: readonly { readonly mesh: string; readonly name: string; readonly entry: Buffer | null }[],
-  how: { readonly name: string; readonly join: string; readonly where: string; readonly buckets: readonly number[] },
+  how: {
+    readonly name: string
+    readonly from: string
+    readonly join: string
+    readonly where: string
+    readonly buckets: readonly number[]
+  },
 ): Promise<readonly Differing[]> {
   const { rows } = await sql.run<Differing>(
     how.name,
@@ -172,7 +184,7 @@ async function differing(
      ${how.join} (
        select ${seenColumns}, r.exposed, r.${view.entryColumn} as seen_entry, ${view.sqlVisible} as visible,
          r.name, r.origin, r.audience, r.deleted, ${sqlDamaged} as damaged
-       from resources r where r.type = $4 and ${view.sqlBase} and ${how.where}
+       from ${how.from} r where r.type = $4 and ${view.sqlBase} and ${how.where}
          and not (r.deleted and exists (select from resources l where l.type = r.type and l.mesh = r.mesh
            and l.export_name = r.export_name and not l.deleted))
      ) r on r.mesh = k.mesh and r.export_name = k.name

@@ -171,6 +171,10 @@ export async function moveScrub(sql: Sql, to: ScrubRow, wasMended: boolean): Pro
       ...[timestamp(to.roundStartedAtMs), timestamp(to.roundEndedAtMs), to.rows, timestamp(to.tickedAtMs)],
     ],
   )
-  // A plan that was made on what was there before is made again.
-  if (wasMended) await sql.run('scrub has mended', 'update store_head set write_sequence = write_sequence + 1')
+  if (wasMended) await hasMended(sql)
+}
+
+/** A plan that was made on what was there before is made again. */
+export async function hasMended(sql: Sql): Promise<void> {
+  await sql.run('scrub has mended', 'update store_head set write_sequence = write_sequence + 1')
 }

@@ -2,6 +2,7 @@ import type { ChannelContext, SettledFacts } from '@holdfast/kds'
 import { allTypes, type Origin } from '@holdfast/model'
 import type { RoleIdentity } from '../../plan/types.js'
 import type { Sql } from '../sql.js'
+import { sqlExceptional } from './damaged.js'
 
 const vipKinds = allTypes.filter((type) => type.vipKind).map((type) => type.name)
 
@@ -43,10 +44,9 @@ export async function settledFacts(
     'settled facts',
     `with ${waited}
      select array(
-         select distinct origin from resources
+         select distinct origin from resources r
          where type = any($3::text[]) and origin <> $4 and ($5::text = 'down' or origin = $2) and not deleted
-           and (absent_since is not null
-             or offered_entry is distinct from entry and (offered_entry is not null or hold_id is not null))
+           and (absent_since is not null or ${sqlExceptional('r')})
          order by origin) as except,
        (select revision from store_head) as head,
        (select coalesce(min(revision), (select revision from store_head)) from waited where peer <> $2) as others`,

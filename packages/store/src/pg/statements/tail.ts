@@ -54,10 +54,13 @@ export interface Tail {
   readonly records: readonly TailRecord[]
   /** An origin was hidden or shown after it: rows that are not among these have another place in the log. */
   readonly toggled: boolean
+  /** Of the newest status. */
+  readonly statusRevision: number
 }
 
 interface LookRecord {
   readonly toggled: boolean
+  readonly newest_status: number | null
   /** On the first row alone. */
   readonly sums: readonly SeenDigestRecord[] | null
 }
@@ -82,6 +85,7 @@ export async function readTail(sql: Sql, after: number | undefined, limit: numbe
     'read tail',
     `select ${headColumns}, t.*,
        exists (select from origin_visibility o where o.revision > $1::bigint) as toggled,
+       (select max(x.status_revision) from resources x where x.status_revision > 0) as newest_status,
        case when t.place is null or t.place = 1 then (select json_agg(s) from (${seenDigests}) s) end as sums
      from store_head h left join lateral (
        select r.revision as at, r.type, r.type_order, r.mesh, r.name as row_name, r.export_name, r.labels, r.type_url, r.spec,
@@ -100,5 +104,6 @@ export async function readTail(sql: Sql, after: number | undefined, limit: numbe
     digests: (first.sums ?? []).map(seenDigestOf),
     records: rows.flatMap((row) => (row.at === null ? [] : [recordOf(row)])),
     toggled: first.toggled,
+    statusRevision: first.newest_status ?? 0,
   }
 }

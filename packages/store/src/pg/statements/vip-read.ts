@@ -1,5 +1,6 @@
-import type { Labels, Origin } from '@holdfast/model'
+import { headlessLabel, type Labels, type Origin } from '@holdfast/model'
 import type { ServiceRow } from '../../memory/verify.js'
+import type { BlockUse } from '../../plan/ledger-set.js'
 import type { Family, HistoryEvent, HistoryRow, LedgerRow, Owner, Scope } from '../../plan/types.js'
 import type { VipQuery } from '../../port.js'
 import type { Sql } from '../sql.js'
@@ -82,35 +83,89 @@ export async function historyOf(sql: Sql, query: OwnerQuery, limit: number): Pro
   return rows.map(({ display_name, at, ...row }) => ({ ...row, displayName: display_name, atMs: at }))
 }
 
-export interface ActiveVips {
-  readonly byKind: ReadonlyMap<string, { readonly v4: number; readonly v6: number }>
-  /** Rows of the whole ledger, of everybody, as the planner estimates them; 0: it has not looked yet. */
-  readonly ledgerRows: number
+/** What tells how many addresses more a control plane needs. */
+export interface DemandFacts {
+  /** Own services that wait for an address, by kind; those that want none do not wait. */
+  readonly pending: readonly { readonly kind: string; readonly count: number }[]
+  /** Own addresses in force, as they are kept on write. */
+  readonly active: readonly { readonly kind: string; readonly family: Family; readonly count: number }[]
+  readonly blocks: readonly Pick<BlockUse, 'kind' | 'family' | 'cidr' | 'owner' | 'storeId' | 'generation' | 'used'>[]
+  readonly pools: readonly Uint8Array[]
 }
 
-/** Addresses in force per kind and family, of one origin. Reads the ledger: see who asks how often. */
-export async function activeVips(sql: Sql, origin: Origin): Promise<ActiveVips> {
-  const { rows } = await sql.run<{ kind: string | null; v4: number; v6: number }>(
-    'active vips',
-    `select kind, count(*) filter (where family = 4) as v4, count(*) filter (where family = 6) as v6 from vip_ledger
-     where origin = $1 and state = 'active' and scope = 'canonical' group by kind
-     union all
-     select null, greatest(reltuples, 0)::bigint, 0 from pg_class where oid = 'vip_ledger'::regclass`,
-    [origin],
+/** One moment, and no more than a few index lookups: it is asked for after every change. */
+export async function demandFacts(sql: Sql, kinds: readonly string[], origin: Origin): Promise<DemandFacts> {
+  const { rows } = await sql.run<Omit<DemandFacts, 'pools'> & { readonly pools: readonly string[] }>(
+    'demand facts',
+    `select
+       (select coalesce(json_agg(p), '[]') from (
+         select r.type as kind, count(*) from resources r
+         where r.type = any($1::text[]) and r.origin = $2 and not r.deleted and r.pending_reason is not null
+           and r.labels ->> $3 is distinct from 'true'
+         group by r.type) p) as pending,
+       (select coalesce(json_agg(a), '[]') from (
+         select kind, family, active as count from vip_counts where origin = $2) a) as active,
+       (select coalesce(json_agg(b), '[]') from (
+         select kind, family, cidr, owner, store_id as "storeId", generation, used from vip_blocks where owner = $2
+         ) b) as blocks,
+       (select coalesce(json_agg(encode(spec, 'base64')), '[]') from resources
+         where type = 'VipPool' and origin = '' and not deleted) as pools`,
+    [kinds, origin, headlessLabel],
   )
-  return {
-    byKind: new Map(rows.flatMap(({ kind, v4, v6 }) => (kind === null ? [] : [[kind, { v4, v6 }] as const]))),
-    ledgerRows: rows.find(({ kind }) => kind === null)?.v4 ?? 0,
-  }
+  const [facts] = rows
+  if (facts === undefined) throw new Error('no answer to what demands rest on')
+  return { ...facts, pools: facts.pools.map((spec) => Buffer.from(spec, 'base64')) }
 }
 
-export async function poolSpecs(sql: Sql): Promise<readonly Uint8Array[]> {
-  const { rows } = await sql.run<{ spec: Buffer }>(
-    'vip pools',
-    "select spec from resources where type = 'VipPool' and origin = '' and not deleted",
-  )
-  return rows.map(({ spec }) => spec)
+/** A count that is kept on write and is not that of the rows. */
+export interface WrongCount {
+  readonly what: string
+  readonly said: number
+  readonly counted: number
 }
+
+/** One statement, so one moment: exact whatever is written meanwhile, and nobody waits for it. Reads the whole ledger. */
+export async function wrongCounts(sql: Sql): Promise<readonly WrongCount[]> {
+  const { rows } = await sql.run<WrongCount>(
+    'wrong counts of the ledger',
+    `${counted} select what, said, counted from wrong order by what`,
+  )
+  return rows
+}
+
+/** Puts the right ones there. The caller has the lock of the head, so that nobody writes the ledger meanwhile. */
+export async function mendCounts(sql: Sql): Promise<readonly WrongCount[]> {
+  const { rows } = await sql.run<WrongCount>(
+    'mend counts of the ledger',
+    `${counted}, blocks as (
+       update vip_blocks b set used = w.counted from wrong w where w.block_id = b.id
+     ), counts as (
+       insert into vip_counts as c (origin, kind, family, active)
+       select origin, kind, family, counted from wrong where block_id is null order by origin, kind, family
+       on conflict (origin, kind, family) do update set active = excluded.active
+     )
+     select what, said, counted from wrong order by what`,
+  )
+  return rows
+}
+
+const counted = `with wrong as (
+       select b.id as block_id, null as origin, null as kind, null::smallint as family,
+         'addresses taken in block ' || b.cidr as what, b.used as said, coalesce(l.used, 0) as counted
+       from vip_blocks b
+       left join (select block_id, count(*) as used from vip_ledger where block_id is not null group by block_id) l
+         on l.block_id = b.id
+       where b.used <> coalesce(l.used, 0)
+       union all
+       select null, origin, kind, family, 'IPv' || family || ' addresses in force of ' || kind || ' of '
+         || case origin when '' then 'global' else 'zone ' || origin end, coalesce(c.active, 0), coalesce(l.active, 0)
+       from vip_counts c
+       full join (
+         select origin, kind, family, count(*) as active from vip_ledger
+         where state = 'active' and scope = 'canonical' group by origin, kind, family
+       ) l using (origin, kind, family)
+       where coalesce(c.active, 0) <> coalesce(l.active, 0)
+     )`
 
 /**
  * Through which revision of our log everybody has acked; our head where there is nobody. Whoever was met and has acked nothing
