@@ -26,9 +26,12 @@ test('every count of the bench holds at small sizes, and does not depend on them
     ['idle-reconnect', 11],
     ['changed-reconnect', 10],
     ['one-change', 4],
+    ['repair', 5],
+    ['standing', 7],
     ['full-sync', 4],
     ['fan-out', 3],
     ['dns', 2],
+    ['growth', 6],
   ])
   // A batch is 2,000 rows of one table: 100 services are written as one is. Of 1,050 the ledger and its history have a
   // row for each of two families of addresses, so each of these takes one statement more.

@@ -1,3 +1,4 @@
+import { growthSection, type Series } from './growth.js'
 import type { Section } from './report.js'
 import { applyFigures, applySection } from './scenarios/apply.js'
 import { type ChangedFigures, changedFigures, changedSection } from './scenarios/changed-reconnect.js'
@@ -11,10 +12,14 @@ import {
   type IdleFigures,
   idleFigures,
   idleSection,
+  payloadBytes,
 } from './scenarios/idle-reconnect.js'
 import { type OneChangeFigures, oneChangeFigures, oneChangeSection } from './scenarios/one-change.js'
+import { type RepairFigures, repairFigures, repairSection } from './scenarios/repair.js'
+import { type StandingFigures, standingFigures, standingSection } from './scenarios/standing.js'
 import { meshOf } from './stand/mesh.js'
 import type { FreshDatabase } from './stand/server.js'
+import { total } from './statements.js'
 
 export interface Sizes {
   /** Services of one apply each. */
@@ -62,6 +67,8 @@ export async function run(
   const elsewhere: ElsewhereFigures[] = []
   const changed: ChangedFigures[] = []
   const single: OneChangeFigures[] = []
+  const repaired: RepairFigures[] = []
+  const standing: StandingFigures[] = []
   const fullSync: FullSyncFigures[] = []
   const named: ChangeFigures[] = []
   const largest = Math.max(...sizes.mesh)
@@ -82,6 +89,12 @@ export async function run(
         progress('changes until their names are answered')
         named.push(await dnsChangeFigures(mesh.east, services, sizes.dns.changes))
       }
+      progress(`a global of ${services} services opened, verified and read`)
+      standing.push(await standingFigures(mesh, services))
+      // Last: a full sync is held to no repair since the mesh began. Of a few rows there is little to find.
+      if (services < 10 * sizes.changed) continue
+      progress(`a repair of ${sizes.changed} rows at ${services} services`)
+      repaired.push(await repairFigures(mesh, services, sizes.changed))
     } finally {
       await mesh.close()
     }
@@ -95,8 +108,43 @@ export async function run(
     idleSection(idle, elsewhere),
     changedSection(changed),
     oneChangeSection(single),
+    repairSection(repaired),
+    standingSection(standing),
     fullSyncSection(fullSync),
     fanOutSection(fanOut),
     dnsSection([dns], named),
+    growthSection(seriesOf({ idle, changed, single, repaired, standing })),
+  ]
+}
+
+function seriesOf(all: {
+  readonly idle: readonly IdleFigures[]
+  readonly changed: readonly ChangedFigures[]
+  readonly single: readonly OneChangeFigures[]
+  readonly repaired: readonly RepairFigures[]
+  readonly standing: readonly StandingFigures[]
+}): readonly Series[] {
+  const series = <F extends { readonly services: number }>(
+    what: string,
+    figures: readonly F[],
+    flat: boolean,
+    of: (figures: F) => number,
+  ): Series => ({ what, flat, points: figures.map((f) => ({ n: f.services, value: of(f) })) })
+  return [
+    series('bytes of an idle reconnect', all.idle, true, payloadBytes),
+    series('statements of an idle reconnect at global', all.idle, true, (f) => total(f.global.statements)),
+    series('statements of an idle reconnect in the zone', all.idle, true, (f) => total(f.zone.statements)),
+    series('bytes of a reconnect with changes', all.changed, true, payloadBytes),
+    series('bytes of one change', all.single, true, (f) => f.bytes),
+    series('statements of one change, all three', all.single, true, ({ statements: { origin, global, other } }) =>
+      [origin, global, other].reduce((sum, counts) => sum + total(counts), 0),
+    ),
+    series('statements of a repair at global', all.repaired, false, (f) => total(f.statements.global)),
+    series('bytes of a repair', all.repaired, false, payloadBytes),
+    series('ms of one change, median', all.single, false, (f) => f.p50Ms),
+    series('ms until an idle reconnect is proven', all.idle, false, (f) => f.provenMs),
+    series('ms to open a store', all.standing, false, (f) => f.start.tookMs),
+    series('ms of vip verify', all.standing, false, (f) => f.verify.tookMs),
+    series('ms of a page of 1,000', all.standing, false, (f) => f.page.tookMs),
   ]
 }
