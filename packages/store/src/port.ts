@@ -18,6 +18,7 @@ import type { ImportedVerdict, ImportVips } from './plan/import-vips.js'
 import type { HookWork, Judged, Verdict } from './plan/judged.js'
 import type { Learned, TypesOfPeer } from './plan/learned-types.js'
 import type { PlainMeeting } from './plan/plain-zones.js'
+import type { PoolAdded, PoolAddition } from './plan/pools.js'
 import type {
   AuditRow,
   BlockRow,
@@ -264,6 +265,8 @@ export interface ControlPlaneStore {
     }): Promise<{ readonly granted: readonly BlockRow[]; readonly refused: readonly string[] }>
     /** What this control plane would ask for now; empty when nothing is needed. */
     demand(): Promise<readonly Demand[]>
+    /** Global: one more pool to lease from, when those before it are full. @throws Problem `invalid`, `conflict` */
+    addPool(request: PoolAddition): Promise<PoolAdded>
     /** A block given by the operator before the first contact (`--vip-block`), to be confirmed or refused by global. */
     adoptBlocks(cidrs: readonly string[]): Promise<readonly Violation[]>
     /** Takes over addresses that services have in a zone of another control plane; a verdict for each, in their order. */

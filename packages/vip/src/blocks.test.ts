@@ -109,7 +109,9 @@ test('no block is leased over an alias, and a pool without room says so', () => 
   expect(planLease(tiny, [], ['10.0.0.7'], wish).add).toEqual([{ family: 4, cidr: '10.0.16.0/20' }])
   expect(planLease(tiny, [], ['10.0.0.7', '10.0.17.1'], wish)).toEqual({
     add: [],
-    full: ['no room for a /20 of MeshService in 10.0.0.0/19: add a pool (IPv4)'],
+    full: [
+      'no room for a /20 of MeshService in 10.0.0.0/19: add a pool of IPv4 at global, holdfastctl vip pool add MeshService=CIDR',
+    ],
   })
 })
 

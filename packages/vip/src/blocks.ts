@@ -65,7 +65,7 @@ export function planLease(
       taken.push(place)
     } else
       full.push(
-        `no room for a /${wanted} of ${wish.kind} in ${kin.map((p) => p.cidr).join(', ')}: add a pool (IPv${family})`,
+        `no room for a /${wanted} of ${wish.kind} in ${kin.map((p) => p.cidr).join(', ')}: add a pool of IPv${family} at global, holdfastctl vip pool add ${wish.kind}=CIDR`,
       )
   }
   return { add, full }

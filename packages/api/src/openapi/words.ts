@@ -78,6 +78,7 @@ export const words: Readonly<Record<string, Words>> = {
   'GET /_holdfast/vips/history': { summary: 'What has happened to an address or an owner.', query: { ...owner, size } },
   'GET /_holdfast/vips/verify': { summary: 'Whether ledger, API and what is served agree.' },
   'GET /_holdfast/vips/blocks': { summary: 'Which addresses are leased to whom.' },
+  'GET /_holdfast/vips/pools': { summary: 'Where addresses come from, and how much of it is leased.' },
   'GET /_holdfast/status': { summary: 'State of this control plane and its store.' },
   'GET /_holdfast/sync': { summary: 'How far every peer is, for each channel: revision, lag, proof, last error.' },
   'GET /_holdfast/sync/diff': {
@@ -118,6 +119,9 @@ export const words: Readonly<Record<string, Words>> = {
   'POST /_holdfast/recovery/finish': { summary: 'Ends a recovery.' },
   'POST /_holdfast/vips/rebuild': { summary: 'Rebuilds the ledger from what others remember.' },
   'POST /_holdfast/vips/release': { summary: 'Gives up an address that nobody owns.' },
+  'POST /_holdfast/vips/pools': {
+    summary: 'Adds a pool: {kind, cidr, apply}; without `apply` only what would happen.',
+  },
   'POST /_holdfast/vips/import': { summary: 'Takes over addresses that were given elsewhere.' },
   'POST /_holdfast/import/copies': {
     summary: 'Keeps at global what zones own that have not moved here from another control plane yet.',

@@ -102,7 +102,7 @@ export async function attentionOf(store: ControlPlaneStore, sync: SyncView): Pro
     found.push({
       what: crowdedText(each),
       since: null,
-      next: 'holdfastctl vip list; add a pool if no further block is granted',
+      next: 'holdfastctl vip pool list; holdfastctl vip pool add if no further block is granted',
     })
   if (counts.pendingVips > 0 && status.state === 'ready')
     found.push({

@@ -24,6 +24,7 @@ test('read-only: 423 with who, why and the way out, for whatever would change so
     ['POST', '/_holdfast/holds/00000000-0000-4000-8000-000000000000/approve', {}],
     ['POST', '/_holdfast/vips/import', { claims: [], apply: true }],
     ['POST', '/_holdfast/vips/rebuild', { apply: true }],
+    ['POST', '/_holdfast/vips/pools', { kind: 'MeshService', cidr: '241.208.0.0/16', apply: true }],
     ['POST', '/_holdfast/secrets/rotate', {}],
   ] as const) {
     const { status, body: said } = await api.call(method, url, body)

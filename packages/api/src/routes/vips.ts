@@ -7,7 +7,9 @@ import type { ClaimReader } from '../vips/claims.js'
 import { explainVip, subjectOf } from '../vips/explain.js'
 import { blockJson, eventJson, ledgerJson } from '../vips/json.js'
 import { limitOf } from '../vips/limit.js'
+import { addPool, listPools } from '../vips/pools.js'
 import { verifyVips } from '../vips/verify.js'
+import { fieldsOf } from './recovery.js'
 
 /** Everything about who has which VIP, had it before, and whether all agree. */
 export function vipRoutes(context: ApiContext, resources: Resources, claims: ClaimReader): readonly Route[] {
@@ -47,6 +49,14 @@ export function vipRoutes(context: ApiContext, resources: Resources, claims: Cla
     }),
     get('/_holdfast/vips/verify', async ({ signal }) => ok(await verifyVips(context, resources, claims, signal))),
     get('/_holdfast/vips/blocks', async () => ok({ items: (await store.vip.blocks()).map(blockJson) })),
+    get('/_holdfast/vips/pools', async () => ok(await listPools(context))),
+    {
+      method: 'POST',
+      path: '/_holdfast/vips/pools',
+      title: 'Could not add a VIP pool',
+      changes: (request) => fieldsOf(request).apply === true,
+      handle: async (request) => ok(await addPool(context, fieldsOf(request), request.actor.name)),
+    },
   ]
 }
 

@@ -184,6 +184,7 @@ export class FakeStore {
         lease: unused,
         demand: unused,
         adoptBlocks: unused,
+        addPool: unused,
         importAddresses: unused,
         aliases: async () => [],
         verifyLocal: async () => this.findings,

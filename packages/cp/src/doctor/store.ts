@@ -100,7 +100,7 @@ function poolFindings({ blocks, pendingServices }: StoreFacts): readonly Finding
       doubtful(
         'pools',
         crowdedText(each),
-        'add a pool at global if no further block is granted: holdfastctl vip list shows who has what',
+        'if no further block is granted, add a pool at global: holdfastctl vip pool list, holdfastctl vip pool add',
       ),
     )
   if (pendingServices > 0)

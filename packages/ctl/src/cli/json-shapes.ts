@@ -29,6 +29,8 @@ export const jsonShapes: Readonly<Record<string, string>> = {
   'vip verify': 'the answer of `GET /_holdfast/vips/verify`: `agree`, `complete`, `checked`, `disagreements`, `scope`',
   'vip rebuild': 'the answer of `POST /_holdfast/vips/rebuild`',
   'vip release': 'the answer of `POST /_holdfast/vips/release`',
+  'vip pool list': 'the answer of `GET /_holdfast/vips/pools`',
+  'vip pool add': 'the answer of `POST /_holdfast/vips/pools`',
   'dns lookup': 'the answer of `GET /_holdfast/dns/lookup`',
   'dns status': 'the answer of `GET /_holdfast/dns`',
   'dns unserved': 'the answer of `GET /_holdfast/dns/unserved`',

@@ -17,6 +17,7 @@ export const groups: Readonly<Record<string, string>> = {
   import: 'take over what another control plane has',
   zone: 'zones, and whose their names are',
   vip: 'who has which virtual IP',
+  'vip pool': 'where virtual IPs come from',
   dns: 'names that a zone answers',
   refused: 'what somebody does not take, and keeps its last good version of',
   hold: 'what vanished without having been deleted, and what to do about it',
@@ -212,6 +213,18 @@ export const table: readonly Entry[] = [
     summary: 'end the quarantine of an address whose owner is gone; it may go to another at once',
     heading: addresses,
     load: async () => (await import('../commands/ledger.js')).vipReleaseCommand,
+  },
+  {
+    words: 'vip pool list',
+    summary: 'where addresses come from, and how much of it is leased',
+    heading: addresses,
+    load: async () => (await import('../commands/pools.js')).vipPoolListCommand,
+  },
+  {
+    words: 'vip pool add',
+    summary: 'one more pool, when those there are have no room; does it with --yes',
+    heading: addresses,
+    load: async () => (await import('../commands/pools.js')).vipPoolAddCommand,
   },
   {
     words: 'dns lookup',

@@ -107,6 +107,34 @@ test('recover status: what it waits for, with exit status 3', async () => {
   ])
 })
 
+test('vip pool list and vip pool add', async () => {
+  const pool = {
+    kind: 'MeshService',
+    family: 4,
+    cidr: '241.0.0.0/8',
+    reserved: ['241.0.0.0/16'],
+    blocks: 3,
+    leasedShare: 0.25,
+  }
+  const list = await run(['vip', 'pool', 'list'], { answers: { 'GET /_holdfast/vips/pools': { items: [pool] } } })
+  expectGolden('vip-pool-list.txt', list.out)
+  const add = 'POST /_holdfast/vips/pools'
+  const newOne = { ...pool, cidr: '10.64.0.0/12', reserved: [], blocks: 0, leasedShare: 0 }
+  const asked = ['vip', 'pool', 'add', 'MeshService=10.64.0.0/12']
+  const shown = await run(asked, { answers: { [add]: { pool: newOne, changed: true, applied: false } } })
+  expect(shown).toMatchObject({
+    status: 0,
+    out: expect.stringMatching(/would be added; nothing was changed.*vip pool add MeshService=10\.64\.0\.0\/12 --yes/),
+    asked: [[add, { kind: 'MeshService', cidr: '10.64.0.0/12', apply: false }]],
+  })
+  const done = await run([...asked, '--yes'], { answers: { [add]: { pool: newOne, changed: true, applied: true } } })
+  expect(done.out).toMatch(/^added 10\.64\.0\.0\/12 for MeshService/)
+  const again = await run([...asked, '--yes'], { answers: { [add]: { pool: newOne, changed: false, applied: false } } })
+  expect(again.out).toBe('10.64.0.0/12 for MeshService is there already\n')
+  const wrong = await run(['vip', 'pool', 'add', '10.64.0.0/12'], { answers: {} })
+  expect(wrong).toMatchObject({ status: 2, err: expect.stringContaining('a pool is KIND=CIDR') })
+})
+
 test('vip rebuild and vip release', async () => {
   const rebuild = 'POST /_holdfast/vips/rebuild'
   const row = { kind: 'MeshService', mesh: 'default', zone: 'east', name: 'web', family: 4, generation: 0 }

@@ -240,6 +240,8 @@ export const databaseRows: readonly Row[] = [
   {
     id: 'F42',
     fault: 'a transaction stays open for long and holds what others need',
+    found:
+      'whoever waited for the head waited for ever, and nobody said for whom; `packages/store/src/pg/writer.pg.test.ts`',
     asked: asks('✔ ✔ ✔ lag_alarm – Y ✔'),
     shape: twoAndTwo,
     run: async (turn) => {

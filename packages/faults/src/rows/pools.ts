@@ -16,6 +16,7 @@ export const poolRows: readonly Row[] = [
   {
     id: 'F37',
     fault: 'the pool of VIPs is exhausted',
+    found: 'some gauges showed what was so at the scrape before; `packages/cp/src/store-metrics.test.ts`',
     asked: asks('✔ ✔ ✔ Pending – Y ✔'),
     // Two blocks, one for each zone.
     shape: { ...twoAndTwo, globalFlags: ['--vip-pool', 'MeshService=241.200.0.0/19'] },
@@ -44,25 +45,19 @@ export const poolRows: readonly Row[] = [
   {
     id: 'F38',
     fault: 'the pool is enlarged: a second pool',
+    found: 'there was no way to add a pool; `holdfastctl vip pool add`, `packages/store/src/conformance/pools.ts`',
     asked: asks('✔ ✔ ✔ – – N ✔'),
     shape: { ...twoAndTwo, globalFlags: ['--vip-pool', 'MeshService=241.200.0.0/19'] },
     own: true,
-    standIn: 'the second pool is written into the table by hand: there is no command for it yet',
     run: async (turn) => {
       const { stand } = turn
-      const global = stand.global()
-      const [row] = await byHand<{ text: string }>(
-        global.url,
-        "select to_jsonb(p)::text as text from vip_pools p where kind = 'MeshService' and family = 4",
-      )
-      const pool = JSON.parse(row?.text ?? '{}') as Record<string, unknown>
-      const added = { ...pool, cidr: '241.208.0.0/16', ...(typeof pool.id === 'string' ? { id: `${pool.id}-2` } : {}) }
-      await byHand(global.url, 'insert into vip_pools select * from jsonb_populate_record(null::vip_pools, $1)', [
-        JSON.stringify(added),
-      ])
+      const second = '241.208.0.0/16'
+      // A third zone before it: its service waits, and nobody touches it again.
       const north = await stand.addZone('north')
       await turn.session(north)
       await putService(north, 'in-time')
+      await turn.until('its service to wait', async () => (await pending(north)).length === 1)
+      await stand.ctl(['vip', 'pool', 'add', `MeshService=${second}`, '--yes'])
       let vips: readonly { address: string }[] = []
       await turn.until('its service to have an address', async () => {
         vips = await byHand(

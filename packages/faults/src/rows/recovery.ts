@@ -42,10 +42,15 @@ async function recovered(turn: Turn, stand: Stand): Promise<Recovered> {
     return informed !== undefined
   })
   const unable = [...said].filter(([name]) => informed !== undefined && name !== informed.name)
-  if (informed !== undefined)
+  const asked = informed
+  // A zone whose session has just ended, to compare anew, cannot say anything: an operator is told so and asks again.
+  if (asked !== undefined)
     for (const zone of stand.zones)
-      if ((await recoveryOf(informed)).state === 'recovering')
-        await ask(informed, 'POST', '/_holdfast/recovery/from-zone', { zone: zone.name, apply: true })
+      await turn.until(`${zone.name} to say what it remembers`, async () => {
+        if ((await recoveryOf(asked)).state === 'recovering')
+          await ask(asked, 'POST', '/_holdfast/recovery/from-zone', { zone: zone.name, apply: true })
+        return true
+      })
   await turn.until('the recovery to end', async () => (await recoveryOf(stand.global())).state === 'ready')
   await stand.inStep()
   let held = 0

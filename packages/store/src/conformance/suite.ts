@@ -12,6 +12,7 @@ import { leaseConformance } from './leases.js'
 import { localConformance } from './local.js'
 import { logConformance } from './log.js'
 import { plainGlobalConformance, plainZoneConformance } from './plain-zones.js'
+import { poolConformance } from './pools.js'
 import { producerConformance } from './producers.js'
 import { receivedConformance } from './received.js'
 import { recoveryConformance } from './recovery.js'
@@ -38,6 +39,7 @@ export function storeConformance(name: string, open: OpenStore): void {
   describe(`${name}: what cannot be read`, () => unreadableConformance(open))
   describe(`${name}: holds`, () => holdConformance(open))
   describe(`${name}: VIPs`, () => vipConformance(open))
+  describe(`${name}: pools`, () => poolConformance(open))
   describe(`${name}: imported VIPs`, () => importedConformance(open))
   describe(`${name}: the log`, () => logConformance(open))
   describe(`${name}: policy hooks`, () => hookConformance(open))

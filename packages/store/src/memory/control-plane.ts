@@ -1,6 +1,6 @@
 import type { ChannelContext, ChannelStore, StoreOp, StoreResults } from '@holdfast/kds'
 import { Problem, readLearnedTypes } from '@holdfast/model'
-import { importAddresses, type LedgerRow, learnUnit, pausedWords, type Row } from '../plan/index.js'
+import { addPoolUnit, importAddresses, type LedgerRow, learnUnit, pausedWords, type Row } from '../plan/index.js'
 import { byText, keyText, ledgerText, ownerText } from '../plan/keys.js'
 import { meetPlainUnit } from '../plan/plain-zones.js'
 import { zoneObjectsOf } from '../plan/zone-objects.js'
@@ -123,6 +123,7 @@ export function asControlPlane(store: MemoryStore): ControlPlaneStore {
         store.blocks().flatMap(({ used: _, ...block }) => (block.owner === store.identity.name ? [block] : [])),
       lease: async (request) => store.lease(request),
       demand: async () => store.demand(),
+      addPool: async (request) => store.run(addPoolUnit(request, store.options(store.nowMs()))),
       adoptBlocks: async (cidrs) => store.adoptBlocks(cidrs),
       importAddresses: (request) =>
         importAddresses(request, { options: () => store.options(store.nowMs()), run: async (unit) => store.run(unit) }),

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { offerOf, removalOf, Subject, service } from '../conformance/fixtures.js'
+import { offerOf, putMesh, removalOf, Subject, service } from '../conformance/fixtures.js'
 import type { HookCover } from '../plan/forms.js'
 import type { HookWork, Verdict } from '../plan/judged.js'
 import { byHand, countWrites, freshDatabase, rowsWritten, sumOfRows, type TestDatabase } from '../testing/index.js'
@@ -121,5 +121,39 @@ test('a form goes with its row, when the log forgets it too', async () => {
   expect(await forms()).toHaveLength(1)
   await byHand(database.url, "delete from resources where display_name = 'cart'")
   expect(await forms()).toEqual([])
+  await store.close()
+})
+
+test('HEAL, LKG: no round of the scrub shows what a hook has not let out, whatever somebody makes of its row', async () => {
+  await using database = await freshDatabase()
+  const { store, subject, up } = await processOf(database)
+  await sweep(store)
+  await subject.apply(putMesh('default'))
+  await up.apply({ type: 'MeshService', offers: [offerOf(of('web')), offerOf(of('cart'))] })
+  const [first] = await store.hooks.claim({ ...claim('policy'), limit: 1 })
+  if (first === undefined) throw new Error('nothing was claimed')
+  await store.hooks.settle([labelled(first)])
+  const round = async (): Promise<readonly string[]> => {
+    const found: string[] = []
+    for (;;) {
+      const step = await store.scrub({ rows: 1_000, everyMs: 0, roundEveryMs: 0 })
+      found.push(...step.found.map(({ outcome, problem }) => `${outcome}: ${problem}`))
+      if (step.roundEnded) return found
+    }
+  }
+  const audiences = async () =>
+    (
+      await byHand<{ words: string }>(
+        database.url,
+        "select display_name || ' ' || audience || ' ' || exposed as words from resources where type = 'MeshService' order by 1",
+      )
+    ).map(({ words }) => words)
+  const before = await audiences()
+  expect(before.map((words) => words.split(' ')[1]).sort()).toEqual(['all', 'none'])
+  expect(await round()).toEqual([])
+  expect(await audiences()).toEqual(before)
+  await byHand(database.url, "update resources set audience = 'all' where type = 'MeshService'")
+  expect(await round()).toEqual([expect.stringMatching(/^mended: audience says "all", and it should be "none"/)])
+  expect((await audiences()).map((words) => words.split(' ')[1]).sort()).toEqual(['all', 'none'])
   await store.close()
 })

@@ -35,6 +35,8 @@ export interface OpenStoreOptions {
   /** See `DatabaseOptions`. */
   readonly onUnderWay?: ((change: 1 | -1) => void) | undefined
   readonly connectionsMax?: number | undefined
+  /** How long a transaction waits for a lock that somebody else has; 30,000 unless said otherwise. */
+  readonly lockTimeoutMs?: number | undefined
   /** Tests: without LISTEN only the poll finds out what others have committed. */
   readonly listen?: boolean | undefined
   readonly pollEveryMs?: number | undefined
@@ -62,6 +64,7 @@ export async function openStore(options: OpenStoreOptions): Promise<PgStore> {
   const database = new Database({
     url: databaseUrl,
     connectionsMax: options.connectionsMax,
+    lockTimeoutMs: options.lockTimeoutMs,
     onStatement: options.onStatement,
     onUnderWay: options.onUnderWay,
     onConnectionLost: (error) => log.warn({ err: error }, 'an idle connection to the database was lost'),

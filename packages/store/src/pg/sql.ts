@@ -41,6 +41,8 @@ interface SealedRecord {
 export interface DatabaseOptions {
   readonly url: string
   readonly connectionsMax?: number | undefined
+  /** 30,000 unless said otherwise. */
+  readonly lockTimeoutMs?: number | undefined
   readonly onStatement?: ((statement: StatementCount) => void) | undefined
   /** One more is under way, or one fewer: for whoever waits until nothing is. */
   readonly onUnderWay?: ((change: 1 | -1) => void) | undefined
@@ -57,6 +59,19 @@ const beginOf = { read: 'begin isolation level repeatable read read only', write
  * from whoever takes over (ONE). In the same message as the begin, so that it costs no round trip and works through a pooler.
  */
 const endsIfSilent = "set local idle_in_transaction_session_timeout = '10s'"
+/**
+ * Somebody else's transaction (a forgotten psql, a backup tool, a migration by hand) may hold the head of the log for hours.
+ * Longer than several replicas with a bulk each, shorter than a client waits for its answer: then it is told who holds it.
+ */
+const lockTimeoutMs = 30_000
+const lockNotAvailable = '55P03'
+/** The oldest of the transactions that have locked the head, or wait for it. */
+const headHolder = `
+  select a.pid, coalesce(a.application_name, '') as name, coalesce(host(a.client_addr), 'a local socket') as address,
+    coalesce(a.state, 'unknown') as state, round(extract(epoch from clock_timestamp() - a.xact_start))::integer as seconds
+  from pg_locks l join pg_stat_activity a on a.pid = l.pid
+  where l.relation = 'store_head'::regclass and l.granted and l.mode <> 'AccessShareLock' and a.pid <> pg_backend_pid()
+  order by a.xact_start limit 1`
 const idleTimeoutMs = 60_000
 
 /** Connections to one database. Statements are not prepared by name: a pooler hands each transaction another session. */
@@ -65,12 +80,15 @@ export class Database implements Sql {
   /** Set once, before anything secret is read. */
   sealer: Sealer | undefined
   readonly #pool: pg.Pool
+  readonly #limits: string
   readonly #onStatement: ((statement: StatementCount) => void) | undefined
   readonly #onUnderWay: ((change: 1 | -1) => void) | undefined
   #closing: Promise<void> | undefined
 
-  constructor({ url, connectionsMax = 10, onStatement, onUnderWay, onConnectionLost }: DatabaseOptions) {
+  constructor(options: DatabaseOptions) {
+    const { url, connectionsMax = 10, onStatement, onUnderWay, onConnectionLost } = options
     this.url = url
+    this.#limits = `${endsIfSilent}; set local lock_timeout = ${options.lockTimeoutMs ?? lockTimeoutMs}`
     this.#onStatement = onStatement
     this.#onUnderWay = onUnderWay
     this.#pool = new pg.Pool({
@@ -123,7 +141,7 @@ export class Database implements Sql {
       sealer: this.sealer,
     }
     try {
-      await sql.run('begin', `${beginOf[mode]}; ${endsIfSilent}`)
+      await sql.run('begin', `${beginOf[mode]}; ${this.#limits}`)
       const value = await work(sql)
       await sql.run('commit', 'commit')
       return value
@@ -131,7 +149,7 @@ export class Database implements Sql {
       await client.query('rollback').catch((failure: unknown) => {
         broken = failure instanceof Error ? failure : new Error(String(failure))
       })
-      throw error
+      throw codeOf(error) === lockNotAvailable ? await this.#locked(error as Error) : error
     } finally {
       client.off('error', noteBroken)
       client.release(broken)
@@ -163,6 +181,21 @@ export class Database implements Sql {
     } finally {
       this.#onUnderWay?.(-1)
     }
+  }
+
+  /** Who holds what was waited for, as far as this role may see it. */
+  async #locked(cause: Error): Promise<Problem> {
+    const { rows } = await this.#pool
+      .query<{ pid: number; name: string; address: string; state: string; seconds: number }>(headHolder)
+      .catch(() => ({ rows: [] }))
+    const [by] = rows
+    const holder =
+      by === undefined
+        ? 'who holds it is in pg_stat_activity and pg_locks there'
+        : `the oldest transaction that holds it is that of ${by.name === '' ? 'a client without a name' : `"${by.name}"`} from ${by.address}, ` +
+          `${by.state}, begun ${by.seconds} s ago; end it with: select pg_terminate_backend(${by.pid})`
+    const words = `the database at ${withoutPassword(this.url)} kept us waiting for a lock (${cause.message}): ${holder}`
+    return new Problem('unavailable', words, { cause })
   }
 
   /** Whatever statement has read them, specs are plain from here on. */

@@ -13,9 +13,10 @@ import { type Leased, type LeaseRequest, leaseUnit } from '../plan/lease.js'
 import { nothingNeeded } from '../plan/loaded.js'
 import { localUnit, type PlanOptions } from '../plan/local.js'
 import { meetPlainUnit } from '../plan/plain-zones.js'
+import { addPoolUnit, poolsUnit } from '../plan/pools.js'
 import type { RoleIdentity } from '../plan/types.js'
 import type { Unit } from '../plan/unit.js'
-import { adoptUnit, freeUnit, poolsUnit, servingUnit, statusUnit } from '../plan/upkeep.js'
+import { adoptUnit, freeUnit, servingUnit, statusUnit } from '../plan/upkeep.js'
 import { firstStepUnit } from '../plan/zones.js'
 import type {
   ControlPlaneStore,
@@ -257,6 +258,7 @@ export class PgStore implements ControlPlaneStore {
     ownBlocks: () => blocksOf(this.database, this.identity.name),
     lease: (request: LeaseRequest): Promise<Leased> => this.#run(leaseUnit(request, this.#options())),
     demand: () => this.#demands.demands(),
+    addPool: (request) => this.#run(addPoolUnit(request, this.#options())),
     adoptBlocks: (cidrs): Promise<readonly Violation[]> => this.#run(adoptUnit(cidrs, this.#options())),
     importAddresses: (request) =>
       importAddresses(request, { options: () => this.#options(), run: (unit) => this.#run(unit) }),

@@ -188,6 +188,23 @@ test('initialising twice at once makes one set of pools', async () => {
   await Promise.all([first?.close(), second?.close()])
 })
 
+test('a transaction of somebody else that holds the head: whoever waits is told in time who it is, and goes on when it is gone', async () => {
+  await using opened = await freshStore({ role: 'global', listen: false, lockTimeoutMs: 300 })
+  const { store, database } = opened
+  const url = new URL(database.url)
+  url.searchParams.set('application_name', 'a forgotten psql')
+  const hold = await holdHead(url.href)
+  await expect(apply(store, putMesh('default'))).rejects.toMatchObject({
+    kind: 'unavailable',
+    message: expect.stringMatching(
+      /kept us waiting for a lock .*that of "a forgotten psql" from .*, idle in transaction, begun \d+ s ago; end it with: select pg_terminate_backend\(\d+\)/,
+    ),
+  })
+  expect(await store.read.list({ type: 'Mesh', offset: 0, limit: 1 })).toMatchObject({ total: 0 })
+  await hold.release()
+  expect(await apply(store, putMesh('default'))).toMatchObject([{ outcome: 'created' }])
+})
+
 test('a database of another control plane is refused by name', async () => {
   await using opened = await freshStore({ role: 'zone', listen: false })
   await expect(openOn(opened.database.url, { role: 'global' })).rejects.toMatchObject({

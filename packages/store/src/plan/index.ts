@@ -53,6 +53,7 @@ export { LeaseLost } from './lease-lost.js'
 export type { BlockUse } from './ledger-set.js'
 export { isNothing, type Loaded, mergedNeeds, nothingNeeded, type Vanishing, type ZoneFacts } from './loaded.js'
 export { localUnit, type PlanOptions } from './local.js'
+export { addPoolUnit, type PoolAdded, type PoolAddition, type PoolsRequest, poolsUnit } from './pools.js'
 export { afterMark, afterProgress, originOfLog } from './progress.js'
 export {
   type RebuildFacts,
@@ -93,7 +94,7 @@ export {
 export { type RememberedRow, rememberedOf, type Testimony, type Witness } from './testimony.js'
 export type * from './types.js'
 export type { Unit } from './unit.js'
-export { adoptUnit, freeUnit, type PoolsRequest, poolsUnit, servingUnit, statusUnit } from './upkeep.js'
+export { adoptUnit, freeUnit, servingUnit, statusUnit } from './upkeep.js'
 export { WorkingSet } from './working-set.js'
 export { isEmptyPlan, takesRevision } from './write-plan.js'
 export { type ZoneObject, zoneObjectsOf } from './zone-objects.js'

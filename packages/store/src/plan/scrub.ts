@@ -146,7 +146,9 @@ function derivedOf({ row, identity }: StoredRow, around: Surroundings, trueEntry
   const computed = type === undefined ? 'all' : audienceAt(around.identity.role, type, { ...row, origin })
   // At global a copy is seen by nobody until its mesh is, whatever its row says; ours may wait for their mesh.
   const waits = row.audience === 'suspended' || (isCopy && around.identity.role === 'global')
-  const audience = waits && !around.meshSeen ? 'suspended' : computed
+  // What a hook has not let out yet is nobody's to show, the scrub's least of all.
+  const isKeptBack = row.form?.published === false
+  const audience = isKeptBack ? 'none' : waits && !around.meshSeen ? 'suspended' : computed
   const exported = isCopy || type === undefined ? row.exportName : exportName(type, row.mesh, row.name, row.labels)
   return {
     origin,

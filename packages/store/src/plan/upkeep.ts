@@ -1,77 +1,14 @@
-import {
-  equalBytes,
-  globalOrigin,
-  jsonSpec,
-  type ResourceKey,
-  typeOf,
-  type Violation,
-  vipPoolKind,
-} from '@holdfast/model'
+import { equalBytes, globalOrigin, type ResourceKey, type Violation, vipPoolKind } from '@holdfast/model'
 import { freeLoad, type Pool } from '@holdfast/vip'
-import type { PoolSetting } from '../port.js'
 import { needsOfWaiting, serveKinds, waitingFor } from './blocks.js'
 import { blockId, kindsOf } from './lease.js'
 import type { BlockUse } from './ledger-set.js'
 import { mergedNeeds, nothingNeeded } from './loaded.js'
 import type { PlanOptions } from './local.js'
 import type { Unit } from './unit.js'
-import { adoptedBlocks, assumedPools, freeableRows, loadOf, poolsOf } from './vip-rules.js'
+import { adoptedBlocks, assumedPools, freeableRows, loadOf } from './vip-rules.js'
 import { allocationNeeds, ownBlocks, wishOfRow } from './vips.js'
-import type { RowDraft, WorkingSet } from './working-set.js'
-
-export interface PoolsRequest {
-  readonly actor: string
-  /** Undefined: the default ones. */
-  readonly pools?: readonly PoolSetting[] | undefined
-  /** At least 5 bytes of chance, for the prefix of IPv6 addresses. */
-  readonly random: Uint8Array
-}
-
-/** The pools of a new installation, as VipPool resources. Throws a Problem `invalid` that names all that is wrong. */
-export const poolsUnit = (request: PoolsRequest, options: PlanOptions): Unit<null> => {
-  const pools = poolsOf(request.pools, request.random)
-  return {
-    needs: {
-      ...nothingNeeded,
-      keys: pools.map((pool) => ({ type: 'VipPool', mesh: '', name: blockId(pool.kind, pool.cidr) })),
-    },
-    more: () => nothingNeeded,
-    plan: (ws) => {
-      for (const pool of pools) ws.put(poolRow(pool, ws, options))
-      ws.audit({
-        atMs: options.nowMs,
-        actor: request.actor,
-        action: 'initialised',
-        subject: 'VIP pools',
-        detail: { pools: pools.map((pool) => `${pool.kind} ${pool.cidr}`) },
-      })
-      return null
-    },
-  }
-}
-
-function poolRow(pool: Pool, ws: WorkingSet, { nowMs }: PlanOptions): RowDraft {
-  const type = typeOf('VipPool')
-  const key = { type: type.name, mesh: '', name: blockId(pool.kind, pool.cidr) }
-  const { kind, family, cidr, reserved } = pool
-  const before = ws.row(key)
-  return {
-    ...key,
-    ...jsonSpec(type, { kind, family, cidr, reserved: [...reserved] }),
-    labels: {},
-    origin: globalOrigin,
-    exportName: key.name,
-    displayName: key.name,
-    namespace: '',
-    audience: 'all',
-    revision: before?.revision ?? 0,
-    deleted: false,
-    createdAtMs: nowMs,
-    modifiedAtMs: nowMs,
-    statusRevision: before?.statusRevision ?? 0,
-    exposed: true,
-  }
-}
+import type { WorkingSet } from './working-set.js'
 
 /** The status of what is ours, by its own writer. Whether it changed. */
 export const statusUnit = (key: ResourceKey, status: Uint8Array): Unit<boolean> => ({

@@ -79,9 +79,7 @@ const everyKind = '*'
 export function poolsOf(settings: readonly PoolSetting[] | undefined, random: Uint8Array): readonly Pool[] {
   const given = settings ?? []
   const prefix = given.find((setting) => setting.kind === everyKind)?.cidr ?? ulaPrefix(random)
-  const asked = given
-    .filter((setting) => setting.kind !== everyKind)
-    .map((setting): Pool => ({ ...setting, reserved: reservedOf(setting) }))
+  const asked = given.filter((setting) => setting.kind !== everyKind).map(poolOf)
   const pools = [
     ...defaultsOf(prefix).filter((pool) => !asked.some((a) => a.kind === pool.kind && a.family === pool.family)),
     ...asked,
@@ -90,6 +88,9 @@ export function poolsOf(settings: readonly PoolSetting[] | undefined, random: Ui
   if (violations.length > 0) throw invalid('VIP pools', violations)
   return pools
 }
+
+/** As a pool, with what of it is never leased. */
+export const poolOf = (setting: PoolSetting): Pool => ({ ...setting, reserved: reservedOf(setting) })
 
 /** A CIDR that is none is told by the check of all pools. */
 function reservedOf({ kind, cidr }: PoolSetting): readonly string[] {
