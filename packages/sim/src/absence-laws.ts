@@ -22,6 +22,8 @@ export class Absences {
 
   /** The store was put back: nothing of it has gone by absence now. */
   putBack(rows: readonly Change<Row>[]): void {
+    // What went before it was put back is here again, and may go once more.
+    this.#gone.clear()
     for (const change of rows) this.#count(change)
   }
 

@@ -134,7 +134,7 @@ export class Laws implements Watch {
   /** Rows were changed by hand, behind the store's back: what is there now is where the checks go on from. */
   tamperedWith(node: ControlPlane, key: string): void {
     this.tampered = true
-    this.#follow(node)
+    this.#follow(node, true)
     for (const receiver of this.#of(node).receivers.values()) receiver.acceptStrange(key)
   }
 
@@ -368,7 +368,7 @@ export class Laws implements Watch {
   }
 
   /** Everything that every law has to know of what has changed in a store since it was last looked at. */
-  #follow(node: ControlPlane): void {
+  #follow(node: ControlPlane, byHand = false): void {
     const known = this.#of(node)
     const { image } = node.store
     const changes = known.shadow.drain()
@@ -379,7 +379,7 @@ export class Laws implements Watch {
     for (const receiver of known.receivers.values()) receiver.follow(changes)
     this.counts.freed += this.#addresses.follow(node.name, changes.ledger, node.clock.wallMs)
     this.#losses.follow(node.name, changes.rows)
-    this.#losses.checkGone(node.store, changes.rows, (origin) => this.#senderTo(node, origin).store)
+    if (!byHand) this.#losses.checkGone(node.store, changes.rows, (origin) => this.#senderTo(node, origin).store)
     known.absences.follow(changes.rows, node.nowMs)
     known.addresses.follow(changes)
     known.addresses.check()
