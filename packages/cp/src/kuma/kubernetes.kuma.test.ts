@@ -55,6 +55,7 @@ describe.skipIf(!hasKuma())('a zone in Kubernetes', { timeout: 180_000 }, () => 
   let kumaGlobal: KumaCp
   let ours: KumaCp
   let theirs: KumaCp
+  let dropsSelectors = false
 
   const zoneUnder = async (zone: string, port: number): Promise<KumaCp> =>
     own(await startKuma({ zone, globalAddress: `grpc://127.0.0.1:${port}` }), (cp) => cp.stop())
@@ -64,8 +65,9 @@ describe.skipIf(!hasKuma())('a zone in Kubernetes', { timeout: 180_000 }, () => 
   }
   /** Without what each control plane makes for itself: times, statuses, and what it computes when it is asked. */
   const bare = ({ creationTime: _c, modificationTime: _m, status: _s, ...rest }: Item): object => {
-    const { snis: _n, ...more } = rest as Item & { readonly snis?: unknown }
-    return more
+    const { snis: _n, ...more } = rest as Item & { readonly snis?: unknown; readonly spec?: object }
+    // A global of 2.13 does not know `dataplaneLabels`, and forgets them.
+    return dropsSelectors && more.type === 'MeshService' ? { ...more, spec: { ...more.spec, selector: {} } } : more
   }
   /** What is of the zone, by list and name, of two zones' policies too. */
   const ofZones = async (get: (path: string) => Promise<Items>): Promise<ReadonlyMap<string, object>> => {
@@ -92,6 +94,7 @@ describe.skipIf(!hasKuma())('a zone in Kubernetes', { timeout: 180_000 }, () => 
     ;[global, kumaGlobal] = await Promise.all([startGlobal(), startKuma({})])
     own(global, (plane) => plane.close())
     own(kumaGlobal, (cp) => cp.stop())
+    dropsSelectors = (await kumaGlobal.get<{ readonly version: string }>('/')).version.startsWith('2.13.')
     ;[ours, theirs] = await Promise.all([zoneUnder('north', global.port), zoneUnder('north', kumaGlobal.kdsPort)])
     const souths = await Promise.all([zoneUnder('south', global.port), zoneUnder('south', kumaGlobal.kdsPort)])
     east = own(await startZone('east', global.port, { backoff: eager }), (zone) => zone.close())

@@ -130,7 +130,18 @@ describe.skipIf(!hasKuma())('a Kuma mesh moves in', { timeout: 300_000 }, () => 
     global = await processes.start('global', [
       ...['--init', '--allow-unauthenticated-zone', 'zone-1,zone-2', '--kds-tls', 'off'],
     ])
-    const there = await shown()
+    // Statuses and labels of a new service settle within seconds.
+    let there = await shown()
+    let since = performance.now()
+    await until(
+      'Kuma to have settled',
+      async () => {
+        const now = await shown()
+        if (now !== there) [there, since] = [now, performance.now()]
+        return performance.now() - since > 8_000
+      },
+      { withinMs: 90_000 },
+    )
     expect(await ctl('import', 'kuma', '--from', `http://127.0.0.1:${kumaGlobal.apiPort}`)).toContain(
       'nothing was changed',
     )
