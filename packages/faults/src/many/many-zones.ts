@@ -16,11 +16,14 @@ const answerTimeoutMs = 60_000
 
 /** Many zones in one process of their own, with the product's runtime and stores in memory. */
 export class ManyZones {
+  /** As they are called. */
+  readonly names: readonly string[]
   readonly #child: ChildProcess
   readonly #lines: Interface
   #asking: Promise<unknown> = Promise.resolve()
 
-  private constructor(child: ChildProcess, lines: Interface) {
+  private constructor(child: ChildProcess, lines: Interface, count: number) {
+    this.names = Array.from({ length: count }, (_, i) => `crowd-${i + 1}`)
     this.#child = child
     this.#lines = lines
   }
@@ -31,7 +34,7 @@ export class ManyZones {
     })
     child.stdin.on('error', () => {})
     signal.addEventListener('abort', () => child.kill('SIGKILL'), { once: true })
-    const zones = new ManyZones(child, createInterface({ input: child.stdout }))
+    const zones = new ManyZones(child, createInterface({ input: child.stdout }), count)
     await zones.state()
     return zones
   }

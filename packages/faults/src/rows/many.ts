@@ -1,16 +1,26 @@
 import { startTcpProxy } from '@holdfast/testkit'
 import { ManyZones } from '../many/many-zones.js'
 import { asks, type Row, type Seen } from '../row.js'
-import { peersOf, putService } from '../stand/plane.js'
-import { type Shape, type Stand, twoAndTwo } from '../stand/stand.js'
+import { ask, peersOf, putService } from '../stand/plane.js'
+import { type Shape, twoAndTwo } from '../stand/stand.js'
 import type { Turn } from '../turn.js'
 
 const shape: Shape = { ...twoAndTwo, globals: 1, redis: false, tls: false }
 
-async function crowd(stand: Stand, count: number) {
+async function crowd(turn: Turn, count: number) {
+  const { stand } = turn
   const cable = stand.own(await startTcpProxy({ targetPort: stand.global().process.ports.kds ?? 0 }))
   const zones = stand.own(await ManyZones.start(count, [`grpc://127.0.0.1:${cable.port}`], stand.signal))
-  return { cable, zones }
+  /** They are gone for good: nobody waits for them any more. */
+  const leave = async (): Promise<void> => {
+    await zones.close()
+    for (const name of zones.names)
+      await turn.until(`${name} to be let go`, async () => {
+        await ask(stand.global(), 'POST', `/_holdfast/zones/${name}/decommission`, {})
+        return true
+      })
+  }
+  return { cable, zones, leave }
 }
 
 export const manyRows: readonly Row[] = [
@@ -24,8 +34,15 @@ export const manyRows: readonly Row[] = [
       "zones are the product's runtime over real sockets with stores in memory, in one process; 100 of them unless `--full`",
     run: async (turn: Turn): Promise<Seen> => {
       const count = turn.full ? 500 : 100
-      const { cable, zones } = await crowd(turn.stand, count)
-      await turn.until('all of them to be proven', async () => (await zones.state()).proven === count, 600_000)
+      const { cable, zones, leave } = await crowd(turn, count)
+      await turn.until(
+        'all of them to be proven',
+        async () => {
+          const { proven, sessions } = await zones.state()
+          return proven === count && sessions >= count
+        },
+        600_000,
+      )
       await turn.watch.pace.rest()
       const before = (await zones.state()).sessions
       const tookMs = await turn.timed(async () => {
@@ -40,7 +57,7 @@ export const manyRows: readonly Row[] = [
         )
       })
       const { bytesOfLast } = await zones.state()
-      await zones.close()
+      await leave()
       turn.watch.pace.go()
       return {
         converged: { ms: tookMs, boundMs: turn.bound(10_000) },
@@ -60,7 +77,7 @@ export const manyRows: readonly Row[] = [
     run: async (turn) => {
       const { stand } = turn
       const [east, west] = [stand.zone('east'), stand.zone('west')]
-      const { zones } = await crowd(stand, 100)
+      const { zones, leave } = await crowd(turn, 100)
       await turn.until('all of them to be proven', async () => (await zones.state()).proven === 100, 600_000)
       for (const link of east.links) link.shape({ bytesPerSecond: 1_024 })
       let lagMs = 0
@@ -78,7 +95,7 @@ export const manyRows: readonly Row[] = [
             for (const channel of peer.channels) lagMs = Math.max(lagMs, 1_000 * (channel.lagSeconds ?? 0))
       }
       for (const link of east.links) link.shape({ bytesPerSecond: undefined })
-      await zones.close()
+      await leave()
       return {
         converged: { ms: slowestMs, boundMs: turn.bound(2_000) },
         alarm: lagMs > 0 ? `the hub says that the slow one is ${lagMs} ms behind` : undefined,
