@@ -46,6 +46,7 @@ export function plotOf(all: readonly Series[]): string {
   })
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${frame.width} ${frame.height}" font-family="sans-serif" font-size="11" fill="#444">`,
+    '<title>Figures over the number of services, both by decades</title>',
     '<style>.grid{stroke:#ddd;fill:none}</style>',
     `<rect width="${frame.width}" height="${frame.height}" fill="#fff"/>`,
     ...grid,
