@@ -50,6 +50,9 @@ export interface DatabaseOptions {
   readonly onConnectionLost: (error: Error) => void
 }
 
+/** A lock was not to be had within its time: `unavailable`, and trying again at once would only wait as long again. */
+export class LockedOut extends Problem {}
+
 export type TransactionMode = 'read' | 'write'
 
 const connectTimeoutMs = 10_000
@@ -184,7 +187,7 @@ export class Database implements Sql {
   }
 
   /** Who holds what was waited for, as far as this role may see it. */
-  async #locked(cause: Error): Promise<Problem> {
+  async #locked(cause: Error): Promise<LockedOut> {
     const { rows } = await this.#pool
       .query<{ pid: number; name: string; address: string; state: string; seconds: number }>(headHolder)
       .catch(() => ({ rows: [] }))
@@ -195,7 +198,7 @@ export class Database implements Sql {
         : `the oldest transaction that holds it is that of ${by.name === '' ? 'a client without a name' : `"${by.name}"`} from ${by.address}, ` +
           `${by.state}, begun ${by.seconds} s ago; end it with: select pg_terminate_backend(${by.pid})`
     const words = `the database at ${withoutPassword(this.url)} kept us waiting for a lock (${cause.message}): ${holder}`
-    return new Problem('unavailable', words, { cause })
+    return new LockedOut('unavailable', words, { cause })
   }
 
   /** Whatever statement has read them, specs are plain from here on. */

@@ -201,6 +201,14 @@ test('a transaction of somebody else that holds the head: whoever waits is told 
     ),
   })
   expect(await store.read.list({ type: 'Mesh', offset: 0, limit: 1 })).toMatchObject({ total: 0 })
+  // Those who come while one waits do not wait for their own turn: all are told when the first is.
+  const counted: string[] = []
+  const first = apply(store, putMesh('first')).catch(() => counted.push('first'))
+  await whenWaiting(hold)
+  const second = apply(store, putMesh('second')).catch(() => counted.push('second'))
+  await first
+  await second
+  expect(counted.sort()).toEqual(['first', 'second'])
   await hold.release()
   expect(await apply(store, putMesh('default'))).toMatchObject([{ outcome: 'created' }])
 })

@@ -3,7 +3,7 @@ import { Problem, problemOf } from '@holdfast/model'
 import { isEmptyPlan } from '../plan/write-plan.js'
 import { Stale } from './execute.js'
 import { type Outcome, type Planned, planGroup, voided, type Written, writeGroup } from './group.js'
-import { codeOf, type Database } from './sql.js'
+import { codeOf, type Database, LockedOut } from './sql.js'
 import { type Head, lockHead, readHead } from './statements/head.js'
 import { type Done, markOf, type Work } from './work.js'
 
@@ -120,6 +120,8 @@ export class Writer {
     try {
       await this.#commitTogether(group)
     } catch (error) {
+      // Whoever stood behind this group has waited as long for the same lock: nobody waits for two of them in a row.
+      if (error instanceof LockedOut) for (const waiting of this.#queue.splice(0)) waiting.reject(error)
       const [first] = group
       if (group.length === 1 && first !== undefined) first.reject(translated(error))
       else if (isUnavailable(error)) for (const waiting of group) waiting.reject(error)
@@ -134,7 +136,7 @@ export class Writer {
         return
       } catch (error) {
         const again = error instanceof Stale || isConflict(error) || isUnavailable(error)
-        if (!again || attempt === attemptsMax) throw error
+        if (!again || error instanceof LockedOut || attempt === attemptsMax) throw error
         if (isUnavailable(error)) await new Promise((resolve) => setTimeout(resolve, unavailableRetryMs))
       }
     }
