@@ -6,6 +6,8 @@ import { type Stand, twoAndTwo } from '../stand/stand.js'
 const balancers = new WeakMap<Stand, SplittingBalancer>()
 /** OK, CANCELLED, DEADLINE_EXCEEDED, UNAVAILABLE. */
 const codes = [0, 1, 4, 14] as const
+/** A session that stood so long is no failure: whoever loses many in a row waits longer each time, as it should. */
+const steadyMs = 11_000
 const methods = ['globalToZoneSync', 'zoneToGlobalSync'] as const
 
 /** F02: each of the streams of a session ends by itself, in order or with a status. */
@@ -33,6 +35,7 @@ export const channelRow: Row = {
     let slowestMs = 0
     let most = 0
     const again = async (zone: Plane, how: () => void): Promise<void> => {
+      await turn.last(steadyMs)
       const before = await turn.session(zone)
       const tookMs = await turn.timed(async () => {
         how()
