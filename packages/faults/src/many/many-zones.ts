@@ -9,6 +9,8 @@ export interface CrowdState {
   readonly sessions: number
   /** Bytes until they were proven, of the last session of each. */
   readonly bytesOfLast: number
+  /** Blocks of VIPs that the one knows who knows fewest: each zone that joins gets some, and all are told. */
+  readonly blocks: number
 }
 
 const program = fileURLToPath(new URL('../../dist/many/main.js', import.meta.url))

@@ -185,7 +185,15 @@ export const linkRows: readonly Row[] = [
         2,
         3_000,
       )
-      for (const zone of stand.zones) for (const [i, link] of zone.links.entries()) link.retarget(ports[i] ?? 0)
+      // Each cable leads to its own hub again, and the session that it carries too: rows after this one tell hubs by cables.
+      for (const zone of stand.zones) {
+        const before = await turn.session(zone)
+        for (const [i, link] of zone.links.entries()) {
+          link.retarget(ports[i] ?? 0)
+          link.cut('fin')
+        }
+        await turn.reconnected(zone, before)
+      }
       return { ...seen, bytes: { most: seen.bytes?.most ?? 0, bound: 4 * kib } }
     },
   },

@@ -44,6 +44,21 @@ export const manyRows: readonly Row[] = [
         600_000,
       )
       await turn.watch.pace.rest()
+      // What is leased to one is told to all: nothing of that may be left to say when they are cut.
+      await turn.until(
+        'all of them to know the blocks of all',
+        async () => {
+          const { items } = await ask<{ readonly items: readonly { readonly zone: string | null }[] }>(
+            turn.stand.global(),
+            'GET',
+            '/_holdfast/vips/blocks',
+          )
+          const owners = new Set(items.map(({ zone }) => zone))
+          return zones.names.every((name) => owners.has(name)) && (await zones.state()).blocks === items.length
+        },
+        600_000,
+      )
+      await turn.watch.settle(180_000)
       const before = (await zones.state()).sessions
       const tookMs = await turn.timed(async () => {
         cable.cut('reset')
