@@ -42,6 +42,21 @@ test('F01: what fails for a client that has gone away is no error of ours', asyn
   }
 })
 
+test('F27: what is under way when a control plane drains is told so, and is no error of ours', async () => {
+  let hasAsked = false
+  const port = new FakeStore('').port()
+  const apply: typeof port.local.apply = (_, { signal }) => {
+    hasAsked = true
+    return new Promise((__, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+  }
+  const { app, call, logged } = harness('global', { store: { ...port, local: { ...port.local, apply } } })
+  const asking = call('PUT', '/meshes/shop', { type: 'Mesh', name: 'shop' })
+  await expect.poll(() => hasAsked, { timeout: 20_000 }).toBe(true)
+  await app.close()
+  expect(await asking).toMatchObject({ status: 503, body: { detail: expect.stringMatching(/is stopping; ask again/) } })
+  expect(logged).toEqual([])
+})
+
 test('what fails for one that waits is', async () => {
   const { call, logged, fail } = asked()
   fail(new Error('broken'))

@@ -1,4 +1,4 @@
-import { problemOf } from '@holdfast/model'
+import { Problem, problemOf } from '@holdfast/model'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { checkRoute } from './http/access.js'
 import { drain } from './http/drain.js'
@@ -62,7 +62,7 @@ export function createApi(options: ApiOptions): FastifyInstance {
 
   // Whoever watches would keep the server open for ever.
   const closing = new AbortController()
-  app.addHook('preClose', async () => closing.abort(new Error('the server is closing')))
+  app.addHook('preClose', async () => closing.abort(new Problem('unavailable', stopping)))
   const index = new RouteIndex()
   for (const route of routesOf(context)) {
     index.add(route.method, route.path)
@@ -205,10 +205,13 @@ function fail(context: ApiContext, request: FastifyRequest, reply: FastifyReply,
   const problem = problemOf(frameworkProblem(error))
   const status = statusOf(problem)
   // Whoever went away is told nothing, and nothing of ours has failed: what was under way ends because of it.
-  if (status >= 500 && !isGone(reply))
+  if (status >= 500 && !isGone(reply) && problem.message !== stopping)
     context.log.error({ err: problem.cause ?? problem, method: request.method, url: request.url, status }, title)
   return sendJson(reply, status, errorBody(problem, title))
 }
+
+/** What is under way when this process drains ends with it: nothing has failed, and nobody has to look into it. */
+const stopping = 'this control plane is stopping; ask again: another process answers, or this one once it is back'
 
 const isGone = (reply: FastifyReply): boolean => reply.raw.destroyed && !reply.raw.writableFinished
 

@@ -94,17 +94,20 @@ export const manyRows: readonly Row[] = [
       const [east, west] = [stand.zone('east'), stand.zone('west')]
       const { zones, leave } = await crowd(turn, 100)
       await turn.until('all of them to be proven', async () => (await zones.state()).proven === 100, 600_000)
+      const round = async (i: number): Promise<number> => {
+        await Promise.all(Array.from({ length: 10 }, (_, k) => putService(west, `flood-${k}`, i)))
+        return turn.timed(() =>
+          turn.until('the fast ones to have it', async () => (await zones.versionOf('flood-0', 'west')) >= i),
+        )
+      }
+      // What it takes a hundred in one process, with nobody slow among them.
+      let withoutMs = 0
+      for (let i = 1; i <= 20; i++) withoutMs = Math.max(withoutMs, await round(i))
       for (const link of east.links) link.shape({ bytesPerSecond: 1_024 })
       let lagMs = 0
       let slowestMs = 0
-      for (let i = 1; i <= 20; i++) {
-        await Promise.all(Array.from({ length: 10 }, (_, k) => putService(west, `flood-${k}`, i)))
-        slowestMs = Math.max(
-          slowestMs,
-          await turn.timed(() =>
-            turn.until('the fast ones to have it', async () => (await zones.versionOf('flood-0', 'west')) >= i),
-          ),
-        )
+      for (let i = 21; i <= 40; i++) {
+        slowestMs = Math.max(slowestMs, await round(i))
         for (const peer of await peersOf(stand.global()))
           if (peer.peer === 'east')
             for (const channel of peer.channels) lagMs = Math.max(lagMs, 1_000 * (channel.lagSeconds ?? 0))
@@ -112,9 +115,11 @@ export const manyRows: readonly Row[] = [
       for (const link of east.links) link.shape({ bytesPerSecond: undefined })
       await leave()
       return {
-        converged: { ms: slowestMs, boundMs: turn.bound(2_000) },
+        converged: { ms: slowestMs, boundMs: Math.max(turn.bound(2_000), 2 * withoutMs) },
         alarm: lagMs > 0 ? `the hub says that the slow one is ${lagMs} ms behind` : undefined,
-        figures: ['Q is that of the slowest of the fast ones'],
+        figures: [
+          `Q is that of the slowest of the fast ones; with nobody slow among them it was ${Math.round(withoutMs)} ms`,
+        ],
       }
     },
   },

@@ -89,6 +89,34 @@ test('a migration that fails changes nothing, not even what came before it', asy
   expect(await tablesOf(database.url)).toEqual([])
 })
 
+test('whoever writes on the old schema and takes locks in another order does not make a migration fail', async () => {
+  await using database = await freshDatabase({ empty: true })
+  const before = folderWith({ [next]: '-- oldest program: 0.1.0\ncreate table first (); create table second ();\n' })
+  await migrate(database.url, { programVersion: '0.1.0', signal, folder: before })
+  const writer = new pg.Client({ connectionString: database.url })
+  const observer = new pg.Client({ connectionString: database.url })
+  await Promise.all([writer.connect(), observer.connect()])
+  await writer.query('begin; lock table second in row exclusive mode')
+  const after = folderWith({ [next]: '-- oldest program: 0.1.0\ncreate table first (); create table second ();\n' })
+  const later = `${String(names.length + 2).padStart(4, '0')}_later.sql`
+  writeFileSync(
+    join(after, later),
+    '-- oldest program: 0.1.0\nalter table first add column more text; alter table second add column more text;\n',
+  )
+  const migrated = migrate(database.url, { programVersion: '0.1.0', signal, folder: after })
+  // It has the first table, and waits for the second one.
+  const isWaiting = async (): Promise<boolean> => {
+    const { rows } = await observer.query("select from pg_locks where relation = 'second'::regclass and not granted")
+    return rows.length > 0
+  }
+  while (!(await isWaiting())) await new Promise((resolve) => setImmediate(resolve))
+  // One of the two has to give way: the writer is somebody's request and the migration is ours.
+  await writer.query('lock table first in row exclusive mode')
+  await writer.query('commit')
+  expect(await migrated).toEqual({ applied: [later], newest: names.length + 2 })
+  await Promise.all([writer.end(), observer.end()])
+})
+
 test('files without a place or a version are all named', async () => {
   const folder = folderWith({ '0999_far.sql': '-- oldest program: 0.1.0\n', [next]: 'select 1;\n' })
   await expect(migrate('postgres://nobody@127.0.0.1:1/x', { programVersion: '0.1.0', signal, folder })).rejects.toThrow(

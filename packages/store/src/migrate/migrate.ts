@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { Problem } from '@holdfast/model'
 import pg from 'pg'
 import { withoutPassword } from '../embedded/databases.js'
@@ -31,6 +32,14 @@ const migrationLock = 4_632_733_198
 const lockTimeoutMs = 500
 const oldestServer = 140_000
 const lockNotAvailable = '55P03'
+/**
+ * Whoever runs on the old schema goes on meanwhile, and takes its locks in its own order: a migration that waits for one keeps
+ * everybody behind it waiting too, so it gives up soon, lets them pass, and begins anew; a deadlock is the same.
+ */
+const contended = ['40P01', '40001', lockNotAvailable]
+const tableLockTimeoutMs = 2_000
+const contendedPauseMs = 250
+const contendedMaxMs = 120_000
 
 const createTable = `
   create table if not exists migrations (
@@ -44,7 +53,8 @@ const createTable = `
 
 /**
  * Brings a database to the newest schema, in one transaction: all of it or nothing. Of any number of processes that
- * start at once one migrates and the others wait; a lock of the transaction also works through a pooler.
+ * start at once one migrates and the others wait; a lock of the transaction also works through a pooler. Processes of the
+ * version before go on writing: who stands in its way is let pass, and it begins anew, for two minutes at most.
  * @throws Problem `unavailable` if the database does not answer or is too old, `conflict` if it needs a newer program,
  *   if an applied migration has been edited, or if one was left out
  */
@@ -62,14 +72,29 @@ export async function migrate(url: string, options: MigrateOptions): Promise<Mig
       )
     })
     await checkServer(client)
-    await lock(client, options.signal)
-    const result = await migrateLocked(client, migrations, options.programVersion)
-    await client.query('commit')
-    return result
+    const endMs = performance.now() + contendedMaxMs
+    for (;;) {
+      await lock(client, options.signal)
+      try {
+        const result = await migrateLocked(client, migrations, options.programVersion)
+        await client.query('commit')
+        return result
+      } catch (error) {
+        if (!isContended(error) || performance.now() > endMs) throw error
+        await client.query('rollback')
+        await pause(contendedPauseMs, undefined, { signal: options.signal })
+      }
+    }
   } finally {
     // What is not committed by now is rolled back by the server.
     await client.end().catch(() => {})
   }
+}
+
+/** Looked for below what it was wrapped in as well. */
+function isContended(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  return ('code' in error && contended.includes(String(error.code))) || isContended(error.cause)
 }
 
 async function checkServer(client: pg.Client): Promise<void> {
@@ -107,6 +132,11 @@ async function migrateLocked(
   check(rows, migrations, programVersion)
   const newest = rows.at(-1)?.id ?? 0
   const due = migrations.filter((migration) => migration.id > newest)
+  if (due.length > 0) {
+    await client.query(`set local lock_timeout = ${tableLockTimeoutMs}`)
+    // Nobody writes while the head is ours, so that most have no lock that a migration could want.
+    if (newest > 0) await client.query('select from store_head for update')
+  }
   for (const migration of due) await run(client, migration, programVersion)
   return { applied: due.map((migration) => migration.name), newest: due.at(-1)?.id ?? newest }
 }
