@@ -31,6 +31,8 @@ export const skewRows: readonly Row[] = [
   {
     id: 'F26',
     fault: 'the hub is of another version than a zone, both ways',
+    found:
+      'a migration that met a writer of the version before ended with a deadlock, and its process with it; `packages/store/src/migrate/migrate.pg.test.ts`',
     asked: asks('✔ ✔ ✔ 5_s – N ✔'),
     shape,
     own: true,
@@ -55,6 +57,8 @@ export const skewRows: readonly Row[] = [
   {
     id: 'F27',
     fault: 'a rolling upgrade under churn',
+    found:
+      'a request that a drain cuts off was an error in the log (the version of before still does that); `packages/api/src/client-gone.test.ts`',
     asked: asks('✔ ✔ ✔ lag<2_s – N ✔'),
     shape,
     own: true,
