@@ -4,7 +4,7 @@ import { fuzz } from './fuzz.js'
 
 // The short form: what is left of few connections is noise in the heap.
 test('malformed frames and messages at the KDS port: no crash, nothing left over, and who behaves is served', {
-  timeout: 120_000,
+  timeout: 240_000,
 }, async () => {
   const { growth, leftOver, rejections, bystanderServed, sent } = await fuzz(freshDatabase, {
     ...{ items: 800, warmUp: 200, seed: 7, connections: 16 },

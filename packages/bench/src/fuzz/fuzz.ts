@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { specTypeUrl, typeOf } from '@holdfast/model'
 import { startFakeKumaZone } from '@holdfast/testkit'
-import { growth, leftOver, type Usage, usage } from '../soak/usage.js'
+import { growth, leftOver, type Usage, usage, usageAtRest } from '../soak/usage.js'
 import { startGlobal } from '../stand/plane.js'
 import type { FreshDatabase } from '../stand/server.js'
 import { until } from '../stand/until.js'
@@ -42,17 +42,17 @@ export async function fuzz(
     const { seed, connections } = sizes
     await until('the bystander to be served', () => (bystander.held().get('Mesh')?.size ?? 0) > 0)
     await order(attacker, { port, connections, seed, items: sizes.warmUp })
-    const settled = async (): Promise<Usage> => {
+    const settled = async (look: () => Promise<Usage>): Promise<Usage> => {
       await until('the attackers to be gone', () => global.runtime.views().every(({ peer }) => peer === 'bystander'))
       // The pool opens connections as it needs them; here it has all that it may have, before and after.
       await Promise.all(Array.from({ length: 64 }, () => global.store.read.counts()))
-      return usage(undefined)
+      return look()
     }
-    const before = await settled()
+    const before = await settled(() => usage(undefined))
     const startedMs = performance.now()
     const sent = await order(attacker, { port, connections, seed: seed + 1, items: sizes.items })
     const seconds = (performance.now() - startedMs) / 1_000
-    const after = await settled()
+    const after = await settled(() => usageAtRest(before, undefined))
     const residentBytes = process.memoryUsage().rss
     await global.store.local.apply(
       { changes: [meshPut('after-the-attack')], atomic: true, actor: 'fuzz' },

@@ -6,8 +6,8 @@ import { until } from '../stand/until.js'
 import { disturb, meshPut } from './disturb.js'
 import { type Paced, paced } from './pace.js'
 import type { Order, Told } from './stubs.js'
-import { type TimerWatch, watchTimers } from './timers.js'
-import { growth, leftOver, type Usage, usage } from './usage.js'
+import { watchTimers } from './timers.js'
+import { growth, leftOver, type Usage, usage, usageAtRest } from './usage.js'
 
 export interface SoakSizes {
   readonly zones: number
@@ -62,10 +62,10 @@ export async function soak(
     const measure = async (what: SoakResult['what'], warmUp: Order, order: Order): Promise<void> => {
       progress(`${what}: warming up`)
       await run(stubs, global, warmUp, sizes.operationsPerSecond)
-      const before = await settled(global, timers)
+      const before = await settled(global, () => usage(timers))
       progress(`${what}: measuring`)
       const { told, operations } = await run(stubs, global, order, sizes.operationsPerSecond)
-      const after = await settled(global, timers)
+      const after = await settled(global, () => usageAtRest(before, timers))
       results.push({
         ...{ what, before, after, operations },
         ...(await kept(global)),
@@ -98,10 +98,10 @@ export async function soak(
 /** More than there are connections to the database, so that all of them stand, before as after. */
 const readsAtOnce = 50
 
-async function settled(global: GlobalPlane, timers: TimerWatch | undefined): Promise<Usage> {
+async function settled(global: GlobalPlane, look: () => Promise<Usage>): Promise<Usage> {
   await until('global to have no session', () => global.runtime.views().length === 0)
   await Promise.all(Array.from({ length: readsAtOnce }, () => global.store.read.counts()))
-  return usage(timers)
+  return look()
 }
 
 /** What is left at global of zones that are deleted: their services go with them, and their addresses rest. */

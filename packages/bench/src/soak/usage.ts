@@ -42,6 +42,21 @@ export async function usage(timers: TimerWatch | undefined): Promise<Usage> {
   return { heapBytes: heapUsed, externalBytes: external, resources: {}, timers: {}, ...fewest }
 }
 
+/** As long as a peer that is gone without a word may be waited for, and longer than anything that only waits. */
+const lingersAtMostMs = 90_000
+
+/**
+ * What is held once nothing is left over, or what is held after a minute and a half: what waits for its time goes, what
+ * leaked stays for ever.
+ */
+export async function usageAtRest(before: Usage, timers: TimerWatch | undefined): Promise<Usage> {
+  const endMs = performance.now() + lingersAtMostMs
+  for (;;) {
+    const after = await usage(timers)
+    if (leftOver(before, after).length === 0 || performance.now() > endMs) return after
+  }
+}
+
 type Counts = Readonly<Record<string, number>>
 
 /** Timers apart where somebody says where they come from. */
