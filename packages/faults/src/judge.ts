@@ -1,3 +1,4 @@
+import { program } from '@holdfast/testkit'
 import { type Column, columns, type Row, type Seen } from './row.js'
 import { ask, metric, type Plane } from './stand/plane.js'
 import type { Stand } from './stand/stand.js'
@@ -83,7 +84,8 @@ export async function judge(
   const names = wrongNames(watch).slice(was.wrongNames)
   wrong.L.push(...names)
   wrong.V.push(...names.filter((words) => /: \d/.test(words)))
-  if (row.asked.A === 'N') wrong.A.push(...(await alarms(stand, was)))
+  const said = errorsSaid(stand, was)
+  if (row.asked.A === 'N') wrong.A.push(...said.now, ...(await standing(stand)))
   else if (row.asked.A.startsWith('Y') && seen.alarm === undefined) wrong.A.push('no alarm was raised')
   if (seen.converged !== undefined && seen.converged.ms > seen.converged.boundMs)
     wrong.Q.push(`${seconds(seen.converged.ms)}, allowed are ${seconds(seen.converged.boundMs)}`)
@@ -110,7 +112,8 @@ export async function judge(
       ]
     }),
   ) as Record<Column, Cell>
-  return { cells, figures: seen.figures }
+  const before = said.before.map((words) => `the version of before says: ${words}`)
+  return { cells, figures: [...seen.figures, ...before] }
 }
 
 export const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`
@@ -138,21 +141,30 @@ async function verified(stand: Stand): Promise<readonly string[]> {
   return [`vip verify: ${said.complete ? '' : 'not complete; '}${JSON.stringify(said.disagreements).slice(0, 400)}`]
 }
 
-/** What is told of as wrong although nothing is. */
-async function alarms(stand: Stand, was: Before): Promise<readonly string[]> {
-  const logged = stand.planes.flatMap((plane) =>
-    plane.process
-      .log(was.logBytes.get(plane.name) ?? 0)
-      .filter(({ level }) => level >= 50)
-      .map(({ msg }) => `${plane.name}: ${msg}`),
+/** Errors in the logs, by who wrote them: what the version of before says is seen, and cannot be mended in this one. */
+function errorsSaid(
+  stand: Stand,
+  was: Before,
+): { readonly now: readonly string[]; readonly before: readonly string[] } {
+  const said = stand.planes.flatMap(({ name, process }) =>
+    process
+      .logByProgram(was.logBytes.get(name) ?? 0)
+      .filter(({ line }) => line.level >= 50)
+      .map((by) => ({ now: by.program === program, words: `${name}: ${by.line.msg}` })),
   )
-  const standing: string[] = []
+  const words = (now: boolean) => [...new Set(said.filter((one) => one.now === now).map((one) => one.words))]
+  return { now: words(true), before: words(false) }
+}
+
+/** What is still told of as wrong although nothing is. */
+async function standing(stand: Stand): Promise<readonly string[]> {
+  const above: string[] = []
   for (const plane of stand.planes)
     for (const name of standingAlarms) {
       const value = await metric(plane, name)
-      if (value > 0) standing.push(`${plane.name}: ${name} is ${value}`)
+      if (value > 0) above.push(`${plane.name}: ${name} is ${value}`)
     }
-  return [...new Set(logged), ...standing]
+  return above
 }
 
 /** Gauges of the alerts in deploy/prometheus that are above 0 while something is wrong. */

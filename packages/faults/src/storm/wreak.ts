@@ -1,9 +1,25 @@
+import type { ControlPlane } from '@holdfast/testkit'
 import type { Cluster } from '../stand/cluster.js'
 import type { Plane } from '../stand/plane.js'
 import type { Stand } from '../stand/stand.js'
 import type { StormFault } from './plan.js'
 
 const slowBytesPerSecond = 16_000
+
+/** Longer than any fault lasts, with a start at its end. */
+const revivedWithinMs = 120_000
+
+/** As a service manager would: a process that meets another fault while it starts ends, and is started again. */
+async function revived(process: ControlPlane): Promise<void> {
+  const endMs = performance.now() + revivedWithinMs
+  for (;;)
+    try {
+      return await process.start()
+    } catch (error) {
+      await process.kill()
+      if (performance.now() > endMs) throw error
+    }
+}
 
 const planeOf = (stand: Stand, name: string): Plane => {
   const found = stand.planes.find((plane) => plane.name === name)
@@ -40,13 +56,13 @@ export async function wreak(stand: Stand, fault: StormFault, lasted: () => Promi
       const { process } = planeOf(stand, target)
       await process.kill()
       await lasted()
-      return process.start()
+      return revived(process)
     }
     case 'restart hub': {
       const { process } = planeOf(stand, target)
       await process.stop()
       await lasted()
-      return process.start()
+      return revived(process)
     }
     case 'stop hub': {
       const { process } = planeOf(stand, target)

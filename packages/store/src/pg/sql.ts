@@ -104,6 +104,8 @@ export class Database implements Sql {
     })
     // Without a listener an idle client whose server dies would take the process with it.
     this.#pool.on('error', (error) => {
+      // The pool hangs its whole client on the error, with the key that cancels its statements: none of a log's business.
+      Reflect.deleteProperty(error, 'client')
       if (this.#closing === undefined) onConnectionLost(error)
     })
   }

@@ -57,6 +57,8 @@ export class ControlPlane {
   #child: ChildProcess | undefined
   #ports: Ports | undefined
   #written: Promise<unknown> = Promise.resolve()
+  /** Which program has written its log from where on. */
+  readonly #starts: { readonly fromByte: number; readonly program: string }[] = []
 
   constructor(options: ControlPlaneOptions) {
     this.name = options.name
@@ -115,8 +117,12 @@ export class ControlPlane {
     const { role, databaseUrl } = this.#options
     rmSync(this.#portsFile, { force: true })
     const ports = this.#ports
+    const started = options.program ?? this.#options.program ?? program
+    // What the one before has said last may still be under way into the log.
+    if (this.#hasEnded) await this.#written
+    this.#starts.push({ fromByte: this.logBytes, program: started })
     const args = [
-      options.program ?? this.#options.program ?? program,
+      started,
       role,
       ...(role === 'zone'
         ? ['--zone', this.zone, '--dns-port', String(ports?.dns ?? 0)]
@@ -168,8 +174,21 @@ export class ControlPlane {
 
   /** The log's lines from a place on. */
   log(fromByte = 0): readonly LogLine[] {
+    return this.#lines(fromByte)
+  }
+
+  /** The log's lines from a place on, each with the program that wrote it. */
+  logByProgram(fromByte = 0): readonly { readonly program: string; readonly line: LogLine }[] {
+    return this.#starts.flatMap(({ fromByte: startByte, program }, i) => {
+      const endByte = this.#starts[i + 1]?.fromByte
+      if (endByte !== undefined && endByte <= fromByte) return []
+      return this.#lines(Math.max(startByte, fromByte), endByte).map((line) => ({ program, line }))
+    })
+  }
+
+  #lines(fromByte: number, endByte?: number): readonly LogLine[] {
     if (!existsSync(this.logFile)) return []
-    const text = readFileSync(this.logFile).subarray(fromByte).toString('utf8')
+    const text = readFileSync(this.logFile).subarray(fromByte, endByte).toString('utf8')
     // The last line may be under way.
     return text.split('\n').flatMap((line) => (/^\{.*\}$/.test(line) ? [JSON.parse(line) as LogLine] : []))
   }
