@@ -1,4 +1,5 @@
 import { Problem, problemOf } from '@holdfast/model'
+import type { Span } from '@holdfast/tracing'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { checkRoute } from './http/access.js'
 import { drain } from './http/drain.js'
@@ -7,7 +8,7 @@ import { ApiGate, serverOptionsOf } from './http/gate.js'
 import { acceptsEvents, acceptsJson, isJson } from './http/media-types.js'
 import { checkWritable } from './http/read-only.js'
 import { sendBytes, sendEvents, sendJson, sendText } from './http/replies.js'
-import type { Answer, ApiRequest, Route } from './http/route.js'
+import { type Answer, type ApiRequest, type Route, templateOf } from './http/route.js'
 import { RouteIndex } from './http/route-index.js'
 import { type Actor, type ApiContext, type ApiOptions, contextOf } from './options.js'
 import { routesOf } from './routes/all.js'
@@ -109,9 +110,11 @@ function mount(app: FastifyInstance, context: ApiContext, route: Route, closing:
       const actor = actors.get(request) ?? { name: '', groups: [], admin: false }
       const withdrawn = new AbortController()
       const ends = AbortSignal.any([closing, withdrawn.signal])
-      const asked = apiRequest(request, reply, actor, hasBody(route.method), ends)
+      const span = tracedRequest(context, route, request)
+      const asked = apiRequest(request, reply, actor, hasBody(route.method), ends, span)
       await checkWritable(context, route, asked)
       const answer: Answer = await route.handle(asked)
+      span?.end({ 'http.response.status_code': answer.status })
       for (const [name, value] of Object.entries(answer.headers ?? {})) reply.header(name, value)
       if (answer.events !== undefined) {
         if (route.open !== true) keepLooking(context, route, request, reply, withdrawn)
@@ -156,6 +159,7 @@ function apiRequest(
   actor: Actor,
   withBody: boolean,
   closing: AbortSignal,
+  span: Span | undefined,
 ): ApiRequest {
   const gone = new AbortController()
   reply.raw.once('close', () => {
@@ -169,12 +173,33 @@ function apiRequest(
     path: pathOf(request),
     userAgent: request.headers['user-agent'] ?? '',
     source: request.ip,
+    traces: span?.traceparent === undefined ? [] : [span.traceparent],
     headers: Object.fromEntries(
       Object.entries(request.headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : value]),
     ),
     body: withBody ? ((request.body as string | undefined) ?? '') : undefined,
     signal: AbortSignal.any([gone.signal, closing]),
   }
+}
+
+/** What has not answered yet. Reads change nothing that could be followed. */
+const spans = new WeakMap<FastifyRequest, Span>()
+
+/** The template of the path says what is asked; names of resources, queries and bodies are not shown to whom traces go. */
+function tracedRequest({ tracing }: ApiContext, route: Route, request: FastifyRequest): Span | undefined {
+  if (tracing === undefined || route.method === 'GET') return undefined
+  const { traceparent } = request.headers
+  const span = tracing.start(`${route.method} ${templateOf(route.path)}`, {
+    kind: 'server',
+    parent: typeof traceparent === 'string' ? traceparent : undefined,
+    attributes: {
+      'http.request.method': route.method,
+      'http.route': templateOf(route.path),
+      ...(route.type === undefined ? {} : { 'holdfast.type': route.type.name }),
+    },
+  })
+  spans.set(request, span)
+  return span
 }
 
 const pathOf = (request: FastifyRequest): string => (request.raw.url ?? '/').split('?')[0] ?? '/'
@@ -204,9 +229,14 @@ function tooLarge(request: FastifyRequest, route: Route, limitBytes: number): Ap
 function fail(context: ApiContext, request: FastifyRequest, reply: FastifyReply, error: unknown, title: string) {
   const problem = problemOf(frameworkProblem(error))
   const status = statusOf(problem)
+  const span = spans.get(request)
+  span?.end({ 'http.response.status_code': status }, status >= 500 ? title : undefined)
   // Whoever went away is told nothing, and nothing of ours has failed: what was under way ends because of it.
   if (status >= 500 && !isGone(reply) && problem.message !== stopping)
-    context.log.error({ err: problem.cause ?? problem, method: request.method, url: request.url, status }, title)
+    context.log.error(
+      { err: problem.cause ?? problem, method: request.method, url: request.url, status, ...span?.ids },
+      title,
+    )
   return sendJson(reply, status, errorBody(problem, title))
 }
 

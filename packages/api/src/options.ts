@@ -1,5 +1,6 @@
 import { type AccessRules, defaultAccess } from '@holdfast/identity'
 import type { ControlPlaneStore } from '@holdfast/store'
+import type { Tracing } from '@holdfast/tracing'
 import type { Logger } from 'pino'
 import { defaultGateLimits, type GateLimits } from './http/gate.js'
 import { localhostAdmin } from './http/localhost-admin.js'
@@ -108,6 +109,8 @@ export interface ApiOptions {
   readonly identity?: IdentityView | undefined
   /** Global: the policy hooks as they are configured. */
   readonly hooks?: readonly ConfiguredHook[] | undefined
+  /** Follows changes through all control planes. Absent: nothing is traced. */
+  readonly tracing?: Tracing | undefined
   /** Files of the web page, below `/gui/`. Absent: there is none. */
   readonly gui?: readonly StaticFile[] | undefined
 }

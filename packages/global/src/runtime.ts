@@ -12,6 +12,7 @@ import {
   type SessionView,
 } from '@holdfast/peer'
 import type { ControlPlaneStore, RecoveryWait } from '@holdfast/store'
+import type { Tracing } from '@holdfast/tracing'
 import {
   type AdminQuestion,
   type Admission,
@@ -44,6 +45,8 @@ export interface GlobalOptions {
   readonly instanceId: string
   readonly log: Logger
   readonly metrics: SessionMetrics
+  /** Follows changes from one control plane to the next. Absent: nothing is traced. */
+  readonly tracing?: Tracing | undefined
   /** The other globals on this database; undefined: there are none. */
   readonly replicas?: Replicas | undefined
   /** Who is let in, and how zones get certificates. Absent: everybody, and they get none. */
@@ -335,6 +338,7 @@ export class GlobalRuntime {
       instanceId,
       log,
       metrics,
+      tracing: this.#options.tracing,
       guards: this.#guards,
       // Only a zone that was let in takes the place of an older session: a stranger with the same name must not.
       onMet: (handle) => this.#admit(zone, link, handle),

@@ -108,6 +108,8 @@ export interface Delta {
   readonly unreadable?: readonly Unreadable[] | undefined
   /** Repair only: keys that the receiver named and the sender neither has nor has a tombstone of. */
   readonly absent: readonly string[]
+  /** W3C `traceparent` of what has led to it, where both ends trace. The machines do not look at it. */
+  readonly traces?: readonly string[] | undefined
   /** `range`: moves the position; `repair` and `asked`: answers that move none. */
   readonly purpose: DeltaPurpose
 }
@@ -131,6 +133,8 @@ export interface Hello {
   readonly storeId: string
   readonly state: StoreState
   readonly everInStep: boolean
+  /** Deltas may say which traces they belong to. Said by whoever traces; the machines do not look at it. */
+  readonly traces?: boolean | undefined
   readonly down: Standing
   readonly up: Mark
   readonly status: Mark
@@ -148,6 +152,8 @@ export interface Answer {
   readonly down?: Begin | undefined
   readonly upInStep: boolean
   readonly statusInStep: boolean
+  /** As in the hello. */
+  readonly traces?: boolean | undefined
   /** Where global stands in the zone's log, for the zone to check against its own history. */
   readonly upCursor?: Cursor | undefined
   /** Global keeps what an earlier store of this zone's name had written: it comes back before the zone says anything. */

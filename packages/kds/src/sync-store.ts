@@ -201,7 +201,11 @@ export type StoreAnswer = {
 
 /** The store of one channel of one session, asynchronous (PostgreSQL). */
 export interface ChannelStore {
-  perform<O extends StoreOp>(op: O, options: { readonly signal: AbortSignal }): Promise<StoreResults[O['op']]>
+  /** `traces`: W3C `traceparent` of what a batch belongs to, for whoever reads the revision that it is written with. */
+  perform<O extends StoreOp>(
+    op: O,
+    options: { readonly signal: AbortSignal; readonly traces?: readonly string[] | undefined },
+  ): Promise<StoreResults[O['op']]>
 }
 
 /** The same, synchronous (memory, for the simulation). */

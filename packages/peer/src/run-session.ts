@@ -1,6 +1,7 @@
 import { type Demand, newSession, type SessionRole } from '@holdfast/kds'
 import { describedTypes, hashAlgorithm, typeSetHash, typesSentDownToKuma, typesSentUp } from '@holdfast/model'
 import type { ControlPlaneStore, HeldLease } from '@holdfast/store'
+import type { Tracing } from '@holdfast/tracing'
 import type { Link } from '@holdfast/transport'
 import type { Logger } from 'pino'
 import type { GuardWatch } from './guard-watch.js'
@@ -23,6 +24,8 @@ export interface SessionOptions {
   readonly peerIsHoldfast?: boolean | undefined
   readonly log: Logger
   readonly metrics: SessionMetrics
+  /** Follows changes from one control plane to the next. Absent: nothing is traced. */
+  readonly tracing?: Tracing | undefined
   /** What both ends refuse and hold; without it the peer is told nothing. */
   readonly guards?: GuardWatch | undefined
   /** Both ends have met and speak; a session takes part in nothing before that. */

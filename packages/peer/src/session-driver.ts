@@ -25,6 +25,7 @@ import { Reports } from './reports.js'
 import type { SessionOptions } from './run-session.js'
 import { sessionClock } from './session-clock.js'
 import { onlyStream, SessionStores } from './session-stores.js'
+import { SessionTraces } from './session-traces.js'
 import { Traffic } from './traffic.js'
 import { sessionView } from './view.js'
 
@@ -45,6 +46,7 @@ export class SessionDriver implements SessionHandle {
   readonly #questions: Questions
   readonly #stores: SessionStores
   readonly #traffic: Traffic
+  readonly #traces: SessionTraces
   readonly #proof: Proof
   readonly #abort = new AbortController()
   readonly #underWay = new Set<Promise<void>>()
@@ -78,6 +80,7 @@ export class SessionDriver implements SessionHandle {
     this.#questions = new Questions(options.peer)
     this.#stores = new SessionStores(options)
     const { link, role, metrics } = options
+    this.#traces = new SessionTraces({ tracing: options.tracing, peer: this.#peerName })
     this.#traffic = new Traffic({ link, role, metrics, peer: this.#peerName, reports: this.#reports })
     this.#proof = new Proof(this.#peerName, metrics)
     this.ended = new Promise((resolve) => {
@@ -186,6 +189,7 @@ export class SessionDriver implements SessionHandle {
         return
       case 'message':
         this.#traffic.received(event.message)
+        this.#traces.incoming(event.message)
         this.#push({ type: 'received', message: event.message, nowMs })
         return
       case 'plain':
@@ -247,7 +251,7 @@ export class SessionDriver implements SessionHandle {
         return
       case 'send':
         this.#traffic.sent(effect.message)
-        link.send(effect.message)
+        link.send(this.#traces.outgoing(effect.message))
         return
       case 'sendPlain':
         this.#traffic.sentPlain(effect.message)
@@ -334,16 +338,21 @@ export class SessionDriver implements SessionHandle {
   }
 
   async #performStore(channel: Channel, op: StoreOp): Promise<void> {
+    const applying = this.#traces.applying(channel, op)
     try {
-      const result = await this.#stores.perform(channel, op, this.#abort.signal)
+      const { traces } = applying
+      const result = await this.#stores.perform(channel, op, { signal: this.#abort.signal, traces })
       // The pairing of operation and result is the port's promise; a union cannot be built from its halves.
       const answer = { op: op.op, result } as StoreAnswer
+      if (answer.op === 'apply') applying.end(answer.result)
+      if (answer.op === 'changes') this.#traces.read(channel, answer.result)
       if (!this.#abort.signal.aborted) this.#push({ type: 'stored', channel, answer, nowMs: this.#nowMs() })
     } catch (error) {
+      applying.end(undefined, (error as Error).message)
       if (this.#abort.signal.aborted) return
       if (error instanceof Fenced || error instanceof LeaseLost)
         this.#end ??= { end: 'superseded', reason: error.message }
-      this.#log.warn({ err: error, channel, op: op.op }, 'the store failed')
+      this.#log.warn({ err: error, channel, op: op.op, ...applying.ids }, 'the store failed')
       this.#push({ type: 'storeFailed', channel, reason: (error as Error).message, nowMs: this.#nowMs() })
     }
   }
@@ -352,7 +361,7 @@ export class SessionDriver implements SessionHandle {
   async #checkHistory(channel: Channel, cursor: Cursor): Promise<void> {
     try {
       const standing = { cursor, offered: emptyDigest }
-      const facts = await this.#stores.perform(channel, { op: 'compare', standing }, this.#abort.signal)
+      const facts = await this.#stores.perform(channel, { op: 'compare', standing }, { signal: this.#abort.signal })
       if (facts.cursor === 'contradiction' && !this.#abort.signal.aborted) {
         this.#reports.report(channel, { type: 'contradiction', cursor, head: facts.head.cursor })
         await this.#lookAtOwnState()
@@ -451,6 +460,7 @@ export class SessionDriver implements SessionHandle {
     this.#stopListening()
     this.#stopWatching?.()
     this.#questions.end(reason)
+    this.#traces.end(reason)
     this.#traffic.count()
     const end = this.#end ?? { end: 'lost', reason }
     const { link, metrics } = this.#options

@@ -25,13 +25,17 @@ export class SessionStores {
     this.#options = options
   }
 
-  async perform<O extends StoreOp>(channel: Channel, op: O, signal: AbortSignal): Promise<StoreResults[O['op']]> {
+  async perform<O extends StoreOp>(
+    channel: Channel,
+    op: O,
+    options: { readonly signal: AbortSignal; readonly traces?: readonly string[] },
+  ): Promise<StoreResults[O['op']]> {
     if (op.op === 'admit') {
       // Reads and binds the name; the database decides between two strangers.
       const { store, peer, link } = this.#options
-      return store.channel({ channel, peer }).perform({ ...op, instanceId: link.peer.instanceId }, { signal })
+      return store.channel({ channel, peer }).perform({ ...op, instanceId: link.peer.instanceId }, options)
     }
-    return (await this.#store(channel)).perform(op, { signal })
+    return (await this.#store(channel)).perform(op, options)
   }
 
   async close(reason: string): Promise<void> {

@@ -111,6 +111,8 @@ export interface LocalRequest {
   readonly heedsReadOnly?: boolean | undefined
   /** Done only while this is held. */
   readonly lease?: HeldLease | undefined
+  /** W3C `traceparent` of who asks, for whoever reads the revision that this is written with. */
+  readonly traces?: readonly string[] | undefined
   /** Everything is planned and checked as if it were written, and nothing is. Atomic requests only. */
   readonly dryRun?: boolean | undefined
 }

@@ -13,6 +13,7 @@ import {
   type SessionView,
 } from '@holdfast/peer'
 import { type ControlPlaneStore, isPausedReason } from '@holdfast/store'
+import type { Tracing } from '@holdfast/tracing'
 import { type DialOptions, dialKds, type Link, type ZoneNodeConfig } from '@holdfast/transport'
 import { defaultPools, planLease, ulaPrefix } from '@holdfast/vip'
 import type { Logger } from 'pino'
@@ -44,6 +45,8 @@ export interface ZoneOptions {
   readonly credentials?: ((address: string) => Promise<Pick<DialOptions, 'tls' | 'token'>>) | undefined
   readonly log: Logger
   readonly metrics: SessionMetrics
+  /** Follows changes from one control plane to the next. Absent: nothing is traced. */
+  readonly tracing?: Tracing | undefined
   /** Waits between attempts to reach global; those of the product unless said otherwise. */
   readonly backoff?: BackoffOptions | undefined
   /** How global is reached, for whoever wants to look at what is said. Over gRPC unless said otherwise. */
@@ -301,6 +304,7 @@ export class ZoneRuntime {
       peerIsHoldfast: this.#globalIsHoldfast,
       log,
       metrics,
+      tracing: this.#options.tracing,
       guards: this.#guards,
       onQuestion: this.#options.answer,
       onMet: (handle) => {

@@ -14,6 +14,8 @@ export interface ApiRequest {
   readonly userAgent: string
   /** Address of who asks, for the audit log. */
   readonly source: string
+  /** W3C `traceparent` of this request; empty where it is not traced. */
+  readonly traces: readonly string[]
   /** Of HTTP itself; names in lower case. */
   readonly headers: Readonly<Record<string, string | undefined>>
   /** As it came; undefined for verbs without a body. */

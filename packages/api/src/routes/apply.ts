@@ -53,7 +53,15 @@ export function applyRoute(context: ApiContext, resources: Resources): Route {
       const changes = [...ordered.map(({ planned }) => planned.change), ...(await withNewMeshes(context, ordered))]
       const outcomes = await store.local
         .apply(
-          { changes, atomic: true, actor: actor.name, source: request.source, dryRun, heedsReadOnly: true },
+          {
+            changes,
+            atomic: true,
+            actor: actor.name,
+            source: request.source,
+            traces: request.traces,
+            dryRun,
+            heedsReadOnly: true,
+          },
           { signal },
         )
         .catch((error: unknown) => {

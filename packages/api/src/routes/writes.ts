@@ -63,6 +63,7 @@ const applied = (item: Item, changes: readonly LocalChange[], dryRun: boolean, t
         atomic: true,
         actor: item.request.actor.name,
         source: item.request.source,
+        traces: item.request.traces,
         dryRun,
         heedsReadOnly: true,
       },

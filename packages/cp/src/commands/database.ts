@@ -2,6 +2,7 @@ import { parseRedisUrl, RedisHints } from '@holdfast/bus'
 import { coverOf } from '@holdfast/global'
 import { Problem } from '@holdfast/model'
 import { type ControlPlaneStore, openStore, startEmbedded } from '@holdfast/store'
+import type { Tracing } from '@holdfast/tracing'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
 import type { Settings } from '../config/settings.js'
@@ -15,6 +16,7 @@ export interface Opening {
   readonly scope: Scope
   readonly signal: AbortSignal
   readonly registry?: Registry | undefined
+  readonly tracing?: Tracing | undefined
   /** Told when the embedded database ended without having been asked to. */
   readonly onLost?: (reason: string) => void
 }
@@ -49,7 +51,7 @@ export async function openConfiguredStore(
   settings: Settings,
   opening: Opening,
 ): Promise<ControlPlaneStore> {
-  const { log, scope, signal } = opening
+  const { log, scope, signal, tracing } = opening
   const url = await databaseUrl(settings, opening)
   const keys = await masterKeys(settings, process.env, log)
   const store = await openStore({
@@ -62,6 +64,7 @@ export async function openConfiguredStore(
     thresholds: settings.holdThresholds,
     log,
     signal,
+    traces: tracing?.revisions,
     ...(settings.redisUrl === undefined ? {} : { bus: redisBus(settings.redisUrl, opening) }),
     ...(role === 'global' && settings.policyHooks.length > 0 ? { hooks: coverOf(settings.policyHooks) } : {}),
   })

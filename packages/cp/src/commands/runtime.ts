@@ -11,6 +11,7 @@ import { GlobalRuntime, HookRunner, hookMetrics, Replicas } from '@holdfast/glob
 import type { JoinBundle } from '@holdfast/identity'
 import type { Leases, sessionMetrics } from '@holdfast/peer'
 import type { ControlPlaneStore } from '@holdfast/store'
+import type { Tracing } from '@holdfast/tracing'
 import { askProxyAdmin, EndpointFile, ZoneRuntime } from '@holdfast/zone'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
@@ -37,6 +38,7 @@ export interface Parts {
   readonly leases: Leases
   readonly dns: ZoneDns | undefined
   readonly registry: Registry
+  readonly tracing: Tracing | undefined
   readonly identity: IdentityParts
   /** What the service manager listens on for us. */
   readonly sockets: InheritedSockets
@@ -65,6 +67,7 @@ export function globalParts({
   registry,
   identity,
   sockets,
+  tracing,
 }: Parts): Runtime {
   const hooks = new HookRunner({
     store,
@@ -91,6 +94,7 @@ export function globalParts({
     instanceId,
     log,
     metrics,
+    tracing,
     gate: identity.gate,
     tls: () => identity.kdsTls((tls) => global.replaceTls(tls)),
     answer: async (zone, question, body) => JSON.stringify(await answer(zone, question, JSON.parse(body))),
@@ -163,6 +167,7 @@ export function zoneParts(parts: Parts, mode: Mode, fatal: (reason: string) => v
     credentials: async (address) => (await identity()).proofFor(address),
     log,
     metrics,
+    tracing: parts.tracing,
   })
   endpointMetrics(registry, zone)
   return {

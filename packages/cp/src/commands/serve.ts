@@ -22,6 +22,7 @@ import { watchStalls } from '../lifecycle/stall-watch.js'
 import { createLog } from '../logging.js'
 import { storeMetrics } from '../store-metrics.js'
 import { isInStep, isInStepElsewhere } from '../sync.js'
+import { startTracing } from '../tracing/start-tracing.js'
 import { programVersion } from '../version.js'
 import { advertise } from './advertise.js'
 import { serveApiTls } from './api-tls.js'
@@ -83,9 +84,11 @@ async function run(role: Role, given: Settings, log: Logger, scope: Scope, signa
   await checkPorts(role, settings, sockets)
   const fatal = withResolvers<string>()
   const registry = new Registry()
+  const instanceId = `${hostname()}-${randomBytes(4).toString('hex')}`
+  const tracing = await startTracing({ role, settings, env: process.env, instanceId, log, scope })
   const dns = await startDns(role, settings, log, scope)
   const store = await openedInTime(
-    () => openConfiguredStore(role, settings, { log, scope, signal, registry, onLost: fatal.resolve }),
+    () => openConfiguredStore(role, settings, { log, scope, signal, registry, tracing, onLost: fatal.resolve }),
     settings.databaseUrl === undefined ? undefined : dns,
     log,
     signal,
@@ -98,7 +101,6 @@ async function run(role: Role, given: Settings, log: Logger, scope: Scope, signa
   watchStalls(registry, log, scope)
   storeMetrics(registry, store)
   const metrics = sessionMetrics(registry)
-  const instanceId = `${hostname()}-${randomBytes(4).toString('hex')}`
   const leases = new Leases({
     store: store.leases,
     holder: instanceId,
@@ -111,7 +113,10 @@ async function run(role: Role, given: Settings, log: Logger, scope: Scope, signa
   await leases.start()
   leaseMetrics(registry, leases, leaseNames[role])
   const identity = openIdentity({ role, store, settings, log, scope })
-  const parts = { store, settings, log, scope, metrics, instanceId, registry, dns, leases, identity, sockets, bundle }
+  const parts = {
+    ...{ store, settings, log, scope, metrics, instanceId, registry },
+    ...{ dns, leases, identity, sockets, bundle, tracing },
+  }
   const mode: Mode = role === 'global' ? 'global' : settings.globalAddresses.length === 0 ? 'standalone' : 'federated'
 
   let sync: SyncView | undefined
@@ -147,6 +152,7 @@ async function run(role: Role, given: Settings, log: Logger, scope: Scope, signa
     authenticate: identity.authenticate,
     access: identity.access,
     identity: identity.view,
+    tracing,
   }
   const api = createApi(apiOptions)
   takeSocket(api.server, sockets.api)

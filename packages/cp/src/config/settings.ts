@@ -43,6 +43,8 @@ export interface Settings extends IdentitySettings {
   readonly dnsUpstreams: readonly string[]
   readonly portsFile: string | undefined
   readonly logLevel: string
+  /** OTLP/HTTP collector that traces go to; undefined: nothing is traced. */
+  readonly otlpEndpoint: string | undefined
   readonly shutdownTimeoutMs: number
   /** Pace of the scrub; 0: off. */
   readonly scrubRowsPerSecond: number
@@ -90,6 +92,10 @@ const globalAddresses = z
     z.string().regex(/^grpcs?:\/\/([^/\s:]+|\[[0-9a-fA-F:.]+\]):\d+$/, 'must be grpc://HOST:PORT or grpcs://HOST:PORT'),
   )
   .max(globalEndpointsMax, `must be at most ${globalEndpointsMax} addresses`)
+const otlpEndpoint = z.string().regex(/^https?:\/\/[^\s/@?#]+(\/[^\s@?#]*)?$/, {
+  error:
+    'must be the http:// or https:// URL of an OTLP/HTTP collector such as http://collector:4318; who we are goes into OTEL_EXPORTER_OTLP_HEADERS',
+})
 const host = z.string().min(1, 'must not be empty')
 const cidrs = z.array(z.string().regex(/^[0-9a-fA-F.:]+\/\d{1,3}$/, 'must be a list of CIDRs such as 241.16.0.0/20'))
 const pools = z.array(
@@ -396,6 +402,18 @@ export const settingSpecs: readonly SettingSpec[] = [
     ),
     fallback: 'info',
     describe: 'how much to log',
+  },
+  {
+    key: 'otlpEndpoint',
+    flag: '--otlp-endpoint',
+    env: 'OTEL_EXPORTER_OTLP_ENDPOINT',
+    commands: servers,
+    kind: 'text',
+    schema: otlpEndpoint,
+    fallback: undefined,
+    secret: true,
+    describe:
+      'OTLP/HTTP collector that traces of changes go to; without it nothing is traced. The other OTEL_* variables hold too, see docs/operations.md',
   },
   {
     key: 'scrubRowsPerSecond',

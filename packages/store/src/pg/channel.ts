@@ -36,7 +36,7 @@ import { dueRefusals, readOffered, readStanding } from './statements/sync-read.j
 import { readSeenDigests } from './statements/tail.js'
 import { inPageOrder, logPage, toggledOrigins, wholeList } from './statements/views.js'
 import { digestsByType, View } from './view.js'
-import { type Fence, offeredDigest, type ProgressStep } from './work.js'
+import { type Fence, offeredDigest, type ProgressStep, type Work } from './work.js'
 import type { Writer } from './writer.js'
 
 export interface ChannelParts {
@@ -83,14 +83,18 @@ export class PgChannel implements ChannelStore {
 
   async perform<O extends StoreOp>(
     op: O,
-    { signal }: { readonly signal: AbortSignal },
+    { signal, traces }: { readonly signal: AbortSignal; readonly traces?: readonly string[] | undefined },
   ): Promise<StoreResults[O['op']]> {
     signal.throwIfAborted()
     // Each arm answers what its operation promises; a union of operations cannot be narrowed through its type variable.
-    return (await this.#perform(op, signal)) as StoreResults[O['op']]
+    return (await this.#perform(op, signal, traces)) as StoreResults[O['op']]
   }
 
-  async #perform(op: StoreOp, signal: AbortSignal): Promise<StoreResults[StoreOp['op']]> {
+  async #perform(
+    op: StoreOp,
+    signal: AbortSignal,
+    traces: readonly string[] | undefined,
+  ): Promise<StoreResults[StoreOp['op']]> {
     const { database, tail, acks } = this.#parts
     const { peer, channel } = this.#context
     switch (op.op) {
@@ -119,7 +123,7 @@ export class PgChannel implements ChannelStore {
       case 'due-refusals':
         return this.#dueRefusals(op.nowMs)
       case 'apply':
-        return this.#apply(op.batch, op.nowMs, signal)
+        return this.#apply(op.batch, op.nowMs, signal, traces)
       case 'verify':
         return this.#verify(op.mark, signal)
       case 'acked':
@@ -270,13 +274,22 @@ export class PgChannel implements ChannelStore {
     }))
   }
 
-  async #apply(batch: Batch, nowMs: number, signal: AbortSignal): Promise<StoreResults['apply']> {
+  async #apply(
+    batch: Batch,
+    nowMs: number,
+    signal: AbortSignal,
+    traces: readonly string[] = [],
+  ): Promise<StoreResults['apply']> {
     const { peer, channel } = this.#context
     const unit = batchUnit(batch, { peer, channel }, this.#options(nowMs))
     const size = batch.offers.length + batch.removals.length + batch.absent.length + 1
     const step: ProgressStep['step'] | undefined =
       batch.progress === undefined ? undefined : { kind: 'range', progress: batch.progress }
-    const { value, proof } = await this.#submit(unit, size, step && { peer, channel, atMs: nowMs, step }, signal)
+    const { value, proof } = await this.#submit(unit, size, step && { peer, channel, atMs: nowMs, step }, signal, {
+      types: traces.length === 0 ? [] : [batch.type],
+      traces,
+      wrote: ({ writtenRows }) => writtenRows > 0,
+    })
     if (proof?.verified === true) await this.#proven()
     return { ...value, verified: proof?.verified, offered: proof?.offered }
   }
@@ -305,10 +318,16 @@ export class PgChannel implements ChannelStore {
     })
   }
 
-  #submit<T>(unit: Unit<T>, size: number, progress: ProgressStep | undefined, signal: AbortSignal) {
+  #submit<T>(
+    unit: Unit<T>,
+    size: number,
+    progress: ProgressStep | undefined,
+    signal: AbortSignal,
+    traced?: Work<T>['traced'],
+  ) {
     const { peer, channel } = this.#context
     return this.#parts.writer.submit(
-      { unit, size, fence: this.#fence, progress, hearing: `${channel} ${peer}` },
+      { unit, size, fence: this.#fence, progress, hearing: `${channel} ${peer}`, traced },
       signal,
     )
   }

@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import type { MasterKey } from '@holdfast/identity'
 import { Problem } from '@holdfast/model'
+import type { RevisionTraces } from '@holdfast/tracing'
 import { migrate } from '../migrate/migrate.js'
 import type { HookCover } from '../plan/forms.js'
 import type { HoldThresholds } from '../plan/holds.js'
@@ -46,6 +47,8 @@ export interface OpenStoreOptions {
   readonly masterKeys?: readonly MasterKey[] | undefined
   /** Global: what is published only with a hook's consent. */
   readonly hooks?: HookCover | undefined
+  /** Told which revisions were written for whom; absent: nothing is traced. */
+  readonly traces?: RevisionTraces | undefined
 }
 
 const pollEveryMs = 1_000
@@ -141,6 +144,7 @@ export async function openStore(options: OpenStoreOptions): Promise<PgStore> {
       mark,
       log,
       hooks: options.hooks,
+      traces: options.traces,
       closers,
       thresholds: options.thresholds,
       vault,

@@ -1,5 +1,6 @@
 import type { ChannelContext, ChannelStore, Cursor } from '@holdfast/kds'
 import { allTypes, Problem, type ResourceKey, readLearnedTypes, type Violation } from '@holdfast/model'
+import type { RevisionTraces } from '@holdfast/tracing'
 import type { DiffReader } from '../diff-port.js'
 import type { HeldLease } from '../lease-port.js'
 import { differencesOf } from '../memory/verify.js'
@@ -91,6 +92,7 @@ export interface PgStoreParts {
   readonly hooks?: HookCover | undefined
   readonly thresholds?: HoldThresholds | undefined
   readonly vault?: Vault | undefined
+  readonly traces?: RevisionTraces | undefined
   /** Undefined: NOTIFY. */
   readonly bus?: HintBus | undefined
   /** Closed after everything else, in this order. */
@@ -99,6 +101,9 @@ export interface PgStoreParts {
 
 /** Changes in a request that need not stand together: so many are planned and written as one. */
 const chunkMax = 500
+
+const hasWritten = (outcomes: readonly LocalOutcome[]): boolean =>
+  outcomes.some(({ outcome }) => outcome === 'created' || outcome === 'updated' || outcome === 'deleted')
 
 const vipKinds = allTypes.filter((type) => type.vipKind).map((type) => type.name)
 
@@ -135,6 +140,7 @@ export class PgStore implements ControlPlaneStore {
         parts.bus?.announce()
       },
       onContradiction: () => history.judge([]),
+      traces: parts.traces,
       onInserted: (rows) => this.#statistics.inserted(rows),
       onForms: () => {
         for (const listener of this.#waiting) listener()
@@ -450,7 +456,12 @@ export class PgStore implements ControlPlaneStore {
 
   async #applyTogether(request: LocalRequest, signal: AbortSignal): Promise<readonly LocalOutcome[]> {
     const unit = localUnit(request, this.#options())
-    return (await this.#writer.submit({ unit, size: request.changes.length, lease: request.lease }, signal)).value
+    const { changes, lease, traces } = request
+    const traced =
+      traces === undefined || traces.length === 0
+        ? undefined
+        : { traces, types: [...new Set(changes.map(({ key }) => key.type))], wrote: hasWritten }
+    return (await this.#writer.submit({ unit, size: changes.length, lease, traced }, signal)).value
   }
 
   /** The database took none of them: each stands alone, so that only the one at fault is refused. */

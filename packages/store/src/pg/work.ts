@@ -1,5 +1,6 @@
 import type { Batch, Channel, Mark } from '@holdfast/kds'
 import { type Digest, sumOfDigests } from '@holdfast/model'
+import type { TracedWrite } from '@holdfast/tracing'
 import type { HeldLease } from '../lease-port.js'
 import type { Unit } from '../plan/unit.js'
 import type { Sql } from './sql.js'
@@ -41,6 +42,8 @@ export interface Work<T> {
   readonly also?: ((sql: Sql, value: T) => Promise<void>) | undefined
   /** It puts back what the database has been found to lack, so it is written although nothing else is. */
   readonly mends?: boolean | undefined
+  /** Who reads the revision that it was written with is told of it, if it wrote anything. */
+  readonly traced?: (TracedWrite & { readonly wrote: (value: T) => boolean }) | undefined
   /** What changes the sum that a peer's marks are compared with: its name and channel. */
   readonly hearing?: string | undefined
 }

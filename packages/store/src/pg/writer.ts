@@ -1,5 +1,6 @@
 import type { Cursor } from '@holdfast/kds'
 import { Problem, problemOf } from '@holdfast/model'
+import type { RevisionTraces, TracedWrite } from '@holdfast/tracing'
 import { isEmptyPlan } from '../plan/write-plan.js'
 import { Stale } from './execute.js'
 import { type Outcome, type Planned, planGroup, voided, type Written, writeGroup } from './group.js'
@@ -23,6 +24,8 @@ export interface WriterOptions {
   readonly onInserted?: ((rows: number) => void) | undefined
   /** Something may wait for a policy hook now. */
   readonly onForms?: (() => void) | undefined
+  /** Told what was traced, before anybody can read it. */
+  readonly traces?: Pick<RevisionTraces, 'note'> | undefined
   /** The log does not have what we know of it. The group is given up. */
   readonly onContradiction: (found: { readonly head: Head; readonly tag: string | undefined }) => Promise<void>
 }
@@ -152,19 +155,27 @@ export class Writer {
       return
     }
     const known = seen()
-    const committed = await database.transaction('write', async (sql) => {
-      const locked = await lockHead(sql, known.revision)
-      if (contradicts(locked, known)) return { contradiction: locked }
-      const refused = await voided(sql, works)
-      const rest = works.filter((work) => !refused.has(work))
-      const isFresh = early !== undefined && early.head.writeSequence === locked.head.writeSequence
-      const planned = isFresh && refused.size === 0 ? early : await planGroup(sql, rest, nowMs())
-      const written = await writeGroup(sql, planned, { tag: nextTag(), nowMs: nowMs(), mark })
-      const outcomes = new Map<Work<unknown>, Outcome>(planned.outcomes)
-      for (const [work, error] of refused) outcomes.set(work, { ok: false, error })
-      const inserted = planned.plan.upserts.filter((write) => write.expectedRevision === undefined).length
-      return { outcomes, written, inserted, hasForms: planned.plan.forms.length > 0 }
-    })
+    let noted: number | undefined
+    const committed = await database
+      .transaction('write', async (sql) => {
+        const locked = await lockHead(sql, known.revision)
+        if (contradicts(locked, known)) return { contradiction: locked }
+        const refused = await voided(sql, works)
+        const rest = works.filter((work) => !refused.has(work))
+        const isFresh = early !== undefined && early.head.writeSequence === locked.head.writeSequence
+        const planned = isFresh && refused.size === 0 ? early : await planGroup(sql, rest, nowMs())
+        const written = await writeGroup(sql, planned, { tag: nextTag(), nowMs: nowMs(), mark })
+        const outcomes = new Map<Work<unknown>, Outcome>(planned.outcomes)
+        for (const [work, error] of refused) outcomes.set(work, { ok: false, error })
+        noted = this.#note(written, outcomes)
+        const inserted = planned.plan.upserts.filter((write) => write.expectedRevision === undefined).length
+        return { outcomes, written, inserted, hasForms: planned.plan.forms.length > 0 }
+      })
+      .catch((error: unknown) => {
+        // Another one may take that revision.
+        if (noted !== undefined) this.#options.traces?.note(noted, [])
+        throw error
+      })
     if (committed.contradiction !== undefined) {
       await onContradiction(committed.contradiction)
       throw new Problem('unavailable', 'the database is not what it was; look at the status of the store')
@@ -174,6 +185,18 @@ export class Writer {
     if (written.cursor !== undefined) onCommitted(written.cursor)
     if (hasForms) this.#options.onForms?.()
     settle(group, outcomes, written.proofs)
+  }
+
+  /** @returns the revision that is noted now */
+  #note({ cursor }: Written, outcomes: ReadonlyMap<Work<unknown>, Outcome>): number | undefined {
+    const { traces } = this.#options
+    if (traces === undefined || cursor === undefined) return undefined
+    const writes: readonly TracedWrite[] = [...outcomes].flatMap(([{ traced }, outcome]) =>
+      traced !== undefined && outcome.ok && traced.wrote(outcome.value) ? [traced] : [],
+    )
+    if (writes.length === 0) return undefined
+    traces.note(cursor.revision, writes)
+    return cursor.revision
   }
 
   /** Nothing to write, and nobody has written while we looked: no transaction is needed. */

@@ -30,6 +30,7 @@ export const helloToWire = (hello: Hello): WireHello =>
     up: markToWire(hello.up),
     status: markToWire(hello.status),
     version: hello.version,
+    traces: hello.traces === true,
     ...(hello.knownTypeSet === undefined
       ? {}
       : { knownTypeSet: bytesOfHex('hello.known_type_set', hello.knownTypeSet, typeSetBytes) }),
@@ -45,6 +46,7 @@ export const helloFromWire = (hello: WireHello): Hello => ({
   up: markFromWire('hello.up', hello.up),
   status: markFromWire('hello.status', hello.status),
   version: hello.version,
+  ...(hello.traces ? { traces: true } : {}),
   ...(hello.knownTypeSet.length === 0
     ? {}
     : { knownTypeSet: hexOf('hello.known_type_set', hello.knownTypeSet, typeSetBytes) }),
@@ -59,6 +61,7 @@ export const answerToWire = (answer: Answer): WireAnswer =>
     statusInStep: answer.statusInStep,
     ...(answer.upCursor === undefined ? {} : { upCursor: cursorToWire(answer.upCursor) }),
     owesReturn: answer.owesReturn === true,
+    traces: answer.traces === true,
     version: answer.version,
   })
 
@@ -70,5 +73,6 @@ export const answerFromWire = (answer: WireAnswer): Answer => ({
   statusInStep: answer.statusInStep,
   ...(answer.upCursor === undefined ? {} : { upCursor: cursorFromWire('answer.up_cursor', answer.upCursor) }),
   ...(answer.owesReturn ? { owesReturn: true } : {}),
+  ...(answer.traces ? { traces: true } : {}),
   version: answer.version,
 })

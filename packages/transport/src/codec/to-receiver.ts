@@ -17,6 +17,9 @@ import { prefixFromWire } from './to-sender.js'
 
 /** What a sender says to its receiver, as a response with the extension. */
 
+/** As many as are sent. More are not heard, and whoever says them is not told: of traces nothing depends. */
+const tracesMax = 16
+
 export function senderMessageToWire(
   channel: Channel,
   message: SenderMessage,
@@ -47,6 +50,7 @@ export function senderMessageToWire(
               // The keys stand in removed_resources, where every delta xDS tool looks for them.
               removals: delta.removals.map(({ deletedAtMs }) => ({ deletedAtMs: BigInt(deletedAtMs) })),
               absent: [...delta.absent],
+              traces: [...(delta.traces ?? [])],
               ...purposeParts(delta.purpose),
             },
           },
@@ -122,6 +126,7 @@ function deltaFromWire(response: DeltaDiscoveryResponse, wire: WireDelta, hop: H
     ...offersFromWire(type, response.resources, hop, 'holdfast'),
     removals: removalsFromWire(response.removedResources, wire),
     absent: wire.absent.map((key, i) => keyFromWire(`delta.absent[${i}]`, key)),
+    ...(wire.traces.length === 0 ? {} : { traces: wire.traces.slice(0, tracesMax) }),
     purpose: purposeFromWire(wire),
   }
 }
