@@ -226,7 +226,7 @@ const openOnLoopback = (flags: readonly string[]): readonly string[] =>
 
 /** Nobody's settings but the test's. */
 const environment = (): NodeJS.ProcessEnv =>
-  Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('HOLDFAST_')))
+  Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(HOLDFAST|OTEL)_/.test(name)))
 
 export interface Answer {
   readonly status: number

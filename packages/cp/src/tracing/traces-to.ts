@@ -29,7 +29,7 @@ export function tracesTo(
     warnings.push(
       `OTEL_EXPORTER_OTLP_PROTOCOL=${protocol}: traces are sent as http/json, which a collector takes at its port for HTTP (4318)`,
     )
-  if (!URL.canParse(said))
+  if (!URL.canParse(said) || !/^https?:\/\//.test(said))
     return {
       warnings: [
         'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is no URL such as http://collector:4318/v1/traces; nothing is traced',

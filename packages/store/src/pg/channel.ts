@@ -286,7 +286,7 @@ export class PgChannel implements ChannelStore {
     const step: ProgressStep['step'] | undefined =
       batch.progress === undefined ? undefined : { kind: 'range', progress: batch.progress }
     const { value, proof } = await this.#submit(unit, size, step && { peer, channel, atMs: nowMs, step }, signal, {
-      types: traces.length === 0 ? [] : [batch.type],
+      types: [batch.type],
       traces,
       wrote: ({ writtenRows }) => writtenRows > 0,
     })

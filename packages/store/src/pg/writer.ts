@@ -192,7 +192,7 @@ export class Writer {
     const { traces } = this.#options
     if (traces === undefined || cursor === undefined) return undefined
     const writes: readonly TracedWrite[] = [...outcomes].flatMap(([{ traced }, outcome]) =>
-      traced !== undefined && outcome.ok && traced.wrote(outcome.value) ? [traced] : [],
+      traced !== undefined && traced.traces.length > 0 && outcome.ok && traced.wrote(outcome.value) ? [traced] : [],
     )
     if (writes.length === 0) return undefined
     traces.note(cursor.revision, writes)

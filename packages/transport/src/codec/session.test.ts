@@ -117,14 +117,19 @@ const purpose = fc.oneof(
 )
 const delta = (channel: Channel): fc.Arbitrary<Delta> =>
   type.chain((resourceType) =>
-    fc.record({
-      type: fc.constant(resourceType),
-      nonce: word,
-      offers: fc.array(offer(resourceType, channel), { maxLength: 3 }),
-      removals: fc.array(fc.record({ key, deletedAtMs: count }), { maxLength: 3 }),
-      absent: fc.array(key, { maxLength: 3 }),
-      purpose,
-    }),
+    fc
+      .tuple(
+        fc.record({
+          type: fc.constant(resourceType),
+          nonce: word,
+          offers: fc.array(offer(resourceType, channel), { maxLength: 3 }),
+          removals: fc.array(fc.record({ key, deletedAtMs: count }), { maxLength: 3 }),
+          absent: fc.array(key, { maxLength: 3 }),
+          purpose,
+        }),
+        optional('traces', fc.array(word, { minLength: 1, maxLength: 16 })),
+      )
+      .map(([a, b]) => ({ ...a, ...b })),
   )
 const level = fc.integer({ min: 1, max: 3 })
 const prefixed = level.chain((l) =>
@@ -225,8 +230,9 @@ const messages: Readonly<Record<LinkRole, fc.Arbitrary<SessionMessage>>> = {
           version: text,
         }),
         optional('knownTypeSet', hexDigits(32)),
+        optional('traces', fc.constant(true)),
       )
-      .map(([a, b]) => ({ ...a, ...b }))
+      .map(([a, b, c]) => ({ ...a, ...b, ...c }))
       .map((hello) => ({ type: 'hello' as const, hello })),
     heartbeat,
     types,
@@ -254,8 +260,9 @@ const messages: Readonly<Record<LinkRole, fc.Arbitrary<SessionMessage>>> = {
         optional('down', begin),
         optional('upCursor', cursor),
         optional('owesReturn', fc.constant(true)),
+        optional('traces', fc.constant(true)),
       )
-      .map(([a, b, c, d]) => ({ type: 'answer' as const, answer: { ...a, ...b, ...c, ...d } })),
+      .map(([a, b, c, d, e]) => ({ type: 'answer' as const, answer: { ...a, ...b, ...c, ...d, ...e } })),
     fc.record({ type: fc.constant('refused-entry' as const), reason: word }),
     heartbeat,
     types,
