@@ -18,6 +18,8 @@ export const kinds = [
 export type Kind = (typeof kinds)[number]
 
 export interface StormFault {
+  /** There are two: one fault after the other in each. */
+  readonly lane: number
   readonly atMs: number
   readonly lastsMs: number
   readonly kind: Kind
@@ -75,6 +77,6 @@ export function planStorm({ seed, ms, globals, zones }: StormSizes): readonly St
     const kind = pick(kinds) ?? 'kill zone'
     const target = pick(targetsOf(kind, globals, zones).filter((one) => !busy.includes(one)))
     freeAtMs[lane] = atMs + lastsMs + Math.round(next() * restMostMs)
-    if (target !== undefined) planned.push({ atMs, lastsMs, kind, target })
+    if (target !== undefined) planned.push({ lane, atMs, lastsMs, kind, target })
   }
 }
