@@ -1,7 +1,8 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { computedLabels, jsonSpec, namespaceLabel, typeOf } from '@holdfast/model'
 import { sessionMetrics } from '@holdfast/peer'
-import { asControlPlane, type ControlPlaneStore, MemoryStore } from '@holdfast/store'
+import { asControlPlane, type ControlPlaneStore, type Image, MemoryStore } from '@holdfast/store'
+import type { DialTls } from '@holdfast/transport'
 import { ZoneRuntime } from '@holdfast/zone'
 import pino from 'pino'
 import { Registry } from 'prom-client'
@@ -18,27 +19,36 @@ export interface Session {
   readonly after: string
 }
 
+export interface StubZoneOptions {
+  /** What another zone keeps, which owns nothing either: this one begins with the same, and need not be told it. */
+  readonly image?: Image | undefined
+  /** Where global is dialled over TLS. */
+  readonly tls?: DialTls | undefined
+}
+
 /** A zone with the runtime of the product over real sockets, and a store in memory: many of them fit into one process. */
 export class StubZone {
   readonly name: string
   readonly store: ControlPlaneStore
   readonly sessions: Session[] = []
-  readonly #runtime: ZoneRuntime
+  readonly #memory: MemoryStore
+  readonly #options: ConstructorParameters<typeof ZoneRuntime>[0]
+  #runtime: ZoneRuntime
   #begun: { readonly sessionId: string; readonly changes: number } | undefined
 
-  constructor(name: string, globalAddresses: readonly string[]) {
+  constructor(name: string, globalAddresses: readonly string[], { image, tls }: StubZoneOptions = {}) {
     this.name = name
-    this.store = asControlPlane(
-      new MemoryStore({
-        identity: { role: 'zone', name, storeId: randomUUID() },
-        nowMs: Date.now,
-        hexDigits: (length) =>
-          randomBytes(Math.ceil(length / 2))
-            .toString('hex')
-            .slice(0, length),
-      }),
-    )
-    this.#runtime = new ZoneRuntime({
+    this.#memory = new MemoryStore({
+      identity: { role: 'zone', name, storeId: randomUUID() },
+      nowMs: Date.now,
+      hexDigits: (length) =>
+        randomBytes(Math.ceil(length / 2))
+          .toString('hex')
+          .slice(0, length),
+    })
+    if (image !== undefined) this.#memory.restore(image)
+    this.store = asControlPlane(this.#memory)
+    this.#options = {
       store: this.store,
       zone: name,
       globalAddresses,
@@ -49,14 +59,33 @@ export class StubZone {
       answer: async () => '{}',
       log,
       metrics: sessionMetrics(new Registry()),
-    })
+      ...(tls === undefined ? {} : { credentials: async () => ({ tls }) }),
+    }
+    this.#runtime = new ZoneRuntime(this.#options)
   }
 
   async start(): Promise<void> {
-    await this.store.initialise({ actor: 'bench', random: randomBytes(16) })
+    if ((await this.store.status()).state === 'uninitialised')
+      await this.store.initialise({ actor: 'bench', random: randomBytes(16) })
     this.#runtime.start((reason) => {
       throw new Error(`${this.name} may not join: ${reason}`)
     })
+  }
+
+  /** Ends its session; `start` dials again. */
+  async leave(): Promise<void> {
+    await this.#runtime.close()
+    this.#runtime = new ZoneRuntime(this.#options)
+  }
+
+  /** What it keeps now. */
+  image(): Image {
+    return this.#memory.snapshot()
+  }
+
+  /** Payload of both directions until it was proven in the session that it has; undefined: it was not yet. */
+  get bytesToProven(): number | undefined {
+    return this.#runtime.view()?.bytesToProven
   }
 
   /** Has been proven equal in the session that it has; while others change things it is seldom so in the same moment. */
