@@ -194,6 +194,79 @@ describe('bad input', () => {
   })
 })
 
+describe('in batches', () => {
+  const names = ['a', 'b', 'c', 'd', 'e']
+  const stdin = names.map((name) => `type: MeshRetry\nname: ${name}\nspec: {}\n`).join('---\n')
+  /** Each request is answered with what it had in it, but for the one that is not. */
+  const answering = (exception: { readonly at: number; readonly answer: unknown } | undefined) => {
+    let asked = 0
+    const sent: string[][] = []
+    return {
+      sent,
+      answers: {
+        ...status,
+        'POST /_apply': (interrupt: () => void) => {
+          const from = 2 * asked++
+          if (exception?.at === asked) {
+            if (exception.answer !== 'interrupt') return exception.answer
+            interrupt()
+          }
+          return { results: names.slice(from, from + 2).map((name) => result('MeshRetry', name, 'created')) }
+        },
+      },
+    }
+  }
+  const lines = (count: number): string =>
+    names
+      .slice(0, count)
+      .map((name) => `MeshRetry "${name}" in mesh "default" created\n`)
+      .join('')
+
+  test('each is a transaction, in order; the lines of each are written when it is done', async () => {
+    const ran = await run(['apply', '-f', '-', '--batch', '2'], { stdin, answers: answering(undefined).answers })
+    expect([ran.status, ran.out, ran.err]).toEqual([0, lines(5), ''])
+    const sent = ran.asked.flatMap(([, body]) => (body === undefined ? [] : [body as { items: { name: string }[] }]))
+    expect(sent.map(({ items: all }) => all.map(({ name }) => name))).toEqual([['a', 'b'], ['c', 'd'], ['e']])
+  })
+
+  test('what is refused later has not undone what was applied, and both are said', async () => {
+    const answer = apiError(400, 'Could not process a resource', 'Resource is not valid', { 'items[1].spec': 'is odd' })
+    const ran = await run(['apply', '-f', '-', '--batch', '2'], {
+      stdin,
+      answers: answering({ at: 2, answer }).answers,
+    })
+    expect([ran.status, ran.out]).toEqual([1, lines(2)])
+    expect(ran.err).toBe(
+      'Error: Could not process a resource (Resource is not valid), 2 were applied in batches before it:\n<stdin>:15:7: MeshRetry "d": spec: is odd\n',
+    )
+  })
+
+  test('an interruption waits for the batch that was sent, and no other is', async () => {
+    const ran = await run(['apply', '-f', '-', '--batch', '2'], {
+      stdin,
+      answers: answering({ at: 2, answer: 'interrupt' }).answers,
+    })
+    expect([ran.status, ran.out]).toEqual([1, lines(4)])
+  })
+
+  test('more than one transaction takes: what to do is said', async () => {
+    const answer = apiError(
+      413,
+      'Request body is too large',
+      'the list has 5 objects, and at most 2 are accepted at once',
+    )
+    const ran = await run(['apply', '-f', '-'], { stdin, answers: answering({ at: 1, answer }).answers })
+    expect([ran.status, ran.out]).toEqual([1, ''])
+    expect(ran.err).toContain('nothing was applied; --batch sends them in several transactions')
+  })
+
+  test.each(['0', '-1', '1.5', 'many'])('--batch %s is none', async (size) => {
+    const ran = await run(['apply', '-f', '-', '--batch', size], { stdin })
+    expect([ran.status, ran.asked]).toEqual([2, []])
+    expect(ran.err).toContain('It is a whole number of at least 1.')
+  })
+})
+
 describe('convert kubernetes', () => {
   test('prints resources that can be applied, and talks to nobody', async () => {
     const ran = await run(['convert', 'kubernetes', '-f', '-'], { stdin: `${k8s}---\n${k8s.replaceAll('web', 'api')}` })

@@ -1,5 +1,5 @@
 import { type PlacedMessage, placedText } from '@holdfast/model'
-import { Option } from 'commander'
+import { InvalidArgumentError, Option } from 'commander'
 import { type Api, ApiFailure, type JsonObject, objectsOf, textOf } from '../api.js'
 import { asOwn, isForeign, keyOf, sameAsShown } from '../changes/change.js'
 import { currentOf } from '../changes/current.js'
@@ -15,6 +15,8 @@ import { prunable, pruned } from './prune.js'
 
 export interface ApplyOptions extends InputOptions {
   readonly dryRun?: 'client' | 'server' | undefined
+  /** Resources of one transaction each; undefined: all are one. */
+  readonly batch?: number | undefined
   readonly prune: boolean
   readonly selector?: string | undefined
   readonly pruneType?: readonly string[] | undefined
@@ -42,7 +44,7 @@ async function apply(context: Context, options: ApplyOptions): Promise<number> {
     const results = await (resources.length === 0
       ? []
       : standing.isHoldfast
-        ? applyAtOnce(io, api, resources, standing)
+        ? applyInBatches(io, api, resources, { standing, output, size: options.batch ?? resources.length })
         : applyOneByOne(io, api, resources, output))
     print(io, [...kept, ...results], output)
   } else {
@@ -71,19 +73,46 @@ async function withoutForeign(api: Api, all: readonly InputResource[], standing:
   }
 }
 
-/** One request, one transaction. */
-async function applyAtOnce(
+/**
+ * One request and one transaction for each batch, in the order of dependency. With more than one, the lines of each are
+ * written when it is done: what was interrupted or refused later has not undone it.
+ * @returns what has not been written yet
+ */
+async function applyInBatches(
   io: Io,
   api: Api,
   resources: readonly InputResource[],
+  { standing, output, size }: { readonly standing: Standing; readonly output: Output; readonly size: number },
+): Promise<readonly JsonObject[]> {
+  const results: JsonObject[] = []
+  for (let from = 0; from < resources.length; from += size) {
+    io.signal.throwIfAborted()
+    const batch = resources.slice(from, from + size)
+    if (io.errIsTerminal === true && resources.length >= progressFrom)
+      io.err.write(
+        size >= resources.length
+          ? `applying ${resources.length} resources in one transaction …\n`
+          : `applying ${from + 1} to ${from + batch.length} of ${resources.length} resources in one transaction …\n`,
+      )
+    const done = await applyAtOnce(api, batch, standing, from)
+    // With one batch there is nothing to be told between.
+    if (output === 'table' && size < resources.length) print(io, done, output)
+    else results.push(...done)
+  }
+  return results
+}
+
+/** One request, one transaction. @param before how many were applied by those before it */
+async function applyAtOnce(
+  api: Api,
+  resources: readonly InputResource[],
   standing: Standing,
+  before: number,
 ): Promise<readonly JsonObject[]> {
   const items = resources.map((resource) => asOwn(resource, standing))
-  if (io.errIsTerminal === true && items.length >= progressFrom)
-    io.err.write(`applying ${items.length} resources in one transaction …\n`)
   // Once it is sent, its answer is waited for, interrupted or not: what the last line says is what was done.
   const { body } = await api.call('POST', '/_apply', { body: { items }, finishes: true }).catch((error: unknown) => {
-    throw withPlaces(error, resources)
+    throw withPlaces(error, resources, before === 0 ? undefined : `${before} were applied in batches before it`)
   })
   return objectsOf(body.results)
 }
@@ -185,8 +214,12 @@ function resultLine(result: JsonObject, suffix: string): string {
 }
 
 /** What the control plane says of `items[3].spec` is said of the place in the file from which it came. */
-function withPlaces(error: unknown, resources: readonly InputResource[]): unknown {
-  if (!(error instanceof ApiFailure) || error.body === undefined || error.body.fields.length === 0) return error
+function withPlaces(error: unknown, resources: readonly InputResource[], done = 'nothing was applied'): unknown {
+  if (!(error instanceof ApiFailure)) return error
+  if (error.body === undefined || error.body.fields.length === 0) {
+    const hint = error.httpStatus === 413 ? '; --batch sends them in several transactions' : ''
+    return new CliError(`${error.message}\n${done}${hint}`, { cause: error })
+  }
   const { title, detail, fields } = error.body
   const lines = fields.map(({ field, reason }) => {
     const [, index, path = ''] = /^items\[(\d+)\]\.?(.*)$/.exec(field) ?? []
@@ -199,7 +232,13 @@ function withPlaces(error: unknown, resources: readonly InputResource[]): unknow
     }
     return placedText(message)
   })
-  return new CliError(`${title} (${detail.trim()}), nothing was applied:\n${lines.join('\n')}`, { cause: error })
+  return new CliError(`${title} (${detail.trim()}), ${done}:\n${lines.join('\n')}`, { cause: error })
+}
+
+function batchSize(text: string): number {
+  const size = Number(text)
+  if (!Number.isSafeInteger(size) || size < 1) throw new InvalidArgumentError('It is a whole number of at least 1.')
+  return size
 }
 
 export const varOption = (): Option =>
@@ -218,13 +257,20 @@ export const applyCommand = defineCommand<ApplyOptions>({
           .choices(['client', 'server'])
           .preset('client'),
       )
+      .addOption(
+        new Option(
+          '--batch <n>',
+          'in transactions of so many resources, one after the other, instead of one transaction for all',
+        ).argParser(batchSize),
+      )
       .option('--prune', 'then delete what has the labels of --selector and is not in the files', false)
       .addOption(selectorOption())
       .addOption(repeated('--prune-type <type>', 'delete only of this type; may be given several times')),
   outputs: plainOutputs,
   more: `Files are read first, all of them: if anything is wrong with any, every problem is told with its place, and nothing is
 done. What is right is sent as one transaction, what is referred to before what refers to it. Once it is sent, an interruption
-waits for the answer: what the last line says is what was done.
+waits for the answer: what the last line says is what was done. A control plane takes 10,000 resources at once; for more,
+--batch 10000 sends them in order, each batch whole or not at all.
 
 --prune deletes only what this control plane owns, and never a Mesh, a Zone or a secret unless --prune-type says so.`,
   examples: [
@@ -232,6 +278,7 @@ waits for the answer: what the last line says is what was done.
     ['apply -f policies/ -f services/', 'every .yaml, .yml and .json in these folders, at any depth'],
     ['apply -f service.yaml -v zone=east -v port=8080', 'a template, with values'],
     ['apply -f shop/ --prune -l team=shop', 'and delete what has this label and is not there any more'],
+    ['apply -f mesh/ --batch 10000', 'more than one transaction may have'],
     ['apply -f shop/ --dry-run=server', 'what would become of it, addresses included'],
     ['get meshtimeouts -o yaml | holdfastctl apply -f -', 'changes nothing'],
   ],
