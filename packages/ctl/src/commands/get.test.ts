@@ -172,6 +172,25 @@ describe('one resource', () => {
     })
   })
 
+  test('a dry run asks whether it would, and never a server that would not know that it is one', async () => {
+    const dry = await run(['delete', 'meshservice', 'web', '--dry-run'], {
+      answers: {
+        [find(query)]: { items: [web] },
+        'POST /_apply?dryRun=true': { dryRun: true, results: [] },
+        'DELETE /meshes/default/meshservices/web-x7?dryRun=true': { dryRun: true, outcome: 'deleted' },
+      },
+    })
+    expect([dry.status, dry.out]).toEqual([0, 'deleted MeshService "web" (dry run)\n'])
+    const kuma = await run(['delete', 'meshservice', 'web', '--dry-run'], {
+      answers: { [find(query)]: { items: [web] } },
+    })
+    expect([kuma.status, kuma.err]).toEqual([
+      1,
+      expect.stringContaining('has no dry run of its own; nothing was deleted'),
+    ])
+    expect(kuma.asked.filter(([asked]) => asked.startsWith('DELETE'))).toEqual([])
+  })
+
   test('is not deleted where the control plane may not', async () => {
     const ran = await run(['delete', 'zone', 'east'], {
       answers: {
