@@ -7,6 +7,8 @@ import { join } from 'node:path'
 import { redisBinary } from './redis-binary.js'
 
 export interface RedisServerOptions {
+  /** Any that is free unless said. */
+  readonly port?: number | undefined
   /** As on the command line of redis-server: `['--requirepass', 'x']`. */
   readonly args?: readonly string[]
   /** With the file that a sentinel needs. */
@@ -26,10 +28,14 @@ export interface RedisServer {
   close(): Promise<void>
 }
 
-export async function startRedis({ args = [], sentinelOf }: RedisServerOptions = {}): Promise<RedisServer> {
+export async function startRedis({
+  args = [],
+  sentinelOf,
+  port: wanted,
+}: RedisServerOptions = {}): Promise<RedisServer> {
   const { program, libraries } = redisBinary()
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-redis-'))
-  const port = await freePort()
+  const port = wanted ?? (await freePort())
   const base = ['--port', `${port}`, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder]
   let child: ChildProcess | undefined
   const kill = async (): Promise<void> => {

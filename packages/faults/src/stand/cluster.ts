@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { createDatabase, databaseUrl, dropDatabase, type Embedded, migrate, startEmbedded } from '@holdfast/store'
 import { countWrites } from '@holdfast/store/testing'
+import { steadyPort } from './ports.js'
 
 const template = 'holdfast_template'
 /** What is tried here is never too old for its own migrations. */
@@ -37,15 +38,15 @@ export class Cluster {
   }
 
   async start(): Promise<void> {
-    const port = this.#server?.port
+    const isFirst = this.#server === undefined
     this.#server = await startEmbedded({
       dataDir: this.#folder,
-      port,
+      port: this.#server?.port ?? (await steadyPort()),
       // Losing power is none of the faults: what the processes of a server have written stays when they are killed.
       settings: { fsync: 'off', max_connections: '300' },
       signal: this.#within(),
     })
-    if (port !== undefined) return
+    if (!isFirst) return
     await createDatabase(this.url, template)
     const url = databaseUrl(this.url, template)
     await migrate(url, { programVersion: newestProgram, signal: this.#within() })

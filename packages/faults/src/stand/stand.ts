@@ -12,6 +12,7 @@ import {
 } from '@holdfast/testkit'
 import type { Cluster } from './cluster.js'
 import { isProven, type Plane, sessionOf } from './plane.js'
+import { steadyPort } from './ports.js'
 
 /** What stands, before anything happens to it. */
 export interface Shape {
@@ -133,7 +134,7 @@ export class Stand {
     const database = this.own(await startTcpProxy({ targetPort: clusters.global.port }))
     const open = shape.tls ? [] : ['--kds-tls', 'off', '--allow-unauthenticated-zone', '*']
     const redis = this.redis === undefined ? [] : ['--redis-url', this.redis.url]
-    const process = this.#process(name, 'global', through(url, database, name), [...open, ...redis, ...flags])
+    const process = await this.#process(name, 'global', through(url, database, name), [...open, ...redis, ...flags])
     await process.start()
     const plane: Plane = { name, process, cluster: clusters.global, url, database, links: [] }
     this.globals = [...this.globals, plane]
@@ -166,7 +167,7 @@ export class Stand {
   ): Promise<Plane> {
     const { clusters } = this
     const database = this.own(await startTcpProxy({ targetPort: clusters.zones.port }))
-    const process = this.#process(name, 'zone', through(url, database, name), flags, zone)
+    const process = await this.#process(name, 'zone', through(url, database, name), flags, zone)
     if (wait) await process.start({ env })
     else await process.begin({ env })
     return { name, process, cluster: clusters.zones, url, database, links }
@@ -174,7 +175,7 @@ export class Stand {
 
   /** A global that counts for nothing in what is compared; it is started, and not waited for. */
   async globalProcess(name: string, databaseUrl: string): Promise<ControlPlane> {
-    const process = this.#process(name, 'global', databaseUrl, [])
+    const process = await this.#process(name, 'global', databaseUrl, [])
     await process.begin()
     return process
   }
@@ -224,7 +225,7 @@ export class Stand {
     const { shape } = this
     mkdirSync(this.folder, { recursive: true })
     if (shape.redis)
-      this.redis = await startRedis().then(
+      this.redis = await startRedis({ port: await steadyPort() }).then(
         (server) => this.own(server),
         () => undefined,
       )
@@ -233,10 +234,21 @@ export class Stand {
     await this.inStep()
   }
 
-  #process(name: string, role: 'global' | 'zone', databaseUrl: string, flags: readonly string[], zone?: string) {
+  async #process(
+    name: string,
+    role: 'global' | 'zone',
+    databaseUrl: string,
+    flags: readonly string[],
+    zone?: string,
+  ): Promise<ControlPlane> {
     const { folder, signal } = this
+    const ports = {
+      api: await steadyPort(),
+      diagnostics: await steadyPort(),
+      ...(role === 'global' ? { kds: await steadyPort() } : { dns: await steadyPort() }),
+    }
     const process = new ControlPlane({
-      ...{ name, role, databaseUrl, folder, flags, signal, startTimeoutMs },
+      ...{ name, role, databaseUrl, folder, flags, signal, startTimeoutMs, ports },
       zone: zone ?? (role === 'global' ? 'global' : name),
       program: this.#program,
     })

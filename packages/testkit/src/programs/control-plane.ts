@@ -32,6 +32,8 @@ export interface ControlPlaneOptions extends StartOptions {
   readonly folder: string
   readonly flags: readonly string[]
   readonly signal: AbortSignal
+  /** Those of its first start, too; otherwise any that are free. */
+  readonly ports?: Ports | undefined
   /** 30 s unless said otherwise. */
   readonly startTimeoutMs?: number | undefined
 }
@@ -65,6 +67,7 @@ export class ControlPlane {
     this.zone = options.zone ?? options.name
     this.databaseUrl = options.databaseUrl
     this.#options = options
+    this.#ports = options.ports
   }
 
   get apiUrl(): string {
