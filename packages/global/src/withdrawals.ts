@@ -57,13 +57,17 @@ export class Withdrawals {
 
   async #look(): Promise<void> {
     const { sessions, withdrawn, log } = this.#options
-    for (const session of [...sessions()]) {
-      const credential = this.#credentials.get(session)
-      if (credential === undefined) continue
-      const reason = await withdrawn(session.peer, credential)
-      if (reason === undefined) continue
-      log.warn({ zone: session.peer, how: credential.how, reason }, 'the zone is not let in any more: its session ends')
-      void session.close(`zone "${session.peer}": ${reason}`)
-    }
+    // All in one turn: under writes what is known is read again after each of them, and one reading does for all sessions.
+    await Promise.all(
+      [...sessions()].map(async (session) => {
+        const credential = this.#credentials.get(session)
+        if (credential === undefined) return
+        const reason = await withdrawn(session.peer, credential)
+        if (reason === undefined) return
+        const who = { zone: session.peer, how: credential.how, reason }
+        log.warn(who, 'the zone is not let in any more: its session ends')
+        void session.close(`zone "${session.peer}": ${reason}`)
+      }),
+    )
   }
 }
