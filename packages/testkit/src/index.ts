@@ -11,10 +11,22 @@ export {
   wireResource,
 } from './fake-kuma/crude.js'
 export { type FakeKumaGlobal, type FakeKumaGlobalOptions, startFakeKumaGlobal } from './fake-kuma/global.js'
+export {
+  type FakeKumaLives,
+  type FakeKumaLivesOptions,
+  kumaBackoffMs,
+  startFakeKumaLives,
+} from './fake-kuma/lives.js'
 export type { KumaFault, KumaObjects } from './fake-kuma/objects.js'
 export type { Sent, Verdict } from './fake-kuma/provider.js'
 export { sampleMessages } from './fake-kuma/samples.js'
-export { type FakeKumaEnd, type FakeKumaZone, type FakeKumaZoneOptions, startFakeKumaZone } from './fake-kuma/zone.js'
+export {
+  type FakeKumaEnd,
+  type FakeKumaMemory,
+  type FakeKumaZone,
+  type FakeKumaZoneOptions,
+  startFakeKumaZone,
+} from './fake-kuma/zone.js'
 export { createLevel, type Level } from './level.js'
 export { NameClient } from './name-client.js'
 export {

@@ -9,7 +9,7 @@ import {
   utf8,
   zoneLabel,
 } from '@holdfast/model'
-import { type FakeKumaGlobal, startFakeKumaGlobal, startFakeKumaZone } from '@holdfast/testkit'
+import { type FakeKumaGlobal, startFakeKumaGlobal, startFakeKumaLives, startFakeKumaZone } from '@holdfast/testkit'
 import { afterEach, expect, test } from 'vitest'
 import { deletedOf, vipsOf } from '../testing/faults.js'
 import { eager, inStep, putService, servicesOf, startGlobal, startZone, until } from '../testing/mesh.js'
@@ -115,4 +115,51 @@ test('our zone under a Kuma global: it keeps working, tells what it has, and is 
   await until('global to have that as well', () => empty.zone('east').held().get('MeshService')?.size === 2)
   expect(await deletedOf(east)).toBe(0)
   expect(empty.faults()).toEqual([])
+})
+
+test('RO: our global is away for as long as a Kuma zone backs off: nobody loses anything of anybody, and from its first list on the zone has all that it had', {
+  timeout: 90_000,
+}, async () => {
+  const first = await startGlobal()
+  const { database, port } = first
+  const east = own(await startZone('east', port, { backoff: eager }), (zone) => zone.close())
+  await until('east to be in step', () => inStep(east), 20_000)
+  for (const name of ['cart', 'web']) await putService(east, name)
+  const waiting: (() => void)[] = []
+  const wait = (): Promise<void> => new Promise((resolve) => waiting.push(resolve))
+  const kuma = own(startFakeKumaLives({ target: `127.0.0.1:${port}`, zone: 'north', wait }), async (zone) =>
+    zone.stop(),
+  )
+  for (const name of ['a', 'b', 'c']) kuma.put('MeshService', ofKumaZone(name))
+  const held = () => kuma.now().held().get('MeshService')?.size
+  const ofNorth = async () => [...(await servicesOf(east)).keys()].filter((key) => key.startsWith('north/')).length
+  await until('both to have all', async () => held() === 2 && (await ofNorth()) === 3, 30_000)
+  const before = await vipsOf(east)
+
+  await first.close()
+  await kuma.until(() => kuma.waitsMs().length === 1)
+  // Each time it finds nobody, and waits longer.
+  for (const nth of [2, 3, 4, 5, 6]) {
+    waiting.shift()?.()
+    await kuma.until(() => kuma.waitsMs().length === nth)
+  }
+  expect(kuma.waitsMs()).toEqual([5_000, 10_000, 20_000, 40_000, 60_000, 60_000])
+  expect(await vipsOf(east)).toEqual(before)
+  const global = own(await startGlobal({ database, port }), (plane) => plane.close())
+  await until('east to be in step again', () => inStep(east), 30_000)
+  // It is still waiting, and its services stand.
+  expect([await vipsOf(global), await vipsOf(east)]).toEqual([before, before])
+  waiting.shift()?.()
+  await until('its first lists', () => kuma.now().received().length >= 40, 30_000)
+  await until(
+    'its own to be answered',
+    () =>
+      kuma
+        .now()
+        .verdicts()
+        .some(({ type }) => type === 'MeshService'),
+    30_000,
+  )
+  expect([kuma.now().ended(), kuma.lost(), held()]).toEqual([undefined, [], 2])
+  expect([await vipsOf(global), await vipsOf(east), await deletedOf(global)]).toEqual([before, before, 0])
 })

@@ -15,6 +15,8 @@ export interface ConsumerOptions {
   readonly drops: (type: string, parts: KumaResourceParts) => boolean
   /** Why it refuses a resource, `undefined` if it does not. */
   readonly refuses: (type: string, parts: KumaResourceParts) => string | undefined
+  /** What it has already, from earlier streams; nothing unless said otherwise. It is changed by what comes. */
+  readonly store?: Map<string, Map<string, KumaResourceParts>> | undefined
 }
 
 /**
@@ -26,12 +28,15 @@ export class KumaConsumer {
   /** Keys of what was acknowledged and not kept. */
   readonly dropped: string[] = []
   readonly #options: ConsumerOptions
-  readonly #held = new Map<string, Map<string, KumaResourceParts>>()
+  readonly #held: Map<string, Map<string, KumaResourceParts>>
+  /** Keys that a first list did not have, and that are gone for that. */
+  readonly lost: string[] = []
   readonly #answered = new Set<string>()
   readonly #nonces = new Set<string>()
 
   constructor(options: ConsumerOptions) {
     this.#options = options
+    this.#held = options.store ?? new Map()
   }
 
   held(): KumaObjects {
@@ -52,7 +57,11 @@ export class KumaConsumer {
     if (this.#nonces.has(nonce)) throw new KumaFault('stream', `${type}: nonce "${nonce}" came before`)
     this.#nonces.add(nonce)
     const objects = response.resources.map((resource) => decodeObject(type, resource))
-    this.received.push({ type, nonce, keys: objects.map(keyOf), removed: response.removedResources })
+    const keys = objects.map(keyOf)
+    const twice = keys.find((key, i) => keys.indexOf(key) !== i)
+    // It makes each anew that it does not have, and its store has the second one by then.
+    if (twice !== undefined) throw new KumaFault('stream', `failed to store ${type} resources: ${twice} already exists`)
+    this.received.push({ type, nonce, keys, removed: response.removedResources })
 
     const refusals = objects.flatMap((parts) => {
       const reason = this.#options.refuses(type, parts)
@@ -80,6 +89,11 @@ export class KumaConsumer {
     const whole = !this.#answered.has(type)
     // Of a whole list only what is refused keeps its older copy.
     const after = new Map([...before].filter(([key]) => (whole ? refused.has(key) : !removed.includes(key))))
+    const said = new Set(objects.map(keyOf))
+    if (whole)
+      this.lost.push(
+        ...[...before.keys()].filter((key) => !said.has(key) && !refused.has(key)).map((key) => `${type} ${key}`),
+      )
     for (const parts of objects) {
       const key = keyOf(parts)
       if (refused.has(key)) continue

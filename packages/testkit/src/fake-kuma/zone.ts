@@ -26,8 +26,16 @@ export interface FakeKumaZoneOptions {
   readonly asksFor?: readonly string[] | undefined
   /** Why it refuses a resource; it refuses nothing by default. */
   readonly refuses?: ((type: string, parts: KumaResourceParts) => string | undefined) | undefined
+  /** What it has from its lives before: of others, and its own; nothing unless said otherwise. */
+  readonly remembers?: FakeKumaMemory | undefined
   /** What its proxies say of themselves; `undefined`: it never answers. */
   readonly proxies?: ((asked: AdminAsked) => AdminSaid | undefined) | undefined
+}
+
+/** The store of a zone, over the lives of its connections. */
+export interface FakeKumaMemory {
+  readonly own: OwnObjects
+  readonly held: Map<string, Map<string, KumaResourceParts>>
 }
 
 export interface FakeKumaEnd {
@@ -51,6 +59,8 @@ export interface FakeKumaZone {
   verdicts(): readonly Verdict[]
   /** Keys that it acknowledged and silently did not keep, for they lack the origin label `global`. */
   dropped(): readonly string[]
+  /** What it had of others and a first list did not have: it is gone. */
+  lost(): readonly string[]
   /** Checks of health that were answered. */
   healthChecks(): number
   /** Questions about its proxies that have arrived. */
@@ -65,7 +75,7 @@ export interface FakeKumaZone {
 export function startFakeKumaZone(options: FakeKumaZoneOptions): FakeKumaZone {
   const { zone, version = '2.14.3' } = options
   const level = createLevel()
-  const own = new OwnObjects()
+  const own = options.remembers?.own ?? new OwnObjects()
   const client = new Client(options.target, credentials.createInsecure(), {
     ...kumaLimits,
     'grpc.use_local_subchannel_pool': 1,
@@ -120,6 +130,7 @@ export function startFakeKumaZone(options: FakeKumaZoneOptions): FakeKumaZone {
     send: (bytes) => down.write(bytes),
     drops: (type, parts) => findType(type)?.providedByZone === true && parts.labels['kuma.io/origin'] !== 'global',
     refuses: options.refuses ?? (() => undefined),
+    store: options.remembers?.held,
   })
   const provider = new KumaProvider({
     identifier: zone,
@@ -159,6 +170,7 @@ export function startFakeKumaZone(options: FakeKumaZoneOptions): FakeKumaZone {
     sent: () => provider.sent,
     verdicts: () => provider.verdicts,
     dropped: () => consumer.dropped,
+    lost: () => consumer.lost,
     healthChecks: () => healthChecks,
     questions: () => questions,
     ended: () => ended,
