@@ -21,7 +21,26 @@ export * from './gen/holdfast/kds/v1/kds_pb.js'
 export * from './gen/kuma/mesh/v1alpha1/dataplane_insight_pb.js'
 export * from './gen/kuma/mesh/v1alpha1/dataplane_pb.js'
 export * from './gen/kuma/mesh/v1alpha1/envoy_admin_pb.js'
+export {
+  ExternalServiceSchema,
+  MeshGatewayRouteSchema,
+  MeshGatewaySchema,
+} from './gen/kuma/mesh/v1alpha1/gateway_pb.js'
 export * from './gen/kuma/mesh/v1alpha1/kds_pb.js'
+export {
+  CircuitBreakerSchema,
+  FaultInjectionSchema,
+  HealthCheckSchema,
+  ProxyTemplateSchema,
+  RateLimitSchema,
+  RetrySchema,
+  TimeoutSchema,
+  TrafficLogSchema,
+  TrafficPermissionSchema,
+  TrafficRouteSchema,
+  TrafficTraceSchema,
+  VirtualOutboundSchema,
+} from './gen/kuma/mesh/v1alpha1/legacy_policies_pb.js'
 export * from './gen/kuma/mesh/v1alpha1/mesh_pb.js'
 export * from './gen/kuma/mesh/v1alpha1/metrics_pb.js'
 export * from './gen/kuma/mesh/v1alpha1/service_insight_pb.js'

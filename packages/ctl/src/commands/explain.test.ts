@@ -17,7 +17,7 @@ test.each([
   ['meshservice.ports', 2, 'MeshService has no field "ports"; did you mean MeshService.spec.ports?'],
   ['meshservice.spec.ports.nope', 2, 'MeshService.spec.ports has no field "nope"; there are '],
   ['nope', 2, 'unknown TYPE "nope"; there are '],
-  ['traffic-route', 1, 'a TrafficRoute is kept as it is written: nothing is known of its fields. Known are '],
+  ['traffic-route.conf.nope', 2, 'TrafficRoute.conf has no field "nope"; there are '],
 ])('%s', async (subject, status, err) => {
   const ran = await run(['explain', subject])
   expect([ran.status, ran.out, ran.err.startsWith(`Error: ${err}`)]).toEqual([status, '', true])

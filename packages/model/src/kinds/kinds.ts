@@ -73,7 +73,7 @@ const protoKinds: ReadonlyMap<string, ProtoKind> = new Map(
 
 /**
  * What is known about the spec of a type: `json` or `protobuf` with a kind that has its fields, or `opaque` protobuf
- * (types that newer Kumas no longer have) and JSON without a schema, which are kept as they come.
+ * (insights that each control plane computes) and JSON without a schema, which are kept as they come.
  */
 export type SpecKind =
   | { readonly format: 'json'; readonly kind: JsonKind<unknown> | undefined }

@@ -1,9 +1,24 @@
 import { type DescMessage, fromBinary, type MessageShape } from '@bufbuild/protobuf'
 import {
+  CircuitBreakerSchema,
   ConfigSchema,
   DataplaneInsightSchema,
+  ExternalServiceSchema,
+  FaultInjectionSchema,
+  HealthCheckSchema,
+  MeshGatewayRouteSchema,
+  MeshGatewaySchema,
+  ProxyTemplateSchema,
+  RateLimitSchema,
+  RetrySchema,
   SecretSchema,
   ServiceInsightSchema,
+  TimeoutSchema,
+  TrafficLogSchema,
+  TrafficPermissionSchema,
+  TrafficRouteSchema,
+  TrafficTraceSchema,
+  VirtualOutboundSchema,
   ZoneEgressSchema,
   ZoneIngressSchema,
   ZoneInsightSchema,
@@ -45,13 +60,31 @@ export const protoKind = <Desc extends DescMessage>(
 
 const plain = (message: DescMessage): ProtoKind => protoKind(message, () => [])
 
-/** Kinds without rules of their own. */
+/**
+ * Kinds without rules of their own. Kuma's policies of before the targetRef family are kept and passed on: zones of Kuma
+ * obey them and judge them, ours does not.
+ */
 export const plainProtoKinds: Readonly<Record<string, ProtoKind>> = {
+  CircuitBreaker: plain(CircuitBreakerSchema),
   Config: plain(ConfigSchema),
   DataplaneInsight: plain(DataplaneInsightSchema),
+  ExternalService: plain(ExternalServiceSchema),
+  FaultInjection: plain(FaultInjectionSchema),
   GlobalSecret: plain(SecretSchema),
+  HealthCheck: plain(HealthCheckSchema),
+  MeshGateway: plain(MeshGatewaySchema),
+  MeshGatewayRoute: plain(MeshGatewayRouteSchema),
+  ProxyTemplate: plain(ProxyTemplateSchema),
+  RateLimit: plain(RateLimitSchema),
+  Retry: plain(RetrySchema),
   Secret: plain(SecretSchema),
   ServiceInsight: plain(ServiceInsightSchema),
+  Timeout: plain(TimeoutSchema),
+  TrafficLog: plain(TrafficLogSchema),
+  TrafficPermission: plain(TrafficPermissionSchema),
+  TrafficRoute: plain(TrafficRouteSchema),
+  TrafficTrace: plain(TrafficTraceSchema),
+  VirtualOutbound: plain(VirtualOutboundSchema),
   ZoneEgress: plain(ZoneEgressSchema),
   ZoneIngress: plain(ZoneIngressSchema),
   ZoneInsight: plain(ZoneInsightSchema),

@@ -72,7 +72,8 @@ test.each([
   ['Zone', '', [], ['spec'], []],
   ['Zone', url('system.v1alpha1.Zone'), [0xff], ['spec'], []],
   ['Dataplane', url('mesh.v1alpha1.Dataplane'), [], ['networking'], []],
-  ['TrafficRoute', url('mesh.v1alpha1.TrafficRoute'), [0xff], [], []],
+  ['TrafficRoute', url('mesh.v1alpha1.TrafficRoute'), [0xff], ['spec'], []],
+  ['MeshInsight', url('mesh.v1alpha1.MeshInsight'), [0xff], [], []],
 ])('%s %s %j', (type, typeUrl, spec, problems, warnings) => {
   const given = received(type, '', { typeUrl, spec: Uint8Array.from(spec) })
   expect(judged(given)).toEqual({ problems, warnings })

@@ -139,10 +139,9 @@ test('a label that is not there yet is a change; that a mesh is made without pol
   expect(mesh.object).toMatchObject({ skipCreatingInitialPolicies: ['*'] })
 })
 
-test('types that we do not know, policies of the old kind, and what cannot be valid stay, each with its reason', () => {
+test('types that we do not know and what cannot be valid stay, each with its reason', () => {
   const objects: readonly JsonObject[] = [
     { type: 'MeshOPA', mesh: 'default', name: 'opa', spec: {} },
-    { type: 'VirtualOutbound', mesh: 'default', name: 'vo', conf: { host: 'x' } },
     { type: 'MeshTimeout', mesh: 'default', name: 'Not A Name', spec: {} },
     { type: 'GlobalSecret', name: 'inter-cp-ca', data: '' },
     { type: 'MeshInsight', name: 'default' },
@@ -151,11 +150,41 @@ test('types that we do not know, policies of the old kind, and what cannot be va
   expect(moving).toEqual([])
   expect(staying.map(({ type, verdict, why }) => [type, verdict, why])).toEqual([
     ['MeshOPA', 'cannot', expect.stringContaining('does not know this type')],
-    ['VirtualOutbound', 'cannot', expect.stringContaining('of the old kind')],
     ['MeshTimeout', 'cannot', expect.stringContaining('name')],
     ['GlobalSecret', 'computed', expect.any(String)],
     ['MeshInsight', 'computed', expect.any(String)],
   ])
+})
+
+test('what Kuma had before the targetRef family comes along: a zone that lost it on the way would let nobody in', () => {
+  const selectors = { sources: [{ match: { 'kuma.io/service': '*' } }], destinations: [{ match: { team: 'a' } }] }
+  const objects: readonly JsonObject[] = [
+    { type: 'TrafficPermission', mesh: 'default', name: 'all', ...selectors },
+    { type: 'TrafficRoute', mesh: 'default', name: 'r', ...selectors, conf: { loadBalancer: { maglev: {} } } },
+    { type: 'Timeout', mesh: 'default', name: 't', ...selectors, conf: { connectTimeout: '5s' } },
+    {
+      type: 'MeshGateway',
+      mesh: 'default',
+      name: 'edge',
+      selectors: [{ match: { 'kuma.io/service': 'edge' } }],
+      conf: {
+        listeners: [{ port: 443, protocol: 'HTTPS', tls: { mode: 'TERMINATE', certificates: [{ secret: 'c' }] } }],
+      },
+    },
+    {
+      type: 'ExternalService',
+      mesh: 'default',
+      name: 'ex',
+      tags: { 'kuma.io/service': 'ex' },
+      networking: { address: 'example.com:443', tls: { enabled: true } },
+    },
+  ]
+  const plan = planMove({ zone: '', objects }, global)
+  expect(plan.staying).toEqual([])
+  expect(plan.moving.map(({ type, object }) => ({ ...object, type: type.name }))).toEqual(
+    expect.arrayContaining([...objects]),
+  )
+  for (const one of plan.moving) expect(changeOf(one, one.object, global)).toBe('same')
 })
 
 test('the Kubernetes form of an export says the same', () => {

@@ -1,6 +1,5 @@
 import { sameAuthored } from '../kinds/index.js'
 import { fieldOf, isJsonArray, type Json, type JsonObject } from '../kinds/json.js'
-import { specKindOf } from '../kinds/kinds.js'
 import { displayNameLabel, namespaceLabel, originLabel, zoneLabel } from '../labels.js'
 import { displayNameOf, exportName } from '../names.js'
 import { violationText } from '../problems.js'
@@ -103,7 +102,10 @@ export function planMove(source: MoveSource, target: MoveTarget): MovePlan {
       staying.push({ type: word, mesh, name, verdict, why })
     }
     if (type === undefined) {
-      stays('cannot', 'Holdfast does not know this type; what zones say of it over KDS is kept and passed on as it is')
+      stays(
+        'cannot',
+        'Holdfast does not know this type: zones of Kuma that come here are told that there is none of it, and delete what they have',
+      )
       continue
     }
     claims.push(...claimsOf(type, object, source))
@@ -213,9 +215,7 @@ function readMoving(
     case 'unreadable':
       return read.reason
     case 'invalid':
-      return isOpaque(type)
-        ? `of the old kind, whose fields Holdfast does not know: write it as ${type.name === 'TrafficRoute' ? 'MeshHTTPRoute or MeshTCPRoute' : 'one of the policies that begin with "Mesh"'}, or leave it out`
-        : read.violations.map(violationText).join('; ')
+      return read.violations.map(violationText).join('; ')
   }
 }
 
@@ -225,11 +225,6 @@ function specToCompare({ type, object, body }: Moving, target: MoveTarget): Uint
   if (type.name !== 'Mesh' || !isJsonArray(said) || said.length !== 1 || said[0] !== '*') return body.spec
   const read = readMoving(type, rest, target)
   return typeof read === 'string' ? body.spec : read.body.spec
-}
-
-const isOpaque = (type: TypeDescriptor): boolean => {
-  const known = specKindOf(type)
-  return known.format === 'protobuf' && known.kind === undefined
 }
 
 /** What an object that is here already would become: `same` decides on values, as an apply does. */

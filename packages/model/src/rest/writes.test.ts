@@ -162,20 +162,23 @@ test('a headless service has no VIP to pin, and a policy has none at all', () =>
 })
 
 test('a type without known fields takes its protobuf in base64, and says so', () => {
-  const body = { type: 'TrafficRoute', mesh: 'default', name: 'r' }
-  expect(parseBody(typeOf('TrafficRoute'), { ...body, conf: {} }, global)).toEqual({
+  const body = { type: 'ZoneIngressInsight', name: 'r' }
+  expect(parseBody(typeOf('ZoneIngressInsight'), { ...body, conf: {} }, global)).toEqual({
     outcome: 'invalid',
     violations: [
       {
         path: '@spec',
         message:
-          'Holdfast does not know the fields of a TrafficRoute: give its protobuf (type.googleapis.com/kuma.mesh.v1alpha1.TrafficRoute) in base64 here',
+          'Holdfast does not know the fields of a ZoneIngressInsight: give its protobuf (type.googleapis.com/kuma.mesh.v1alpha1.ZoneIngressInsight) in base64 here',
       },
     ],
   })
-  expect(parseBody(typeOf('TrafficRoute'), { ...body, '@spec': 'CgIKAA==' }, global)).toMatchObject({
+  expect(parseBody(typeOf('ZoneIngressInsight'), { ...body, '@spec': 'CgIKAA==' }, global)).toMatchObject({
     outcome: 'parsed',
-    body: { spec: new Uint8Array([10, 2, 10, 0]), typeUrl: 'type.googleapis.com/kuma.mesh.v1alpha1.TrafficRoute' },
+    body: {
+      spec: new Uint8Array([10, 2, 10, 0]),
+      typeUrl: 'type.googleapis.com/kuma.mesh.v1alpha1.ZoneIngressInsight',
+    },
   })
 })
 

@@ -4,6 +4,7 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { BytesValue } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -11,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file kuma/system/v1alpha1/system.proto.
  */
 export const file_kuma_system_v1alpha1_system: GenFile = /*@__PURE__*/
-  fileDesc("CiFrdW1hL3N5c3RlbS92MWFscGhhMS9zeXN0ZW0ucHJvdG8SFGt1bWEuc3lzdGVtLnYxYWxwaGExIjMKBFpvbmUSKwoHZW5hYmxlZBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5Cb29sVmFsdWUiMwoGU2VjcmV0EikKBGRhdGEYASABKAsyGy5nb29nbGUucHJvdG9idWYuQnl0ZXNWYWx1ZSIYCgZDb25maWcSDgoGY29uZmlnGAEgASgJYgZwcm90bzM", [file_google_protobuf_wrappers]);
+  fileDesc("CiFrdW1hL3N5c3RlbS92MWFscGhhMS9zeXN0ZW0ucHJvdG8SFGt1bWEuc3lzdGVtLnYxYWxwaGExIjMKBFpvbmUSKwoHZW5hYmxlZBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5Cb29sVmFsdWUiMwoGU2VjcmV0EikKBGRhdGEYASABKAsyGy5nb29nbGUucHJvdG9idWYuQnl0ZXNWYWx1ZSIYCgZDb25maWcSDgoGY29uZmlnGAEgASgJIn0KCkRhdGFTb3VyY2USEAoGc2VjcmV0GAEgASgJSAASDgoEZmlsZRgCIAEoCUgAEi0KBmlubGluZRgDIAEoCzIbLmdvb2dsZS5wcm90b2J1Zi5CeXRlc1ZhbHVlSAASFgoMaW5saW5lU3RyaW5nGAQgASgJSABCBgoEdHlwZWIGcHJvdG8z", [file_google_protobuf_wrappers]);
 
 /**
  * @generated from message kuma.system.v1alpha1.Zone
@@ -65,4 +66,47 @@ export type Config = Message<"kuma.system.v1alpha1.Config"> & {
  */
 export const ConfigSchema: GenMessage<Config> = /*@__PURE__*/
   messageDesc(file_kuma_system_v1alpha1_system, 2);
+
+/**
+ * A certificate or a key, wherever it is kept.
+ *
+ * @generated from message kuma.system.v1alpha1.DataSource
+ */
+export type DataSource = Message<"kuma.system.v1alpha1.DataSource"> & {
+  /**
+   * @generated from oneof kuma.system.v1alpha1.DataSource.type
+   */
+  type: {
+    /**
+     * @generated from field: string secret = 1;
+     */
+    value: string;
+    case: "secret";
+  } | {
+    /**
+     * @generated from field: string file = 2;
+     */
+    value: string;
+    case: "file";
+  } | {
+    /**
+     * @generated from field: google.protobuf.BytesValue inline = 3;
+     */
+    value: BytesValue;
+    case: "inline";
+  } | {
+    /**
+     * @generated from field: string inlineString = 4;
+     */
+    value: string;
+    case: "inlineString";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message kuma.system.v1alpha1.DataSource.
+ * Use `create(DataSourceSchema)` to create a new message.
+ */
+export const DataSourceSchema: GenMessage<DataSource> = /*@__PURE__*/
+  messageDesc(file_kuma_system_v1alpha1_system, 3);
 
