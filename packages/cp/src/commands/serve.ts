@@ -13,6 +13,7 @@ import { createDefaults } from '../bootstrap.js'
 import { maskedSettings, maskUrl } from '../config/resolve.js'
 import type { Settings } from '../config/settings.js'
 import { type Readiness, serveDiagnostics } from '../diagnostics.js'
+import { publishKeys } from '../identity/published-keys.js'
 import { checkLoopback, takenOver, takeSocket } from '../lifecycle/inherited-sockets.js'
 import { hasEnded, ownPlace } from '../lifecycle/place.js'
 import { Scope } from '../lifecycle/scope.js'
@@ -164,7 +165,10 @@ async function run(role: Role, given: Settings, log: Logger, scope: Scope, signa
   })
   if (sockets.api !== undefined) checkLoopback(api.server.address())
   keepUp(store, leases, log, scope, signal)
-  if (role === 'global') tellReadiness({ store, leases, log, scope, signal })
+  if (role === 'global') {
+    tellReadiness({ store, leases, log, scope, signal })
+    publishKeys({ store, leases, log, scope })
+  }
   keepScrubbing({ store, leases, registry, log, scope, signal, rowsPerSecond: settings.scrubRowsPerSecond })
   let started = false
   let apiTlsPort: number | undefined

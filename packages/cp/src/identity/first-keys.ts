@@ -11,11 +11,12 @@ import {
   type SigningKey,
   signingKeyName,
   signingKeyPrefix,
-  zonePublicKeyPrefix,
 } from '@holdfast/identity'
+import type { Labels } from '@holdfast/model'
 import type { ControlPlaneStore } from '@holdfast/store'
 import type { Logger } from 'pino'
 import type { IdentityKeeper } from './keeper.js'
+import { publishedKey } from './published-keys.js'
 import { writeSecrets } from './secrets.js'
 
 const generate = promisify(generateKeyPair)
@@ -28,6 +29,8 @@ const bytes = (text: string): Uint8Array => Buffer.from(text, 'utf8')
 /** The administrator's first token, as in Kuma: read it on the machine itself, then it works from anywhere. */
 export const adminTokenName = 'admin-user-token'
 export const admin = 'mesh-system:admin'
+
+type NamedText = readonly [name: string, text: string, labels?: Labels]
 
 export interface FirstKeysOptions {
   readonly store: ControlPlaneStore
@@ -47,9 +50,9 @@ export interface FirstKeysOptions {
 export async function makeFirstKeys(options: FirstKeysOptions): Promise<void> {
   const { store, keeper, role, zone, trustDomain, log, nowMs } = options
   const made: string[] = []
-  const write = async (texts: readonly (readonly [name: string, text: string])[]): Promise<void> => {
+  const write = async (texts: readonly NamedText[]): Promise<void> => {
     if (texts.length === 0) return
-    const writes = texts.map(([name, text]) => ({ name, data: bytes(text), onlyIfNew: true }))
+    const writes = texts.map(([name, text, labels]) => ({ name, data: bytes(text), onlyIfNew: true, labels }))
     const outcomes = await writeSecrets(store, { role, zone, actor: 'holdfast' }, writes)
     keeper.forget()
     made.push(...texts.flatMap(([name], at) => (outcomes[at] === 'created' ? [name] : [])))
@@ -66,10 +69,13 @@ export async function makeFirstKeys(options: FirstKeysOptions): Promise<void> {
   )
 
   const now = await keeper.known()
-  const derived: (readonly [name: string, text: string])[] = []
+  const derived: NamedText[] = []
   if (role === 'global')
     for (const { keyId, key } of now.zoneKeys.values())
-      if (key.type === 'private') derived.push([signingKeyName(zonePublicKeyPrefix, keyId), publicKeyPem(key)])
+      if (key.type === 'private') {
+        const { name, labels } = publishedKey(keyId, publicKeyPem(key))
+        derived.push([name, publicKeyPem(key), labels])
+      }
   if ((await store.read.get({ type: 'GlobalSecret', mesh: '', name: adminTokenName })) === undefined) {
     const token = await adminToken(now.userKeys, nowMs())
     if (token !== undefined) derived.push([adminTokenName, token])

@@ -1,7 +1,7 @@
-import { randomUUID } from 'node:crypto'
+import { generateKeyPairSync, randomUUID } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseJoinBundle } from '@holdfast/identity'
+import { parseJoinBundle, privateKeyPem, publicKeyPem } from '@holdfast/identity'
 import { freshDatabase, type TestDatabase } from '@holdfast/testkit'
 import { certifyAt, dialKds, type LinkEvent } from '@holdfast/transport'
 import { pino } from 'pino'
@@ -201,4 +201,23 @@ test('signing keys: the new one issues, tokens of the old stay good until it is 
     expect(lines).toContain(name)
   expect((await ask('GET', `${global.apiUrl}/_holdfast/audit/verify`)).body).toMatchObject({ ok: true })
   for (const plane of [global, east]) expect(plane.out).not.toContain('eyJ')
+})
+
+test('a key of zone tokens that somebody writes by hand, or brings from a Kuma, has its public half in the zones; without it the half goes', async () => {
+  const name = 'zone-token-signing-key-9'
+  const half = async (plane: Running): Promise<string | undefined> => {
+    const { status, body } = await ask('GET', `${plane.apiUrl}/global-secrets/zone-token-signing-public-key-9`)
+    return status === 200 ? Buffer.from((body as { data: string }).data, 'base64').toString() : undefined
+  }
+  const at9 = `${global.apiUrl}/global-secrets/${name}`
+  for (const turn of ['made', 'replaced']) {
+    const key = generateKeyPairSync('rsa', { modulusLength: 2_048 }).privateKey
+    const data = Buffer.from(privateKeyPem(key)).toString('base64')
+    const { status } = await ask('PUT', at9, { type: 'GlobalSecret', name, data })
+    expect([turn, status]).toEqual([turn, turn === 'made' ? 201 : 200])
+    for (const plane of [global, east])
+      await until(`its half to be there, ${turn}`, async () => (await half(plane)) === publicKeyPem(key))
+  }
+  expect((await ask('DELETE', at9)).status).toBe(200)
+  for (const plane of [global, east]) await until('its half to be gone', async () => (await half(plane)) === undefined)
 })

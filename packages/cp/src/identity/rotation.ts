@@ -23,6 +23,7 @@ import type { ControlPlaneStore } from '@holdfast/store'
 import type { Logger } from 'pino'
 import { adminToken, adminTokenName, newAuthority, newRsaKey } from './first-keys.js'
 import type { IdentityKeeper } from './keeper.js'
+import { publishedKey } from './published-keys.js'
 import { readSecrets, type SecretRemoval, type SecretWrite, writeSecrets } from './secrets.js'
 
 export interface RotationsOptions {
@@ -125,7 +126,7 @@ export class Rotations implements RotationView {
       const number = String(Number(newest ?? 0) + 1)
       const key = await newRsaKey()
       const writes: SecretWrite[] = [{ ...at(signingKeyName(prefix, number)), ...data(privateKeyPem(key)) }]
-      if (kind === 'zone') writes.push(put(signingKeyName(zonePublicKeyPrefix, number), publicKeyPem(key)))
+      if (kind === 'zone') writes.push({ ...publishedKey(number, publicKeyPem(key)), onlyIfNew: false })
       if (kind === 'user') {
         // The administrator's token outlives the key that it was signed with.
         const token = await adminToken(new Map([[number, { keyId: number, key }]]), nowMs())

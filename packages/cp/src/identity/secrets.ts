@@ -1,5 +1,5 @@
 import type { NamedBytes } from '@holdfast/identity'
-import { computedLabels, secretData, secretSpec, specTypeUrl, typeOf } from '@holdfast/model'
+import { computedLabels, type Labels, secretData, secretSpec, specTypeUrl, typeOf } from '@holdfast/model'
 import type { ControlPlaneStore, LocalChange, LocalOutcome } from '@holdfast/store'
 
 const pageSize = 1_000
@@ -23,6 +23,7 @@ export interface SecretWrite {
   readonly data: Uint8Array
   /** Only if there is none of that name: of two that make one the first wins. */
   readonly onlyIfNew: boolean
+  readonly labels?: Labels | undefined
 }
 
 export interface SecretRemoval {
@@ -74,7 +75,7 @@ function changeOf({ role, zone }: SecretPlace, write: SecretWrite | SecretRemova
     change: 'put',
     key,
     content: {
-      labels: computedLabels(type, mesh, name, role, zone, {}),
+      labels: computedLabels(type, mesh, name, role, zone, write.labels ?? {}),
       typeUrl: specTypeUrl(type),
       spec: secretSpec(write.data),
     },

@@ -26,6 +26,7 @@ describe.skipIf(!hasKuma())('a Kuma mesh moves in', { timeout: 300_000 }, () => 
   /** What each zone calls its services, before anything was done. */
   let before: readonly object[]
   let insightsBefore: readonly object[]
+  let secretsBefore: object
 
   const kuma = (zone: Zone): KumaCp => {
     const cp = kumas.get(zone)
@@ -56,6 +57,17 @@ describe.skipIf(!hasKuma())('a Kuma mesh moves in', { timeout: 300_000 }, () => 
     (await kuma('zone-2').get<Items>('/service-insights')).items.map(
       ({ creationTime: _c, modificationTime: _m, ...rest }) => rest,
     )
+  /** What zones check the tokens of their proxies by, and what else they were told to keep. */
+  const secretsOf = async (zone: Zone): Promise<object> => {
+    const shown = async (list: string): Promise<readonly [string, unknown][]> =>
+      (await kuma(zone).get<Items>(`/${list}?size=1000`)).items
+        .filter(({ labels }) => labels?.['kuma.io/origin'] === 'global')
+        .map(({ mesh, name, ...rest }): [string, unknown] => [
+          `${list} ${mesh ?? ''}/${name}`,
+          (rest as { readonly data?: unknown }).data,
+        ])
+    return Object.fromEntries([...(await shown('secrets')), ...(await shown('global-secrets'))].sort())
+  }
   const allAddresses = () => Promise.all(zones.map(addresses))
   const isConnected = async (zone: Zone): Promise<boolean> =>
     (await syncOf(global)).peers.some(
@@ -118,6 +130,8 @@ describe.skipIf(!hasKuma())('a Kuma mesh moves in', { timeout: 300_000 }, () => 
       withinMs: 90_000,
     })
     insightsBefore = await insights()
+    secretsBefore = await secretsOf('zone-1')
+    expect(Object.keys(secretsBefore)).toContain('global-secrets /zone-token-signing-public-key-1')
   }, 240_000)
   afterAll(async () => {
     const failures: unknown[] = []
@@ -164,6 +178,7 @@ describe.skipIf(!hasKuma())('a Kuma mesh moves in', { timeout: 300_000 }, () => 
     for (const zone of zones) {
       await moved(zone)
       expect(await allAddresses()).toEqual(before)
+      expect(await secretsOf(zone)).toEqual(secretsBefore)
     }
     expect(Object.keys(await vipsOf(global))).toEqual(['zone-1/api', 'zone-1/web', 'zone-2/search', 'zone-2/web'])
     // What is new now goes from zone to zone over us.

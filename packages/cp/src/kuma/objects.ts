@@ -51,7 +51,174 @@ export async function putEverything(put: (path: string, body: unknown) => Promis
     name: 'extra',
     spec: { selector: { meshService: { matchLabels: { app: 'x' } } }, template: '{{ .DisplayName }}.x.mesh.local' },
   })
+  for (const [list, type, fields] of ofBefore)
+    await put(`/meshes/default/${list}/old`, { type, mesh: 'default', name: 'old', ...fields })
 }
+
+const anyone = [{ match: { 'kuma.io/service': '*' } }]
+const between = { sources: anyone, destinations: [{ match: { 'kuma.io/service': 'web' } }] }
+
+/** What Kuma has beside the targetRef family: list, type, and fields of every shape that the type has. */
+const ofBefore: readonly (readonly [list: string, type: string, fields: object])[] = [
+  ['traffic-permissions', 'TrafficPermission', between],
+  [
+    'traffic-routes',
+    'TrafficRoute',
+    {
+      ...between,
+      conf: {
+        loadBalancer: { ringHash: { hashFunction: 'MURMUR_HASH_2', minRingSize: '64' } },
+        http: [
+          {
+            match: { path: { prefix: '/a' }, headers: { h: { exact: '1' } } },
+            modify: {
+              path: { regex: { pattern: 'a', substitution: 'b' } },
+              requestHeaders: { add: [{ name: 'x', value: 'y' }] },
+            },
+            destination: { 'kuma.io/service': 'web' },
+          },
+        ],
+        split: [
+          { weight: 0, destination: { 'kuma.io/service': 'web' } },
+          { weight: 100, destination: { 'kuma.io/service': 'api' } },
+        ],
+      },
+    },
+  ],
+  ['traffic-logs', 'TrafficLog', { ...between, conf: { backend: 'file' } }],
+  ['traffic-traces', 'TrafficTrace', { selectors: anyone, conf: { backend: 'zipkin' } }],
+  [
+    'health-checks',
+    'HealthCheck',
+    {
+      ...between,
+      conf: {
+        interval: '10s',
+        timeout: '0.500s',
+        unhealthyThreshold: 3,
+        healthyThreshold: 1,
+        healthyPanicThreshold: 50,
+        failTrafficOnPanic: false,
+        tcp: { send: 'aGVsbG8=', receive: ['d29ybGQ='] },
+      },
+    },
+  ],
+  [
+    'circuit-breakers',
+    'CircuitBreaker',
+    {
+      ...between,
+      conf: { interval: '5s', detectors: { totalErrors: { consecutive: 20 }, standardDeviation: { factor: 1.9 } } },
+    },
+  ],
+  [
+    'fault-injections',
+    'FaultInjection',
+    {
+      sources: [{ match: { 'kuma.io/service': '*', 'kuma.io/protocol': 'http' } }],
+      destinations: [{ match: { 'kuma.io/service': 'web', 'kuma.io/protocol': 'http' } }],
+      conf: { delay: { percentage: 50.5, value: '0.010s' }, abort: { percentage: 1, httpStatus: 500 } },
+    },
+  ],
+  [
+    'rate-limits',
+    'RateLimit',
+    {
+      ...between,
+      conf: {
+        http: {
+          requests: 5,
+          interval: '10s',
+          onRateLimit: { status: 423, headers: [{ key: 'x', value: 'y', append: true }] },
+        },
+      },
+    },
+  ],
+  [
+    'retries',
+    'Retry',
+    {
+      ...between,
+      conf: {
+        http: {
+          numRetries: 3,
+          backOff: { baseInterval: '0.020s' },
+          retriableMethods: ['GET', 'DELETE'],
+          retryOn: ['all_5xx', 'reset'],
+        },
+        grpc: { retryOn: ['cancelled', 'internal'] },
+      },
+    },
+  ],
+  ['timeouts', 'Timeout', { ...between, conf: { connectTimeout: '5s', http: { requestTimeout: '15s' } } }],
+  [
+    'proxytemplates',
+    'ProxyTemplate',
+    {
+      selectors: anyone,
+      conf: {
+        imports: ['default-proxy'],
+        modifications: [{ cluster: { match: { origin: 'inbound' }, operation: 'remove' } }],
+      },
+    },
+  ],
+  [
+    'virtual-outbounds',
+    'VirtualOutbound',
+    {
+      selectors: anyone,
+      conf: { host: '{{.service}}.mesh', port: '80', parameters: [{ name: 'service', tagKey: 'kuma.io/service' }] },
+    },
+  ],
+  [
+    'external-services',
+    'ExternalService',
+    {
+      tags: { 'kuma.io/service': 'ex', 'kuma.io/protocol': 'http' },
+      networking: {
+        address: 'example.com:443',
+        tls: { enabled: true, serverName: 'example.com', caCert: { inlineString: 'x' } },
+      },
+    },
+  ],
+  [
+    'meshgateways',
+    'MeshGateway',
+    {
+      selectors: [{ match: { 'kuma.io/service': 'edge' } }],
+      conf: {
+        listeners: [
+          {
+            port: 8443,
+            protocol: 'HTTPS',
+            hostname: 'a.example.com',
+            tls: { mode: 'TERMINATE', certificates: [{ secret: 'cert' }] },
+            tags: { port: 'https' },
+          },
+        ],
+      },
+    },
+  ],
+  [
+    'meshgatewayroutes',
+    'MeshGatewayRoute',
+    {
+      selectors: [{ match: { 'kuma.io/service': 'edge' } }],
+      conf: {
+        http: {
+          hostnames: ['a.example.com'],
+          rules: [
+            {
+              matches: [{ path: { match: 'PREFIX', value: '/' }, method: 'GET' }],
+              filters: [{ requestHeader: { set: [{ name: 'x', value: 'y' }] } }],
+              backends: [{ weight: 1, destination: { 'kuma.io/service': 'web' } }],
+            },
+          ],
+        },
+      },
+    },
+  ],
+]
 
 const compared = [
   ...['meshes', 'meshservices', 'meshexternalservices', 'meshmultizoneservices', 'meshtimeouts', 'meshretries'],
@@ -63,6 +230,7 @@ const compared = [
     'global-secrets',
     'service-insights',
   ],
+  ...ofBefore.map(([list]) => list),
 ]
 
 /** What a Kuma keeps of others, by list and name, without its times and its own statuses. */
