@@ -122,6 +122,8 @@ export interface ListQuery {
   readonly mesh?: string | undefined
   readonly nameContains?: string | undefined
   readonly labels?: Readonly<Record<string, string>> | undefined
+  /** The list begins behind it, in the order of mesh and name: whoever reads all of it counts nothing twice. `total` is of all. */
+  readonly after?: { readonly mesh: string; readonly name: string } | undefined
   readonly offset: number
   readonly limit: number
 }

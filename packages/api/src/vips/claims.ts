@@ -29,7 +29,11 @@ export interface Finding {
 /** Pages of what a control plane claims: read from its store, or asked of a zone. */
 export interface ClaimReader {
   ledgerPage(after: string | undefined): Promise<{ readonly items: readonly LedgerClaim[]; readonly next?: string }>
-  shownPage(kind: string, offset: number): Promise<{ readonly items: readonly ShownClaim[]; readonly total: number }>
+  /** @param from where the page before said that this one begins, and how many there were before it */
+  shownPage(
+    kind: string,
+    from: { readonly after: string | undefined; readonly offset: number },
+  ): Promise<{ readonly items: readonly ShownClaim[]; readonly total: number; readonly next?: string }>
   findings(): Promise<readonly Finding[]>
 }
 
@@ -38,45 +42,115 @@ export const claimsPerPage = 1000
 
 export const vipKinds: readonly string[] = allTypes.filter((type) => type.vipKind).map((type) => type.name)
 
-/** Everything that a control plane claims, by owner. */
-export async function readClaims(reader: ClaimReader): Promise<ReadonlyMap<string, Claim>> {
-  const ledger = new Map<string, LedgerClaim[]>()
+/**
+ * Everything that one control plane says. Of a hundred zones each says what global says of each of a hundred thousand
+ * services: then it is kept once.
+ */
+export interface Claims {
+  get(key: string): Claim | undefined
+  /** Of whom it says something of its own, or nothing where the reference says something; of a reference: what is wrong in itself. */
+  readonly suspects: ReadonlySet<string>
+  /** What it says of its own; of a reference: everything. */
+  readonly own: ReadonlyMap<string, Claim>
+  /** How many services its API shows. */
+  readonly services: number
+}
+
+/** What others are compared with. */
+export function referenceClaims(own: ReadonlyMap<string, Claim>): Claims {
+  const suspects = new Set([...own].flatMap(([key, claim]) => (isSettled(claim) ? [] : [key])))
+  return { own, suspects, get: (key) => own.get(key), services: countShown(own.values()) }
+}
+
+export function claimsAgainst(reference: Claims, all: ReadonlyMap<string, Claim>): Claims {
+  const own = new Map([...all].filter(([key, claim]) => !sameClaim(claim, reference.get(key))))
+  const absent = new Set([...reference.own.keys()].filter((key) => !all.has(key)))
+  return {
+    own,
+    suspects: new Set([...own.keys(), ...absent]),
+    get: (key) => own.get(key) ?? (absent.has(key) ? undefined : reference.get(key)),
+    services: countShown(all.values()),
+  }
+}
+
+function countShown(claims: Iterable<Claim>): number {
+  let count = 0
+  for (const { shown } of claims) if (shown !== undefined) count++
+  return count
+}
+
+const isSettled = ({ ledger, shown }: Claim): boolean => shown !== undefined && sameAddresses(ledger, shown)
+
+const sameClaim = (one: Claim, other: Claim | undefined): boolean =>
+  other !== undefined &&
+  one.audience === other.audience &&
+  sameAddresses(one.ledger, other.ledger) &&
+  (one.shown === undefined) === (other.shown === undefined) &&
+  sameAddresses(one.shown ?? [], other.shown ?? [])
+
+export const sameAddresses = (one: readonly string[], other: readonly string[]): boolean =>
+  one.length === other.length && one.every((address, i) => address === other[i])
+
+/**
+ * Reads everything that a control plane claims, by owner.
+ * @param reference texts that it has too are not kept a second time
+ */
+export async function readClaims(reader: ClaimReader, reference?: Claims): Promise<ReadonlyMap<string, Claim>> {
+  const ledger = new Map<string, string[]>()
+  const owners = new Map<string, Owner>()
+  const met = (row: Owner): string => {
+    const key = ownerKey(row)
+    if (!owners.has(key)) owners.set(key, reference?.get(key)?.owner ?? ownerOf(row))
+    return key
+  }
   let after: string | undefined
   do {
     const page = await reader.ledgerPage(after)
     for (const row of page.items) {
-      const key = ownerKey(row)
-      ledger.set(key, [...(ledger.get(key) ?? []), row])
+      const key = met(row)
+      const address = reference?.get(key)?.ledger.find((each) => each === row.address) ?? row.address
+      const addresses = ledger.get(key)
+      if (addresses === undefined) ledger.set(key, [address])
+      else addresses.push(address)
     }
     after = page.next
   } while (after !== undefined)
 
-  const shown = new Map<string, ShownClaim>()
-  for (const kind of vipKinds)
-    for (let offset = 0; ; offset += claimsPerPage) {
-      const page = await reader.shownPage(kind, offset)
-      for (const row of page.items) shown.set(ownerKey(row), row)
-      if (page.items.length === 0 || offset + claimsPerPage >= page.total) break
+  const shown = new Map<string, Pick<Claim, 'shown' | 'audience'>>()
+  for (const kind of vipKinds) {
+    let from: Parameters<ClaimReader['shownPage']>[1] = { after: undefined, offset: 0 }
+    for (;;) {
+      const page = await reader.shownPage(kind, from)
+      for (const row of page.items) {
+        const addresses = sortedAddresses(row.addresses)
+        const same = reference?.get(ownerKey(row))?.shown
+        const kept = same !== undefined && sameAddresses(same, addresses) ? same : addresses
+        shown.set(met(row), { shown: kept, audience: row.audience })
+      }
+      from = { after: page.next, offset: from.offset + page.items.length }
+      // Whoever does not say where to go on is of a version that counts.
+      if (page.items.length === 0 || (page.next === undefined && from.offset >= page.total)) break
     }
-
-  const claims = new Map<string, Claim>()
-  for (const key of new Set([...shown.keys(), ...ledger.keys()])) {
-    const row = shown.get(key)
-    const rows = ledger.get(key) ?? []
-    const owner = row ?? rows[0]
-    if (owner === undefined) continue
-    claims.set(key, {
-      owner: {
-        kind: owner.kind,
-        mesh: owner.mesh,
-        origin: owner.origin,
-        namespace: owner.namespace,
-        displayName: owner.displayName,
-      },
-      ledger: sortedAddresses(rows.map(({ address }) => address)),
-      shown: row === undefined ? undefined : sortedAddresses(row.addresses),
-      audience: row?.audience,
-    })
   }
-  return claims
+
+  return new Map(
+    [...owners].map(([key, owner]) => [
+      key,
+      {
+        owner,
+        ledger: sortedAddresses(ledger.get(key) ?? []),
+        shown: undefined,
+        audience: undefined,
+        ...shown.get(key),
+      },
+    ]),
+  )
 }
+
+const ownerOf = ({ kind, mesh, origin, namespace, displayName }: Owner): Owner => ({
+  kind,
+  mesh,
+  origin,
+  namespace,
+  displayName,
+})

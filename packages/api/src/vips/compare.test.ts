@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { Claim } from './claims.js'
-import { disagreements, type Party } from './compare.js'
+import { type Claim, claimsAgainst, referenceClaims } from './claims.js'
+import { type CompareOptions, type Party, disagreements as told } from './compare.js'
 import { ownerKey } from './owners.js'
 
 const owner = (name: string, origin: string, kind = 'MeshService') => ({
@@ -15,15 +15,43 @@ const claim = (name: string, origin: string, address: string | undefined, more: 
   const addresses = address === undefined ? [] : [address]
   return { owner: owner(name, origin), ledger: addresses, shown: addresses, audience: 'all', ...more }
 }
-const party = (name: string, claims: readonly Claim[], findings: Party['findings'] = []): Party => ({
+interface Said {
+  readonly name: string
+  readonly claims: ReadonlyMap<string, Claim>
+  readonly findings: Party['findings']
+}
+const party = (name: string, claims: readonly Claim[], findings: Party['findings'] = []): Said => ({
   name,
   claims: new Map(claims.map((each) => [ownerKey(each.owner), each])),
   findings,
 })
+/** The first one is what the others are kept against, as global is. */
+function disagreements([first, ...others]: readonly Said[], options: CompareOptions) {
+  if (first === undefined) return []
+  const reference = referenceClaims(first.claims)
+  return told(
+    [
+      { ...first, claims: reference },
+      ...others.map((each) => ({ ...each, claims: claimsAgainst(reference, each.claims) })),
+    ],
+    options,
+  )
+}
+/** The same with everything kept of everybody, and everybody suspected. */
+function slowly(parties: readonly Said[], options: CompareOptions) {
+  const suspects = new Set(parties.flatMap(({ claims }) => [...claims.keys()]))
+  return told(
+    parties.map((each) => ({
+      ...each,
+      claims: { own: each.claims, suspects, services: 0, get: (key: string) => each.claims.get(key) },
+    })),
+    options,
+  )
+}
 const web = claim('web', 'east', '241.16.0.1')
 const db = claim('db', 'west', '241.32.0.1')
 const all = [web, db]
-const problems = (...parties: readonly Party[]) =>
+const problems = (...parties: readonly Said[]) =>
   disagreements(parties, { hidden: new Set() }).map(({ problem }) => problem)
 
 test('VIP-4: where all say the same there is nothing to tell', () => {
@@ -51,7 +79,7 @@ test('another address in one zone is told with what each says', () => {
 })
 
 const of = 'MeshService "web" in mesh "default" of zone east'
-test.each<readonly [string, readonly Party[], readonly string[]]>([
+test.each<readonly [string, readonly Said[], readonly string[]]>([
   [
     'a ledger that says another address than the API',
     [party('', [claim('web', 'east', '241.16.0.1', { ledger: ['241.16.0.2'] })])],
@@ -132,5 +160,38 @@ test('VIP-4: any single address that is changed, at any place, is found', () => 
       )
       expect(disagreements(broken, { hidden: new Set() }).length).toBeGreaterThan(0)
     }),
+  )
+})
+
+test('VIP-4: what all say is kept once, and the same is told as if it was kept of everybody', () => {
+  const address = fc.constantFrom('241.16.0.1', '241.16.0.2', 'fd00::1')
+  const addresses = fc.uniqueArray(address, { maxLength: 2 }).map((all) => all.sort())
+  const one = fc.record({
+    name: fc.constantFrom('a', 'b', 'c'),
+    zone: fc.constantFrom('', 'east', 'west'),
+    ledger: addresses,
+    shown: fc.option(addresses, { nil: undefined }),
+    audience: fc.constantFrom('all' as const, 'none' as const),
+  })
+  const claims = fc
+    .uniqueArray(one, { selector: ({ name, zone }) => `${name}/${zone}`, maxLength: 5 })
+    .map((all) =>
+      all.map(({ name, zone, ledger, shown, audience }) =>
+        claim(name, zone, undefined, { ledger, shown, audience: shown === undefined ? undefined : audience }),
+      ),
+    )
+  /** What most say, and what a few say instead. */
+  const parties = fc
+    .tuple(claims, claims, fc.nat(3))
+    .map(([common, other, who]) =>
+      ['', 'east', 'west', 'north'].map((name, i) => party(name, i === who ? other : common)),
+    )
+  fc.assert(
+    fc.property(parties, fc.subarray(['east', 'west']), (said, hidden) => {
+      const options = { hidden: new Set(hidden) }
+      const sorted = (found: ReturnType<typeof told>) => found.map((each) => JSON.stringify(each)).sort()
+      expect(sorted(disagreements(said, options))).toEqual(sorted(slowly(said, options)))
+    }),
+    { numRuns: 1_000 },
   )
 })

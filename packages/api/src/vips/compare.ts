@@ -1,12 +1,12 @@
 import { type Audience, isVisibleTo, typeOf } from '@holdfast/model'
 import type { Owner } from '@holdfast/store'
-import type { Claim, Finding } from './claims.js'
+import { type Claims, type Finding, sameAddresses } from './claims.js'
 import { ownerText } from './owners.js'
 
 /** What one control plane says: '' is global. */
 export interface Party {
   readonly name: string
-  readonly claims: ReadonlyMap<string, Claim>
+  readonly claims: Claims
   readonly findings: readonly Finding[]
 }
 
@@ -29,9 +29,9 @@ export const partyText = (name: string): string => (name === '' ? 'global' : `zo
  * and those that should see it, and addresses given to two owners. Pure.
  */
 export function disagreements(parties: readonly Party[], { hidden }: CompareOptions): readonly Disagreement[] {
-  const owners = new Map(
-    parties.flatMap(({ claims }) => [...claims].map(([key, claim]) => [key, claim.owner] as const)),
-  )
+  const byName = new Map(parties.map((party) => [party.name, party]))
+  // Of whom all say what the first one says, and that is right in itself, there is nothing to be told.
+  const suspects = new Set(parties.flatMap(({ claims }) => [...claims.suspects]))
   return [
     ...parties.flatMap((party) =>
       party.findings.map(({ subject, problem }) => ({
@@ -39,13 +39,20 @@ export function disagreements(parties: readonly Party[], { hidden }: CompareOpti
         claims: [],
       })),
     ),
-    ...[...owners].sort(([a], [b]) => (a < b ? -1 : 1)).flatMap(([key, owner]) => ofOwner(parties, key, owner, hidden)),
+    ...[...suspects].sort().flatMap((key) => ofOwner(parties, byName, key, hidden)),
     ...sharedAddresses(parties),
   ]
 }
 
-function ofOwner(parties: readonly Party[], key: string, owner: Owner, hidden: ReadonlySet<string>): Disagreement[] {
-  const at = (name: string): Party | undefined => parties.find((party) => party.name === name)
+function ofOwner(
+  parties: readonly Party[],
+  byName: ReadonlyMap<string, Party>,
+  key: string,
+  hidden: ReadonlySet<string>,
+): Disagreement[] {
+  const owner = ownerAt(parties, key)
+  if (owner === undefined) return []
+  const at = (name: string): Party | undefined => byName.get(name)
   const home = at(owner.origin) ?? at('')
   const audience = (at(owner.origin)?.claims.get(key) ?? at('')?.claims.get(key))?.audience ?? 'none'
   const reference = home?.claims.get(key)
@@ -54,12 +61,13 @@ function ofOwner(parties: readonly Party[], key: string, owner: Owner, hidden: R
     const here = partyText(party.name)
     if (claim !== undefined && claim.shown === undefined)
       return [`the ledger of ${here} gives it an address, and there is no such service`]
-    if (claim !== undefined && !sameList(claim.ledger, claim.shown ?? [])) return [`ledger and API of ${here} differ`]
+    if (claim !== undefined && !sameAddresses(claim.ledger, claim.shown ?? []))
+      return [`ledger and API of ${here} differ`]
     if (home === undefined || party === home) return []
     const expected = reference?.shown !== undefined && shouldKnow(party.name, owner, audience, hidden)
     if (claim === undefined) return expected ? [`${here} does not know it`] : []
     if (reference?.shown === undefined) return [`${here} has it, and ${partyText(home.name)} does not`]
-    return sameList(claim.shown ?? [], reference.shown) ? [] : [`${here} and ${partyText(home.name)} differ`]
+    return sameAddresses(claim.shown ?? [], reference.shown) ? [] : [`${here} and ${partyText(home.name)} differ`]
   })
   if (problems.length === 0) return []
   return [{ owner, problem: `${ownerText(owner)}: ${problems.join('; ')}`, claims: sources(parties, key) }]
@@ -81,31 +89,40 @@ const sources = (parties: readonly Party[], key: string): Disagreement['claims']
     ]
   })
 
-/** VIP-1 over all control planes together: an address has one owner, whoever is asked. */
-function sharedAddresses(parties: readonly Party[]): Disagreement[] {
-  const holders = new Map<string, Map<string, { readonly owner: Owner; readonly sources: string[] }>>()
-  for (const party of parties)
-    for (const [key, claim] of party.claims)
-      for (const address of new Set([...claim.ledger, ...(claim.shown ?? [])])) {
-        const ofAddress = holders.get(address) ?? new Map()
-        const holder = ofAddress.get(key) ?? { owner: claim.owner, sources: [] }
-        holder.sources.push(partyText(party.name))
-        holders.set(address, ofAddress.set(key, holder))
-      }
-  return [...holders].flatMap(([address, ofAddress]) => {
-    if (ofAddress.size < 2) return []
-    const all = [...ofAddress.values()]
-    return [
-      {
-        problem: `${address} is given to ${all.map(({ owner }) => ownerText(owner)).join(' and to ')}`,
-        claims: all.map(({ owner, sources: names }) => ({
-          source: `${names.join(', ')}: ${ownerText(owner)}`,
-          addresses: [address],
-        })),
-      },
-    ]
-  })
+const ownerAt = (parties: readonly Party[], key: string): Owner | undefined => {
+  for (const { claims } of parties) {
+    const claim = claims.get(key)
+    if (claim !== undefined) return claim.owner
+  }
+  return undefined
 }
 
-const sameList = (a: readonly string[], b: readonly string[]): boolean =>
-  a.length === b.length && a.every((item, i) => item === b[i])
+/** VIP-1 over all control planes together: an address has one owner, whoever is asked. */
+function sharedAddresses(parties: readonly Party[]): Disagreement[] {
+  const holder = new Map<string, string>()
+  const shared = new Map<string, Set<string>>()
+  for (const { claims } of parties)
+    for (const [key, { ledger, shown = [] }] of claims.own)
+      for (const address of [...ledger, ...shown]) {
+        const first = holder.get(address)
+        if (first === undefined) holder.set(address, key)
+        else if (first !== key) shared.set(address, (shared.get(address) ?? new Set([first])).add(key))
+      }
+  return [...shared].map(([address, keys]) => {
+    const holders = [...keys].flatMap((key) => {
+      const owner = ownerAt(parties, key)
+      const names = parties.filter(({ claims }) => {
+        const { ledger = [], shown = [] } = claims.get(key) ?? {}
+        return ledger.includes(address) || shown.includes(address)
+      })
+      return owner === undefined ? [] : [{ owner, names: names.map(({ name }) => partyText(name)) }]
+    })
+    return {
+      problem: `${address} is given to ${holders.map(({ owner }) => ownerText(owner)).join(' and to ')}`,
+      claims: holders.map(({ owner, names }) => ({
+        source: `${names.join(', ')}: ${ownerText(owner)}`,
+        addresses: [address],
+      })),
+    }
+  })
+}

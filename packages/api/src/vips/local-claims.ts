@@ -25,10 +25,21 @@ export function localClaims(
         ...(page.next === undefined ? {} : { next: page.next }),
       }
     },
-    async shownPage(kind, offset) {
+    async shownPage(kind, from) {
       if (!typeOf(kind).vipKind) return { items: [], total: 0 }
-      const { items, total } = await store.read.list({ type: kind, offset, limit: claimsPerPage })
-      return { items: items.map((row) => shownClaim(row, shownAddresses(row))), total }
+      const after = from.after === undefined ? undefined : placeOf(from.after)
+      // A global of before counts, and asks so.
+      const { items, total } = await store.read.list({
+        type: kind,
+        limit: claimsPerPage,
+        ...(after === undefined ? { offset: from.offset } : { offset: 0, after }),
+      })
+      const last = items.length < claimsPerPage ? undefined : items.at(-1)
+      return {
+        items: items.map((row) => shownClaim(row, shownAddresses(row))),
+        total,
+        ...(last === undefined ? {} : { next: JSON.stringify([last.mesh, last.name]) }),
+      }
     },
     findings: async () => [
       ...(await store.vip.verifyLocal()),
@@ -69,6 +80,16 @@ const ledgerClaim = ({ kind, mesh, origin, namespace, displayName, address }: Le
   displayName,
   address,
 })
+
+/** Undefined for what was never ours: then the page is found by counting. */
+function placeOf(text: string): { readonly mesh: string; readonly name: string } | undefined {
+  try {
+    const [mesh, name] = JSON.parse(text) as readonly unknown[]
+    return typeof mesh === 'string' && typeof name === 'string' ? { mesh, name } : undefined
+  } catch {
+    return undefined
+  }
+}
 
 const shownClaim = (row: Row, addresses: readonly string[]): ShownClaim => ({
   kind: row.type,

@@ -58,7 +58,8 @@ type Ask = (question: string, body: unknown) => Promise<unknown>
 export function askedClaims(ask: Ask): ClaimReader {
   return {
     ledgerPage: async (after) => page(await ask(questions.ledger, after === undefined ? {} : { after })),
-    shownPage: async (kind, offset) => page(await ask(questions.shown, { kind, offset })),
+    shownPage: async (kind, { after, offset }) =>
+      page(await ask(questions.shown, after === undefined ? { kind, offset } : { kind, offset, after })),
     findings: async () => page<{ items: readonly never[] }>(await ask(questions.findings, {})).items,
   }
 }
@@ -95,8 +96,11 @@ export function createAnswerer(options: {
         return reader.ledgerPage(typeof after === 'string' ? after : undefined)
       }
       case questions.shown: {
-        const offset = field('offset')
-        return reader.shownPage(String(field('kind')), typeof offset === 'number' ? offset : 0)
+        const [offset, after] = [field('offset'), field('after')]
+        return reader.shownPage(String(field('kind')), {
+          offset: typeof offset === 'number' ? offset : 0,
+          after: typeof after === 'string' ? after : undefined,
+        })
       }
       case diffQuestion:
         return answerDiff(store.diff, body)

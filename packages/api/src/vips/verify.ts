@@ -1,7 +1,7 @@
-import { problemOf } from '@holdfast/model'
+import { Problem, problemOf } from '@holdfast/model'
 import type { ApiContext } from '../options.js'
 import type { Resources } from '../resources/service.js'
-import { type ClaimReader, readClaims } from './claims.js'
+import { type ClaimReader, type Claims, claimsAgainst, readClaims, referenceClaims } from './claims.js'
 import { type Disagreement, disagreements, type Party } from './compare.js'
 import { type OwnerJson, ownerJson } from './owners.js'
 import { askedClaims } from './questions.js'
@@ -73,23 +73,18 @@ async function round(
   local: ClaimReader,
   signal: AbortSignal,
 ): Promise<Round> {
-  const { sync, mode, zoneName } = context
+  const { mode, zoneName } = context
   const { ours: zones, plain } = mode === 'global' ? await zonesOf(context) : { ours: [], plain: [] }
   const ours = await partyOf(zoneName, local)
-  const theirs = await Promise.all(
-    zones.map(async (zone): Promise<Party | { readonly name: string; readonly reason: string }> => {
-      const within = AbortSignal.any([signal, AbortSignal.timeout(context.limits.zoneAnswerTimeoutMs)])
-      try {
-        return await partyOf(
-          zone,
-          askedClaims((question, body) => sync.askZone(zone, question, body, { signal: within })),
-        )
-      } catch (error) {
-        signal.throwIfAborted()
-        return { name: zone, reason: reasonOf(error, within) }
-      }
-    }),
-  )
+  const theirs = await fewAtOnce(zones, async (zone): Promise<Party | NotVerified> => {
+    try {
+      return await partyOf(zone, askedClaims(inTime(context, zone, signal)), ours.claims)
+    } catch (error) {
+      signal.throwIfAborted()
+      const problem = problemOf(error)
+      return { name: zone, reason: problem.kind === 'internal' ? (error as Error).message : problem.message }
+    }
+  })
   const parties = [ours, ...theirs.filter((party): party is Party => 'claims' in party)]
   return {
     checked: [...[ours, ...theirs].map(checkedOf), ...plain.map(notAsked)],
@@ -97,23 +92,50 @@ async function round(
   }
 }
 
-const partyOf = async (name: string, reader: ClaimReader): Promise<Party> => {
-  const [claims, findings] = await Promise.all([readClaims(reader), reader.findings()])
-  return { name, claims, findings }
+interface NotVerified {
+  readonly name: string
+  readonly reason: string
 }
 
-const checkedOf = (party: Party | { readonly name: string; readonly reason: string }): CheckedJson => ({
+/** Zones that are read side by side: what each says is kept whole until it was compared. */
+const zonesAtOnce = 4
+
+/** In the order of the items. */
+async function fewAtOnce<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<readonly R[]> {
+  const results: R[] = []
+  let next = 0
+  const worker = async (): Promise<void> => {
+    for (let at = next++; at < items.length; at = next++) results[at] = await work(items[at] as T)
+  }
+  await Promise.all(Array.from({ length: Math.min(zonesAtOnce, items.length) }, worker))
+  return results
+}
+
+/** @param reference what the first party says; undefined: this is the first */
+async function partyOf(name: string, reader: ClaimReader, reference?: Claims): Promise<Party> {
+  const [all, findings] = await Promise.all([readClaims(reader, reference), reader.findings()])
+  return { name, claims: reference === undefined ? referenceClaims(all) : claimsAgainst(reference, all), findings }
+}
+
+const checkedOf = (party: Party | NotVerified): CheckedJson => ({
   controlPlane: party.name === '' ? 'global' : party.name,
   ...('claims' in party
-    ? { result: 'verified', services: [...party.claims.values()].filter(({ shown }) => shown !== undefined).length }
+    ? { result: 'verified', services: party.claims.services }
     : { result: 'not verified', reason: party.reason }),
 })
 
-const reasonOf = (error: unknown, within: AbortSignal): string => {
-  if (within.aborted) return 'it did not answer in time'
-  const problem = problemOf(error)
-  return problem.kind === 'internal' ? (error as Error).message : problem.message
-}
+/** Each answer has its time, whatever the number of pages. */
+const inTime =
+  ({ sync, limits }: ApiContext, zone: string, signal: AbortSignal) =>
+  async (question: string, body: unknown): Promise<unknown> => {
+    const time = AbortSignal.timeout(limits.zoneAnswerTimeoutMs)
+    try {
+      return await sync.askZone(zone, question, body, { signal: AbortSignal.any([signal, time]) })
+    } catch (error) {
+      if (time.aborted && !signal.aborted) throw new Problem('unavailable', 'it did not answer in time')
+      throw error
+    }
+  }
 
 const notAsked = (zone: string): CheckedJson => ({
   controlPlane: zone,

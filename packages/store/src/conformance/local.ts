@@ -99,6 +99,12 @@ export function localConformance(open: OpenStore): void {
     await zone.apply(...['a', 'b', 'c'].map((name) => putService(name)))
     const page = await zone.store.read.list({ type: 'MeshService', offset: 1, limit: 1 })
     expect({ total: page.total, names: page.items.map((row) => row.name) }).toEqual({ total: 3, names: ['b'] })
+    const [first] = (await zone.store.read.list({ type: 'MeshService', offset: 0, limit: 1 })).items
+    const behind = await zone.store.read.list({ type: 'MeshService', after: first, offset: 0, limit: 1 })
+    expect([behind.total, behind.items.map(({ name }) => name)]).toEqual([
+      page.total,
+      page.items.map(({ name }) => name),
+    ])
     const named = await zone.store.read.list({ type: 'MeshService', nameContains: 'c', offset: 0, limit: 10 })
     expect(named.items.map((row) => row.name)).toEqual(['c'])
     const labelled = await zone.store.read.list({

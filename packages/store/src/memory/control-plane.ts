@@ -57,7 +57,12 @@ export function asControlPlane(store: MemoryStore): ControlPlaneStore {
               Object.entries(query.labels ?? {}).every(([label, value]) => row.labels[label] === value),
           )
           .sort((a, b) => byText(a.mesh, b.mesh) || byText(a.name, b.name))
-        return { total: found.length, items: found.slice(query.offset, query.offset + query.limit) }
+        const { after, offset, limit } = query
+        const from =
+          after === undefined
+            ? found
+            : found.filter((row) => (byText(row.mesh, after.mesh) || byText(row.name, after.name)) > 0)
+        return { total: found.length, items: from.slice(offset, offset + limit) }
       },
       counts: async () => {
         const counts = new Map<string, { type: string; origin: string; count: number }>()

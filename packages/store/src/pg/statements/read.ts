@@ -44,7 +44,8 @@ export async function listRows(
     .addIf('r.mesh = ?', query.mesh)
     .addIf('position(? in r.name) > 0', query.nameContains)
     .addIf('r.labels @> ?::jsonb', query.labels === undefined ? undefined : JSON.stringify(query.labels))
-  const { where, values } = conditions
+  const { where } = conditions
+  const values = [...conditions.values]
   const isWholeType = query.mesh === undefined && query.nameContains === undefined && query.labels === undefined
   const { rows: totals } = await sql.run<{ total: number }>(
     'count list',
@@ -53,14 +54,20 @@ export async function listRows(
   )
   const total = totals[0]?.total ?? 0
   if (total <= query.offset || query.limit === 0) return { total, items: [] }
+  const { after } = query
+  if (after !== undefined)
+    conditions.add(`(r.mesh, r.name) > (${conditions.parameter(after.mesh)}, ${conditions.parameter(after.name)})`)
   const range = `limit ${conditions.parameter(query.limit)} offset ${conditions.parameter(query.offset)}`
   const { rows } = await sql.run<ResourceRecord>(
     'list',
-    `select ${resourceColumns} from resources r ${where} order by r.mesh, r.name ${range}`,
-    values,
+    `select ${resourceColumns} from resources r ${conditions.where} order by r.mesh, r.name ${range}`,
+    conditions.values,
   )
   // The last page knows best: of a table that was emptied by hand the sums still say what was there.
-  return { total: rows.length < query.limit ? query.offset + rows.length : total, items: rows.map(rowOf) }
+  return {
+    total: rows.length < query.limit && after === undefined ? query.offset + rows.length : total,
+    items: rows.map(rowOf),
+  }
 }
 
 /** @param origin undefined: of anybody */
