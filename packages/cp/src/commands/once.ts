@@ -1,5 +1,5 @@
 import { Problem } from '@holdfast/model'
-import { type ControlPlaneStore, migrate, runningEmbedded } from '@holdfast/store'
+import { type ControlPlaneStore, migrate, runningEmbedded, writableUrl } from '@holdfast/store'
 import type { Logger } from 'pino'
 import type { Settings } from '../config/settings.js'
 import { Scope } from '../lifecycle/scope.js'
@@ -50,7 +50,8 @@ export const backupOnce = (
     const running = settings.databaseUrl === undefined ? runningEmbedded(settings.dataDir) : undefined
     const url = running ?? (await databaseUrl(settings, { log, scope, signal }))
     const act = name === 'backup' ? backup : restore
-    await act({ databaseUrl: url, file, pgBin, signal, write: (text) => process.stdout.write(text) })
+    // PostgreSQL's own programs are given the one host that takes writes.
+    await act({ databaseUrl: await writableUrl(url), file, pgBin, signal, write: (text) => process.stdout.write(text) })
   })
 
 /** Nobody is asked here: zones that have not been in step since the loss may hold what would be missing. */

@@ -159,7 +159,8 @@ export const settingSpecs: readonly SettingSpec[] = [
     schema: databaseUrl,
     fallback: undefined,
     secret: true,
-    describe: 'PostgreSQL to keep everything in; without it an embedded one under --data-dir',
+    describe:
+      'PostgreSQL to keep everything in, several hosts with commas between them if one takes over from another; without it an embedded one under --data-dir',
   },
   {
     key: 'redisUrl',

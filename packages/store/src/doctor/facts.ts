@@ -1,5 +1,6 @@
 import pg from 'pg'
 import { migrationsFolder, readMigrations } from '../migrate/files.js'
+import { writableUrl } from '../pg/hosts.js'
 
 /** What a database says of itself, read in one transaction that writes nothing: whether or not a program runs on it. */
 export interface DatabaseFacts {
@@ -67,7 +68,8 @@ const wanted = [
 
 /** @throws what the driver throws where the database does not answer */
 export async function readDatabaseFacts(url: string): Promise<DatabaseFacts> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000, statement_timeout: 10_000 })
+  const connectionString = await writableUrl(url)
+  const client = new pg.Client({ connectionString, connectionTimeoutMillis: 10_000, statement_timeout: 10_000 })
   client.on('error', () => {})
   try {
     await client.connect()

@@ -60,6 +60,10 @@ export function withoutPassword(url: string): string {
     shown.search = ''
     return shown.href
   } catch {
-    return 'an address that is not a URL'
+    // Several hosts, which no URL of the web has.
+    const shown = /^(postgres(?:ql)?:\/\/)(?:([^:@/]*)(?::[^@/]*)?@)?([^/?]+)(\/[^?]*)?/i.exec(url)
+    if (shown === null) return 'an address that is not a URL'
+    const [, scheme = '', user, hosts = '', path = ''] = shown
+    return `${scheme}${user === undefined ? '' : `${user}@`}${hosts}${path}`
   }
 }

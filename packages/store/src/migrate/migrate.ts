@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { Problem } from '@holdfast/model'
 import pg from 'pg'
 import { withoutPassword } from '../embedded/databases.js'
+import { writableUrl } from '../pg/hosts.js'
 import { type Migration, migrationsFolder, readMigrations } from './files.js'
 import { compareVersions } from './version.js'
 
@@ -60,7 +61,7 @@ const createTable = `
  */
 export async function migrate(url: string, options: MigrateOptions): Promise<MigrateResult> {
   const migrations = readMigrations(options.folder ?? migrationsFolder())
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000 })
+  const client = new pg.Client({ connectionString: await writableUrl(url), connectionTimeoutMillis: 10_000 })
   client.on('error', () => {})
   try {
     await client.connect().catch((cause: unknown) => {

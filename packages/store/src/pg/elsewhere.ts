@@ -1,5 +1,6 @@
 import { Problem } from '@holdfast/model'
 import pg from 'pg'
+import { writableUrl } from './hosts.js'
 
 /**
  * A wrong search_path must not make a second, empty store beside the one that is there: where the tables are not in
@@ -10,10 +11,12 @@ export async function refuseElsewhere(
   url: string,
   { role, name }: { readonly role: 'global' | 'zone'; readonly name: string },
 ): Promise<void> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000 })
+  // A database that does not answer is told of by the migration, in its own words.
+  const writable = await writableUrl(url).catch(() => undefined)
+  if (writable === undefined) return
+  const client = new pg.Client({ connectionString: writable, connectionTimeoutMillis: 10_000 })
   client.on('error', () => {})
   try {
-    // A database that does not answer is told of by the migration, in its own words.
     if (
       !(await client.connect().then(
         () => true,

@@ -1,4 +1,5 @@
 import pg from 'pg'
+import { writableUrl } from './hosts.js'
 import { logChannel } from './statements/head.js'
 
 /** Another way than NOTIFY to tell other processes of the same database that the log has grown. It may lose any hint. */
@@ -55,23 +56,26 @@ export class Hints {
   }
 
   async #listen(): Promise<void> {
-    const client = new pg.Client({ connectionString: this.#options.url, keepAlive: true })
-    this.#client = client
+    let client: pg.Client | undefined
     let lost = false
     const again = (error: unknown): void => {
       if (lost || this.#closed) return
       lost = true
       if (error !== undefined) this.#options.onFailure(error)
-      void client.end().catch(() => {})
+      void client?.end().catch(() => {})
       this.#reconnect = setTimeout(() => void this.#listen(), this.#waitMs)
       this.#waitMs = Math.min(2 * this.#waitMs, reconnectMs.most)
     }
-    client.on('error', again)
-    client.on('end', () => again(undefined))
-    client.on('notification', ({ payload }) => {
-      if (payload?.endsWith(` ${this.#options.mark}`) !== true) this.#options.onHint()
-    })
     try {
+      const connectionString = await writableUrl(this.#options.url)
+      if (this.#closed) return
+      client = new pg.Client({ connectionString, keepAlive: true })
+      this.#client = client
+      client.on('error', again)
+      client.on('end', () => again(undefined))
+      client.on('notification', ({ payload }) => {
+        if (payload?.endsWith(` ${this.#options.mark}`) !== true) this.#options.onHint()
+      })
       await client.connect()
       await client.query(`listen ${logChannel}`)
       this.#waitMs = reconnectMs.first

@@ -1,6 +1,7 @@
 import { Problem } from '@holdfast/model'
 import pg from 'pg'
 import { withoutPassword } from '../embedded/databases.js'
+import { Hosts, urlsOf } from './hosts.js'
 import type { SealedPlace } from './vault.js'
 
 /** One statement that was run, for counting: budgets are in statements and rows, not in seconds. */
@@ -82,7 +83,13 @@ export class Database implements Sql {
   readonly url: string
   /** Set once, before anything secret is read. */
   sealer: Sealer | undefined
-  readonly #pool: pg.Pool
+  /** Undefined: the URL names one host. */
+  readonly #hosts: Hosts | undefined
+  readonly #onConnectionLost: (error: Error) => void
+  readonly #connectionsMax: number
+  readonly #left = new Set<Promise<void>>()
+  #pool: pg.Pool
+  #poolUrl: string
   readonly #limits: string
   readonly #onStatement: ((statement: StatementCount) => void) | undefined
   readonly #onUnderWay: ((change: 1 | -1) => void) | undefined
@@ -94,24 +101,47 @@ export class Database implements Sql {
     this.#limits = `${endsIfSilent}; set local lock_timeout = ${options.lockTimeoutMs ?? lockTimeoutMs}`
     this.#onStatement = onStatement
     this.#onUnderWay = onUnderWay
-    this.#pool = new pg.Pool({
+    this.#hosts = Hosts.of(url)
+    this.#onConnectionLost = onConnectionLost
+    this.#connectionsMax = connectionsMax
+    this.#poolUrl = urlsOf(url)[0] ?? url
+    this.#pool = this.#poolOf(this.#poolUrl)
+  }
+
+  #poolOf(url: string): pg.Pool {
+    const pool = new pg.Pool({
       connectionString: url,
-      max: connectionsMax,
+      max: this.#connectionsMax,
       connectionTimeoutMillis: connectTimeoutMs,
       idleTimeoutMillis: idleTimeoutMs,
       keepAlive: true,
       types,
     })
     // Without a listener an idle client whose server dies would take the process with it.
-    this.#pool.on('error', (error) => {
+    pool.on('error', (error) => {
       // The pool hangs its whole client on the error, with the key that cancels its statements: none of a log's business.
       Reflect.deleteProperty(error, 'client')
-      if (this.#closing === undefined) onConnectionLost(error)
+      if (this.#closing === undefined) this.#onConnectionLost(error)
     })
+    return pool
+  }
+
+  /** Connections to the host that takes writes; those to the one of before end when they are given back. */
+  async #current(): Promise<pg.Pool> {
+    if (this.#hosts === undefined || this.#closing !== undefined) return this.#pool
+    const url = await this.#hosts.current()
+    if (url !== this.#poolUrl) {
+      const before = this.#pool.end().catch(() => {})
+      this.#left.add(before)
+      void before.finally(() => this.#left.delete(before))
+      this.#pool = this.#poolOf(url)
+      this.#poolUrl = url
+    }
+    return this.#pool
   }
 
   async run<R extends object>(name: string, text: string, values: readonly unknown[] = []) {
-    return this.#run<R>(this.#pool, name, text, values)
+    return this.#run<R>(await this.#current(), name, text, values)
   }
 
   /** Beside what is counted: looks that are made every few seconds, whatever happens. */
@@ -119,7 +149,8 @@ export class Database implements Sql {
     return {
       run: async <R extends object>(name: string, text: string, values: readonly unknown[] = []) => {
         try {
-          const { rows, rowCount } = await this.#pool.query<R>({ text, values: [...values] })
+          const pool = await this.#current()
+          const { rows, rowCount } = await pool.query<R>({ text, values: [...values] })
           return { rows, count: rowCount ?? 0 }
         } catch (error) {
           throw this.#translated(error, name)
@@ -133,7 +164,8 @@ export class Database implements Sql {
    * What throws is rolled back.
    */
   async transaction<T>(mode: TransactionMode, work: (sql: Sql) => Promise<T>): Promise<T> {
-    const client = await this.#pool.connect().catch((error: unknown) => {
+    const pool = await this.#current()
+    const client = await pool.connect().catch((error: unknown) => {
       throw this.#translated(error)
     })
     let broken: Error | undefined
@@ -162,7 +194,7 @@ export class Database implements Sql {
   }
 
   async close(): Promise<void> {
-    this.#closing ??= this.#pool.end()
+    this.#closing ??= Promise.all([this.#pool.end(), ...this.#left]).then(() => undefined)
     await this.#closing
   }
 
@@ -221,6 +253,7 @@ export class Database implements Sql {
       return error
     }
     if (error instanceof Problem) return error
+    this.#hosts?.lost(this.#poolUrl)
     const words = error instanceof Error ? error.message || error.name : String(error)
     return new Problem('unavailable', `the database at ${withoutPassword(this.url)} does not answer: ${words}`, {
       cause: error,
