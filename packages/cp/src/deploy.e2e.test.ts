@@ -69,6 +69,17 @@ test('each alert has its runbook, with what to look at and what to do, and no ru
   expect(new Set(named).size).toBe(named.length)
 })
 
+test('no alert reckons with two series of which one may not be there: what is told only while there is something has no zero', () => {
+  const reckoned = alerts().filter(({ expr }) => {
+    // Outside of what an aggregation is over, and not with a plain number.
+    const outside = expr.replace(/\([^()]*\)/g, '')
+    return /(?:sum|max|min|avg|count)[^+*/-]*[+*/-]\s*(?:sum|max|min|avg|count|holdfast_)/.test(
+      outside.replace(/by\s*/g, ''),
+    )
+  })
+  expect(reckoned.map(({ alert }) => alert)).toEqual([])
+})
+
 test('every metric that an alert or a dashboard asks for is one that a process tells', () => {
   const dashboard = JSON.parse(read('deploy/grafana/dashboards/holdfast.json')) as {
     panels: { title: string; targets: { expr: string }[] }[]

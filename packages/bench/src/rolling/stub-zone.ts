@@ -34,6 +34,8 @@ export class StubZone {
   readonly #memory: MemoryStore
   readonly #options: ConstructorParameters<typeof ZoneRuntime>[0]
   #runtime: ZoneRuntime
+  /** Names under which services of others are kept here, once they are known: a look through all rows costs as much as all rows. */
+  readonly #names = new Map<string, string>()
   #begun: { readonly sessionId: string; readonly changes: number } | undefined
 
   constructor(name: string, globalAddresses: readonly string[], { image, tls }: StubZoneOptions = {}) {
@@ -141,8 +143,14 @@ export class StubZone {
 
   /** Version of a service as this zone has it; undefined: not at all. */
   async versionOf(name: string, zone: string): Promise<number | undefined> {
-    const [row] = await this.store.read.byDisplayName('MeshService', 'default', name, zone)
+    const of = `${zone}/${name}`
+    const known = this.#names.get(of)
+    const row =
+      known === undefined
+        ? (await this.store.read.byDisplayName('MeshService', 'default', name, zone))[0]
+        : await this.store.read.get({ type: 'MeshService', mesh: 'default', name: known })
     if (row === undefined) return undefined
+    this.#names.set(of, row.name)
     return (JSON.parse(Buffer.from(row.spec).toString()) as { ports: readonly { port: number }[] }).ports[0]?.port
   }
 
