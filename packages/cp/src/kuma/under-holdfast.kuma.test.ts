@@ -1,3 +1,5 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { startTcpProxy, type TcpProxy } from '@holdfast/testkit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
@@ -192,6 +194,46 @@ describe.skipIf(!hasKuma())('Kuma zones under our global', { timeout: 180_000 },
     ])
   })
 
+  test('config dump, statistics and clusters of a proxy behind a Kuma zone: asked at global, answered by the proxy', async () => {
+    const asked: string[] = []
+    const proxy = createServer((request, response) => {
+      const path = request.url ?? ''
+      asked.push(path.replace(/\?.*/, ''))
+      if (path.startsWith('/config_dump'))
+        response.setHeader('content-type', 'application/json').end('{"configs":[{"name":"of dp-2"}]}')
+      else response.setHeader('content-type', 'text/plain').end(path.startsWith('/stats') ? 'a.b: 1' : 'cluster::x')
+    })
+    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve))
+    closers.push(() => new Promise((resolve) => proxy.close(resolve)))
+    await north.put('/meshes/default/dataplanes/dp-2', {
+      type: 'Dataplane',
+      mesh: 'default',
+      name: 'dp-2',
+      labels: { 'kuma.io/origin': 'zone', app: 'web' },
+      networking: {
+        address: '127.0.0.1',
+        admin: { port: (proxy.address() as AddressInfo).port },
+        inbound: [{ port: 8081, tags: { 'kuma.io/service': 'web' } }],
+      },
+    })
+    const find = async () =>
+      (await global.store.read.list({ type: 'Dataplane', offset: 0, limit: 10 })).items.find(
+        ({ displayName }) => displayName === 'dp-2',
+      )
+    await until('the Dataplane to be at global', async () => (await find()) !== undefined, 20_000)
+    const name = (await find())?.name
+    const ask = async (what: string) => {
+      const { statusCode, body } = await global.api.inject(`/meshes/default/dataplanes/${name}/${what}`)
+      return [what, statusCode, body.replaceAll(/\s/g, '')]
+    }
+    expect(await Promise.all(['xds', 'stats', 'clusters'].map(ask))).toEqual([
+      ['xds', 200, '{"configs":[{"name":"ofdp-2"}]}'],
+      ['stats', 200, 'a.b:1'],
+      ['clusters', 200, 'cluster::x'],
+    ])
+    expect(asked.toSorted()).toEqual(['/clusters', '/config_dump', '/stats'])
+  })
+
   test('RO: after a cut link everything is sent again, and nothing is written here or pushed elsewhere', async () => {
     await quiet(global, east)
     const [before, written, pushed] = [await ours(), await rowsOf([global, east]), bytesTo('south')]
@@ -227,6 +269,59 @@ describe.skipIf(!hasKuma())('Kuma zones under our global', { timeout: 180_000 },
       30_000,
     )
     expect((await ours())[1]).toEqual(before)
+  })
+
+  test('VIP-2 (V1, V2): the only Dataplane of a service goes and comes back, and gets another inbound: whatever Kuma does with its own, ours stay', async () => {
+    await put(global, '/meshes/shop', { type: 'Mesh', name: 'shop', meshServices: { mode: 'Exclusive' } })
+    const dataplane = (...ports: readonly number[]) =>
+      north.put('/meshes/shop/dataplanes/only', {
+        type: 'Dataplane',
+        mesh: 'shop',
+        name: 'only',
+        labels: { 'kuma.io/origin': 'zone' },
+        networking: {
+          address: '127.0.0.1',
+          inbound: ports.map((port) => ({ port, tags: { 'kuma.io/service': 'made', 'kuma.io/protocol': 'http' } })),
+        },
+      })
+    const service = async () =>
+      (await north.get<Items>('/meshes/shop/meshservices?size=100')).items.find(({ name }) => name === 'made')
+    const isGoing = async () =>
+      Object.keys((await service())?.labels ?? {}).some((label) => label.includes('deletion-grace-period'))
+    const atOurs = async () => (await ours()).map((seen) => seen['north/made'])
+    const portsHere = async () =>
+      JSON.stringify((await global.api.inject('/meshes/shop/meshservices?size=100')).json()).split('"targetPort"')
+        .length - 1
+    await until(
+      'the mesh to be in the zone',
+      async () => JSON.stringify(await north.get('/meshes/shop')).includes('Exclusive'),
+      30_000,
+    )
+    await dataplane(9_000)
+    await until(
+      'its service to have an address here',
+      async () => (await atOurs()).every((vips) => vips?.length === 2),
+      60_000,
+    )
+    const before = await atOurs()
+    await north.remove('/meshes/shop/dataplanes/only')
+    await until('Kuma to have begun its grace', isGoing, 60_000)
+    await dataplane(9_000)
+    await until('Kuma to have ended it', async () => !(await isGoing()), 60_000)
+    await quiet(global, east)
+    expect(await atOurs()).toEqual(before)
+    await dataplane(9_000, 9_001)
+    await until('both ports to be here', async () => (await portsHere()) === 2, 60_000)
+    await quiet(global, east)
+    expect(await atOurs()).toEqual(before)
+    expect(await global.store.vip.verifyLocal()).toEqual([])
+    await north.remove('/meshes/shop/dataplanes/only')
+    await north.remove('/meshes/shop/meshservices/made')
+    await until(
+      'it to be gone',
+      async () => (await names(south)).length === 5 && (await atOurs())[1] === undefined,
+      60_000,
+    )
   })
 
   test('a zone that is disabled is hidden from the others, and back with the same addresses', async () => {
