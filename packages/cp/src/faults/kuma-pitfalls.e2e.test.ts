@@ -14,13 +14,23 @@ import {
 } from '@holdfast/model'
 import { anyResourceOf } from '@holdfast/model/testing'
 import type { LocalChange } from '@holdfast/store'
-import { type CrudePeer, startCrudeGlobal, wireResource } from '@holdfast/testkit'
+import { type CrudePeer, startCrudeGlobal, startCrudeZone, startFakeKumaZone, wireResource } from '@holdfast/testkit'
 import fc from 'fast-check'
 import { afterEach, expect, test, vi } from 'vitest'
-import { eager, put, putService, servicesOf, startZone, until, type ZonePlane } from '../testing/mesh.js'
+import {
+  eager,
+  put,
+  putService,
+  remove,
+  servicesOf,
+  startGlobal,
+  startZone,
+  until,
+  type ZonePlane,
+} from '../testing/mesh.js'
 
 // Each way to make a Kuma global refuse something, close a stream or die by accident, at a peer that notes every word of
-// our zone and says nothing by itself.
+// our zone and says nothing by itself; at the end, what our global owes a Kuma zone.
 vi.setConfig({ testTimeout: 120_000 })
 
 const closers: (() => Promise<unknown>)[] = []
@@ -375,4 +385,69 @@ test('a global that says nothing yet is waited for, and what comes before its me
   // Of what nothing was said about, everything is as it was.
   expect((await servicesOf(scene.east)).has('east/web')).toBe(true)
   expect(scene.down.ended()).toBeUndefined()
+})
+
+test('a Kuma zone starts anew at once when a stream ends without an error: our global never ends one so, be it that it stops or that the zone is deleted', async () => {
+  const global = await startGlobal()
+  let closed = false
+  closers.push(async () => (closed ? undefined : global.close()))
+  const target = `127.0.0.1:${global.port}`
+  const [stays, goes] = ['stays', 'goes'].map((zone) => startCrudeZone({ target, zone }))
+  if (stays === undefined || goes === undefined) throw new Error('nobody dialled')
+  for (const zone of [stays, goes]) closers.push(async () => zone.close())
+  const codes = ({ globalToZone, zoneToGlobal }: CrudePeer) => [globalToZone.ended()?.code, zoneToGlobal.ended()?.code]
+  for (const zone of [stays, goes])
+    await until('global to ask', () => zone.zoneToGlobal.requests.length === upTypes.length, 30_000)
+  await remove(global, '/zones/goes')
+  await until('its streams to end', () => codes(goes).every((code) => code !== undefined), 30_000)
+  expect(codes(goes)).toEqual([9, 9])
+  expect(codes(stays)).toEqual([undefined, undefined])
+  await global.close()
+  closed = true
+  await until('all streams to end', () => codes(stays).every((code) => code !== undefined), 30_000)
+  expect(codes(stays)).toEqual([14, 14])
+})
+
+test('VIP-2: labels of a service that vanish for one version, as a Kuma zone says it: nothing is deleted, renamed or addressed anew', async () => {
+  const global = await startGlobal()
+  closers.push(() => global.close())
+  const kuma = startFakeKumaZone({ target: `127.0.0.1:${global.port}`, zone: 'north' })
+  closers.push(async () => kuma.stop())
+  const whole = {
+    [originLabel]: 'zone',
+    [zoneLabel]: 'north',
+    [displayNameLabel]: 'web',
+    [meshLabel]: 'default',
+    'kuma.io/env': 'universal',
+    team: 'a',
+  }
+  const { [meshLabel]: _mesh, 'kuma.io/env': _env, team: _team, ...gap } = whole
+  const name = exportName(typeOf('MeshService'), 'default', 'web', whole)
+  const say = (labels: Readonly<Record<string, string>>, port: number) =>
+    kuma.put('MeshService', {
+      ...{ name, mesh: 'default', labels, typeUrl: '' },
+      spec: utf8(`{"selector":{"dataplaneTags":{"app":"web"}},"ports":[{"port":${port},"targetPort":80}]}`),
+    })
+  const seen = async () => {
+    const { items } = (await global.api.inject('/meshservices?size=10')).json<{
+      readonly items: readonly {
+        readonly name: string
+        readonly spec: { readonly ports: readonly { readonly port: number }[] }
+      }[]
+    }>()
+    return items.map((item) => [item.name, item.spec.ports[0]?.port])
+  }
+  const vips = async () => [...(await servicesOf(global)).values()].map((service) => service.vips)
+  say(whole, 80)
+  await until('it to have its addresses', async () => (await vips())[0]?.length === 2, 30_000)
+  const before = await vips()
+  for (const [labels, port] of [
+    [gap, 81],
+    [whole, 82],
+  ] as const) {
+    say(labels, port)
+    await until(`version ${port}`, async () => (await seen())[0]?.[1] === port, 30_000)
+    expect([await seen(), await vips()]).toEqual([[[name, port]], before])
+  }
+  expect([kuma.ended(), kuma.verdicts().filter(({ refusal }) => refusal !== undefined)]).toEqual([undefined, []])
 })
