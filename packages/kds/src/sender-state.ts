@@ -1,6 +1,6 @@
 import type { Cursor, Delta, Mark, Position, ReceiverMessage, Refused, SenderMessage, Standing } from './messages.js'
 import type { Step } from './step.js'
-import type { StoreAnswer, StoreOp } from './sync-store.js'
+import type { Followed, StoreAnswer, StoreOp } from './sync-store.js'
 
 /** A question of a receiver that repairs, or that asks again for what it refused. */
 export type Question = Extract<ReceiverMessage, { type: 'buckets' | 'entries' | 'ask' }>
@@ -90,7 +90,7 @@ export type SenderPhases =
   | Reading
   | Paging
   | Live
-  | { readonly phase: 'repairing'; readonly from: Cursor }
+  | { readonly phase: 'repairing'; readonly from: Cursor; readonly followed: Followed | undefined }
   | { readonly phase: 'closed' }
 
 export type SenderState = SenderCore & SenderPhases

@@ -14,7 +14,7 @@ import {
   violated,
 } from './sender-state.js'
 import { andThen, invariant, without } from './step.js'
-import type { StandingFacts, StoreAnswer, StoreOp } from './sync-store.js'
+import type { Followed, StandingFacts, StoreAnswer, StoreOp } from './sync-store.js'
 
 /**
  * The sending end of one channel towards a Holdfast receiver.
@@ -141,9 +141,15 @@ function compared(s: SenderState, facts: StandingFacts): SenderStep {
       // On the first page nothing has been offered yet that a tombstone could take back.
       return [enter(s, { phase: 'reading', epoch, from: startOfLog, withRemovals: false, owesMark: true }), effects]
     case 'repair':
-      return [enter(s, { phase: 'repairing', from: begin.from }), effects]
+      return [enter(s, { phase: 'repairing', from: begin.from, followed: followedBy(standing) }), effects]
   }
 }
+
+/** Within a range it is ahead of its cursor. */
+const followedBy = ({ cursor, partial }: Standing): Followed | undefined =>
+  cursor === undefined
+    ? undefined
+    : { epoch: cursor.epoch, revision: Math.max(cursor.revision, partial?.revision ?? 0) }
 
 /** Our head, read unasked: a hint may have been lost, and rows may have changed without one. */
 function looked(s: SenderState, mark: Mark): SenderStep {
@@ -183,7 +189,7 @@ function nextOp(s: SenderState): readonly [SenderState, StoreOp?] {
   const [question] = s.questions.values()
   if (question !== undefined && s.answering === undefined) {
     const questions = without(s.questions, question.resourceType)
-    return [{ ...s, questions, answering: { question, parts: undefined } }, questionOp(question)]
+    return [{ ...s, questions, answering: { question, parts: undefined } }, questionOp(s, question)]
   }
   if (s.phase === 'live' && s.logGrew) {
     const { position: from, head } = s
@@ -198,7 +204,7 @@ function nextOp(s: SenderState): readonly [SenderState, StoreOp?] {
   return [s]
 }
 
-function questionOp(question: Parameters<typeof asked>[1]): StoreOp {
+function questionOp(s: SenderState, question: Parameters<typeof asked>[1]): StoreOp {
   const { resourceType } = question
   switch (question.type) {
     case 'buckets': {
@@ -206,7 +212,10 @@ function questionOp(question: Parameters<typeof asked>[1]): StoreOp {
       return { op: 'buckets', resourceType, level: question.level, prefixes }
     }
     case 'entries':
-      return { op: 'repair', resourceType, buckets: question.buckets, entries: question.entries }
+      return {
+        ...{ op: 'repair', resourceType, buckets: question.buckets, entries: question.entries },
+        ...(s.phase === 'repairing' && s.followed !== undefined ? { followed: s.followed } : {}),
+      }
     case 'ask':
       return { op: 'keys', resourceType, keys: question.keys }
   }

@@ -56,6 +56,15 @@ export interface RepairParts {
   readonly absent: readonly string[]
 }
 
+/**
+ * How far a receiver had followed a log of ours that is not ours any more, or not as it was. Every removal up to there it
+ * had heard: what it has in spite of one is newer, and was lost here.
+ */
+export interface Followed {
+  readonly epoch: string
+  readonly revision: number
+}
+
 /** A batch for the receiver's store: one transaction for resources, VIPs, offered entries and cursor (DUR, VIP-5). */
 export interface Batch {
   readonly type: string
@@ -113,6 +122,8 @@ export type StoreRead =
       readonly resourceType: string
       readonly buckets: readonly number[]
       readonly entries: readonly KeyedEntry[]
+      /** Tombstones up to there take nothing away: to this receiver, what they speak of is absent (EMPTY). */
+      readonly followed?: Followed | undefined
     }
   | { readonly op: 'keys'; readonly resourceType: string; readonly keys: readonly string[] }
   | { readonly op: 'mark' }

@@ -164,7 +164,7 @@ export class GlobalRecovery {
   #items(apply: boolean): readonly RecoveryItem[] {
     const { store } = this.#options.global
     const testimonies = this.#sessions.flatMap((session) => this.#heard.get(session)?.testimony ?? [])
-    const request = { testimonies, zone: undefined, actor: 'operator', epochs: store.logHistory().epochs }
+    const request = { testimonies, zone: undefined, actor: 'operator', history: store.logHistory() }
     return store.run(apply ? recoverUnit(request, store.options(store.nowMs())) : recoveryPlanUnit(request))
   }
 

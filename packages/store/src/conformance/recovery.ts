@@ -1,3 +1,4 @@
+import { endOf } from '@holdfast/kds'
 import { displayNameLabel, globalOrigin, type Labels } from '@holdfast/model'
 import { cidrOf, rangeOf } from '@holdfast/vip'
 import { expect, test } from 'vitest'
@@ -8,6 +9,7 @@ import { answerTestimony, askTestimony } from '../testimony.js'
 import {
   deleteOf,
   hello,
+  keyOf,
   mesh,
   type OpenStore,
   offerOf,
@@ -266,6 +268,78 @@ export function recoveryConformance(open: OpenStore): void {
     const actions = (await recover(global, testimony, true)).map(({ action, type }) => `${action} ${type}`)
     expect(actions.sort()).toEqual(['delete Mesh', 'keep MeshMultiZoneService'])
     expect(await global.store.read.get({ type: 'Mesh', mesh: '', name: 'shop' })).toBeUndefined()
+  })
+
+  test('DUR: what a zone got after the backup comes back over a tombstone in it, whatever the clocks of the two say', async () => {
+    await using global = await used(open)
+    await using zone = await Subject.ready(open, 'zone')
+    await global.apply(putMultiZone('api'), putMultiZone('pay'))
+    await follow(zone, global, 'east')
+    const { cursor } = await global.channel({ channel: 'down', peer: 'east' }).perform({ op: 'mark' })
+    // The zone's clock is behind by hours: its copies look older than the tombstone that the backup has.
+    global.pass(7_200_000)
+    await global.apply(deleteOf(multiZone('api')))
+    const testimony = await testimonyOf(zone, 'east')
+    // Its position is in our history and before the tombstone: it was deleted since.
+    expect(await recover(global, testimony, false)).toMatchObject([
+      { action: 'keep', name: 'api', type: 'MeshMultiZoneService' },
+    ])
+    // The zone has followed another life of this store beyond the tombstone, and was offered it there.
+    const lost = { ...cursor, revision: cursor.revision + 5, tag: 'f'.repeat(16) }
+    const { offered: digest } = await zone.channel(fromGlobal).perform({ op: 'standing' })
+    await zone.channel(fromGlobal).perform({ op: 'verify', mark: { cursor: lost, digest } })
+    const later = await testimonyOf(zone, 'east')
+    expect(await recover(global, later, true)).toMatchObject([
+      { action: 'create', name: 'api', type: 'MeshMultiZoneService' },
+    ])
+    expect(await global.store.read.get(multiZone('api'))).toBeDefined()
+  })
+
+  test('EMPTY: a tombstone that a receiver had heard before it got what it holds takes nothing away from it', async () => {
+    await using global = await used(open)
+    await global.apply(putMultiZone('api'), putMultiZone('pay'))
+    await global.apply(deleteOf(multiZone('api')))
+    const down = global.channel({ channel: 'down', peer: 'east' })
+    const { cursor } = await down.perform({ op: 'mark' })
+    await global.apply(deleteOf(multiZone('pay')))
+    const from = endOf(cursor.revision - 1)
+    const { items } = await down.perform({ op: 'changes', from, limitBytes: 1_000_000, withRemovals: true })
+    const keys = items.flatMap(({ change }) => ('removal' in change ? [change.removal.key] : []))
+    const [api = '', pay = ''] = [...keys].sort()
+    const entries = [api, pay].map((key) => ({ key, entry: '0f'.repeat(16) }))
+    const told = async (followed?: { readonly epoch: string; readonly revision: number }) => {
+      const asked = { op: 'repair', resourceType: 'MeshMultiZoneService', buckets: [], entries } as const
+      const { removals, absent } = await down.perform(followed === undefined ? asked : { ...asked, followed })
+      return { removals: removals.map(({ key }) => key).sort(), absent }
+    }
+    expect(keys).toHaveLength(2)
+    expect(await told()).toEqual({ removals: [api, pay], absent: [] })
+    const { epoch, revision } = cursor
+    expect(await told({ epoch, revision })).toEqual({ removals: [pay], absent: [api] })
+    expect(await told({ epoch, revision: revision - 1 })).toEqual({ removals: [api, pay], absent: [] })
+    // A log that we never had tells nothing of when it heard what.
+    expect(await told({ epoch: someEpoch, revision: revision + 9 })).toEqual({ removals: [api, pay], absent: [] })
+  })
+
+  test('EMPTY: who has begun before it was found out that the store was put back is told nothing of it', async () => {
+    await using global = await used(open)
+    const down = global.channel({ channel: 'down', peer: 'east' })
+    const { cursor, digest: offered } = await down.perform({ op: 'mark' })
+    const type = { resourceType: 'Mesh' }
+    const reads = [
+      { op: 'changes', from: endOf(0), limitBytes: 1_000_000, withRemovals: true },
+      { op: 'repair', ...type, buckets: [], entries: [] },
+      { op: 'keys', ...type, keys: [keyOf(mesh('shop'))] },
+      { op: 'list', ...type },
+    ] as const
+    for (const read of reads) await expect(down.perform(read)).resolves.toBeDefined()
+    // Another zone has heard more than there is.
+    const more = { ...cursor, revision: cursor.revision + 1, tag: someTag }
+    await global
+      .channel({ channel: 'down', peer: 'west' })
+      .perform({ op: 'compare', standing: { cursor: more, offered } })
+    expect((await global.store.status()).state).toBe('recovering')
+    for (const read of reads) await expect(down.perform(read), read.op).rejects.toThrow('this store is recovering')
   })
 
   test('DUR: a service whose zone is back is not deleted because others were told to remove it while that zone was disabled', async () => {

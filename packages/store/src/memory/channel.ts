@@ -2,6 +2,7 @@ import type {
   Batch,
   ChannelContext,
   Cursor,
+  Followed,
   Mark,
   Settled,
   StoreOp,
@@ -18,15 +19,20 @@ import {
   type CursorRow,
   firstStepUnit,
   furthestOf,
+  oldThrough,
   repairTurns,
   standingOf,
 } from '../plan/index.js'
 import { originWords } from '../plan/keys.js'
+import { mustBeShown } from '../plan/not-shown.js'
 import { cursorText, type Image } from './image.js'
 import type { MemoryStore } from './memory-store.js'
 import { Offered } from './offered.js'
 import { settledFacts } from './settled.js'
 import { View } from './views.js'
+
+/** Reads whose answers are told to the peer as what this store has. */
+const showing: ReadonlySet<StoreOp['op']> = new Set(['changes', 'repair', 'keys', 'list'])
 
 /** One channel of one session on a store in memory: every operation that the machines ask for. */
 export class MemoryChannel implements SyncChannelStore {
@@ -40,6 +46,7 @@ export class MemoryChannel implements SyncChannelStore {
 
   perform<O extends StoreOp>(op: O): StoreResults[O['op']]
   perform(op: StoreOp): StoreResults[StoreOp['op']] {
+    if (showing.has(op.op)) mustBeShown(this.#image.state)
     const view = new View(this.#image, this.#store.identity, this.#context)
     switch (op.op) {
       case 'compare':
@@ -49,7 +56,7 @@ export class MemoryChannel implements SyncChannelStore {
       case 'buckets':
         return view.buckets(op.resourceType, op.level, op.prefixes)
       case 'repair':
-        return view.repair(op.resourceType, op.buckets, op.entries)
+        return view.repair(op, this.#oldThrough(op.followed))
       case 'keys':
         return view.keys(op.resourceType, op.keys)
       case 'list':
@@ -131,6 +138,11 @@ export class MemoryChannel implements SyncChannelStore {
     if (!isOurLoss && isStranger) this.#store.metStranger(this.#context.peer)
     const view = new View(this.#image, this.#store.identity, this.#context)
     return { head: view.mark(), cursor: isOurLoss ? 'contradiction' : stands, typeDigests: view.typeDigests() }
+  }
+
+  /** Through which revision our tombstones are no news to who had come so far; undefined: all of them may be. */
+  #oldThrough(followed: Followed | undefined): number | undefined {
+    return followed === undefined ? undefined : oldThrough(followed, this.#store.logHistory())
   }
 
   #isStranger(stands: StoreResults['compare']['cursor']): boolean {

@@ -19,7 +19,6 @@ import {
   type Leased,
   type LeaseRequest,
   type Loaded,
-  type LogHistory,
   leaseUnit,
   localUnit,
   type Needs,
@@ -38,6 +37,7 @@ import {
   servingUnit,
   statusUnit,
   type Unit,
+  type WholeHistory,
   WorkingSet,
   type WritePlan,
 } from '../plan/index.js'
@@ -307,7 +307,7 @@ export class MemoryStore {
     this.#image.reasons = reasons
   }
 
-  logHistory(): LogHistory {
+  logHistory(): WholeHistory {
     const { head, epochs, tags } = this.#image
     return {
       epoch: head.epoch,
@@ -319,6 +319,11 @@ export class MemoryStore {
         epochs.size === 1 &&
         ![...this.#image.zones.values()].some((zone) => zone.everInStep),
       tagAt: (epoch, revision) => tags.get(tagText(epoch, revision)),
+      endOf: (epoch) => {
+        for (let revision = head.revision; revision >= 0; revision--)
+          if (tags.has(tagText(epoch, revision))) return revision
+        return undefined
+      },
     }
   }
 

@@ -38,7 +38,7 @@ export function memoryRecovery(store: MemoryStore): RecoveryStore {
     remember: async (testimony) =>
       store.run(rememberUnit(testimony, store.options(store.nowMs()), store.logHistory().epochs)),
     recover: async (request) => {
-      const asked = { ...request, epochs: store.logHistory().epochs }
+      const asked = { ...request, history: store.logHistory() }
       return store.run(request.apply ? recoverUnit(asked, store.options(store.nowMs())) : recoveryPlanUnit(asked))
     },
     rebuild: async ({ apply, actor }) => {

@@ -3,7 +3,6 @@ import {
   type ChannelContext,
   comparePositions,
   endOf,
-  type KeyedEntry,
   type LogItem,
   type LogPage,
   type Mark,
@@ -12,6 +11,7 @@ import {
   type Position,
   type Removal,
   type RepairParts,
+  type StoreOp,
   type TypeDigest,
 } from '@holdfast/kds'
 import {
@@ -29,6 +29,8 @@ import { statusEntry } from '../plan/entries.js'
 import type { RoleIdentity, Row } from '../plan/index.js'
 import type { Image } from './image.js'
 import { typeOrder } from './load.js'
+
+type Repair = Extract<StoreOp, { op: 'repair' }>
 
 const { ofGlobal, ofZones, fromGlobal } = typesKept()
 const kept = { ofGlobal: new Set(ofGlobal), ofZones: new Set(ofZones), fromGlobal: new Set(fromGlobal) }
@@ -154,8 +156,14 @@ export class View {
     return offer
   }
 
-  /** What a receiver that holds `entries` in these buckets (none named: in the whole type) has to be told. */
-  repair(resourceType: string, buckets: readonly number[], entries: readonly KeyedEntry[]): RepairParts {
+  /**
+   * What a receiver that holds `entries` in these buckets (none named: in the whole type) has to be told.
+   * @param oldThrough tombstones up to this revision it had heard before it got what it holds
+   */
+  repair(
+    { resourceType, buckets, entries }: Pick<Repair, 'resourceType' | 'buckets' | 'entries'>,
+    oldThrough: number | undefined,
+  ): RepairParts {
     const wanted = new Set(buckets)
     const theirs = new Map(entries.map(({ key, entry }) => [key, entry]))
     const rows = this.#rows().filter(
@@ -169,6 +177,7 @@ export class View {
     return this.#parts(
       differing,
       [...theirs.keys()].filter((key) => !known.has(key)),
+      oldThrough,
     )
   }
 
@@ -184,13 +193,14 @@ export class View {
     )
   }
 
-  #parts(rows: readonly Row[], unknown: readonly string[]): RepairParts {
+  #parts(rows: readonly Row[], unknown: readonly string[], oldThrough = -1): RepairParts {
     const offered = rows.filter((row) => this.#entry(row) !== undefined)
     const gone = rows.filter((row) => this.#entry(row) === undefined)
+    const isNews = (row: Row): boolean => this.#wasSeen(row) && !(row.deleted && row.revision <= oldThrough)
     return {
       offers: offered.map((row) => this.offer(row)),
-      removals: gone.filter((row) => this.#wasSeen(row)).map(removalOf),
-      absent: [...unknown, ...gone.filter((row) => !this.#wasSeen(row)).map(keyOf)],
+      removals: gone.filter(isNews).map(removalOf),
+      absent: [...unknown, ...gone.filter((row) => !isNews(row)).map(keyOf)],
     }
   }
 

@@ -19,15 +19,16 @@ import type { HoldThresholds } from '../plan/holds.js'
 import { originWords } from '../plan/keys.js'
 import { nothingNeeded } from '../plan/loaded.js'
 import type { PlanOptions } from '../plan/local.js'
+import { mustBeShown } from '../plan/not-shown.js'
 import { batchUnit } from '../plan/received.js'
-import { type Evidence, furthestOf, standingOf } from '../plan/recovery.js'
+import { type Evidence, furthestOf, oldThrough, standingOf } from '../plan/recovery.js'
 import type { RoleIdentity } from '../plan/types.js'
 import type { Unit } from '../plan/unit.js'
 import { admitUnit } from '../plan/zones.js'
 import type { Acks } from './acks.js'
 import { cursorOf, factsFor, type LogTail, markFor, pageFrom } from './log-tail.js'
 import type { Database, Sql } from './sql.js'
-import { type Head, readEpochs, readHead, tagsAt } from './statements/head.js'
+import { endOfEpoch, type Head, readEpochs, readHead, tagsAt } from './statements/head.js'
 import { keyParts, offeredBuckets, offeredEntries, repairParts, viewBuckets } from './statements/repair.js'
 import { noteDivergence, noteRepairs, turnsOf } from './statements/repairs.js'
 import { lockFences } from './statements/sessions.js'
@@ -215,10 +216,14 @@ export class PgChannel implements ChannelStore {
 
   async #changes(op: Extract<StoreOp, { op: 'changes' }>): Promise<LogPage> {
     const { database, tail, seen } = this.#parts
-    const known = pageFrom(await tail.reaching(seen()), this.#view, op)
+    const snapshot = await tail.reaching(seen())
+    // What is remembered of the state may be older than the state.
+    if (snapshot.head.state !== 'ready') mustBeShown((await tail.fresh()).head.state)
+    const known = pageFrom(snapshot, this.#view, op)
     if (known !== undefined) return known
     return database.transaction('read', async (sql): Promise<LogPage> => {
       const head = await headOf(sql)
+      mustBeShown(head.state)
       const toggled = this.#view.channel === 'down' ? await toggledOrigins(sql, op.from.revision) : []
       const { items, complete } = await logPage(sql, this.#view, { ...op, toggled })
       const last = items.at(-1)
@@ -230,7 +235,11 @@ export class PgChannel implements ChannelStore {
   }
 
   async #repair(op: Extract<StoreOp, { op: 'repair' }>): Promise<StoreResults['repair']> {
-    const parts = await repairParts(this.#parts.database, this.#view, { ...op, type: op.resourceType })
+    const { database } = this.#parts
+    const { followed, resourceType: type, buckets, entries } = op
+    const end = followed === undefined ? undefined : await endOfEpoch(database, followed.epoch)
+    const old = followed === undefined ? undefined : oldThrough(followed, { endOf: () => end })
+    const parts = await repairParts(database, this.#view, { type, buckets, entries, oldThrough: old })
     // That something is not here is said only by a store that has all that it should have (EMPTY).
     if (parts.absent.length > 0) await this.#parts.checkNow()
     return parts
@@ -239,6 +248,7 @@ export class PgChannel implements ChannelStore {
   async #list(type: string): Promise<StoreResults['list']> {
     return this.#parts.database.transaction('read', async (sql) => {
       const head = await headOf(sql)
+      mustBeShown(head.state)
       const offers = await wholeList(sql, this.#view, type)
       const digests = await readSeenDigests(sql)
       const said = this.#view.typeDigests(digests).find((row) => row.type === type)?.digest.count ?? 0

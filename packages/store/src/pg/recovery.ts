@@ -16,7 +16,7 @@ import type { Unit } from '../plan/unit.js'
 import { servingUnit } from '../plan/upkeep.js'
 import type { RecoveryStore, WitnessRow } from '../recovery-port.js'
 import type { Database } from './sql.js'
-import { readEpochs } from './statements/head.js'
+import { endOfEpoch, readEpochs, tagsAt } from './statements/head.js'
 import { foreignPage, lastEvents, missingZones, wholeLedger } from './statements/recovery.js'
 import { serviceRows } from './statements/vip-read.js'
 import { readWitnesses, writeWitnesses } from './statements/witnesses.js'
@@ -57,7 +57,7 @@ export class PgRecovery implements RecoveryStore {
 
   async recover(request: Parameters<RecoveryStore['recover']>[0]): Promise<readonly RecoveryItem[]> {
     const { database, options, run } = this.#parts
-    const asked = { ...request, epochs: await readEpochs(database) }
+    const asked = { ...request, history: await historyFor(database, request.testimonies) }
     return run(request.apply ? recoverUnit(asked, options()) : recoveryPlanUnit(asked))
   }
 
@@ -104,4 +104,25 @@ export class PgRecovery implements RecoveryStore {
   met(zone: string): void {
     for (const listener of this.#listeners) listener(zone)
   }
+}
+
+/** What our history says of the positions of these witnesses. */
+async function historyFor(
+  database: Database,
+  testimonies: readonly Testimony[],
+): Promise<Parameters<typeof recoverUnit>[0]['history']> {
+  const cursors = testimonies.flatMap(({ witness }) => witness.cursor ?? [])
+  return database.transaction('read', async (sql) => {
+    const ends = new Map<string, number | undefined>()
+    for (const { epoch } of cursors) if (!ends.has(epoch)) ends.set(epoch, await endOfEpoch(sql, epoch))
+    const tags = await tagsAt(
+      sql,
+      cursors.map(({ revision }) => revision),
+    )
+    return {
+      epochs: await readEpochs(sql),
+      endOf: (epoch) => ends.get(epoch),
+      tagAt: (epoch, revision) => tags.find((row) => row.epoch === epoch && row.revision === revision)?.tag,
+    }
+  })
 }

@@ -53,6 +53,7 @@ export { LeaseLost } from './lease-lost.js'
 export type { BlockUse } from './ledger-set.js'
 export { isNothing, type Loaded, mergedNeeds, nothingNeeded, type Vanishing, type ZoneFacts } from './loaded.js'
 export { localUnit, type PlanOptions } from './local.js'
+export { NotShown } from './not-shown.js'
 export { addPoolUnit, type PoolAdded, type PoolAddition, type PoolsRequest, poolsUnit } from './pools.js'
 export { afterMark, afterProgress, originOfLog } from './progress.js'
 export {
@@ -67,7 +68,16 @@ export {
 } from './rebuild.js'
 export { batchUnit, type Received } from './received.js'
 export { type RecoverRequest, type RecoveryItem, recoverUnit, recoveryPlanUnit } from './recover.js'
-export { type Evidence, furthestOf, type Judgement, judgeHistory, type LogHistory, standingOf } from './recovery.js'
+export {
+  type Evidence,
+  furthestOf,
+  type Judgement,
+  judgeHistory,
+  type LogHistory,
+  oldThrough,
+  standingOf,
+  type WholeHistory,
+} from './recovery.js'
 export {
   openItems,
   type RecoveryFacts,

@@ -1,4 +1,5 @@
 import { contentHash, digestEntry, exportLabels, hex, identityBytes } from '@holdfast/model'
+import { ageBeside, type WholeHistory } from './recovery.js'
 import type { RememberedRow, Witness } from './testimony.js'
 import type { Row } from './types.js'
 
@@ -51,34 +52,36 @@ export function preference(best: Recollection, other: Recollection): string {
 /**
  * What should become of a resource that witnesses remember (decisions 30, 33): the best memory against what is here. What
  * was changed or deleted here after the witness has stored its copy stays; a store in the place of a lost one has
- * nothing to say about the time before it.
+ * nothing to say about the time before it. What is after what is told by the log where it can, and by clocks where not.
  * @param recollections best first, at least one
  * @param here the row by that name, a tombstone too
- * @param isOurLog whether the witness followed a log that this store has had
  */
 export function recoveryVerdict(
   recollections: readonly Recollection[],
   here: Row | undefined,
-  isOurLog: (epoch: string) => boolean,
+  history: Pick<WholeHistory, 'epochs' | 'endOf' | 'tagAt'>,
 ): RecoveryVerdict {
   const [best] = recollections
   if (best === undefined) return { verdict: 'same' }
   const { row, witness } = best
-  const isOurs = witness.cursor !== undefined && isOurLog(witness.cursor.epoch)
+  const isOurs = witness.cursor !== undefined && history.epochs.has(witness.cursor.epoch)
+  const age = here === undefined ? 'unknown' : ageBeside(here.revision, witness.cursor, history)
+  // What it was offered last is what global had when the witness stood where it stands.
+  const isOlderHere = age === 'older' && row.asOffered === true
   const living = here !== undefined && !here.deleted ? here : undefined
   if (row.deletedAtMs !== undefined) {
     if (living === undefined) return { verdict: 'same' }
-    return row.deletedAtMs >= living.modifiedAtMs
+    return row.deletedAtMs >= living.modifiedAtMs && age !== 'newer'
       ? { verdict: 'delete', chosen: best, reason: `${says(best)} since ${timeOf(row.deletedAtMs)}` }
       : { verdict: 'keep', reason: `changed here at ${timeOf(living.modifiedAtMs)}, after it had been deleted` }
   }
   if (living === undefined) {
-    if (here?.deletedAtMs !== undefined && here.deletedAtMs >= row.modifiedAtMs)
+    if (here?.deletedAtMs !== undefined && !isOlderHere && (age === 'newer' || here.deletedAtMs >= row.modifiedAtMs))
       return { verdict: 'keep', reason: `deleted here at ${timeOf(here.deletedAtMs)}, after ${says(best)} stored it` }
     return { verdict: 'create', chosen: best, reason: `${says(best)} it as last known good` }
   }
   if (living.entry === entryOfRemembered(row)) return { verdict: 'same' }
-  return isOurs && living.modifiedAtMs > row.modifiedAtMs
+  return isOurs && !isOlderHere && (age === 'newer' || living.modifiedAtMs > row.modifiedAtMs)
     ? {
         verdict: 'keep',
         reason: `changed here at ${timeOf(living.modifiedAtMs)}, after zone ${witness.zone} stored its copy`,

@@ -22,6 +22,7 @@ import {
   type RecoveryVerdict,
   recoveryVerdict,
 } from './recover-verdict.js'
+import type { WholeHistory } from './recovery.js'
 import { ownBlockOf } from './remember.js'
 import type { RememberedRow, Testimony } from './testimony.js'
 import type { Family, LedgerRow, Needs, Row } from './types.js'
@@ -53,8 +54,7 @@ export interface RecoverRequest {
   /** Undefined: whatever anybody remembers. */
   readonly zone?: string | undefined
   readonly actor: string
-  /** Every epoch that this store has had. */
-  readonly epochs: ReadonlySet<string>
+  readonly history: Pick<WholeHistory, 'epochs' | 'endOf' | 'tagAt'>
 }
 
 /** What would be restored; changes nothing. */
@@ -163,7 +163,7 @@ function decided(request: RecoverRequest, ws: WorkingSet): readonly Decided[] {
     if (best === undefined) return []
     const { row } = best
     const here = rowHere(row, ws)
-    const judged = recoveryVerdict(group, here, (epoch) => request.epochs.has(epoch))
+    const judged = recoveryVerdict(group, here, request.history)
     const verdict = judged.verdict === 'delete' ? (offeredStill(row, here, back) ?? judged) : judged
     if (verdict.verdict === 'same') return []
     const problem = verdict.verdict === 'keep' ? undefined : problemOf(verdict, here, arriving, ws)

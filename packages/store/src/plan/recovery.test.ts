@@ -1,5 +1,13 @@
 import { describe, expect, test } from 'vitest'
-import { type Evidence, furthestOf, judgeHistory, type LogHistory, standingOf } from './recovery.js'
+import {
+  ageBeside,
+  type Evidence,
+  furthestOf,
+  judgeHistory,
+  type LogHistory,
+  oldThrough,
+  standingOf,
+} from './recovery.js'
 
 const [present, past, foreign] = ['a'.repeat(32), 'b'.repeat(32), 'c'.repeat(32)]
 const tags = new Map([
@@ -83,5 +91,33 @@ describe('EMPTY: a database that nobody was ever in step with, and a zone that w
     ['a zone of this very log proves nothing', seen(present, 12, 'twelve', 'peer')],
   ])('%s', (_, evidence) => {
     expect(judgeHistory([evidence], untried)).toEqual({ verdict: 'keep' })
+  })
+})
+
+describe('what is after what, told by the log', () => {
+  const ends = new Map([
+    [past, 8],
+    [present, 12],
+  ])
+  const whole = { ...history, endOf: (epoch: string) => ends.get(epoch) }
+  const at = (epoch: string, revision: number, tag: string) => ({ epoch, revision, tag })
+
+  test.each<[string, number, ReturnType<typeof at> | undefined, ReturnType<typeof ageBeside>]>([
+    ['nothing without a position', 5, undefined, 'unknown'],
+    ['nothing by a log that is not ours', 5, at(foreign, 99, 'x'), 'unknown'],
+    ['what was written since the log began anew', 9, at(past, 30, 'x'), 'newer'],
+    ['what the witness has not come to', 6, at(past, 5, 'five'), 'newer'],
+    ['what was written beside what it remembers', 7, at(past, 6, 'x'), 'newer'],
+    ['what it has left behind in a life that was lost', 7, at(past, 30, 'x'), 'older'],
+    ['what was written at the very place', 6, at(past, 6, 'x'), 'older'],
+    ['what it had heard, and all that we have', 4, at(past, 5, 'five'), 'unknown'],
+  ])('%s', (_, revision, cursor, age) => {
+    expect(ageBeside(revision, cursor, whole)).toBe(age)
+  })
+
+  test('a receiver knew what we had until its log ended here, or until it stood still', () => {
+    expect(oldThrough({ epoch: past, revision: 30 }, whole)).toBe(8)
+    expect(oldThrough({ epoch: past, revision: 3 }, whole)).toBe(3)
+    expect(oldThrough({ epoch: foreign, revision: 30 }, whole)).toBeUndefined()
   })
 })

@@ -1,4 +1,4 @@
-import type { Cursor, Position } from '@holdfast/kds'
+import type { Cursor, Followed, Position } from '@holdfast/kds'
 
 /** A position of this store's log that somebody remembers. */
 export interface Evidence {
@@ -25,6 +25,12 @@ export interface LogHistory {
    */
   readonly untried: boolean
   tagAt(epoch: string, revision: number): string | undefined
+}
+
+/** The same, with where each log ended. */
+export interface WholeHistory extends LogHistory {
+  /** The highest revision that this store has had in a log; undefined: none of that log is known any more. */
+  endOf(epoch: string): number | undefined
 }
 
 export type Judgement =
@@ -92,4 +98,30 @@ export function standingOf(
   // A range that was interrupted had brought it further, and its cursor says nothing of that.
   if (reachesFrom > history.head) return 'contradiction'
   return reachesFrom < logFrom ? 'compacted' : 'known'
+}
+
+/**
+ * Through which of our revisions a receiver knew everything before it got what we lack: what it has in spite of a tombstone
+ * up to there is newer than that. What was written since our log began anew is news to it. `undefined`: its log is not ours.
+ */
+export function oldThrough({ epoch, revision }: Followed, { endOf }: Pick<WholeHistory, 'endOf'>): number | undefined {
+  const end = endOf(epoch)
+  return end === undefined ? undefined : Math.min(revision, end)
+}
+
+/**
+ * How what stands at a revision of ours relates to a witness's position, whatever clocks say. `newer`: written after it, or
+ * beside it in another life of this store. `older`: the witness has followed a life of this store beyond it that was lost
+ * here. `unknown`: its position is in our history, or its log is not ours, and proves nothing.
+ */
+export function ageBeside(
+  revision: number,
+  cursor: Cursor | undefined,
+  { epochs, endOf, tagAt }: Pick<WholeHistory, 'epochs' | 'endOf' | 'tagAt'>,
+): 'newer' | 'older' | 'unknown' {
+  if (cursor === undefined || !epochs.has(cursor.epoch)) return 'unknown'
+  const end = endOf(cursor.epoch)
+  if (end === undefined) return 'unknown'
+  if (revision > end || revision > cursor.revision) return 'newer'
+  return tagAt(cursor.epoch, cursor.revision) === cursor.tag ? 'unknown' : 'older'
 }

@@ -30,6 +30,8 @@ export interface RememberedRow {
   readonly deletedAtMs?: number | undefined
   /** When the zone stored it, on the zone's clock. */
   readonly modifiedAtMs: number
+  /** It is what the zone was offered last: neither held nor kept in the place of a version that was refused. */
+  readonly asOffered?: boolean | undefined
 }
 
 /** A page of the ledger or of the resources of a zone. */
@@ -51,6 +53,8 @@ export function rememberedOf(row: Row, own: Origin): RememberedRow | undefined {
     authoredOf(row)
   return {
     ...{ type, mesh, exportName, origin, displayName, namespace, labels, typeUrl, spec, vips, modifiedAtMs },
-    ...(row.deleted ? { deletedAtMs: row.deletedAtMs } : {}),
+    ...(row.deleted ? { deletedAtMs: row.deletedAtMs } : { asOffered: isAsOffered(row) }),
   }
 }
+
+const isAsOffered = ({ offeredEntry, entry, holdId }: Row): boolean => offeredEntry === entry && holdId === undefined

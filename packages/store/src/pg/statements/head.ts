@@ -207,6 +207,19 @@ export async function readEpochs(sql: Sql): Promise<ReadonlySet<string>> {
   return new Set(rows.map((row) => row.epoch))
 }
 
+/**
+ * The highest revision that this store has had in a log; undefined: none of it is known any more. Read from the newest
+ * backwards, so that what is asked about, the log before this one, is found as soon as this one is passed.
+ */
+export async function endOfEpoch(sql: Sql, epoch: string): Promise<number | undefined> {
+  const { rows } = await sql.run<{ revision: number }>(
+    'read end of epoch',
+    'select revision from revisions where epoch = $1 order by revision desc limit 1',
+    [epoch],
+  )
+  return rows[0]?.revision
+}
+
 /** Whether any zone has ever agreed with this store; what was acked and is not written down yet does not count. */
 export async function anyZoneInStep(sql: Sql): Promise<boolean> {
   const { rows } = await sql.run<{ found: boolean }>(

@@ -1,5 +1,6 @@
-import type { BucketDigest, KeyedEntry, Offer, Removal, RepairParts } from '@holdfast/kds'
+import type { BucketDigest, KeyedEntry, Offer, Removal, RepairParts, StoreState } from '@holdfast/kds'
 import { audienceAt, findType, hex, parseWireKey, wireKey } from '@holdfast/model'
+import { mustBeShown } from '../../plan/not-shown.js'
 import type { Sql } from '../sql.js'
 import type { View } from '../view.js'
 import { laneSums, sqlDamaged } from './damaged.js'
@@ -108,7 +109,13 @@ const offeredValues = ({ type, peer, channel }: OfferedBy): readonly unknown[] =
 export async function repairParts(
   sql: Sql,
   view: View,
-  of: { readonly type: string; readonly buckets: readonly number[]; readonly entries: readonly KeyedEntry[] },
+  of: {
+    readonly type: string
+    readonly buckets: readonly number[]
+    readonly entries: readonly KeyedEntry[]
+    /** Tombstones up to this revision the receiver had heard before it got what it holds. */
+    readonly oldThrough: number | undefined
+  },
 ): Promise<RepairParts> {
   return parts(
     await differing(
@@ -125,6 +132,7 @@ export async function repairParts(
       },
     ),
     view,
+    of.oldThrough,
   )
 }
 
@@ -162,6 +170,9 @@ type Differing = Omit<SeenRecord, 'at' | 'visible' | 'type'> & {
   readonly audience: string
   readonly deleted: boolean
   readonly damaged: boolean
+  readonly revision: number | null
+  /** Of the store, at the moment of the rest; nothing is shown of one that is not ready. */
+  readonly state: StoreState
 }
 
 async function differing(
@@ -179,11 +190,11 @@ async function differing(
 ): Promise<readonly Differing[]> {
   const { rows } = await sql.run<Differing>(
     how.name,
-    `select k.mesh as key_mesh, k.name as key_name, r.*
+    `select k.mesh as key_mesh, k.name as key_name, (select state from store_head) as state, r.*
      from unnest($5::text[], $6::text[], $7::bytea[]) k (mesh, name, entry)
      ${how.join} (
        select ${seenColumns}, r.exposed, r.${view.entryColumn} as seen_entry, ${view.sqlVisible} as visible,
-         r.name, r.origin, r.audience, r.deleted, ${sqlDamaged} as damaged
+         r.name, r.origin, r.audience, r.deleted, r.revision, ${sqlDamaged} as damaged
        from ${how.from} r where r.type = $4 and ${view.sqlBase} and ${how.where}
          and not (r.deleted and exists (select from resources l where l.type = r.type and l.mesh = r.mesh
            and l.export_name = r.export_name and not l.deleted))
@@ -211,17 +222,19 @@ function isDamaged(row: Differing, typeName: string, view: View): boolean {
   return type !== undefined && !row.deleted && row.audience === 'none' && audienceAt(role, type, row) === 'all'
 }
 
-function parts(rows: readonly Differing[], view: View): RepairParts {
+function parts(rows: readonly Differing[], view: View, oldThrough = -1): RepairParts {
   const offers: Offer[] = []
   const removals: Removal[] = []
   const absent: string[] = []
   for (const row of rows) {
+    mustBeShown(row.state)
     const { type, visible } = row
     // Neither shown as it is nor said to be gone: whoever has it keeps it until we have it back.
     if (type !== null && isDamaged(row, type, view)) continue
     if (type === null || visible === null) absent.push(wireKey(row.key_mesh ?? '', row.key_name ?? ''))
     else if (visible) offers.push(offerOf({ ...row, type, visible, at: 0 }, view.channel === 'status'))
-    else if (row.exposed === true) removals.push(removalOf({ ...row, type, visible, at: 0 }))
+    else if (row.exposed === true && !(row.deleted && (row.revision ?? 0) <= oldThrough))
+      removals.push(removalOf({ ...row, type, visible, at: 0 }))
     else absent.push(wireKey(row.mesh, row.export_name))
   }
   return { offers, removals, absent }
