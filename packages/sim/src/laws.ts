@@ -9,7 +9,7 @@ import {
   type SessionMessage,
   type StoreOp,
 } from '@holdfast/kds'
-import { type CursorRow, Fenced, type RecoveryItem, type Returned, type Row } from '@holdfast/store'
+import { type CursorRow, Fenced, NotShown, type RecoveryItem, type Returned, type Row } from '@holdfast/store'
 import { Absences } from './absence-laws.js'
 import { holds, LawBroken } from './broken.js'
 import { Compactions } from './compactions.js'
@@ -41,6 +41,9 @@ const changes: ReadonlySet<StoreOp['op']> = new Set([
   'diverged',
   'compare',
 ])
+
+/** What these answer is told to the peer as what there is. */
+const shows: ReadonlySet<StoreOp['op']> = new Set(['changes', 'repair', 'keys', 'list'])
 
 /** What the laws remember of one control plane. */
 interface Known {
@@ -111,6 +114,7 @@ export class Laws implements Watch {
   around<T>(session: Session, context: ChannelContext, op: StoreOp, run: () => T): T {
     const { node, peer, sessionId } = session
     if (op.op === 'standing') this.#noteStanding(node, context)
+    if (shows.has(op.op)) return this.#shown(node, run)
     if (!changes.has(op.op)) return run()
     const newest = this.#of(node).newest.get(peer)
     const superseded = op.op !== 'admit' && op.op !== 'compare' && newest !== sessionId
@@ -124,6 +128,18 @@ export class Laws implements Watch {
     if (op.op === 'apply' || op.op === 'verify') this.#checkReceiver(node, context, op)
     if (op.op === 'compare') this.#noteStanding(this.#node(peer), { channel: context.channel, peer: node.name })
     if (op.op === 'acked') this.#checkAcked(node, context)
+    return result
+  }
+
+  /** EMPTY: what is told to a peer was read of a store that is what it should be. */
+  #shown<T>(node: ControlPlane, run: () => T): T {
+    const result = run()
+    const { state } = node.store.image
+    holds(
+      state === 'ready',
+      'EMPTY',
+      () => `${nameOf(node)}: what it has is read to be told while its store is ${state}`,
+    )
     return result
   }
 
@@ -150,7 +166,8 @@ export class Laws implements Watch {
     const { image } = node.store
     const changed = known.shadow.drain()
     this.#record(node, changed)
-    for (const log of known.views.values()) log.putBack(image.head)
+    const { tagAt } = node.store.logHistory()
+    for (const log of known.views.values()) log.putBack(tagAt)
     for (const receiver of known.receivers.values()) {
       receiver.follow(changed)
       receiver.putBack(this.#viewLog(receiver))
@@ -170,6 +187,7 @@ export class Laws implements Watch {
       return isOfIt ? [{ store: receiver.node.store, through: at.revision }] : []
     })
     this.#losses.putBack(node.store, rows, witnesses)
+    this.#wire.putBack(node.store)
     this.#putBacks.add(node.name)
     known.absences.putBack(changed.rows)
     known.addresses.follow(changed)
@@ -219,10 +237,6 @@ export class Laws implements Watch {
   #comesBack(node: ControlPlane): void {
     if (!this.#astray.delete(node.name)) return
     this.#addresses.comesBack(node.name, node.store.image.ledger.values(), node.clock.wallMs)
-  }
-
-  begun(session: Session): void {
-    this.#wire.begun(session)
   }
 
   opened(session: Session): void {
@@ -328,7 +342,7 @@ export class Laws implements Watch {
 
   isExpected(error: unknown): boolean {
     if (error instanceof Fenced) this.counts.fenced++
-    return error instanceof Fenced || error instanceof DatabaseDown
+    return error instanceof Fenced || error instanceof NotShown || error instanceof DatabaseDown
   }
 
   /** Whether a receiver was offered exactly what its sender's view is now; undefined if so, else the first difference. */

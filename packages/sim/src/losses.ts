@@ -26,8 +26,8 @@ export interface Witness {
 interface Old {
   /** Those that were there when the store had been put back: older than what they would take away. */
   readonly tombstones: ReadonlySet<Row>
-  /** What each witness had of what is missing, and through which revision it had heard. */
-  readonly witnesses: ReadonlyMap<Origin, { readonly through: number; readonly copies: ReadonlySet<string> }>
+  /** What each witness had that had heard more than is left. Whoever had not may hear of what went before the backup. */
+  readonly witnesses: ReadonlyMap<Origin, ReadonlySet<string>>
 }
 
 /**
@@ -69,10 +69,10 @@ export class Losses {
     this.#old.set(origin, {
       tombstones: new Set(now.filter((row) => row.deleted)),
       witnesses: new Map(
-        witnesses.map((one): [Origin, { through: number; copies: ReadonlySet<string> }] => {
-          const { name } = one.store.identity
-          return [name, { through: one.through, copies: copies.get(name) ?? new Set() }]
-        }),
+        ahead.map(({ store: { identity } }): [Origin, ReadonlySet<string>] => [
+          identity.name,
+          copies.get(identity.name) ?? new Set(),
+        ]),
       ),
     })
     // Whoever would give it back may be the one that has lost it.
@@ -109,17 +109,13 @@ export class Losses {
       const sender = senderOf(before.origin)
       const from = sender.identity.name
       const old = this.#old.get(from)
-      const witness = old?.witnesses.get(own)
-      if (this.#missing.get(from)?.has(placeOf(before)) !== true || witness?.copies.has(placeOf(before)) !== true)
-        continue
-      // It has lost its last good version, and refuses what its zone has now: a tombstone of before is all that it knows.
-      if (isRefused(sender, before)) continue
+      const isWitness = old?.witnesses.get(own)?.has(placeOf(before)) === true
+      if (this.#missing.get(from)?.has(placeOf(before)) !== true || !isWitness) continue
       // A mesh that is deleted takes along what is in it.
       if (before.mesh !== '' && !hasMesh(store, before.mesh)) continue
       const tombstone = [...sender.image.rows.values()].find((row) => row.deleted && placeOf(row) === placeOf(before))
-      // Of after the store was put back, or of before and not heard of: what it takes away is older than it.
-      if (tombstone !== undefined && (old?.tombstones.has(tombstone) !== true || tombstone.revision > witness.through))
-        continue
+      // Of after the store was put back: what it takes away is older than it.
+      if (tombstone !== undefined && old?.tombstones.has(tombstone) !== true) continue
       throw new LawBroken(
         'EMPTY',
         `${nameOf(own)}: ${entryKey(before)} of ${nameOf(before.origin)} went, because ${nameOf(from)} was put back to before it was there`,
@@ -177,5 +173,3 @@ const livePlaces = ({ image }: MemoryStore): ReadonlySet<string> =>
   new Set([...image.rows.values()].filter(isLive).map(placeOf))
 const hasMesh = ({ image }: MemoryStore, mesh: string): boolean =>
   [...image.rows.values()].some((row) => row.type === 'Mesh' && row.name === mesh && isLive(row))
-const isRefused = ({ image }: MemoryStore, row: Row): boolean =>
-  [...image.refused.values()].some((one) => one.newcomer && entryKey(one) === entryKey(row))

@@ -9,6 +9,18 @@ export const resumeWithoutTag = detoured((real, op, store) => {
   return real({ ...op, standing: { ...op.standing, cursor: { ...cursor, tag } } })
 })
 
+/** Whoever has begun before the store was found out gets an answer to whatever he asks. */
+export const shownWhileRecovering = detoured((real, op, { image }) => {
+  if (op.op !== 'repair' && op.op !== 'keys' && op.op !== 'changes') return real(op)
+  const { state } = image
+  image.state = 'ready'
+  try {
+    return real(op)
+  } finally {
+    image.state = state
+  }
+})
+
 /** A recovery is over as soon as anybody is back, whatever he or others remember. */
 export const recoveryEndsEarly: typeof recoveryWaits = (facts) =>
   facts.zones.some((zone) => zone.connected) ? [] : recoveryWaits(facts)

@@ -34,7 +34,7 @@ import {
   vipAfterwards,
   vipOverwritten,
 } from './planted-plans.js'
-import { recoveryEndsEarly, resumeWithoutTag } from './planted-restores.js'
+import { recoveryEndsEarly, resumeWithoutTag, shownWhileRecovering } from './planted-restores.js'
 import {
   attributionFromPayload,
   cursorBeforeData,
@@ -212,6 +212,15 @@ export const plantedBugs: readonly PlantedBug[] = [
     40,
     { waits: recoveryEndsEarly },
     1,
+    putBack,
+  ),
+  bug(
+    'shown-while-recovering',
+    'a session that has begun before is answered while its store recovers',
+    ['EMPTY'],
+    40,
+    { store: shownWhileRecovering },
+    3089,
     putBack,
   ),
 ]

@@ -67,7 +67,6 @@ export class Session {
     this.#beganWallMs = node.nowMs
     this.#beganMs = node.clock.nowMs
     this.#state = newSession(config)
-    node.watch.begun(this)
     link.attach(this.#end, {
       received: (message) => this.handle({ type: 'received', message, nowMs: this.nowMs }),
       ended: (stream, reason) => this.handle({ type: 'streamClosed', stream, reason, nowMs: this.nowMs }),

@@ -45,10 +45,16 @@ export class ViewLog {
     return this.#digests.get(placeText(cursor))
   }
 
-  /** Its store was put back: revisions above its head are given out again, to something else. */
-  putBack({ epoch, revision }: Cursor): void {
-    for (const [key, newest] of this.#newest)
-      if (key.startsWith(`${epoch} `) && newest > revision) this.#newest.delete(key)
+  /** Its store was put back: only what stands in its history counts; other revisions are given out again, to something else. */
+  putBack(tagAt: (epoch: string, revision: number) => string | undefined): void {
+    this.#newest.clear()
+    for (const [place, text] of this.#digests) {
+      const [epoch = '', number = '', tag] = place.split(' ')
+      const revision = Number(number)
+      if (tagAt(epoch, revision) !== tag) continue
+      const key = `${epoch} ${text}`
+      this.#newest.set(key, Math.max(revision, this.#newest.get(key) ?? -1))
+    }
   }
 
   /** The newest revision at which the view had this digest; -1 if it never had. */

@@ -18,7 +18,6 @@ export interface Watch {
   /** A store was changed by its own control plane, not by a session. */
   changed(node: ControlPlane): void
   /** There is a session, and nothing was said in it yet. */
-  begun(session: Session): void
   opened(session: Session): void
   closed(session: Session, reason: string): void
   stepped(session: Session, event: SessionEvent, effects: readonly SessionEffect[]): void

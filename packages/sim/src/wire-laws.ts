@@ -17,23 +17,25 @@ const turn = 2 ** 40
 /** What a session says, judged as it says it: FLOW, ORDER, and EMPTY of a store that may not be shown. */
 export class WireLaws {
   readonly #wires = new WeakMap<Session, Wire>()
-  /** Stores that may not be shown now, and whose sessions know it: those that have begun since. */
-  readonly #unready = new WeakMap<MemoryStore, WeakSet<Session>>()
+  /** Stores that were put back to an earlier state once. */
+  readonly #putBacks = new WeakSet<MemoryStore>()
 
-  /** What a session says is read from its store. One that has begun before a store was found to be another one may not know yet. */
-  begun(session: Session): void {
-    const { store } = session.node
-    if (store.image.state === 'ready') return
-    const begun = this.#unready.get(store) ?? new WeakSet()
-    this.#unready.set(store, begun.add(session))
+  /** From now on this store may be found to be another one while its sessions are under way. */
+  putBack(store: MemoryStore): void {
+    this.#putBacks.add(store)
   }
 
   sent(session: Session, message: SessionMessage, where: string): void {
-    const { state } = session.node.store.image
-    // How it goes on is no word on what there is: what counts are lists, and what a repair compares.
-    const speaks = message.type === 'to-receiver' && message.message.type !== 'begin'
-    const mayBeSaid = state === 'ready' || this.#unready.get(session.node.store)?.has(session) !== true
-    holds(!speaks || mayBeSaid, 'EMPTY', () => `${where}: says what it has while its store is ${state}`)
+    const { store } = session.node
+    const { state } = store.image
+    const speaks = message.type === 'to-receiver' || (message.type === 'answer' && message.answer.down !== undefined)
+    // Of a store that was put back, others may find that out between the reading and the saying: its reading is judged.
+    const mayBeFound = this.#putBacks.has(store)
+    holds(
+      !speaks || state === 'ready' || mayBeFound,
+      'EMPTY',
+      () => `${where}: says what it has while its store is ${state}`,
+    )
     if (message.type !== 'to-receiver') return
     const { channel, message: inner } = message
     const { unanswered, pages } = this.#of(session)
