@@ -15,10 +15,14 @@ export function messageText(message: SessionMessage): string {
   return `${channel} delta ${nonce} ${type || '(mark)'} [${keys.join(' ')}] ${short(purpose)}`
 }
 
+const bodyMax = 100
+
 /** JSON with cursors as `e6ea@24`, digests as `27~e83f`, positions as `24/300/web`, and without what is always the same. */
 export const short = (value: unknown): string =>
   JSON.stringify(value, (key, inner: unknown) => {
     if (key === 'typeSet' || key === 'version' || key === 'hashAlgorithm') return undefined
+    // All that a zone remembers: thousands of characters that nobody reads in a story.
+    if (key === 'body' && typeof inner === 'string' && inner.length > bodyMax) return `${inner.length} characters`
     if (typeof inner !== 'object' || inner === null) return inner
     if ('epoch' in inner && 'revision' in inner && 'tag' in inner)
       return `${text(inner.epoch).slice(0, 4)}@${text(inner.revision)}`
