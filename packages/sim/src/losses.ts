@@ -52,13 +52,16 @@ export class Losses {
     const copies = new Map(witnesses.map((witness) => [witness.store.identity.name, livePlaces(witness.store)]))
     // Whose position is beyond what is left knows that there was more.
     const ahead = witnesses.filter(({ through }) => through > store.image.head.revision)
+    // Of two memories the one that has followed further counts: it has heard what became of what the other one has.
+    const furthest = ahead.reduce((most, { through }) => Math.max(most, through), 0)
+    const best = ahead.filter(({ through }) => through === furthest).map((one) => one.store.identity.name)
     for (const row of before) {
       const place = placeOf(row)
       if (!isLive(row) || live.has(place)) continue
       missing.add(place)
       if (row.origin !== origin || (origin !== '' && !sentUp.has(row.type))) continue
       const givers = ahead.map((one) => one.store.identity.name).filter((name) => copies.get(name)?.has(place) === true)
-      if (givers.length > 0) owed.set(place, { ...idOf(row), givers: new Set(givers) })
+      if (best.some((name) => givers.includes(name))) owed.set(place, { ...idOf(row), givers: new Set(givers) })
     }
     for (const place of live) {
       missing.delete(place)
