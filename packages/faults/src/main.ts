@@ -6,7 +6,7 @@ import { neverRun } from './judge.js'
 import { shuffled } from './order.js'
 import { previousRef, previousVersion } from './previous.js'
 import { markdown } from './report/markdown.js'
-import { save, saved } from './report/saved.js'
+import { save, saved, savedStorm, saveStorm } from './report/saved.js'
 import { rows } from './rows/index.js'
 import { runRows } from './run.js'
 import { storm } from './storm/storm.js'
@@ -19,7 +19,7 @@ Makes the faults of the matrix with real processes, sockets and databases, and s
   --full         faults last as long as the matrix says
   --patience N   bounds in time are stretched so many times (default 3)
   --previous REF the commit that is the version of before (F26, F27, F28): the last tag unless said otherwise
-  --save DIR     each report is kept there, one file a row
+  --save DIR     each report is kept there, one file a row, and the last storm
   --from DIR     runs nothing: the table of what is kept there; a row without a report counts as failed
   --logs DIR     the logs of rows that do not hold are kept there
   --write        the table goes to docs/fault-matrix.md
@@ -74,6 +74,7 @@ async function main(): Promise<number> {
       ...{ seed: Number(values.seed), minutes: Number(values.minutes), changesPerSecond: Number(values.changes) },
       ...{ signal: interrupted.signal, say },
     })
+    if (values.save !== undefined) saveStorm(values.save, report)
     process.stdout.write(`${JSON.stringify(report)}\n`)
     say(`${report.violations.length} violations`)
     return report.violations.length === 0 ? 0 : 1
@@ -100,6 +101,7 @@ async function main(): Promise<number> {
   const table = markdown(reports, {
     patience,
     full: values.full === true,
+    storm: values.from === undefined ? undefined : savedStorm(values.from),
     machine: {
       date: new Date().toISOString().slice(0, 10),
       cores: cpus().length,

@@ -47,3 +47,30 @@ test('the page says of how many rows hold, what does not and why, and what was f
   expect(page).toContain('- F03: a defect, and its test')
   expect(page).not.toMatch(/undefined/)
 })
+
+test('a storm is told with what it was, what held and what it left in use; what did not hold, in words', () => {
+  const use = { memoryMiB: 100, descriptors: 40, timers: 20 }
+  const storm = {
+    ...{
+      seed: 7,
+      minutes: 30,
+      faults: { 'kill hub': 3, 'kill zone': 2 },
+      acknowledged: 10,
+      unanswered: 4,
+      answers: 99,
+    },
+    ...{
+      addresses: 5,
+      violations: [],
+      settledMs: 1_500,
+      usage: { east: { before: use, after: { ...use, timers: 21 } } },
+    },
+  }
+  const page = markdown([report('F01')], { ...words, storm })
+  expect(page).toContain('--storm --minutes 30 --seed 7`: 5 faults')
+  expect(page).toContain('3 × kill hub, 2 × kill zone.')
+  expect(page).toContain('| east | 100 → 100 | 40 → 40 | 20 → 21 |')
+  const broken = markdown([report('F01')], { ...words, storm: { ...storm, violations: ['web moved'] } })
+  expect(broken).toContain('1 violations')
+  expect(broken).toContain('- web moved')
+})

@@ -1,5 +1,7 @@
 import type { Cell, RowReport } from '../judge.js'
 import { type Column, columns } from '../row.js'
+import type { StormReport } from '../storm/storm.js'
+import { stormText } from './storm-text.js'
 
 export interface Machine {
   readonly date: string
@@ -13,6 +15,7 @@ export interface Words {
   readonly machine: Machine
   readonly patience: number
   readonly full: boolean
+  readonly storm?: StormReport | undefined
 }
 
 const mark = ({ holds }: Cell): string => (holds === undefined ? '' : holds ? '✔' : '✘')
@@ -26,7 +29,7 @@ export const cellText = (cell: Cell): string =>
 const inCell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ')
 
 /** `docs/fault-matrix.md`. Nothing in it says where it was made, only on what. */
-export function markdown(reports: readonly RowReport[], { machine, patience, full }: Words): string {
+export function markdown(reports: readonly RowReport[], { machine, patience, full, storm }: Words): string {
   const failed = reports.filter(({ ok }) => !ok)
   const row = (report: RowReport): string => {
     const cells = columns.map((column: Column) => inCell(cellText(report.cells[column])))
@@ -57,5 +60,5 @@ proven. A: alarm (N: nothing may be told as wrong). L: last known good served th
 | # | fault | V | W | D | Q | B | A | L | seen | stands in | |
 | - | ----- | - | - | - | - | - | - | - | ---- | --------- | - |
 ${reports.map(row).join('\n')}
-${wrong.length === 0 ? '' : `\n## What does not hold\n\n${wrong.join('\n')}\n`}${found.length === 0 ? '' : `\n## What was found with it\n\n${found.join('\n')}\n`}`
+${wrong.length === 0 ? '' : `\n## What does not hold\n\n${wrong.join('\n')}\n`}${found.length === 0 ? '' : `\n## What was found with it\n\n${found.join('\n')}\n`}${storm === undefined ? '' : `\n${stormText(storm)}`}`
 }

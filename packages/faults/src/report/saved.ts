@@ -1,6 +1,7 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { RowReport } from '../judge.js'
+import type { StormReport } from '../storm/storm.js'
 
 /** A report that a run has made, and when. */
 export interface Saved extends RowReport {
@@ -19,3 +20,17 @@ export const saved = (folder: string): readonly Saved[] =>
     .filter((name) => /^F\d\d\.json$/.test(name))
     .sort()
     .map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')) as Saved)
+
+const stormFile = 'storm.json'
+
+/** The last storm replaces the one before. */
+export function saveStorm(folder: string, report: StormReport): void {
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(join(folder, stormFile), `${JSON.stringify(report)}\n`)
+}
+
+/** Undefined: there was none. */
+export const savedStorm = (folder: string): StormReport | undefined =>
+  existsSync(join(folder, stormFile))
+    ? (JSON.parse(readFileSync(join(folder, stormFile), 'utf8')) as StormReport)
+    : undefined
