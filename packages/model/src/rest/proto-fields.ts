@@ -1,4 +1,11 @@
-import { type DescField, type DescMessage, fromJson, ScalarType, type UnknownField } from '@bufbuild/protobuf'
+import {
+  type DescField,
+  type DescMessage,
+  type DescOneof,
+  fromJson,
+  ScalarType,
+  type UnknownField,
+} from '@bufbuild/protobuf'
 import { BinaryReader } from '@bufbuild/protobuf/wire'
 import { isJsonArray, isJsonObject, type Json, type JsonObject, joinPath, jsonTypeOf } from '../kinds/json.js'
 import type { Violation } from '../problems.js'
@@ -30,15 +37,24 @@ const together = (remarks: readonly JsonRemarks[]): JsonRemarks => ({
 
 /** Everything that keeps a JSON object from being the message, field by field; the library itself stops at the first. */
 export const messageRemarks = (message: DescMessage, json: JsonObject, path: string): JsonRemarks =>
-  together(
-    Object.entries(json).map(([key, value]) => {
+  together([
+    ...message.oneofs.map((group) => groupRemarks(group, json, path)),
+    ...Object.entries(json).map(([key, value]) => {
       const at = joinPath(path, key)
       if (key === unknownKey) return unknownRemarks(value, at)
       const field = fieldNamed(message, key)
       if (field === undefined) return { violations: [], unknown: [at] }
       return value === null ? none : fieldRemarks(message, field, value, at)
     }),
-  )
+  ])
+
+/** Of some fields a message has one at most; the library counts one that is null as well. */
+function groupRemarks({ fields }: DescOneof, json: JsonObject, path: string): JsonRemarks {
+  const set = Object.keys(json).filter((key) => fields.some(({ jsonName, name }) => jsonName === key || name === key))
+  const [, second] = set
+  if (second === undefined) return none
+  return wrong(joinPath(path, second), `only one may be set of ${fields.map(({ jsonName }) => jsonName).join(', ')}`)
+}
 
 function unknownRemarks(value: Json, at: string): JsonRemarks {
   const bytes = typeof value === 'string' ? fromBase64(value) : undefined

@@ -161,6 +161,17 @@ test('a headless service has no VIP to pin, and a policy has none at all', () =>
   })
 })
 
+test('of fields that exclude each other one at most', () => {
+  const route = { type: 'MeshGatewayRoute', mesh: 'default', name: 'r', conf: { http: {}, tcp: {} } }
+  expect(parseBody(typeOf('MeshGatewayRoute'), route, global)).toEqual({
+    outcome: 'invalid',
+    violations: [{ path: 'conf.tcp', message: 'only one may be set of tcp, http' }],
+  })
+  expect(parseBody(typeOf('MeshGatewayRoute'), { ...route, conf: { http: {} } }, global)).toMatchObject({
+    outcome: 'parsed',
+  })
+})
+
 test('a type without known fields takes its protobuf in base64, and says so', () => {
   const body = { type: 'ZoneIngressInsight', name: 'r' }
   expect(parseBody(typeOf('ZoneIngressInsight'), { ...body, conf: {} }, global)).toEqual({
