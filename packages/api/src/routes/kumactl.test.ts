@@ -280,13 +280,19 @@ describe('on global', () => {
     expect(await call('GET', path)).toEqual({ status: 200, body: { total: 0, items: [], next: null } })
   })
 
-  test('a legacy type that is written is refused in JSON that has a title', async () => {
-    const { status, body } = await call('PUT', '/meshes/default/timeouts/t', {
-      type: 'Timeout',
-      mesh: 'default',
-      name: 't',
-    })
+  test('a legacy type is kept as it was written, and refused in JSON that has a title where it cannot be read', async () => {
+    const path = '/meshes/default/timeouts/t'
+    const timeout = {
+      ...{ type: 'Timeout', mesh: 'default', name: 't' },
+      sources: [{ match: { 'kuma.io/service': '*' } }],
+      destinations: [{ match: { 'kuma.io/service': '*' } }],
+      conf: { connectTimeout: '10s' },
+    }
+    expect((await call('PUT', path, timeout)).status).toBe(201)
+    expect((await call('GET', path)).body).toMatchObject(timeout)
+    const { status, body } = await call('PUT', path, { ...timeout, conf: { connectTimeout: 'soon' } })
     expect([status, (body as { title: string }).title]).toEqual([400, 'Could not process a resource'])
+    expect((await call('GET', path)).body).toMatchObject(timeout)
   })
 
   test('secrets for Kubernetes are Secrets', async () => {

@@ -55,14 +55,26 @@ export async function standingFigures({ global, east, west }: Mesh, services: nu
   }
 }
 
-/** The second of two: the first meets empty caches. */
+const takes = 4
+
+/**
+ * The first meets empty caches and does not count. Of the others the one with the fewest statements: something else that
+ * happens at global meanwhile (a position that is written down, at 67,760 services a verify takes two seconds) comes once.
+ */
 async function taken<T>(plane: Plane, work: () => Promise<T>): Promise<{ readonly taken: Taken; readonly value: T }> {
   await work()
-  const before = plane.statements.all()
-  const startMs = performance.now()
-  const value = await work()
-  const tookMs = performance.now() - startMs
-  return { taken: { statements: added(before, plane.statements.all()), tookMs }, value }
+  const all: { readonly taken: Taken; readonly value: T }[] = []
+  for (let take = 1; take < takes; take++) {
+    const before = plane.statements.all()
+    const startMs = performance.now()
+    const value = await work()
+    const tookMs = performance.now() - startMs
+    all.push({ taken: { statements: added(before, plane.statements.all()), tookMs }, value })
+  }
+  all.sort((one, other) => total(one.taken.statements) - total(other.taken.statements))
+  const [fewest] = all
+  if (fewest === undefined) throw new Error('nothing was taken')
+  return fewest
 }
 
 /** The same rows by one query on a connection of its own, and as JSON. */
