@@ -79,7 +79,12 @@ export async function scale(
     const westIdleMiB = residentMiB(pidOf(west.process))
     const synced = await whilePeaks([pidOf(global.process), pidOf(west.process)], () =>
       timed(async () => {
-        await until('west to have all', async () => (await servicesAt(west.process)) === sizes.services, stepTimeoutMs)
+        await until(
+          'west to have all',
+          async () => (await servicesAt(west.process)) === sizes.services,
+          stepTimeoutMs,
+          seldomMs,
+        )
         await until('west to be proven', () => isProven(west.process))
       }),
     )
@@ -158,6 +163,8 @@ export async function scale(
   }
 }
 
+/** A look is a request to a process that is busy with what is measured. */
+const seldomMs = 500
 const settleMs = 5_000
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
@@ -186,7 +193,7 @@ async function fill(
     await response.arrayBuffer()
   }
   const appliedMs = performance.now() - startedMs
-  await until('global to have all', async () => (await servicesAt(global)) === count, stepTimeoutMs)
+  await until('global to have all', async () => (await servicesAt(global)) === count, stepTimeoutMs, seldomMs)
   for (const plane of [zone, global])
     await until(
       `${plane.name} to have a VIP for each`,

@@ -48,6 +48,26 @@ const vipOf = async (subject: Subject, name: string): Promise<string | undefined
 
 /** The ledger behind the port: allocation, tombstones, witnesses, blocks. */
 export function vipConformance(open: OpenStore): void {
+  test('the ledger is read in pages of any size, each row once, in the order of owners', async () => {
+    await using zone = await zoneWithBlock(open)
+    await tellPools(zone)
+    await lease(zone, v6Cidr)
+    await zone.apply(...['a', 'b', 'c', 'd', 'e'].map((name) => putService(name)))
+    const pagesOf = async (limit: number): Promise<readonly string[]> => {
+      const rows: string[] = []
+      for (let after: string | undefined; ; ) {
+        const page = await zone.store.vip.ledger({ includeTombstoned: false, limit, after })
+        expect(page.items.length).toBeLessThanOrEqual(limit)
+        rows.push(...page.items.map(({ displayName, family }) => `${displayName} ${family}`))
+        if (page.next === undefined) return rows
+        after = page.next
+      }
+    }
+    const whole = await pagesOf(1_000)
+    expect(whole).toEqual(['a', 'b', 'c', 'd', 'e'].flatMap((name) => [`${name} 4`, `${name} 6`]))
+    for (const limit of [1, 2, 3, 7, 10]) expect(await pagesOf(limit), `pages of ${limit}`).toEqual(whole)
+  })
+
   test('VIP-5: without a block a service says why it has no VIP; with the lease it gets one in the same revision', async () => {
     await using zone = await Subject.ready(open, 'zone')
     const [made] = await zone.apply(putService('web'))

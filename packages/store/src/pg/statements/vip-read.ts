@@ -8,8 +8,10 @@ import { storedVips } from './columns.js'
 import { type LedgerRecord, ledgerColumns, ledgerRowOf } from './ledger-read.js'
 import { Conditions } from './read.js'
 
-const orderNames = ['kind', 'mesh', 'origin', 'namespace', 'display_name', 'scope', 'family'] as const
-const orderText = orderNames.map((name) => `l.${name}`).join(', ')
+const ownerNames = ['kind', 'mesh', 'origin', 'namespace', 'display_name'] as const
+const orderNames = [...ownerNames, 'scope', 'family'] as const
+const columnsText = (names: readonly string[]): string => names.map((name) => `l.${name}`).join(', ')
+const ownerText = columnsText(ownerNames)
 
 /** A page of the ledger in the order of owners; `next` is where the following one begins. */
 export async function ledgerPage(
@@ -19,12 +21,21 @@ export async function ledgerPage(
   const conditions = owned(new Conditions(), 'l', query)
   if (!query.includeTombstoned) conditions.add("l.state = 'active'")
   const after = query.after === undefined ? undefined : afterOf(query.after)
-  if (after !== undefined)
-    conditions.add(`(${orderText}) > (${after.map((value) => conditions.parameter(value)).join(', ')}::smallint)`)
+  if (after !== undefined) {
+    const values = after.map((value) => conditions.parameter(value))
+    const owner = values.slice(0, ownerNames.length).join(', ')
+    const [scope, family] = values.slice(ownerNames.length)
+    // What only tells rows of one owner apart is kept out of the range: whatever statistics say, it is read in the order of the
+    // index of owners from there on, and not sorted to the end of the ledger for each page.
+    conditions.add(`(${ownerText}) >= (${owner})`)
+    conditions.add(`((${ownerText}) <> (${owner}) or (l.scope, l.family) > (${scope}, ${family}::smallint))`)
+  }
   const limit = conditions.parameter(query.limit + 1)
   const { rows } = await sql.run<LedgerRecord>(
     'ledger page',
-    `select ${ledgerColumns} from vip_ledger l ${conditions.where} order by ${orderText} limit ${limit}`,
+    `select ${ledgerColumns} from (
+       select l.* from vip_ledger l ${conditions.where} order by ${ownerText} fetch first (${limit}::bigint) rows with ties
+     ) l order by ${columnsText(orderNames)} limit ${limit}`,
     conditions.values,
   )
   const items = rows.slice(0, query.limit).map(ledgerRowOf)
