@@ -238,6 +238,28 @@ test('a zone that cannot be asked is listed as not verified', async () => {
   })
 })
 
+test('a zone whose pages never end is not waited for, and is listed as not verified', async () => {
+  const { call: ask, store: own } = harness('global', {
+    limits: { zoneAnswerTimeoutMs: 10 },
+    sync: {
+      peers: () => [],
+      // Not at once: whoever answers without end leaves time for what else there is.
+      askZone: () =>
+        new Promise((resolve) => {
+          setImmediate(() => resolve({ items: [], total: 1, next: 'there is more' }))
+        }),
+    },
+  })
+  own.zoneRecords = [{ name: 'east', storeId: 'store-east', everInStep: true }]
+  expect((await ask('GET', '/_holdfast/vips/verify')).body).toMatchObject({
+    complete: false,
+    checked: [
+      { controlPlane: 'global', result: 'verified' },
+      { controlPlane: 'east', result: 'not verified', reason: 'it did not answer in time' },
+    ],
+  })
+})
+
 test('a change that arrives between two looks is no disagreement', async () => {
   const west = zones.get('west')
   if (west === undefined) throw new Error('west is there')

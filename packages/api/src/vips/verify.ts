@@ -124,18 +124,23 @@ const checkedOf = (party: Party | NotVerified): CheckedJson => ({
     : { result: 'not verified', reason: party.reason }),
 })
 
-/** Each answer has its time, whatever the number of pages. */
-const inTime =
-  ({ sync, limits }: ApiContext, zone: string, signal: AbortSignal) =>
-  async (question: string, body: unknown): Promise<unknown> => {
-    const time = AbortSignal.timeout(limits.zoneAnswerTimeoutMs)
+/** For all its pages a zone has as long as so many answers: one that goes on for ever is not waited for. */
+const answersMost = 20
+
+/** Each answer has its time, and all of a zone's together. */
+function inTime({ sync, limits }: ApiContext, zone: string, signal: AbortSignal) {
+  const whole = AbortSignal.timeout(answersMost * limits.zoneAnswerTimeoutMs)
+  return async (question: string, body: unknown): Promise<unknown> => {
+    const time = AbortSignal.any([whole, AbortSignal.timeout(limits.zoneAnswerTimeoutMs)])
     try {
+      time.throwIfAborted()
       return await sync.askZone(zone, question, body, { signal: AbortSignal.any([signal, time]) })
     } catch (error) {
       if (time.aborted && !signal.aborted) throw new Problem('unavailable', 'it did not answer in time')
       throw error
     }
   }
+}
 
 const notAsked = (zone: string): CheckedJson => ({
   controlPlane: zone,
