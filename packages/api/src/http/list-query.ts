@@ -14,6 +14,9 @@ const sizeMax = 1000
 /** kumactl never follows `next`, so that it would drop everything past a page without a word. */
 const kumactlSize = 10_000
 
+/** Some answers are made for what kumactl does with them. */
+export const isKumactl = (userAgent: string): boolean => userAgent.startsWith('kumactl/')
+
 /**
  * Paging and filters of any list: `size`, `offset`, `name`, `filter[labels.KEY]`. Unknown parameters are ignored.
  * @param template route template for messages, `/meshes/{mesh}/dataplanes`
@@ -26,7 +29,7 @@ export function listRequestOf(request: ApiRequest, template: string, title: stri
   const name = query.get('name')
   return {
     offset: offsetOf(query.get('offset') ?? '', title),
-    size: sizeOf(query.get('size') ?? '', request.userAgent.startsWith('kumactl/') ? kumactlSize : defaultSize, title),
+    size: sizeOf(query.get('size') ?? '', isKumactl(request.userAgent) ? kumactlSize : defaultSize, title),
     ...(name === null || name === '' ? {} : { nameContains: name }),
     labels: filters,
   }

@@ -270,6 +270,19 @@ describe('on global', () => {
     expect(await count({ 'user-agent': 'curl/8' })).toBe(100)
   })
 
+  test('pitfall 20: what kumactl lists it exports, and the authority of this installation is for nobody else', async () => {
+    for (const name of ['holdfast-authority-1', 'holdfast-authority-signing', 'mine'])
+      store.put({ type: 'GlobalSecret', mesh: '', name, spec: Buffer.from('') })
+    const listed = async (agent: string) => {
+      const { body } = await call('GET', '/global-secrets', undefined, { 'user-agent': agent })
+      const { items, total } = body as { items: readonly { name: string }[]; total: number }
+      return [total, ...items.map(({ name }) => name)]
+    }
+    expect(await listed('kumactl/2.14.3 (linux; amd64; Kuma/1a2b3c4)')).toEqual([1, 'mine'])
+    expect(await listed('curl/8')).toEqual([3, 'holdfast-authority-1', 'holdfast-authority-signing', 'mine'])
+    expect(await call('GET', '/global-secrets/holdfast-authority-1')).toMatchObject({ status: 200 })
+  })
+
   test.each([
     ['/circuit-breakers'],
     ['/meshes/default/traffic-routes'],

@@ -1,7 +1,8 @@
+import { authorityPrefix } from '@holdfast/identity'
 import { allTypes, type TypeDescriptor } from '@holdfast/model'
 import type { Row } from '@holdfast/store'
 import { notFound, titles } from '../http/errors.js'
-import { listRequestOf, nextPage } from '../http/list-query.js'
+import { isKumactl, listRequestOf, nextPage } from '../http/list-query.js'
 import { etagOf } from '../http/preconditions.js'
 import { proxyFilterOf } from '../http/proxy-filter.js'
 import { type Answer, type ApiRequest, ok, param, type Route, templateOf } from '../http/route.js'
@@ -47,18 +48,20 @@ function listRoute(context: ApiContext, resources: Resources, type: TypeDescript
       if (mesh !== undefined) await checkMesh(context.store, context.mode, mesh)
       checkAccess(type, request.actor)
       const list = listRequestOf(request, templateOf(path))
-      if (isWatch(request))
-        return watchAnswer(
-          context,
-          resources,
-          { type, mesh, list, where: proxyFilterOf(type, request, templateOf(path)) },
-          request,
-        )
-      const { total, items } = await resources.page(type, mesh, list, proxyFilterOf(type, request, templateOf(path)))
+      const where = proxyFilterOf(type, request, templateOf(path)) ?? exportable(type, request)
+      if (isWatch(request)) return watchAnswer(context, resources, { type, mesh, list, where }, request)
+      const { total, items } = await resources.page(type, mesh, list, where)
       return ok({ total, items: await resources.render(items), next: nextPage(request, list, total) })
     },
   }
 }
+
+/**
+ * `kumactl export` prints every secret of the list but the authority that a Kuma has. Ours is as little for others: who takes
+ * it breaks its own connections, and who reads it could be any zone. A single GET still shows it.
+ */
+const exportable = (type: TypeDescriptor, { userAgent }: ApiRequest): ((row: Row) => boolean) | undefined =>
+  type.name === 'GlobalSecret' && isKumactl(userAgent) ? ({ name }) => !name.startsWith(authorityPrefix) : undefined
 
 function itemRoutes(context: ApiContext, resources: Resources, type: TypeDescriptor, path: string): readonly Route[] {
   const refused = readOnlyReason(type, context.mode)

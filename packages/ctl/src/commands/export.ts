@@ -1,3 +1,4 @@
+import { authorityPrefix } from '@holdfast/identity'
 import { findType, originLabel, type TypeDescriptor } from '@holdfast/model'
 import { Option } from 'commander'
 import { type Api, isObject, type JsonObject, objectOf, objectsOf, textOf } from '../api.js'
@@ -36,15 +37,21 @@ async function exportAll({ io, api }: Context, o: ExportOptions): Promise<number
   }
   const meshes = (await asked.list('/meshes')).items
   const [first, then, last]: [JsonObject[], JsonObject[], JsonObject[]] = [[], [], []]
+  const left: string[] = []
   for (const [at, each] of known.entries()) {
     if (io.errIsTerminal === true) io.err.write(`\rexporting ${at + 1} of ${known.length} types …`)
     for (const item of await itemsOf(asked, each, meshes))
       if (each.type.name === 'Mesh') first.push(asImportable(item))
       else if (each.type.name !== 'GlobalSecret') then.push(item)
       else if (isUserKey(item)) last.push(item)
-      else if (!ofThisInstallation.has(textOf(item.name))) then.push(item)
+      else if (isOfThisInstallation(textOf(item.name))) left.push(textOf(item.name))
+      else then.push(item)
   }
   if (io.errIsTerminal === true) io.err.write('\r\u001b[K')
+  if (left.length > 0)
+    io.out.write(
+      `# not exported, for another installation that takes them breaks its connections: ${left.join(', ')}\n`,
+    )
   const isFederation = o.profile === 'federation' || o.profile === 'federation-with-policies'
   for (const item of [...first, ...then, ...last]) {
     io.signal.throwIfAborted()
@@ -55,8 +62,12 @@ async function exportAll({ io, api }: Context, o: ExportOptions): Promise<number
   return exitStatus.fine
 }
 
-/** Certificates of this installation: another one that takes them breaks its own connections. */
-const ofThisInstallation = new Set(['envoy-admin-ca', 'inter-cp-ca'])
+/**
+ * Authorities of this installation, with their private keys: another one that takes them breaks its own connections, and
+ * whoever reads the file could be any zone. A backup has them.
+ */
+const isOfThisInstallation = (name: string): boolean =>
+  name === 'envoy-admin-ca' || name === 'inter-cp-ca' || name.startsWith(authorityPrefix)
 /** Importing it ends the login of whoever imports, so it comes last. */
 const isUserKey = (item: JsonObject): boolean => textOf(item.name).startsWith('user-token-signing-key')
 
@@ -170,7 +181,7 @@ export const exportCommand = defineCommand<ExportOptions>({
   outputs: noOutputs,
   more: `federation: what a global takes over from a zone: meshes, secrets and what is not a policy. federation-with-policies: and the
 policies. all: everything but secrets. no-dataplanes: all without Dataplanes. Unlike kumactl it leaves nothing out beyond the first
-hundred of a type.`,
+hundred of a type. The authorities that this installation's certificates are of are in none of them: 'holdfast backup' keeps those.`,
   examples: [
     ['export > mesh.yaml', 'what a global takes over'],
     ['export --profile all --include-admin > everything.yaml', 'everything, secrets as well'],

@@ -207,6 +207,8 @@ describe('export', () => {
     'GET /global-secrets?size=1000': list(
       { type: 'GlobalSecret', name: 'user-token-signing-key-1', data: 'eA==' },
       { type: 'GlobalSecret', name: 'inter-cp-ca', data: 'eA==' },
+      { type: 'GlobalSecret', name: 'holdfast-authority-1', data: 'eA==' },
+      { type: 'GlobalSecret', name: 'holdfast-authority-signing', data: 'eA==' },
       { type: 'GlobalSecret', name: 'mine', data: 'eA==' },
     ),
     'GET /globalsecrets?size=1000': list(),
@@ -223,14 +225,31 @@ describe('export', () => {
     ],
     ['all', ['Mesh/demo', 'MeshTimeout/t', 'Dataplane/d']],
     ['no-dataplanes', ['Mesh/demo', 'MeshTimeout/t']],
-  ])('%s: in the order in which it can be applied', async (profile, names) => {
-    const ran = await run(['export', '-p', profile], { answers })
-    expect([ran.status, ran.err]).toEqual([0, 'Warning: not exported, for holdfastctl does not know them: NewThing\n'])
-    const found = [...ran.out.matchAll(/^type: (\w+)$[\s\S]*?^name: (\S+)$/gm)].map(
-      ([, type, name]) => `${type}/${name}`,
-    )
-    expect(found).toEqual(names)
-  })
+    [
+      'all -a',
+      [
+        'Mesh/demo',
+        'Secret/s',
+        'MeshTimeout/t',
+        'Dataplane/d',
+        'GlobalSecret/mine',
+        'GlobalSecret/user-token-signing-key-1',
+      ],
+    ],
+  ])(
+    '%s: in the order in which it can be applied, without the authorities of this installation',
+    async (profile, names) => {
+      const ran = await run(['export', '-p', ...profile.split(' ')], { answers })
+      expect([ran.status, ran.err]).toEqual([
+        0,
+        'Warning: not exported, for holdfastctl does not know them: NewThing\n',
+      ])
+      const found = [...ran.out.matchAll(/^type: (\w+)$[\s\S]*?^name: (\S+)$/gm)].map(
+        ([, type, name]) => `${type}/${name}`,
+      )
+      expect(found).toEqual(names)
+    },
+  )
 
   test('a federation export is for a global: no origin, no builtin authority, no policies of its own making', async () => {
     expectGolden('export.yaml', (await run(['export', '-p', 'federation-with-policies'], { answers })).out)
