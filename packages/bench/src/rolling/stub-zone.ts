@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { computedLabels, jsonSpec, namespaceLabel, typeOf } from '@holdfast/model'
 import { sessionMetrics } from '@holdfast/peer'
-import { asControlPlane, type ControlPlaneStore, type Image, MemoryStore } from '@holdfast/store'
+import { asControlPlane, type ControlPlaneStore, type Image, LiveImage, MemoryStore } from '@holdfast/store'
 import type { DialTls } from '@holdfast/transport'
 import { ZoneRuntime } from '@holdfast/zone'
 import pino from 'pino'
@@ -80,9 +80,17 @@ export class StubZone {
     this.#runtime = new ZoneRuntime(this.#options)
   }
 
-  /** What it keeps now. */
+  /**
+   * What it keeps now, to be shared by any number of others, which keep only what differs. The history of its addresses
+   * stays behind: nobody who owns nothing asks for it, and each would have a copy.
+   */
   image(): Image {
-    return this.#memory.snapshot()
+    return new LiveImage({ ...this.#memory.snapshot(), history: [] })
+  }
+
+  /** How many resources of a type it keeps. */
+  countOf(type: string): number {
+    return this.#memory.image.rowsByType.keys(type).size
   }
 
   /** Payload of both directions until it was proven in the session that it has; undefined: it was not yet. */

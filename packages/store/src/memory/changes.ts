@@ -3,11 +3,11 @@ import type { Origin } from '@holdfast/model'
 import { logRevision } from '../log-revision.js'
 import type { Row } from '../plan/index.js'
 import type { Changes, ChangesQuery } from '../port.js'
-import type { Image } from './image.js'
+import type { LiveImage } from './live-image.js'
 import { typeOrder } from './load.js'
 
 /** A page of the log for whoever follows some types of it, as the database answers. */
-export function changesIn(image: Image, query: ChangesQuery, own: Origin): Changes | undefined {
+export function changesIn(image: LiveImage, query: ChangesQuery, own: Origin): Changes | undefined {
   const { after, types, ownTypes, limit, statuses = false } = query
   const positionOf = (row: Row): Position => ({
     revision: logRevision(row, statuses),
@@ -18,7 +18,10 @@ export function changesIn(image: Image, query: ChangesQuery, own: Origin): Chang
   const { epoch, revision } = image.head
   const from = after?.position ?? startOfLog
   if (after !== undefined && (after.epoch !== epoch || from.revision > revision)) return undefined
-  const found = [...image.rows.values()]
+  const keys = new Set(image.rowsByRevision.from(from.revision))
+  if (statuses) for (const key of image.rowsByStatusRevision.from(from.revision)) keys.add(key)
+  const found = [...keys]
+    .map((key) => image.rows.get(key) as Row)
     .filter(
       (row) =>
         (types.includes(row.type) || (ownTypes.includes(row.type) && row.origin === own)) &&

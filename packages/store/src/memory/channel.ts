@@ -25,7 +25,8 @@ import {
 } from '../plan/index.js'
 import { originWords } from '../plan/keys.js'
 import { mustBeShown } from '../plan/not-shown.js'
-import { cursorText, type Image } from './image.js'
+import { cursorText } from './image.js'
+import type { LiveImage } from './live-image.js'
 import type { MemoryStore } from './memory-store.js'
 import { Offered } from './offered.js'
 import { settledFacts } from './settled.js'
@@ -107,7 +108,7 @@ export class MemoryChannel implements SyncChannelStore {
     }
   }
 
-  get #image(): Image {
+  get #image(): LiveImage {
     return this.#store.image
   }
 

@@ -40,18 +40,16 @@ export function asControlPlane(store: MemoryStore): ControlPlaneStore {
       changes: async (query) => changesIn(store.image, query, store.identity.name),
       get: async (key) => store.get(key),
       byDisplayName: async (type, mesh, displayName, zone) =>
-        rows().filter(
+        [...store.image.ofType(type)].filter(
           (row) =>
-            row.type === type &&
             row.mesh === mesh &&
             row.displayName === displayName &&
             (zone === undefined || row.origin === (zone === '' ? store.identity.name : zone)),
         ),
       list: async (query) => {
-        const found = rows()
+        const found = [...store.image.ofType(query.type)]
           .filter(
             (row) =>
-              row.type === query.type &&
               (query.mesh === undefined || row.mesh === query.mesh) &&
               (query.nameContains === undefined || row.name.includes(query.nameContains)) &&
               Object.entries(query.labels ?? {}).every(([label, value]) => row.labels[label] === value),
@@ -74,7 +72,7 @@ export function asControlPlane(store: MemoryStore): ControlPlaneStore {
           resources: [...counts.values()].sort((a, b) => byText(a.type, b.type) || byText(a.origin, b.origin)),
           refused: store.image.refused.size,
           held: [...store.image.holds.values()].reduce((sum, h) => sum + (h.state === 'held' ? h.keyCount : 0), 0),
-          pendingVips: rows().filter((row) => row.pendingReason !== undefined).length,
+          pendingVips: store.image.rowsByMarker.keys('pending').size,
         }
       },
       countsByMesh: async () => {
@@ -166,8 +164,7 @@ export function asControlPlane(store: MemoryStore): ControlPlaneStore {
       },
       zones: async () => [...store.image.zones.values()],
       meetPlain: async (zone) => store.run(meetPlainUnit(zone, store.options(store.nowMs()))),
-      zoneObjects: async () =>
-        zoneObjectsOf([...store.image.rows.values()].filter((row) => row.type === 'Zone' && !row.deleted)),
+      zoneObjects: async () => zoneObjectsOf([...store.image.ofType('Zone')]),
       deletedZones: async (names) =>
         names.filter((name) => {
           const row = store.image.rows.get(keyText({ type: 'Zone', mesh: '', name }))

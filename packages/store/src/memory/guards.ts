@@ -1,5 +1,4 @@
 import type { AbsentCount, GuardStore, PeerReportRow, WaitingForMesh } from '../guards.js'
-import { isHeldByHook } from '../plan/forms.js'
 import { byText } from '../plan/keys.js'
 import type { MemoryStore } from './memory-store.js'
 
@@ -38,8 +37,7 @@ export const memoryGuards = (store: MemoryStore): GuardStore => ({
       refusedCounts: [...counts.values()],
       holds: [...store.image.holds.values()].filter((hold) => hold.state === 'held'),
       reports: reportsOf(store),
-      unpublished: [...store.image.rows.values()]
-        .filter(isHeldByHook)
+      unpublished: [...store.image.marked('held by a hook')]
         .sort((a, b) => (a.form?.sinceMs ?? 0) - (b.form?.sinceMs ?? 0))
         .slice(0, limit),
     }

@@ -78,7 +78,13 @@ export const emptyImage = (epoch: string): Image => ({
 
 /** A backup, as it is now. */
 export const copyOf = (image: Image): Image => ({
-  ...image,
+  state: image.state,
+  reasons: image.reasons,
+  head: image.head,
+  logFrom: image.logFrom,
+  initialised: image.initialised,
+  hookSweep: image.hookSweep,
+  readOnly: image.readOnly,
   tags: new Map(image.tags),
   epochs: new Set(image.epochs),
   rows: new Map(image.rows),

@@ -1,6 +1,7 @@
 import type { Cursor, StoreState } from '@holdfast/kds'
 import type { Origin } from '@holdfast/model'
 import type { PeerReportRow } from '../guards.js'
+import { isHeldByHook } from '../plan/forms.js'
 import type {
   AuditRow,
   BlockRow,
@@ -17,6 +18,9 @@ import type {
 import { addressKeyText, displayText, keyText, ownerText } from '../plan/keys.js'
 import type { HookHealth, SessionRecord } from '../port.js'
 import type { Image } from './image.js'
+import { RevisionLog } from './revision-log.js'
+import { RowSums } from './row-sums.js'
+import { isKept } from './settled.js'
 import { MemoryTable, TableIndex, UndoLog } from './table.js'
 
 /** Hears of every change of a store, also of those that are taken back. */
@@ -26,6 +30,22 @@ export interface StoreListener {
   replaced(): void
 }
 export type WatchedTable = 'rows' | 'ledger' | 'refused' | 'cursors' | 'visibility'
+
+/**
+ * - `held by a hook`: see `isHeldByHook`
+ * - `pending`: has no VIP yet
+ * - `kept of …`: what an origin has removed or changed and is still here, see `isKept`
+ */
+export type Marker = 'held by a hook' | 'pending' | `kept of ${Origin}`
+
+function markersOf(row: Row): readonly Marker[] {
+  if (row.deleted) return []
+  const markers: Marker[] = []
+  if (isHeldByHook(row)) markers.push('held by a hook')
+  if (row.pendingReason !== undefined) markers.push('pending')
+  if (isKept(row)) markers.push(`kept of ${row.origin}`)
+  return markers
+}
 
 const deaf = { changed: () => undefined }
 const exportText = (row: Pick<Row, 'type' | 'mesh' | 'exportName'>): string =>
@@ -61,19 +81,44 @@ export class LiveImage implements Image {
   version = 0
 
   /** Rows, tombstones too, by the name that they have elsewhere. */
-  readonly rowsByExport = new TableIndex()
+  readonly rowsByExport: TableIndex
   /** Live rows by what makes them unique at their origin. */
-  readonly rowsByDisplay = new TableIndex()
-  readonly rowsByMesh = new TableIndex()
-  readonly ledgerByOwner = new TableIndex()
-  readonly ledgerByAddress = new TableIndex()
-  readonly ledgerByBlock = new TableIndex()
+  readonly rowsByDisplay: TableIndex
+  readonly rowsByMesh: TableIndex
+  /** Live rows. */
+  readonly rowsByType: TableIndex
+  /** Rows by the few things that somebody asks about again and again. */
+  readonly rowsByMarker: TableIndex
+  readonly rowsByRevision: RevisionLog
+  readonly rowsByStatusRevision: RevisionLog
+  readonly sums: RowSums
+  readonly ledgerByOwner: TableIndex
+  readonly ledgerByAddress: TableIndex
+  readonly ledgerByBlock: TableIndex
+  readonly #activeAddresses: Map<string, number>
   readonly #historyByOwner = new Map<string, HistoryRow[]>()
   readonly #undo = new UndoLog()
 
+  /** @param image a live one lies under this one from now on, so that both share it: it may not change any more */
   constructor(image: Image, listener: Pick<StoreListener, 'changed'> = deaf) {
     const told = (table: WatchedTable) => (key: string) => listener.changed(table, key)
     const table = <V>(from: ReadonlyMap<string, V>): MemoryTable<V> => filled(new MemoryTable<V>(this.#undo), from)
+    const base = image instanceof LiveImage ? image : undefined
+    this.rowsByExport = new TableIndex(base?.rowsByExport)
+    this.rowsByDisplay = new TableIndex(base?.rowsByDisplay)
+    this.rowsByMesh = new TableIndex(base?.rowsByMesh)
+    this.rowsByType = new TableIndex(base?.rowsByType)
+    this.rowsByMarker = new TableIndex(base?.rowsByMarker)
+    this.rowsByRevision = new RevisionLog((key, at) => this.rows.get(key)?.revision === at, base?.rowsByRevision)
+    this.rowsByStatusRevision = new RevisionLog(
+      (key, at) => this.rows.get(key)?.statusRevision === at,
+      base?.rowsByStatusRevision,
+    )
+    this.sums = new RowSums(base?.sums)
+    this.ledgerByOwner = new TableIndex(base?.ledgerByOwner)
+    this.ledgerByAddress = new TableIndex(base?.ledgerByAddress)
+    this.ledgerByBlock = new TableIndex(base?.ledgerByBlock)
+    this.#activeAddresses = new Map(base === undefined ? [] : base.#activeAddresses)
     this.state = image.state
     this.reasons = image.reasons
     this.head = image.head
@@ -81,9 +126,13 @@ export class LiveImage implements Image {
     this.initialised = image.initialised
     this.epochs = new Set(image.epochs)
     this.tags = table(image.tags)
-    this.rows = filled(new MemoryTable<Row>(this.#undo, this.#indexRow), image.rows)
-    this.ledger = filled(new MemoryTable<LedgerRow>(this.#undo, this.#indexLedger), image.ledger)
-    this.blocks = filled(new MemoryTable<BlockRow>(this.#undo, this.#count), image.blocks)
+    this.rows = new MemoryTable<Row>(this.#undo, [this.#indexRow], base?.rows)
+    this.ledger = new MemoryTable<LedgerRow>(this.#undo, [this.#indexLedger], base?.ledger)
+    if (base === undefined) {
+      filled(this.rows, image.rows)
+      filled(this.ledger, image.ledger)
+    }
+    this.blocks = filled(new MemoryTable<BlockRow>(this.#undo, [this.#count]), image.blocks)
     this.refused = table(image.refused)
     this.holds = table(image.holds)
     this.reports = table(image.reports)
@@ -134,6 +183,21 @@ export class LiveImage implements Image {
     return this.#historyByOwner.get(owner) ?? []
   }
 
+  /** How many addresses of a family the services of an origin have, by their kind. */
+  activeAddresses(origin: Origin, kind: string, family: 4 | 6): number {
+    return this.#activeAddresses.get(`${origin} ${kind} ${family}`) ?? 0
+  }
+
+  /** Live rows of a type. */
+  *ofType(type: string): Iterable<Row> {
+    for (const key of this.rowsByType.keys(type)) yield this.rows.get(key) as Row
+  }
+
+  /** Rows that were marked so. */
+  *marked(marker: Marker): Iterable<Row> {
+    for (const key of this.rowsByMarker.keys(marker)) yield this.rows.get(key) as Row
+  }
+
   isHidden(origin: Origin): boolean {
     return this.visibility.get(origin)?.hidden ?? false
   }
@@ -144,16 +208,29 @@ export class LiveImage implements Image {
 
   readonly #indexRow = (key: string, before: Row | undefined, after: Row | undefined): void => {
     this.version++
+    this.sums.changed(before, after)
+    if (after !== undefined) {
+      if (before?.revision !== after.revision) this.rowsByRevision.add(after.revision, key)
+      if (before?.statusRevision !== after.statusRevision) this.rowsByStatusRevision.add(after.statusRevision, key)
+    }
+    for (const marker of before === undefined ? [] : markersOf(before)) this.rowsByMarker.remove(marker, key)
+    for (const marker of after === undefined ? [] : markersOf(after)) this.rowsByMarker.add(marker, key)
     if (before !== undefined && after !== undefined && sameIndexed(before, after)) return
     if (before !== undefined) {
       this.rowsByExport.remove(exportText(before), key)
       this.rowsByMesh.remove(before.mesh, key)
-      if (!before.deleted) this.rowsByDisplay.remove(displayText(before), key)
+      if (!before.deleted) {
+        this.rowsByDisplay.remove(displayText(before), key)
+        this.rowsByType.remove(before.type, key)
+      }
     }
     if (after !== undefined) {
       this.rowsByExport.add(exportText(after), key)
       this.rowsByMesh.add(after.mesh, key)
-      if (!after.deleted) this.rowsByDisplay.add(displayText(after), key)
+      if (!after.deleted) {
+        this.rowsByDisplay.add(displayText(after), key)
+        this.rowsByType.add(after.type, key)
+      }
     }
   }
 
@@ -163,12 +240,20 @@ export class LiveImage implements Image {
       this.ledgerByOwner.remove(ownerText(before), key)
       this.ledgerByAddress.remove(before.address, key)
       if (before.blockId !== undefined) this.ledgerByBlock.remove(before.blockId, key)
+      this.#countAddress(before, -1)
     }
     if (after !== undefined) {
       this.ledgerByOwner.add(ownerText(after), key)
       this.ledgerByAddress.add(after.address, key)
       if (after.blockId !== undefined) this.ledgerByBlock.add(after.blockId, key)
+      this.#countAddress(after, 1)
     }
+  }
+
+  #countAddress({ origin, kind, family, state }: LedgerRow, by: 1 | -1): void {
+    if (state !== 'active') return
+    const of = `${origin} ${kind} ${family}`
+    this.#activeAddresses.set(of, (this.#activeAddresses.get(of) ?? 0) + by)
   }
 
   /** What a database refuses whatever a program says: one owner per address. */

@@ -15,6 +15,7 @@ import {
   isEmptyPlan,
   isNothing,
   judgeHistory,
+  kindsOf,
   knownPools,
   type Leased,
   type LeaseRequest,
@@ -233,20 +234,21 @@ export class MemoryStore {
   }
 
   #demandNow(): readonly Demand[] {
-    const counts = new Map<string, { v4: number; v6: number; pending: number }>()
-    const of = (kind: string) => {
-      const count = counts.get(kind) ?? { v4: 0, v6: 0, pending: 0 }
-      counts.set(kind, count)
-      return count
-    }
-    const specs: Uint8Array[] = []
-    for (const row of this.#image.rows.values()) {
-      if (row.deleted) continue
-      if (row.pendingReason !== undefined && row.origin === this.identity.name && isWaiting(row)) of(row.type).pending++
-      if (row.type === 'VipPool') specs.push(row.spec)
-    }
-    for (const row of this.#image.ledger.values())
-      if (row.origin === this.identity.name && row.state === 'active') of(row.kind)[row.family === 4 ? 'v4' : 'v6']++
+    const { name } = this.identity
+    const pending = new Map<string, number>()
+    for (const row of this.#image.marked('pending'))
+      if (row.origin === name && isWaiting(row)) pending.set(row.type, (pending.get(row.type) ?? 0) + 1)
+    const counts = new Map(
+      kindsOf(this.identity).map((kind) => [
+        kind,
+        {
+          v4: this.#image.activeAddresses(name, kind, 4),
+          v6: this.#image.activeAddresses(name, kind, 6),
+          pending: pending.get(kind) ?? 0,
+        },
+      ]),
+    )
+    const specs = [...this.#image.ofType('VipPool')].map(({ spec }) => spec)
     return demandOf(this.identity, this.blocks(), counts, knownPools(specs))
   }
 

@@ -1,8 +1,9 @@
 import type { BucketDigest, ChannelContext, KeyedEntry, TypeDigest } from '@holdfast/kds'
 import { bucketOf, type Digest, wireKey } from '@holdfast/model'
 import { maySpeakFor, type RefusedRow, type RoleIdentity, type Row } from '../plan/index.js'
-import type { Image } from './image.js'
-import { perPrefix, perType, Sum } from './views.js'
+import type { LiveImage } from './live-image.js'
+import { Sum } from './sum.js'
+import { perPrefix, perType } from './views.js'
 
 interface OfferedEntry {
   readonly type: string
@@ -13,11 +14,11 @@ interface OfferedEntry {
 
 /** What a peer has offered us on one channel, kept or not: what EQ and every proof speak of. */
 export class Offered {
-  readonly #image: Image
+  readonly #image: LiveImage
   readonly #identity: RoleIdentity
   readonly #context: ChannelContext
 
-  constructor(image: Image, identity: RoleIdentity, context: ChannelContext) {
+  constructor(image: LiveImage, identity: RoleIdentity, context: ChannelContext) {
     this.#image = image
     this.#identity = identity
     this.#context = context
@@ -25,7 +26,9 @@ export class Offered {
 
   digest(): Digest {
     const sum = new Sum()
-    for (const row of this.#rows()) sum.add(this.#offered(row))
+    for (const group of this.#image.sums.groups())
+      if (maySpeakFor(group.origin, this.#context, this.#identity))
+        sum.addAll(this.#context.channel === 'status' ? group.offeredStatus : group.offered)
     for (const row of this.#newcomers()) sum.add(row.entry)
     return sum.digest
   }

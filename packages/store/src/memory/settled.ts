@@ -2,6 +2,7 @@ import type { ChannelContext, SettledFacts } from '@holdfast/kds'
 import { findType, type Origin } from '@holdfast/model'
 import type { RoleIdentity, Row } from '../plan/index.js'
 import type { Image } from './image.js'
+import type { LiveImage } from './live-image.js'
 import type { MemoryStore } from './memory-store.js'
 
 /** As on PostgreSQL: how far everybody has let go of what was ours and is gone; our head where there is nobody. */
@@ -26,17 +27,25 @@ function lowestOf(image: Image, { role }: RoleIdentity, origin: Origin): number 
   return lowest
 }
 
-export function settledFacts(image: Image, identity: RoleIdentity, { channel, peer }: ChannelContext): SettledFacts {
+export function settledFacts(
+  image: LiveImage,
+  identity: RoleIdentity,
+  { channel, peer }: ChannelContext,
+): SettledFacts {
   const except = new Set<Origin>()
-  for (const row of image.rows.values())
-    if (row.origin !== identity.name && (channel === 'down' || row.origin === peer) && isKept(row))
-      except.add(row.origin)
+  for (const { origin } of image.sums.groups())
+    if (
+      origin !== identity.name &&
+      (channel === 'down' || origin === peer) &&
+      image.rowsByMarker.keys(`kept of ${origin}`).size > 0
+    )
+      except.add(origin)
   const head = image.head.revision
   return { except: [...except].sort(), head, others: lowestOf(image, identity, peer) ?? head }
 }
 
 /** A service that is here although its sender has removed or changed it: held, refused, or missed for a while. */
-const isKept = (row: Row): boolean =>
+export const isKept = (row: Row): boolean =>
   !row.deleted &&
   findType(row.type)?.vipKind === true &&
   (row.absentSinceMs !== undefined ||

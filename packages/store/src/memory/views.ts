@@ -14,21 +14,12 @@ import {
   type StoreOp,
   type TypeDigest,
 } from '@holdfast/kds'
-import {
-  bucketOf,
-  contentHash,
-  type Digest,
-  hex,
-  type Lanes,
-  lanesOf,
-  toExported,
-  typesKept,
-  wireKey,
-} from '@holdfast/model'
-import { statusEntry } from '../plan/entries.js'
+import { bucketOf, contentHash, type Digest, hex, toExported, typesKept, wireKey } from '@holdfast/model'
 import type { RoleIdentity, Row } from '../plan/index.js'
-import type { Image } from './image.js'
+import type { LiveImage } from './live-image.js'
 import { typeOrder } from './load.js'
+import { isShown, type OriginSums, statusEntryOf } from './row-sums.js'
+import { Sum, sumOf } from './sum.js'
 
 type Repair = Extract<StoreOp, { op: 'repair' }>
 
@@ -41,11 +32,11 @@ const offersWithout = new WeakMap<Row, Offer>()
 
 /** What one peer may see of a store on one channel, as a sender reads it. */
 export class View {
-  readonly #image: Image
+  readonly #image: LiveImage
   readonly #identity: RoleIdentity
   readonly #context: ChannelContext
 
-  constructor(image: Image, identity: RoleIdentity, context: ChannelContext) {
+  constructor(image: LiveImage, identity: RoleIdentity, context: ChannelContext) {
     this.#image = image
     this.#identity = identity
     this.#context = context
@@ -53,22 +44,17 @@ export class View {
 
   /** Digest entry of a row on this channel; undefined: it is not in the view. */
   #entry(row: Row): string | undefined {
-    if (row.deleted || !this.#mayBeSeen(row) || this.#isHidden(row)) return undefined
-    if (this.#context.channel !== 'status') return row.entry
-    return row.status === undefined ? undefined : statusEntry(row, row.status)
+    if (!isShown(row) || !this.#mayBeSeenBy(row) || this.#isHidden(row)) return undefined
+    return this.#context.channel === 'status' ? statusEntryOf(row) : row.entry
   }
 
-  #mayBeSeen(row: Row): boolean {
-    return row.audience === 'all' && this.#mayBeSeenBy(row)
-  }
-
-  #mayBeSeenBy(row: Row): boolean {
+  #mayBeSeenBy(row: Pick<Row, 'origin' | 'type'>): boolean {
     const { channel, peer } = this.#context
     if (channel !== 'down') return row.origin === this.#identity.name && !kept.fromGlobal.has(row.type)
     return row.origin === '' ? !kept.ofGlobal.has(row.type) : row.origin !== peer && !kept.ofZones.has(row.type)
   }
 
-  #isHidden(row: Row): boolean {
+  #isHidden(row: Pick<Row, 'origin'>): boolean {
     return this.#context.channel === 'down' && (this.#image.visibility.get(row.origin)?.hidden ?? false)
   }
 
@@ -83,8 +69,16 @@ export class View {
 
   digest(): Digest {
     const sum = new Sum()
-    for (const row of this.#image.rows.values()) sum.add(this.#entry(row))
+    for (const group of this.#groups()) sum.addAll(this.#sumOf(group))
     return sum.digest
+  }
+
+  *#groups(): Iterable<OriginSums> {
+    for (const group of this.#image.sums.groups()) if (this.#mayBeSeenBy(group) && !this.#isHidden(group)) yield group
+  }
+
+  #sumOf(group: OriginSums): Sum {
+    return this.#context.channel === 'status' ? group.status : group.content
   }
 
   mark(): Mark {
@@ -92,7 +86,13 @@ export class View {
   }
 
   typeDigests(): readonly TypeDigest[] {
-    return perType(this.#rows().map((row) => ({ type: row.type, entry: this.#entry(row) })))
+    const sums = new Map<string, Sum>()
+    for (const group of this.#groups()) {
+      const sum = sums.get(group.type) ?? new Sum()
+      sums.set(group.type, sum)
+      sum.addAll(this.#sumOf(group))
+    }
+    return digestsOf(sums)
   }
 
   buckets(resourceType: string, level: number, prefixes: readonly number[]): readonly BucketDigest[] {
@@ -111,9 +111,20 @@ export class View {
     return Math.max(own, shown)
   }
 
+  /** Rows that may stand at this revision of the channel's log or at a later one. */
+  *#rowsFrom(revision: number): Iterable<Row> {
+    const { rows, rowsByRevision, rowsByStatusRevision, visibility } = this.#image
+    const { channel } = this.#context
+    const hasHidings = channel === 'down' && [...visibility.values()].some((one) => one.revision >= revision)
+    if (hasHidings) yield* rows.values()
+    else
+      for (const key of (channel === 'status' ? rowsByStatusRevision : rowsByRevision).from(revision))
+        yield rows.get(key) as Row
+  }
+
   changes(from: Position, limitBytes: number, withRemovals: boolean): LogPage {
     const after: { readonly row: Row; readonly position: Position }[] = []
-    for (const row of this.#image.rows.values()) {
+    for (const row of this.#rowsFrom(from.revision)) {
       const revision = this.#revision(row)
       if (revision < from.revision || revision === 0) continue
       const position = { revision, typeOrder: typeOrder(row.type), mesh: row.mesh, name: row.exportName }
@@ -224,56 +235,15 @@ function inOrder(items: readonly LogItem[]): readonly LogItem[] {
   ]
 }
 
-/** Lanes of entries (32 hex digits) that were added up before: most of them stay for long. */
-const lanesByEntry = new Map<string, Lanes>()
-const lanesMax = 50_000
-
-function lanesOfHex(entry: string): Lanes {
-  const known = lanesByEntry.get(entry)
-  if (known !== undefined) return known
-  const lanes = lanesOf(Buffer.from(entry, 'hex'))
-  if (lanesByEntry.size >= lanesMax) lanesByEntry.clear()
-  lanesByEntry.set(entry, lanes)
-  return lanes
-}
-
-/** A digest that is being added up. */
-export class Sum {
-  #a = 0
-  #b = 0
-  #c = 0
-  #d = 0
-  #count = 0
-
-  /** @param entry 32 hex digits; undefined counts for nothing */
-  add(entry: string | undefined): void {
-    if (entry === undefined) return
-    const lanes = lanesOfHex(entry)
-    this.#a = (this.#a + lanes[0]) >>> 0
-    this.#b = (this.#b + lanes[1]) >>> 0
-    this.#c = (this.#c + lanes[2]) >>> 0
-    this.#d = (this.#d + lanes[3]) >>> 0
-    this.#count++
-  }
-
-  get digest(): Digest {
-    return { lanes: [this.#a, this.#b, this.#c, this.#d], count: this.#count }
-  }
-}
-
-/** @param entries 32 hex digits each; undefined ones count for nothing */
-export function sumOf(entries: Iterable<string | undefined>): Digest {
-  const sum = new Sum()
-  for (const entry of entries) sum.add(entry)
-  return sum.digest
-}
-
 interface Entry {
   readonly entry: string | undefined
 }
 
 export const perType = (entries: readonly (Entry & { readonly type: string })[]): readonly TypeDigest[] =>
-  [...sumsBy(entries, ({ type }) => type)]
+  digestsOf(sumsBy(entries, ({ type }) => type))
+
+const digestsOf = (sums: ReadonlyMap<string, Sum>): readonly TypeDigest[] =>
+  [...sums]
     .map(([type, sum]) => ({ type, digest: sum.digest }))
     .filter(({ digest }) => digest.count > 0)
     .sort((a, b) => typeOrder(a.type) - typeOrder(b.type))
