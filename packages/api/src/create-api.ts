@@ -12,6 +12,7 @@ import { type Answer, type ApiRequest, type Route, templateOf } from './http/rou
 import { RouteIndex } from './http/route-index.js'
 import { type Actor, type ApiContext, type ApiOptions, contextOf } from './options.js'
 import { routesOf } from './routes/all.js'
+import { isWatch } from './watch/asked.js'
 
 const hasBody = (method: string): boolean => method === 'PUT' || method === 'POST'
 
@@ -90,6 +91,7 @@ function mount(app: FastifyInstance, context: ApiContext, route: Route, closing:
     errorHandler: (error, request, reply) =>
       fail(context, request, reply, asTooLarge(error, request, route, bodyMaxBytes), route.title),
     onRequest: async (request, reply) => {
+      checkWatchable(route, request)
       const watches = route.watchable === true && acceptsEvents(request.headers.accept)
       if (!watches && !acceptsJson(request.headers.accept))
         return sendText(reply, 406, '406: Not Acceptable\n\nAvailable representations: application/json')
@@ -127,6 +129,13 @@ function mount(app: FastifyInstance, context: ApiContext, route: Route, closing:
         : sendBytes(reply, answer.status, answer.raw.contentType, answer.raw.bytes)
     },
   })
+}
+
+/** Whoever asks to be told of changes and gets one answer would wait for the next for ever. */
+function checkWatchable(route: Route, request: FastifyRequest): void {
+  if (route.method !== 'GET' || route.watchable === true || !isWatch(queryOf(request))) return
+  const list = route.type?.path === undefined ? 'the lists of resources' : `the list /${route.type.path}`
+  throw badRequest(`${templateOf(route.path)} cannot be watched; watch ${list}, or ask for this again now and then`)
 }
 
 /** A stream of events outlives the token that it began with: whoever may not begin one now does not get more of this one. */
@@ -168,7 +177,7 @@ function apiRequest(
   return {
     actor,
     params: request.params as Readonly<Record<string, string>>,
-    query: new URLSearchParams((request.raw.url ?? '').split('?').slice(1).join('?')),
+    query: queryOf(request),
     baseUrl: `${request.protocol}://${request.headers.host ?? 'localhost'}`,
     path: pathOf(request),
     userAgent: request.headers['user-agent'] ?? '',
@@ -201,6 +210,9 @@ function tracedRequest({ tracing }: ApiContext, route: Route, request: FastifyRe
   spans.set(request, span)
   return span
 }
+
+const queryOf = (request: FastifyRequest): URLSearchParams =>
+  new URLSearchParams((request.raw.url ?? '').split('?').slice(1).join('?'))
 
 const pathOf = (request: FastifyRequest): string => (request.raw.url ?? '/').split('?')[0] ?? '/'
 

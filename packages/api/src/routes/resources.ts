@@ -12,7 +12,8 @@ import { kubernetesObject, wantsKubernetes } from '../resources/kubernetes.js'
 import { checkMesh, living } from '../resources/meshes.js'
 import { checkAccess, readOnlyReason } from '../resources/permissions.js'
 import type { Resources } from '../resources/service.js'
-import { isWatch, watchAnswer } from '../watch/watch.js'
+import { isWatch } from '../watch/asked.js'
+import { watchAnswer } from '../watch/watch.js'
 import { deleteItem, putItem } from './writes.js'
 
 /** Summaries, made when somebody asks: see `zoneRoutes` and `insightRoutes`. */
@@ -49,7 +50,7 @@ function listRoute(context: ApiContext, resources: Resources, type: TypeDescript
       checkAccess(type, request.actor)
       const list = listRequestOf(request, templateOf(path))
       const where = proxyFilterOf(type, request, templateOf(path)) ?? exportable(type, request)
-      if (isWatch(request)) return watchAnswer(context, resources, { type, mesh, list, where }, request)
+      if (isWatch(request.query)) return watchAnswer(context, resources, { type, mesh, list, where }, request)
       const { total, items } = await resources.page(type, mesh, list, where)
       return ok({ total, items: await resources.render(items), next: nextPage(request, list, total) })
     },

@@ -1,5 +1,5 @@
 import { Problem } from '@holdfast/model'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import { openReal, type Real } from '../testing/real.js'
 import { watchId, watchPositionOf } from './position.js'
 
@@ -170,6 +170,133 @@ test('a status that changes alone is told, and not again after a break', async (
     { status: { dataplaneProxies: { total: 2 } } },
   ])
 })
+
+const generator = (name: string, template: string) => ({
+  type: 'HostnameGenerator',
+  name,
+  spec: { template, selector: { meshService: { matchLabels: {} } } },
+})
+const webService = (name: string, mesh = 'default') => ({
+  type: 'MeshService',
+  mesh,
+  name,
+  spec: { selector: {}, ports: [{ port: 80 }] },
+})
+
+/** A zone with services whose names follow from generators, and who watches them. */
+async function openNamed() {
+  api = await openReal('standalone', ['241.64.0.0/20'])
+  for (const name of ['a', 'b']) await api.call('PUT', `/meshes/default/meshservices/${name}`, webService(name))
+  const write = async (template: string) =>
+    expect((await api.call('PUT', '/hostnamegenerators/g', generator('g', template))).status).toBeLessThan(300)
+  await api.app.listen({ host: '127.0.0.1', port: 0 })
+  const address = api.app.server.address()
+  return { write, url: `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}/meshservices?watch=true` }
+}
+
+const hostnamesTold = ({ events }: Watcher): readonly string[] =>
+  events.map(({ data }) => {
+    const { status } = data as { status?: { addresses?: readonly { hostname: string }[] } }
+    return (status?.addresses ?? []).map(({ hostname }) => hostname).join()
+  })
+
+test('what follows from other resources is told once, and after a break only if it has changed meanwhile', async () => {
+  const { write, url } = await openNamed()
+  const first = watcher()
+  await first.begin(url)
+  await first.until(() => first.told.includes('synced'))
+  await write('{{ .DisplayName }}.one')
+  await first.until(() => first.told.length === 5)
+  expect(first.told).toEqual(['changed a', 'changed b', 'synced', 'changed a', 'changed b'])
+  expect(hostnamesTold(first).slice(3)).toEqual(['a.one', 'b.one'])
+  expect(first.events[4]?.data).toEqual((await api.call('GET', '/meshes/default/meshservices/b')).body)
+  first.end()
+
+  // Nothing of what is shown has changed: the next thing that is told is the next thing that happens.
+  await write('{{ .DisplayName }}.one')
+  const id = first.events.at(-1)?.id ?? ''
+  const second = watcher()
+  await second.begin(url, { 'last-event-id': id })
+  await api.call('PUT', '/meshes/default/meshservices/c', webService('c'))
+  await second.until(() => second.told.length > 0)
+  // What the log has told is not told again by the looks that come after it.
+  const looks = vi.spyOn(api.store.read, 'refused')
+  await second.until(() => looks.mock.calls.length >= 2)
+  expect(second.told).toEqual(['changed c'])
+  second.end()
+
+  await write('{{ .DisplayName }}.two')
+  const third = watcher()
+  await third.begin(url, { 'last-event-id': second.events.at(-1)?.id ?? '' })
+  await third.until(() => third.told.length >= 3)
+  expect([...third.told].sort()).toEqual(['changed a', 'changed b', 'changed c'])
+  expect([...hostnamesTold(third)].sort()).toEqual(['a.two', 'b.two', 'c.two'])
+  // A break in the middle: what was not told then is told now, and what was may be again.
+  const fourth = watcher()
+  await fourth.begin(url, { 'last-event-id': third.events[0]?.id ?? '' })
+  await fourth.until(() => fourth.told.length >= 3)
+  expect([...hostnamesTold(fourth)].sort()).toEqual(['a.two', 'b.two', 'c.two'])
+})
+
+test('another process tells what is computed again if it is not the same, and nothing if it is', async () => {
+  const { write, url } = await openNamed()
+  await write('{{ .DisplayName }}.one')
+  const first = watcher()
+  await first.begin(url)
+  await first.until(() => first.told.includes('synced'))
+  first.end()
+  const [id = ''] = first.events.filter(({ event }) => event === 'synced').map((each) => each.id)
+  const position = watchPositionOf(id ?? '')
+  if (position?.computed === undefined) throw new Error('the id does not say how far the parts are known')
+  const { computed } = position
+  const elsewhere = (sum: string) => watchId({ ...position, computed: { ...computed, instance: 'another', sum } })
+  const [same, other] = [watcher(), watcher()]
+  await same.begin(url, { 'last-event-id': elsewhere(computed.sum) })
+  await other.begin(url, { 'last-event-id': elsewhere('0') })
+  await other.until(() => other.told.length >= 2)
+  await api.call('PUT', '/meshes/default/meshservices/c', webService('c'))
+  for (const each of [same, other]) await each.until(() => each.told.includes('changed c'))
+  expect([same.told, other.told]).toEqual([['changed c'], ['changed a', 'changed b', 'changed c']])
+})
+
+test('a MeshMultiZoneService is told when what it matches has changed, and only in the mesh that is watched', async () => {
+  api = await openReal('standalone', ['241.64.0.0/20', '243.64.0.0/20'])
+  for (const mesh of ['default', 'shop']) {
+    await api.call('PUT', `/meshes/${mesh}`, { type: 'Mesh', name: mesh })
+    const spec = { selector: { meshService: { matchLabels: { app: 'web' } } }, ports: [{ port: 80 }] }
+    const body = { type: 'MeshMultiZoneService', mesh, name: 'all', spec }
+    expect((await api.call('PUT', `/meshes/${mesh}/meshmultizoneservices/all`, body)).status).toBe(201)
+  }
+  await api.app.listen({ host: '127.0.0.1', port: 0 })
+  const address = api.app.server.address()
+  const base = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`
+  const one = watcher()
+  await one.begin(`${base}/meshes/default/meshmultizoneservices?watch=true`)
+  await one.until(() => one.told.includes('synced'))
+  for (const mesh of ['shop', 'default']) {
+    const body = { ...webService('web', mesh), labels: { app: 'web' } }
+    expect((await api.call('PUT', `/meshes/${mesh}/meshservices/web`, body)).status).toBe(201)
+  }
+  await one.until(() => one.told.length === 3)
+  expect(one.events[2]?.data).toMatchObject({
+    mesh: 'default',
+    name: 'all',
+    status: { meshServices: [{ name: 'web', mesh: 'default' }] },
+  })
+})
+
+test.each([['/meshes/default'], ['/zones/_overview'], ['/meshes/default/meshservices/web/_hostnames']])(
+  '%s cannot be watched, and says so instead of a list that looks like an answer',
+  async (path) => {
+    await open()
+    for (const accept of ['text/event-stream', 'application/json'])
+      expect(await api.call('GET', `${path}?watch=true`, undefined, { accept })).toMatchObject({
+        status: 400,
+        body: { detail: expect.stringContaining('cannot be watched') },
+      })
+    expect((await api.call('GET', `${path}?watch=false`)).status).not.toBe(400)
+  },
+)
 
 test('a position of another log is gone, and one that no watch has said is refused', async () => {
   const { base } = await open()

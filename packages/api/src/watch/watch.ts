@@ -1,10 +1,14 @@
-import type { TypeDescriptor } from '@holdfast/model'
+import type { JsonObject, TypeDescriptor } from '@holdfast/model'
 import { authoredOf, type Changes, type ControlPlaneStore, logRevision, type Row } from '@holdfast/store'
 import { ApiError, badRequest, titles } from '../http/errors.js'
 import type { ListRequest } from '../http/list-query.js'
 import type { Answer, ApiRequest } from '../http/route.js'
 import type { ApiContext } from '../options.js'
+import { living } from '../resources/meshes.js'
 import type { Resources } from '../resources/service.js'
+import { computedOf, keyOf } from './computed.js'
+import { logQuery, pagesOfLog } from './pages.js'
+import { PartsWatch } from './parts-watch.js'
 import { type WatchPosition, watchId, watchPositionOf } from './position.js'
 
 export interface Watched {
@@ -23,18 +27,11 @@ const beatMs = 15_000
 
 const watching = new WeakMap<ApiContext, number>()
 
-/** `?watch=true`; `?watch=false` is a list. Throws 400 for anything else. */
-export function isWatch({ query }: ApiRequest): boolean {
-  const word = query.get('watch')
-  if (word === null || word === 'false') return false
-  if (word === 'true' || word === '') return true
-  throw badRequest(`watch must be true or false, not ${JSON.stringify(word)}`)
-}
-
 /**
  * Server-sent events of a list: `changed` with a resource as a GET shows it, `deleted` with its type, mesh and name,
  * `synced` once everything that is there has been told. Their ids say where the watcher stands: with the last one in
- * `Last-Event-ID` (or `?after=`) it goes on there. A status that changes alone is a change too. Several changes of one resource may come as the last of them, and a
+ * `Last-Event-ID` (or `?after=`) it goes on there. A status that changes alone is a change too, and so is what is computed of
+ * other resources, a second or so later. Several changes of one resource may come as the last of them, and a
  * resource that the filters leave out comes as `deleted`, whether it was ever told or not.
  */
 export async function watchAnswer(
@@ -47,22 +44,13 @@ export async function watchAnswer(
   const count = watching.get(context) ?? 0
   if (count >= context.limits.watcherMax)
     throw new ApiError('unavailable', titles.list, `${count} watch already, and no more may; try again later`)
-  const query = queryOf(watched, from)
   // Looked at before anything is sent, so that a position that is gone is an answer and not a broken stream.
-  const first = await context.store.read.changes(query)
+  const first = await context.store.read.changes(logQuery(watched.type, from, pageSize))
   if (first === undefined) throw gone()
   watching.set(context, count + 1)
   const events = eventsOf(context, resources, watched, { first, from, signal: request.signal })
   return { status: 200, body: undefined, events: counted(events, context) }
 }
-
-const queryOf = ({ type }: Watched, after: WatchPosition | undefined) => ({
-  types: [type.name],
-  ownTypes: [],
-  statuses: true,
-  after,
-  limit: pageSize,
-})
 
 const gone = (): ApiError =>
   new ApiError(
@@ -91,7 +79,7 @@ async function* counted(events: AsyncIterable<string>, context: ApiContext): Asy
 }
 
 async function* eventsOf(
-  { store }: ApiContext,
+  context: ApiContext,
   resources: Resources,
   watched: Watched,
   {
@@ -100,6 +88,8 @@ async function* eventsOf(
     signal,
   }: { readonly first: Changes; readonly from: WatchPosition | undefined; readonly signal: AbortSignal },
 ): AsyncIterable<string> {
+  const { store } = context
+  const parts = new PartsWatch(computedOf(context, resources, watched.type), from)
   let changes: Changes | undefined = first
   let isSynced = from !== undefined
   let saidMs = performance.now()
@@ -111,39 +101,51 @@ async function* eventsOf(
       return
     }
     const { epoch, rows, through, complete } = changes
-    for (const text of await textsOf(resources, watched, rows, epoch, isSynced)) yield text
-    const position = { epoch, position: through }
+    const telling = { resources, watched, epoch, isSynced, parts }
+    for (const text of await textsOf(rows, telling)) yield text
+    const place = { epoch, position: through }
     if (rows.length > 0) saidMs = performance.now()
-    if (complete && !isSynced) {
-      isSynced = true
-      saidMs = performance.now()
-      yield event('synced', position, {})
+    if (complete) {
+      // Before `synced`, whose id says how far the parts are known as well.
+      for await (const text of partsOf(store, await parts.differing(), telling, place)) {
+        saidMs = performance.now()
+        yield text
+        if (signal.aborted) return
+      }
+      if (!isSynced) {
+        isSynced = true
+        saidMs = performance.now()
+        yield event('synced', parts.at(place), {})
+      }
+      await moreOf(store, signal)
     }
-    if (complete) await moreOf(store, signal)
     if (signal.aborted) return
     if (performance.now() - saidMs > beatMs) {
       saidMs = performance.now()
       yield ': beat\n\n'
     }
-    changes = await store.read.changes(queryOf(watched, position))
+    changes = await store.read.changes(logQuery(watched.type, place, pageSize))
   }
 }
 
+interface Telling {
+  readonly resources: Resources
+  readonly watched: Watched
+  readonly epoch: string
+  readonly isSynced: boolean
+  readonly parts: PartsWatch
+}
+
 /** Events of a page. What is gone is not told to somebody who has not been told anything yet. */
-async function textsOf(
-  resources: Resources,
-  watched: Watched,
-  rows: readonly Row[],
-  epoch: string,
-  isSynced: boolean,
-): Promise<readonly string[]> {
+async function textsOf(rows: readonly Row[], telling: Telling): Promise<readonly string[]> {
+  const { resources, watched, epoch, isSynced, parts } = telling
   const here = rows.filter(({ mesh }) => watched.mesh === undefined || mesh === watched.mesh)
   const told = here.map((row) => ({ row, isThere: !row.deleted && matches(resources, watched, row) }))
   const living = told.flatMap(({ row, isThere }) => (isThere ? [row] : []))
   const shown = await resources.render(living)
-  const items = new Map(living.map((row, index) => [row, shown[index]]))
+  const items = new Map(living.map((row, index) => [row, shown[index] ?? {}]))
   return told.flatMap(({ row, isThere }) => {
-    const position = {
+    const place = parts.at({
       epoch,
       position: {
         revision: logRevision(row, true),
@@ -151,11 +153,60 @@ async function textsOf(
         mesh: row.mesh,
         name: row.exportName,
       },
+    })
+    const item = items.get(row)
+    if (isThere && item !== undefined) {
+      parts.told(row, item)
+      return [event('changed', place, item)]
     }
-    if (isThere) return [event('changed', position, items.get(row))]
     const { type, mesh, name } = row
-    return isSynced ? [event('deleted', position, { type, ...(mesh === '' ? {} : { mesh }), name })] : []
+    return isSynced ? [event('deleted', place, { type, ...(mesh === '' ? {} : { mesh }), name })] : []
   })
+}
+
+/**
+ * Events of resources of which only computed parts are others. The watcher stays where it is in the log, and knows the parts
+ * once it has the last of them: before, a break tells all of them again.
+ */
+async function* partsOf(
+  store: ControlPlaneStore,
+  keys: ReadonlySet<string>,
+  { resources, watched, parts }: Telling,
+  place: WatchPosition,
+): AsyncIterable<string> {
+  const wanted = (row: Row): boolean =>
+    keys.has(keyOf(row)) &&
+    (watched.mesh === undefined || row.mesh === watched.mesh) &&
+    matches(resources, watched, row)
+  let last: JsonObject | undefined
+  if (keys.size > 0)
+    for await (const rows of rowsOf(store, watched.type, keys)) {
+      const living = rows.filter(wanted)
+      for (const [at, item] of (await resources.render(living)).entries()) {
+        const row = living[at]
+        if (row !== undefined) parts.told(row, item)
+        if (last !== undefined) yield event('changed', parts.at(place), last)
+        last = item
+      }
+    }
+  parts.caughtUp()
+  if (last !== undefined) yield event('changed', parts.at(place), last)
+}
+
+const fewKeys = 50
+
+/** Rows of a type by key: one by one where they are few, else whatever the log has of it. */
+async function* rowsOf(
+  store: ControlPlaneStore,
+  type: TypeDescriptor,
+  keys: ReadonlySet<string>,
+): AsyncIterable<readonly Row[]> {
+  if (keys.size > fewKeys) return yield* pagesOfLog(store, type)
+  for (const key of keys) {
+    const [mesh = '', name = ''] = key.split('\u0000')
+    const row = living(await store.read.get({ type: type.name, mesh, name }))
+    if (row !== undefined) yield [row]
+  }
 }
 
 function matches(resources: Resources, { list, where }: Watched, row: Row): boolean {
