@@ -314,3 +314,69 @@ test('who reads nothing for a while gets everything when it reads again, and mea
   await until('the change to reach it too', () => names().some((name) => name.startsWith('while-paused-')))
   expect(zone.globalToZone.ended()).toBeUndefined()
 })
+
+test('who asks on and on and reads nothing: global keeps no answers for it, nobody waits, and it gets everything when it reads again', async () => {
+  const zone = dial({ paused: true })
+  const asked = 20_000
+  const before = process.memoryUsage().arrayBuffers
+  for (let i = 0; i < asked; i++)
+    zone.globalToZone.request({ node: { id: zone.zone }, typeUrl: 'MeshService', resourceNamesSubscribe: ['*'] })
+  await until('global to have it', async () => (await plainPeers()).includes(zone.zone))
+  await putService(east, 'while-deaf')
+  const told = () =>
+    [...(south.held().get('MeshService')?.values() ?? [])].some(({ name }) => name.startsWith('while-deaf-'))
+  await until('the change to reach the other Kuma zone', told)
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(64 << 20)
+  zone.globalToZone.resume()
+  const hasIt = () =>
+    zone.globalToZone.responses.at(-1)?.resources.some(({ name }) => name.startsWith('while-deaf-')) === true
+  await until('everything', () => zone.globalToZone.ended() !== undefined || hasIt(), 30_000)
+  expect([zone.globalToZone.responses.length < asked, zone.globalToZone.ended()]).toEqual([true, undefined])
+})
+
+test('a refusal is no new subscription, although it says * as one does: what was refused does not come again with the next change', async () => {
+  const zone = dial()
+  const of = () => zone.globalToZone.responses
+  zone.globalToZone.request({ node: { id: zone.zone }, typeUrl: 'MeshService', resourceNamesSubscribe: ['*'] })
+  await until('the list', () => of().length === 1)
+  expect(of()[0]?.resources.length).toBeGreaterThan(1)
+  zone.globalToZone.request({
+    ...{ node: { id: zone.zone }, typeUrl: 'MeshService', resourceNamesSubscribe: ['*'] },
+    responseNonce: of()[0]?.nonce ?? '',
+    errorDetail: { message: 'spec.ports: too many' },
+  })
+  await putService(east, 'after-refusal')
+  await until('the change', () => of().length === 2)
+  expect(of()[1]?.resources.map(({ name }) => name.replace(/-[^-]+\.default$/, ''))).toEqual(['after-refusal'])
+  // Unanswered, nothing more of the type comes, whatever changes.
+  await putService(east, 'after-refusal', 81)
+  await putService(east, 'one-more')
+  zone.globalToZone.request({ node: { id: zone.zone }, typeUrl: 'Mesh', resourceNamesSubscribe: ['*'] })
+  await until('another list', () => of().some(({ typeUrl }) => typeUrl === 'Mesh'))
+  expect(of().length).toBe(3)
+  zone.globalToZone.request({ node: { id: zone.zone }, typeUrl: 'MeshService', responseNonce: of()[1]?.nonce ?? '' })
+  await until('both changes in one', () => of().length === 4)
+  expect(
+    of()[3]
+      ?.resources.map(({ name }) => name.replace(/-[^-]+\.default$/, ''))
+      .sort(),
+  ).toEqual(['after-refusal', 'one-more'])
+})
+
+test('ONE, OWN: a second connection of a name takes it over: the first is ended and says nothing any more that counts', async () => {
+  const [first, second] = [dial({ zone: 'twin' }), dial({ zone: 'twin' })]
+  await endOf(first.zoneToGlobal)
+  await until('global to ask the second', () => second.zoneToGlobal.requests.length === typesSentUp.length)
+  first.zoneToGlobal.response({
+    typeUrl: 'MeshService',
+    nonce: '1',
+    resources: [wireResource(serviceOf('twin', 'old'))],
+  })
+  second.zoneToGlobal.response({
+    typeUrl: 'MeshService',
+    nonce: '1',
+    resources: [wireResource(serviceOf('twin', 'new'))],
+  })
+  expect([await verdictOn(second, '1'), await known('twin')]).toEqual([undefined, ['new']])
+  expect([second.globalToZone.ended(), second.zoneToGlobal.ended()]).toEqual([undefined, undefined])
+})
