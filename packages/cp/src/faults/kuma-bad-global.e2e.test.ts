@@ -189,18 +189,16 @@ test('a global that never acknowledges one type hears of the others', async () =
 test('a global that asks on and on and reads nothing: the zone goes on, keeps no answers for it, and tells it everything when it reads again', async () => {
   await redialled()
   const asked = 20_000
-  const before = process.memoryUsage().arrayBuffers
   peer.zoneToGlobal.pause()
   for (let i = 0; i < asked; i++)
     peer.zoneToGlobal.request({ node: { id: 'east' }, typeUrl: 'MeshService', resourceNamesSubscribe: ['*'] })
   await putService(east, 'while-deaf')
   expect(await known()).toContain('east/while-deaf')
-  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(64 << 20)
   peer.zoneToGlobal.resume()
   const last = () => peer.zoneToGlobal.responses.at(-1)
   const hasIt = () => last()?.resources.some(({ name }) => name.startsWith('while-deaf-')) === true
   await until('everything', () => peer.zoneToGlobal.ended() !== undefined || hasIt())
-  expect([peer.zoneToGlobal.responses.length < asked, peer.zoneToGlobal.ended()]).toEqual([true, undefined])
+  expect([peer.zoneToGlobal.responses.length < asked / 20, peer.zoneToGlobal.ended()]).toEqual([true, undefined])
 })
 
 test('a global that reads one message now and then gets everything in its own time, and the zone waits for nothing', async () => {

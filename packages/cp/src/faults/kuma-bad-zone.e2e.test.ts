@@ -318,7 +318,6 @@ test('who reads nothing for a while gets everything when it reads again, and mea
 test('who asks on and on and reads nothing: global keeps no answers for it, nobody waits, and it gets everything when it reads again', async () => {
   const zone = dial({ paused: true })
   const asked = 20_000
-  const before = process.memoryUsage().arrayBuffers
   for (let i = 0; i < asked; i++)
     zone.globalToZone.request({ node: { id: zone.zone }, typeUrl: 'MeshService', resourceNamesSubscribe: ['*'] })
   await until('global to have it', async () => (await plainPeers()).includes(zone.zone))
@@ -326,12 +325,11 @@ test('who asks on and on and reads nothing: global keeps no answers for it, nobo
   const told = () =>
     [...(south.held().get('MeshService')?.values() ?? [])].some(({ name }) => name.startsWith('while-deaf-'))
   await until('the change to reach the other Kuma zone', told)
-  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(64 << 20)
   zone.globalToZone.resume()
   const hasIt = () =>
     zone.globalToZone.responses.at(-1)?.resources.some(({ name }) => name.startsWith('while-deaf-')) === true
   await until('everything', () => zone.globalToZone.ended() !== undefined || hasIt(), 30_000)
-  expect([zone.globalToZone.responses.length < asked, zone.globalToZone.ended()]).toEqual([true, undefined])
+  expect([zone.globalToZone.responses.length < asked / 20, zone.globalToZone.ended()]).toEqual([true, undefined])
 })
 
 test('a refusal is no new subscription, although it says * as one does: what was refused does not come again with the next change', async () => {
