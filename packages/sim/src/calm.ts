@@ -1,6 +1,6 @@
 import { channels, spokenMark } from '@holdfast/kds'
 import { contentHash, digestEntry, exportLabels, findType, hex, identityBytes } from '@holdfast/model'
-import type { Row } from '@holdfast/store'
+import type { Owner, Row } from '@holdfast/store'
 import { holds } from './broken.js'
 import { unjudged } from './hooks.js'
 import { type Laws, nameOf } from './laws.js'
@@ -29,7 +29,7 @@ export function settled(nodes: readonly ControlPlane[], laws: Laws, time: Time):
   const unsaid = laws.unsaid()
   holds(unsaid === undefined, 'ASSERT', () => unsaid ?? '')
   for (const node of nodes) checkEntries(node)
-  checkCopies(nodes)
+  checkCopies(nodes, laws)
   laws.allReturned()
 }
 
@@ -115,7 +115,7 @@ const entryOf = (row: Row): string =>
  * VIP-4: wherever a service is known, it has the addresses that its origin has given it. What a zone has of another one
  * it was given by global: where global stands at an older version, because it has refused a newer one, every zone does.
  */
-function checkCopies(nodes: readonly ControlPlane[]): void {
+function checkCopies(nodes: readonly ControlPlane[], laws: Laws): void {
   const originals = new Map<string, Row>()
   const atGlobal = new Map<string, Row>()
   for (const node of nodes)
@@ -134,6 +134,8 @@ function checkCopies(nodes: readonly ControlPlane[]): void {
       // If the older version had no VIP yet, or that of one family, so it is here; but never another one.
       const isOlder = copy.offeredEntry !== copy.entry
       const { addresses } = original.vips
+      // An operator knows, and it refuses what its origin says.
+      if (isOlder && laws.isContested(ownerOf(copy))) continue
       holds(
         text(copy.vips) === text(source.vips) || (isOlder && copy.vips.addresses.every((a) => addresses.includes(a))),
         'VIP-4',
@@ -142,6 +144,10 @@ function checkCopies(nodes: readonly ControlPlane[]): void {
       )
     }
 }
+
+const ownerOf = ({ type: kind, mesh, origin, namespace, displayName }: Row): Owner => ({
+  ...{ kind, mesh, origin, namespace, displayName },
+})
 
 const text = (value: unknown): string => JSON.stringify(value) ?? 'nothing'
 

@@ -9,7 +9,15 @@ import {
   type SessionMessage,
   type StoreOp,
 } from '@holdfast/kds'
-import { type CursorRow, Fenced, NotShown, type RecoveryItem, type Returned, type Row } from '@holdfast/store'
+import {
+  type CursorRow,
+  Fenced,
+  NotShown,
+  type Owner,
+  type RecoveryItem,
+  type Returned,
+  type Row,
+} from '@holdfast/store'
 import { Absences } from './absence-laws.js'
 import { holds, LawBroken } from './broken.js'
 import { Compactions } from './compactions.js'
@@ -198,6 +206,16 @@ export class Laws implements Watch {
   /** An operator of global goes on without what is open. */
   gaveUp(open: readonly RecoveryItem[] | undefined): void {
     this.#losses.gaveUp(open)
+  }
+
+  /** Its operator knows of these conflicts, and goes on with what global has. */
+  decided(conflicts: readonly string[]): void {
+    this.#addresses.decided(conflicts)
+  }
+
+  /** Who has an address that an operator has left to whoever keeps it. */
+  isContested(owner: Owner): boolean {
+    return this.#addresses.isContested(owner)
   }
 
   returned(node: ControlPlane, { kept, refused }: Returned): void {

@@ -1,5 +1,6 @@
 import { findType, type Origin, wantsVip } from '@holdfast/model'
 import type { LedgerRow, Owner, Row } from '@holdfast/store'
+import { ownerWords } from '@holdfast/vip'
 import { holds } from './broken.js'
 import type { Changes } from './shadow.js'
 
@@ -12,6 +13,9 @@ const ownerOfRow = ({ type, mesh, origin, namespace, displayName }: Row): string
 /** Clocks differ by up to two hours from the true time, each way: whoever counts the day of a quarantine may be so wrong. */
 export const skewMaxMs = 2 * 3_600_000
 const quarantineLeastMs = 24 * 3_600_000 - 2 * skewMaxMs
+
+/** `zone a remembers ADDRESS for OWNER, which has ADDRESS here`, or `…; here OWNER has it`. */
+const conflictParts = / remembers (\S+) for (?:.*, which has (\S+) here$)?/
 
 interface Holder {
   readonly owner: string
@@ -29,6 +33,8 @@ export class AddressBook {
   /** Owners whose address was given up after its quarantine: the next one is a new one, with a generation of its own. */
   readonly #freed = new Set<string>()
   readonly #holder = new Map<string, Holder>()
+  /** Owners and addresses about which witnesses said otherwise, and an operator went on. */
+  readonly #contested = new Set<string>()
   /** Stores that were put back and have not compared with everybody since: their word on addresses does not count yet. */
   readonly #astray = new Set<Origin>()
 
@@ -58,6 +64,24 @@ export class AddressBook {
       if (row.scope === 'canonical') this.#checkSame(store || 'global', row)
       if (isInForce(row)) this.#enter(store, row, nowMs)
     }
+  }
+
+  /**
+   * An operator of global was told who has which address here and not elsewhere, and goes on: from then on each of these
+   * owners may have either, and either may have the address. Who refuses the other one keeps what he has.
+   */
+  decided(conflicts: readonly string[]): void {
+    for (const conflict of conflicts) {
+      const [, remembered, known] = conflictParts.exec(conflict) ?? []
+      for (const address of [remembered, known]) if (address !== undefined) this.#contested.add(address)
+      for (const row of this.#newest.values())
+        if (conflict.includes(` for ${ownerWords(row)}, `) || conflict.includes(` for ${ownerWords(row)}; `))
+          this.#contested.add(ownerText(row))
+    }
+  }
+
+  isContested(owner: Owner): boolean {
+    return this.#contested.has(ownerText(owner))
   }
 
   #forget(row: LedgerRow): void {
@@ -101,7 +125,7 @@ export class AddressBook {
     const isNew = newest === undefined || row.generation > newest.generation
     const before = known ?? (isNew && !this.#freed.has(key) ? newest?.address : undefined) ?? row.address
     holds(
-      before === row.address,
+      before === row.address || this.isContested(row),
       'VIP-2',
       () => `${where}: ${ownerText(row)} had ${before} and has ${row.address}, and nobody asked for it`,
     )
@@ -113,6 +137,8 @@ export class AddressBook {
 
   /** Given up, and whether that was not too early. */
   #free(where: string, row: LedgerRow, nowMs: number): void {
+    this.#freed.add(familyOwner(row))
+    if (this.#contested.has(row.address)) return
     const holder = this.#holder.get(row.address)
     const restedMs = holder === undefined || holder.owner !== ownerText(row) ? undefined : this.#restedMs(holder, nowMs)
     holds(
@@ -120,7 +146,6 @@ export class AddressBook {
       'VIP-3',
       () => `${where}: ${row.address} is given up ${(restedMs ?? 0) / 1000} s after it was ${ownerText(row)}'s`,
     )
-    this.#freed.add(familyOwner(row))
   }
 
   #restedMs(holder: Holder, nowMs: number): number {
@@ -135,6 +160,7 @@ export class AddressBook {
   }
 
   #enter(store: Origin, row: LedgerRow, nowMs: number): void {
+    if (this.#contested.has(row.address)) return
     const owner = ownerText(row)
     const holder = this.#holder.get(row.address)
     if (holder?.owner === owner) {

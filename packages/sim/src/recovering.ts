@@ -1,11 +1,11 @@
 import {
+  MemoryWitnesses,
   openItems,
   type RecoveryItem,
   type ReturningZone,
   recoverUnit,
   recoveryPlanUnit,
   recoveryWaits,
-  rememberUnit,
   type Testimony,
 } from '@holdfast/store'
 import type { Clock, Scope } from './clock.js'
@@ -24,6 +24,8 @@ export interface GlobalRecoveryOptions {
   readonly isCalm: () => boolean
   /** An operator has ended a recovery although something was open; `undefined`: zones were missing, and all of theirs is. */
   readonly gaveUp: (open: readonly RecoveryItem[] | undefined) => void
+  /** An operator goes on with the addresses of global, whatever these witnesses say against them. */
+  readonly decided: (conflicts: readonly string[]) => void
   /** It ends by itself; nobody knows of any zone but these. */
   readonly endsBy: (zones: readonly string[]) => void
   readonly tell: (line: () => string) => void
@@ -43,12 +45,13 @@ interface Heard {
 /**
  * What the processes of a global do when it has lost something, and what its operator does: each returning zone is heard as
  * a witness, the recovery ends by itself when nothing is open, and a person decides what is. The judgements are the
- * product's (`rememberUnit`, `recoverUnit`, `recoveryWaits`); here is only who asks whom, and when.
+ * product's (`MemoryWitnesses`, `recoverUnit`, `recoveryWaits`); here is only who asks whom, and when.
  */
 export class GlobalRecovery {
   readonly #options: GlobalRecoveryOptions
   readonly #heard = new WeakMap<Session, Heard>()
   readonly #strangers = new Set<string>()
+  readonly #witnesses: MemoryWitnesses
   #beganMs: number | undefined
   #patienceMs = 0
   #isHasty = false
@@ -59,6 +62,7 @@ export class GlobalRecovery {
   constructor(options: GlobalRecoveryOptions) {
     this.#options = options
     const { global } = options
+    this.#witnesses = new MemoryWitnesses(global.store)
     global.store.onStranger((zone) => {
       if (!this.#sessions.some((session) => session.peer === zone && this.#heard.get(session)?.testimony !== undefined))
         this.#strangers.add(zone)
@@ -110,11 +114,10 @@ export class GlobalRecovery {
   }
 
   #take(session: Session, testimony: Testimony): void {
-    const { store } = this.#options.global
     session.later(
       () => {
-        const options = store.options(store.nowMs())
-        const { conflicts } = store.run(rememberUnit(testimony, options, store.logHistory().epochs))
+        const { conflicts } = this.#witnesses.remember(testimony)
+        this.#witnesses.note({ zone: session.peer, heard: true, inStep: false, conflicts })
         this.#heard.set(session, { testimony, askedAtMs: 0, conflicts })
         this.#strangers.delete(session.peer)
         this.#leaseOwn()
@@ -158,6 +161,7 @@ export class GlobalRecovery {
     }
     if (items === undefined && (isCalm() || !this.#isHasty)) return
     this.#options.gaveUp(items?.filter((item) => item.action !== 'keep'))
+    this.#options.decided(conflicts)
     this.#finish(`an operator goes on without ${waits.map(({ what }) => what).join('; ')}`)
   }
 

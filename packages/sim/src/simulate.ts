@@ -187,6 +187,7 @@ class Run {
       random: this.#random.fork('recovery'),
       isCalm: () => this.#isCalm,
       gaveUp: (open) => this.laws.gaveUp(open),
+      decided: (conflicts) => this.laws.decided(conflicts),
       endsBy: (zones) => this.laws.endedBy(zones),
       tell: (line) => this.#tell(line),
       waitsOf: this.#options.planted?.waits,

@@ -9,6 +9,9 @@ import type {
   Testimony,
 } from './plan/index.js'
 
+/** So many conflicts with one zone are kept for its next hearing: an operator who looks at one looks at all. */
+export const namedMax = 100
+
 /** How a zone stands that is connected to one of the processes of a global that recovers. */
 export interface WitnessRow {
   readonly zone: string
@@ -27,7 +30,10 @@ export interface RecoveryStore {
     after: string | undefined,
     limit: number,
   ): Promise<{ readonly items: readonly RememberedRow[]; readonly next?: string | undefined }>
-  /** Global: takes over what a zone remembers of pools, blocks and addresses; nothing that is known here changes. */
+  /**
+   * Global: takes over what a zone remembers of pools, blocks and addresses; nothing that is known here changes. A conflict
+   * over an address stays one while the log is the same and both say what they said, whatever generation it is given.
+   */
   remember(testimony: Testimony): Promise<Remembered>
   /**
    * Global: what of global's own the witnesses remember otherwise than it is here, in the order of what depends on what.
@@ -40,7 +46,10 @@ export interface RecoveryStore {
     readonly apply: boolean
     readonly actor: string
   }): Promise<readonly RecoveryItem[]>
-  /** Global: what this process sees of the zones that are connected to it, for the other processes. */
+  /**
+   * Global: what this process sees of the zones that are connected to it, for the other processes. Until a zone was heard
+   * again, what it said against us before stands.
+   */
   noteWitnesses(rows: readonly WitnessRow[]): Promise<void>
   /** Global: what all processes have said of their zones within this time, in the present log. */
   witnesses(withinMs: number): Promise<readonly WitnessRow[]>

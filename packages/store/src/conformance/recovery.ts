@@ -405,6 +405,40 @@ export function recoveryConformance(open: OpenStore): void {
     expect(names).not.toContain('zone-token-signing-public-key-1')
   })
 
+  test('VIP-2: a conflict over an address stays one, whatever generation it is given, until the log begins anew', async () => {
+    await using global = await Subject.ready(open, 'global')
+    const up = global.channel({ channel: 'up', peer: 'west' })
+    const at = (address: string, generation: number) =>
+      up.apply({
+        type: 'MeshService',
+        offers: [offerOf(service({ name: 'web', zone: 'west', vips: { addresses: [address], generation } }))],
+      })
+    const owner = { kind: 'MeshService', mesh: 'default', origin: 'west', namespace: '', displayName: 'web' }
+    const says = (address: string): Testimony => ({
+      witness: { zone: 'east', storeId: eastStore, state: 'ready', cursor: undefined },
+      rows: [],
+      ledger: [
+        { ...owner, ...{ scope: 'canonical', family: 4, address, generation: 0, state: 'active', allocatedAtMs: 0 } },
+      ],
+    })
+    const hear = async (address: string) => (await global.store.recovery.remember(says(address))).conflicts
+    await at('241.16.0.27', 0)
+    const conflict = /^zone east remembers 241\.16\.0\.21 for .*"web".*, which has 241\.16\.0\.27 here$/
+    expect(await hear('241.16.0.21')).toEqual([expect.stringMatching(conflict)])
+    // The zone itself goes on with it, by no command of anybody.
+    expect((await at('241.16.0.27', 1)).refused).toEqual([])
+    // The session of the witness ended, and another process sees its next one before it was heard.
+    await global.store.recovery.noteWitnesses([{ zone: 'east', heard: false, inStep: false, conflicts: [] }])
+    expect(await global.store.recovery.witnesses(60_000)).toMatchObject([
+      { zone: 'east', heard: false, conflicts: [expect.stringMatching(conflict)] },
+    ])
+    expect(await hear('241.16.0.21')).toEqual([expect.stringMatching(conflict)])
+    // Who has come to agree contradicts nobody any more; and what nobody was told of before is no conflict.
+    expect(await hear('241.16.0.27')).toEqual([])
+    await global.store.recovery.noteWitnesses([{ zone: 'east', heard: true, inStep: true, conflicts: [] }])
+    expect(await hear('241.16.0.21')).toEqual([])
+  })
+
   test('what the processes of one global see of their zones is kept for each other, in this log and for a while', async () => {
     await using global = await Subject.ready(open, 'global')
     const { recovery } = global.store

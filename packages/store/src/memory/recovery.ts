@@ -1,6 +1,7 @@
 import { findType } from '@holdfast/model'
 import {
   type HistoryRow,
+  type Remembered,
   rebuildPlan,
   rebuildUnit,
   recoverUnit,
@@ -9,22 +10,67 @@ import {
   rememberedOf,
   rememberUnit,
   servingUnit,
+  type Testimony,
 } from '../plan/index.js'
 import { byText, keyText, ledgerText } from '../plan/keys.js'
-import type { RecoveryStore, WitnessRow } from '../recovery-port.js'
+import { namedMax, type RecoveryStore, type WitnessRow } from '../recovery-port.js'
 import type { MemoryStore } from './memory-store.js'
+
+/** What the processes on a store in memory see of the zones that come back. */
+export class MemoryWitnesses {
+  readonly #store: MemoryStore
+  readonly #seen = new Map<string, { readonly row: WitnessRow; readonly atMs: number; readonly epoch: string }>()
+
+  constructor(store: MemoryStore) {
+    this.#store = store
+  }
+
+  note(row: WitnessRow): void {
+    const before = this.#of(row.zone)
+    const conflicts = row.heard ? row.conflicts : (before?.conflicts ?? row.conflicts)
+    this.#put({ ...row, conflicts })
+  }
+
+  within(ms: number): readonly WitnessRow[] {
+    const { nowMs, image } = this.#store
+    return [...this.#seen.values()].flatMap(({ row, atMs, epoch }) =>
+      atMs > nowMs() - ms && epoch === image.head.epoch ? [row] : [],
+    )
+  }
+
+  remember(testimony: Testimony): Remembered {
+    const store = this.#store
+    const { zone } = testimony.witness
+    const before = this.#of(zone)
+    const named = before?.conflicts ?? []
+    const options = store.options(store.nowMs())
+    const found = store.run(rememberUnit(testimony, options, store.logHistory().epochs, named))
+    if (found.conflicts.some((conflict) => !named.includes(conflict)))
+      this.#put({
+        ...(before ?? { zone, heard: false, inStep: false }),
+        conflicts: [...new Set([...named, ...found.conflicts])].slice(0, namedMax),
+      })
+    return found
+  }
+
+  #of(zone: string): WitnessRow | undefined {
+    const seen = this.#seen.get(zone)
+    return seen?.epoch === this.#store.image.head.epoch ? seen.row : undefined
+  }
+
+  #put(row: WitnessRow): void {
+    this.#seen.set(row.zone, { row, atMs: this.#store.nowMs(), epoch: this.#store.image.head.epoch })
+  }
+}
 
 /** What a store in memory remembers of others, and takes over from those who remember it. */
 export function memoryRecovery(store: MemoryStore): RecoveryStore {
-  const seen = new Map<string, { readonly row: WitnessRow; readonly atMs: number; readonly epoch: string }>()
+  const witnesses = new MemoryWitnesses(store)
   return {
     noteWitnesses: async (rows) => {
-      for (const row of rows) seen.set(row.zone, { row, atMs: store.nowMs(), epoch: store.image.head.epoch })
+      for (const row of rows) witnesses.note(row)
     },
-    witnesses: async (withinMs) =>
-      [...seen.values()].flatMap(({ row, atMs, epoch }) =>
-        atMs > store.nowMs() - withinMs && epoch === store.image.head.epoch ? [row] : [],
-      ),
+    witnesses: async (withinMs) => witnesses.within(withinMs),
     remembered: async (after, limit) => {
       const own = store.identity.name
       const found = [...store.image.rows]
@@ -35,8 +81,7 @@ export function memoryRecovery(store: MemoryStore): RecoveryStore {
       const last = page.at(-1)?.[0]
       return found.length > page.length && last !== undefined ? { items, next: last } : { items }
     },
-    remember: async (testimony) =>
-      store.run(rememberUnit(testimony, store.options(store.nowMs()), store.logHistory().epochs)),
+    remember: async (testimony) => witnesses.remember(testimony),
     recover: async (request) => {
       const asked = { ...request, history: store.logHistory() }
       return store.run(request.apply ? recoverUnit(asked, store.options(store.nowMs())) : recoveryPlanUnit(asked))

@@ -14,12 +14,12 @@ import { type RememberedRow, rememberedOf, type Testimony } from '../plan/testim
 import type { Owner, RoleIdentity } from '../plan/types.js'
 import type { Unit } from '../plan/unit.js'
 import { servingUnit } from '../plan/upkeep.js'
-import type { RecoveryStore, WitnessRow } from '../recovery-port.js'
+import { namedMax, type RecoveryStore, type WitnessRow } from '../recovery-port.js'
 import type { Database } from './sql.js'
 import { endOfEpoch, readEpochs, tagsAt } from './statements/head.js'
 import { foreignPage, lastEvents, missingZones, wholeLedger } from './statements/recovery.js'
 import { serviceRows } from './statements/vip-read.js'
-import { readWitnesses, writeWitnesses } from './statements/witnesses.js'
+import { nameConflicts, namedConflicts, readWitnesses, writeWitnesses } from './statements/witnesses.js'
 
 const vipKinds = allTypes.filter((type) => type.vipKind).map((type) => type.name)
 
@@ -52,7 +52,12 @@ export class PgRecovery implements RecoveryStore {
 
   async remember(testimony: Testimony): Promise<Remembered> {
     const { database, options, run } = this.#parts
-    return run(rememberUnit(testimony, options(), await readEpochs(database)))
+    const { zone } = testimony.witness
+    const named = await namedConflicts(database, zone)
+    const found = await run(rememberUnit(testimony, options(), await readEpochs(database), named))
+    if (found.conflicts.some((conflict) => !named.includes(conflict)))
+      await nameConflicts(database, zone, [...new Set([...named, ...found.conflicts])].slice(0, namedMax))
+    return found
   }
 
   async recover(request: Parameters<RecoveryStore['recover']>[0]): Promise<readonly RecoveryItem[]> {

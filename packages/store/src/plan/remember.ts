@@ -41,10 +41,12 @@ export const rememberUnit = (
   options: PlanOptions,
   /** Every epoch that this store has had: another installation's word on zones is none. */
   epochs: ReadonlySet<string>,
+  /** Conflicts with this zone that were named since the present log began. */
+  named: readonly string[],
 ): Unit<Remembered> => ({
   needs: needsOfRemember(testimony),
   more: () => nothingNeeded,
-  plan: (ws) => ws.wholly(() => planRemember(testimony, ws, options, epochs)),
+  plan: (ws) => ws.wholly(() => planRemember(testimony, ws, options, epochs, named)),
 })
 
 const isLive = (row: RememberedRow, type: string): boolean =>
@@ -76,6 +78,7 @@ function planRemember(
   ws: WorkingSet,
   options: PlanOptions,
   epochs: ReadonlySet<string>,
+  named: readonly string[],
 ): Remembered {
   if (ws.identity.role !== 'global') return { pools: 0, blocks: [], addresses: 0, zones: [], conflicts: [] }
   const conflicts: string[] = []
@@ -86,7 +89,7 @@ function planRemember(
     return block !== undefined && rememberBlock(block, row, says, ws, options, conflicts) ? [block.cidr] : []
   })
   const own = canonicalOf(ledger).filter((row) => row.origin !== witness.zone || row.state === 'tombstoned')
-  const addresses = own.filter((row) => rememberAddress(row, says, ws, options, conflicts)).length
+  const addresses = own.filter((row) => rememberAddress(row, says, ws, options, { conflicts, named })).length
   const isOurs = ws.state === 'recovering' || (witness.cursor !== undefined && epochs.has(witness.cursor.epoch))
   const zones = isOurs ? rememberZones(saidOfZones, ws, options) : []
   for (const { name, enabled } of zones)
@@ -183,18 +186,21 @@ function rememberAddress(
   says: string,
   ws: WorkingSet,
   { nowMs }: PlanOptions,
-  conflicts: string[],
+  { conflicts, named }: { readonly conflicts: string[]; readonly named: readonly string[] },
 ): boolean {
   const { family, address } = said
   const known = ws.ledger.get(said, 'canonical', family)
+  const contradiction = `${says} ${address} for ${ownerWords(said)}`
   if (known !== undefined) {
-    if (known.address !== address && known.generation <= said.generation)
-      conflicts.push(`${says} ${address} for ${ownerWords(said)}, which has ${known.address} here`)
+    // A generation that was raised since the conflict was named decides nothing: an operator does, who ends the recovery.
+    const wasNamed = named.some((conflict) => conflict.startsWith(contradiction))
+    if (known.address !== address && (known.generation <= said.generation || wasNamed))
+      conflicts.push(`${contradiction}, which has ${known.address} here`)
     return false
   }
   const holder = ws.ledger.holder('canonical', family, address)
   if (holder !== undefined && ownerText(holder) !== ownerText(said)) {
-    conflicts.push(`${says} ${address} for ${ownerWords(said)}; here ${ownerWords(holder)} has it`)
+    conflicts.push(`${contradiction}; here ${ownerWords(holder)} has it`)
     return false
   }
   const past = ws.ledger.pastGeneration(said, 'canonical')

@@ -15,7 +15,8 @@ export async function writeWitnesses(sql: Sql, rows: readonly WitnessRow[]): Pro
      cross join store_head h
      order by n.zone
      on conflict (zone) do update set epoch = excluded.epoch, heard = excluded.heard, in_step = excluded.in_step,
-       conflicts = excluded.conflicts, open_waits = excluded.open_waits, at = excluded.at`,
+       conflicts = case when excluded.heard or w.epoch <> excluded.epoch then excluded.conflicts else w.conflicts end,
+       open_waits = excluded.open_waits, at = excluded.at`,
     [
       rows.map((row) => row.zone),
       rows.map((row) => row.heard),
@@ -23,6 +24,29 @@ export async function writeWitnesses(sql: Sql, rows: readonly WitnessRow[]): Pro
       rows.map((row) => JSON.stringify(row.conflicts)),
       rows.map((row) => (row.open === undefined ? null : JSON.stringify(row.open))),
     ],
+  )
+}
+
+/** What a zone said against us since the present log began. */
+export async function namedConflicts(sql: Sql, zone: string): Promise<readonly string[]> {
+  const { rows } = await sql.run<{ readonly conflicts: readonly string[] }>(
+    'read named conflicts',
+    'select w.conflicts from recovery_witnesses w join store_head h on h.epoch = w.epoch where w.zone = $1',
+    [zone],
+  )
+  return rows[0]?.conflicts ?? []
+}
+
+/** While a zone is being heard; that it was is for those to say who hear it. */
+export async function nameConflicts(sql: Sql, zone: string, conflicts: readonly string[]): Promise<void> {
+  await sql.run(
+    'name conflicts',
+    `insert into recovery_witnesses as w (zone, epoch, heard, in_step, conflicts, at)
+     select $1, h.epoch, false, false, $2::text[], now() from store_head h
+     on conflict (zone) do update set conflicts = excluded.conflicts,
+       heard = w.heard and w.epoch = excluded.epoch, in_step = w.in_step and w.epoch = excluded.epoch,
+       open_waits = case when w.epoch = excluded.epoch then w.open_waits end, epoch = excluded.epoch, at = excluded.at`,
+    [zone, conflicts],
   )
 }
 
