@@ -55,6 +55,17 @@ interface Alert {
 const alerts = (): readonly Alert[] =>
   (parse(read('deploy/prometheus/alerts.yml')) as { groups: { rules: Alert[] }[] }).groups.flatMap((g) => g.rules)
 
+/** What alerts and panels ask for. */
+function asked(): readonly { readonly by: string; readonly expr: string }[] {
+  const dashboard = JSON.parse(read('deploy/grafana/dashboards/holdfast.json')) as {
+    panels: { title: string; targets: { expr: string }[] }[]
+  }
+  return [
+    ...alerts().map(({ alert, expr }) => ({ by: alert, expr })),
+    ...dashboard.panels.flatMap(({ title, targets }) => targets.map(({ expr }) => ({ by: title, expr }))),
+  ]
+}
+
 const namesIn = (expr: string): readonly string[] => expr.match(/\bholdfast_[a-z_]+/g) ?? []
 
 test('each alert has its runbook, with what to look at and what to do, and no runbook is without its alert', () => {
@@ -69,30 +80,23 @@ test('each alert has its runbook, with what to look at and what to do, and no ru
   expect(new Set(named).size).toBe(named.length)
 })
 
-test('no alert reckons with two series of which one may not be there: what is told only while there is something has no zero', () => {
-  const reckoned = alerts().filter(({ expr }) => {
+test('nothing reckons with two series of which one may not be there: what is told only while there is something has no zero', () => {
+  const reckoned = asked().filter(({ expr }) => {
     // Outside of what an aggregation is over, and not with a plain number.
     const outside = expr.replace(/\([^()]*\)/g, '')
     return /(?:sum|max|min|avg|count)[^+*/-]*[+*/-]\s*(?:sum|max|min|avg|count|holdfast_)/.test(
       outside.replace(/by\s*/g, ''),
     )
   })
-  expect(reckoned.map(({ alert }) => alert)).toEqual([])
+  expect(reckoned.map(({ by }) => by)).toEqual([])
 })
 
 test('every metric that an alert or a dashboard asks for is one that a process tells', () => {
-  const dashboard = JSON.parse(read('deploy/grafana/dashboards/holdfast.json')) as {
-    panels: { title: string; targets: { expr: string }[] }[]
-  }
-  const asked = [
-    ...alerts().map(({ alert, expr }) => ({ by: alert, expr })),
-    ...dashboard.panels.flatMap(({ title, targets }) => targets.map(({ expr }) => ({ by: title, expr }))),
-  ]
-  const missing = asked.flatMap(({ by, expr }) =>
+  const missing = asked().flatMap(({ by, expr }) =>
     namesIn(expr).flatMap((name) => (metrics.has(name) ? [] : [`${by}: ${name}`])),
   )
   expect(missing).toEqual([])
-  expect(asked.filter(({ expr }) => namesIn(expr).length > 0).length).toBeGreaterThan(20)
+  expect(asked().filter(({ expr }) => namesIn(expr).length > 0).length).toBeGreaterThan(20)
 })
 
 test('every setting in compose file, manifests and units is one of the program', () => {

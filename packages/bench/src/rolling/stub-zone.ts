@@ -88,6 +88,11 @@ export class StubZone {
     return new LiveImage({ ...this.#memory.snapshot(), history: [] })
   }
 
+  /** Has been leased addresses. */
+  get hasOwnBlocks(): boolean {
+    return this.#memory.blocks().some((block) => block.owner === this.name)
+  }
+
   /** How many resources of a type it keeps. */
   countOf(type: string): number {
     return this.#memory.image.rowsByType.keys(type).size

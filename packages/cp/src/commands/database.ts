@@ -6,6 +6,7 @@ import type { Tracing } from '@holdfast/tracing'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
 import type { Settings } from '../config/settings.js'
+import { databaseMetrics } from '../database-metrics.js'
 import { masterKeys } from '../identity/master-keys.js'
 import type { Scope } from '../lifecycle/scope.js'
 import { redisMetrics } from '../redis-metrics.js'
@@ -57,6 +58,7 @@ export async function openConfiguredStore(
   const store = await openStore({
     masterKeys: keys,
     databaseUrl: url,
+    connectionsMax: settings.databaseConnections,
     role,
     name: role === 'global' ? '' : settings.zone,
     programVersion,
@@ -69,5 +71,6 @@ export async function openConfiguredStore(
     ...(role === 'global' && settings.policyHooks.length > 0 ? { hooks: coverOf(settings.policyHooks) } : {}),
   })
   scope.own('store', () => store.close())
+  if (opening.registry !== undefined) databaseMetrics(opening.registry, () => store.poolUse)
   return store
 }

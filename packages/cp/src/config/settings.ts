@@ -16,6 +16,7 @@ export interface Settings extends IdentitySettings {
   readonly globalAddresses: readonly string[]
   readonly advertisedAddresses: readonly string[]
   readonly databaseUrl: string | undefined
+  readonly databaseConnections: number
   /** Undefined: hints between processes come through PostgreSQL. */
   readonly redisUrl: string | undefined
   readonly dataDir: string
@@ -161,6 +162,16 @@ export const settingSpecs: readonly SettingSpec[] = [
     secret: true,
     describe:
       'PostgreSQL to keep everything in, several hosts with commas between them if one takes over from another; without it an embedded one under --data-dir',
+  },
+  {
+    key: 'databaseConnections',
+    flag: '--database-connections',
+    env: 'HOLDFAST_DATABASE_CONNECTIONS',
+    commands: servers,
+    kind: 'number',
+    schema: z.number().int().min(2).max(500),
+    fallback: 10,
+    describe: 'connections that this process may have to its database at once, besides the one that listens',
   },
   {
     key: 'redisUrl',

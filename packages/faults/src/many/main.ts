@@ -1,12 +1,30 @@
 import { createInterface } from 'node:readline'
+import { setTimeout } from 'node:timers/promises'
 import { StubZone } from '@holdfast/bench'
 
 // Zones with the product's runtime and stores in memory, driven over standard input: a line asked, a line answered.
 const [count = '0', ...addresses] = process.argv.slice(2)
 const lookEveryMs = 50
 
+/** What each gets when it joins is told to all who are there: few are there until all have joined once. */
+const joinAtOnce = 10
+
 const zones = Array.from({ length: Number(count) }, (_, i) => new StubZone(`crowd-${i + 1}`, addresses))
-for (const zone of zones) await zone.start()
+
+async function join(): Promise<void> {
+  for (let from = 0; from < zones.length; from += joinAtOnce) {
+    const some = zones.slice(from, from + joinAtOnce)
+    await Promise.all(some.map((zone) => zone.start()))
+    // Blocks are asked for once a zone is proven; without them it would ask when all are there.
+    while (!some.every((zone) => zone.isProven && zone.hasOwnBlocks)) await setTimeout(lookEveryMs)
+    await Promise.all(some.map((zone) => zone.leave()))
+  }
+  for (const zone of zones) await zone.start()
+}
+join().catch((error: unknown) => {
+  process.stderr.write(`crowd: ${error instanceof Error ? error.stack : String(error)}\n`)
+  process.exit(1)
+})
 const looking = setInterval(() => {
   for (const zone of zones) zone.look(0)
 }, lookEveryMs)

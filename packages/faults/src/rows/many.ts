@@ -7,6 +7,9 @@ import type { Turn } from '../turn.js'
 
 const shape: Shape = { ...twoAndTwo, globals: 1, redis: false, tls: false }
 
+/** Each is told of the blocks of each: quadratic, and no part of what is measured. */
+const joinTimeoutMs = 1_800_000
+
 async function crowd(turn: Turn, count: number) {
   const { stand } = turn
   const cable = stand.own(await startTcpProxy({ targetPort: stand.global().process.ports.kds ?? 0 }))
@@ -34,6 +37,8 @@ export const manyRows: readonly Row[] = [
       "zones are the product's runtime over real sockets with stores in memory, in one process; 100 of them unless `--full`",
     run: async (turn: Turn): Promise<Seen> => {
       const count = turn.full ? 500 : 100
+      // What is changed would be told to each of them in the one process that they share.
+      if (turn.full) await turn.watch.pace.rest()
       const { cable, zones, leave } = await crowd(turn, count)
       await turn.until(
         'all of them to be proven',
@@ -41,7 +46,7 @@ export const manyRows: readonly Row[] = [
           const { proven, sessions } = await zones.state()
           return proven === count && sessions >= count
         },
-        600_000,
+        joinTimeoutMs,
       )
       await turn.watch.pace.rest()
       // What is leased to one is told to all: nothing of that may be left to say when they are cut.
@@ -56,7 +61,7 @@ export const manyRows: readonly Row[] = [
           const owners = new Set(items.map(({ zone }) => zone))
           return zones.names.every((name) => owners.has(name)) && (await zones.state()).blocks === items.length
         },
-        600_000,
+        joinTimeoutMs,
       )
       await turn.watch.settle(180_000)
       const before = (await zones.state()).sessions
@@ -93,7 +98,7 @@ export const manyRows: readonly Row[] = [
       const { stand } = turn
       const [east, west] = [stand.zone('east'), stand.zone('west')]
       const { zones, leave } = await crowd(turn, 100)
-      await turn.until('all of them to be proven', async () => (await zones.state()).proven === 100, 600_000)
+      await turn.until('all of them to be proven', async () => (await zones.state()).proven === 100, joinTimeoutMs)
       const round = async (i: number): Promise<number> => {
         await Promise.all(Array.from({ length: 10 }, (_, k) => putService(west, `flood-${k}`, i)))
         return turn.timed(() =>

@@ -2,6 +2,7 @@ import { Problem } from '@holdfast/model'
 import pg from 'pg'
 import { withoutPassword } from '../embedded/databases.js'
 import { Hosts, urlsOf } from './hosts.js'
+import { type PoolUse, Turns } from './turns.js'
 import type { SealedPlace } from './vault.js'
 
 /** One statement that was run, for counting: budgets are in statements and rows, not in seconds. */
@@ -41,7 +42,10 @@ interface SealedRecord {
 
 export interface DatabaseOptions {
   readonly url: string
+  /** 10 unless said otherwise. */
   readonly connectionsMax?: number | undefined
+  /** How long a statement waits for one of them; 30,000 unless said otherwise. */
+  readonly turnTimeoutMs?: number | undefined
   /** 30,000 unless said otherwise. */
   readonly lockTimeoutMs?: number | undefined
   readonly onStatement?: ((statement: StatementCount) => void) | undefined
@@ -56,7 +60,10 @@ export class LockedOut extends Problem {}
 
 export type TransactionMode = 'read' | 'write'
 
+/** A connection is made within this time, or the database does not answer. */
 const connectTimeoutMs = 10_000
+/** As long as for a lock: whoever has a connection gives up by then. */
+const turnTimeoutMs = 30_000
 const beginOf = { read: 'begin isolation level repeatable read read only', write: 'begin' } as const
 /**
  * A process that stands still (a paused machine, SIGSTOP) in the middle of a transaction must not keep the lock of the head
@@ -87,6 +94,7 @@ export class Database implements Sql {
   readonly #hosts: Hosts | undefined
   readonly #onConnectionLost: (error: Error) => void
   readonly #connectionsMax: number
+  readonly #turns: Turns
   readonly #left = new Set<Promise<void>>()
   #pool: pg.Pool
   #poolUrl: string
@@ -104,6 +112,7 @@ export class Database implements Sql {
     this.#hosts = Hosts.of(url)
     this.#onConnectionLost = onConnectionLost
     this.#connectionsMax = connectionsMax
+    this.#turns = new Turns(connectionsMax, options.turnTimeoutMs ?? turnTimeoutMs)
     this.#poolUrl = urlsOf(url)[0] ?? url
     this.#pool = this.#poolOf(this.#poolUrl)
   }
@@ -141,7 +150,11 @@ export class Database implements Sql {
   }
 
   async run<R extends object>(name: string, text: string, values: readonly unknown[] = []) {
-    return this.#run<R>(await this.#current(), name, text, values)
+    return this.#turns.in(async () => this.#run<R>(await this.#current(), name, text, values))
+  }
+
+  get poolUse(): PoolUse {
+    return this.#turns.use
   }
 
   /** Beside what is counted: looks that are made every few seconds, whatever happens. */
@@ -149,9 +162,11 @@ export class Database implements Sql {
     return {
       run: async <R extends object>(name: string, text: string, values: readonly unknown[] = []) => {
         try {
-          const pool = await this.#current()
-          const { rows, rowCount } = await pool.query<R>({ text, values: [...values] })
-          return { rows, count: rowCount ?? 0 }
+          return await this.#turns.in(async () => {
+            const pool = await this.#current()
+            const { rows, rowCount } = await pool.query<R>({ text, values: [...values] })
+            return { rows, count: rowCount ?? 0 }
+          })
         } catch (error) {
           throw this.#translated(error, name)
         }
@@ -163,7 +178,11 @@ export class Database implements Sql {
    * Runs `work` in one transaction: `read` sees one snapshot throughout, `write` sees what is committed when it looks.
    * What throws is rolled back.
    */
-  async transaction<T>(mode: TransactionMode, work: (sql: Sql) => Promise<T>): Promise<T> {
+  transaction<T>(mode: TransactionMode, work: (sql: Sql) => Promise<T>): Promise<T> {
+    return this.#turns.in(() => this.#transaction(mode, work))
+  }
+
+  async #transaction<T>(mode: TransactionMode, work: (sql: Sql) => Promise<T>): Promise<T> {
     const pool = await this.#current()
     const client = await pool.connect().catch((error: unknown) => {
       throw this.#translated(error)

@@ -69,6 +69,7 @@ import {
 import { lowestSettled } from './statements/settled.js'
 import { allCursors, allRefused, auditLines, lastAudit } from './statements/sync-read.js'
 import { activeLedger, historyOf, ledgerPage, serviceRows, wrongCounts } from './statements/vip-read.js'
+import type { PoolUse } from './turns.js'
 import { upkeep } from './upkeep.js'
 import type { Vault } from './vault.js'
 import { Writer } from './writer.js'
@@ -281,6 +282,11 @@ export class PgStore implements ControlPlaneStore {
       ]
     },
     freeQuarantined: (nowMs) => this.#freeQuarantined(nowMs, undefined),
+  }
+
+  /** How the connections to the database are used, by this process. */
+  get poolUse(): PoolUse {
+    return this.#parts.database.poolUse
   }
 
   get returns(): ZoneReturns {
