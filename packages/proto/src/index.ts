@@ -23,6 +23,8 @@ export * from './gen/kuma/mesh/v1alpha1/dataplane_pb.js'
 export * from './gen/kuma/mesh/v1alpha1/envoy_admin_pb.js'
 export {
   ExternalServiceSchema,
+  type MeshGateway,
+  MeshGateway_Listener_Protocol,
   MeshGatewayRouteSchema,
   MeshGatewaySchema,
 } from './gen/kuma/mesh/v1alpha1/gateway_pb.js'

@@ -163,7 +163,13 @@ const tails: readonly (readonly [RegExp, (plural: string, singular: string) => W
     (_, one) => ({ summary: `Dataplanes that a ${one} is about.`, query: listQuery }),
   ],
   [/:name\/dataplanes$/, (_, one) => ({ summary: `Dataplanes that a ${one} is about, in the older form.` })],
-  [/:name\/_rules$/, () => ({ summary: 'What policies say about a Dataplane, rule by rule, and which policies do.' })],
+  [
+    /:name\/_rules$/,
+    () => ({
+      summary:
+        'What policies say about a Dataplane, or about the one that would run a MeshGateway, rule by rule, and which policies do.',
+    }),
+  ],
   [/_inbounds\/:inbound\/_policies$/, () => ({ summary: 'What policies say about one inbound of a Dataplane.' })],
   [/_outbounds\/:outbound\/_policies$/, () => ({ summary: 'What policies say about one outbound of a Dataplane.' })],
   [/_outbounds\/:outbound\/_routes$/, () => ({ summary: 'How traffic of a Dataplane to one outbound is led on.' })],

@@ -1,17 +1,22 @@
-import { kriOf, outboundsOf, targetedProxy, typeOf } from '@holdfast/model'
+import { kriOf, outboundsOf, spiffeIdOf, targetedProxy, typeOf } from '@holdfast/model'
 import type { ControlPlaneStore, Row } from '@holdfast/store'
 import { rowsOfMesh } from './names.js'
 import type { Resources } from './service.js'
 
 const serviceTypes = ['MeshService', 'MeshExternalService', 'MeshMultiZoneService'] as const
 
-/** `…/_layout` of a Dataplane: its ports, and where it can send to. Keys in Kuma's order. */
-export async function proxyLayout(store: ControlPlaneStore, resources: Resources, row: Row) {
+/** `…/_layout` of a Dataplane: its ports, where it can send to, and who it is to others. Keys in Kuma's order. */
+export async function proxyLayout(store: ControlPlaneStore, resources: Resources, row: Row, zone: string) {
   const kri = kriOf(typeOf(row.type), row) ?? ''
   const all = targetedProxy(row)?.inbounds ?? []
   const services: Row[] = []
   for (const type of serviceTypes)
     services.push(...(await rowsOfMesh(store, type, row.mesh)).filter(({ audience }) => audience !== 'suspended'))
+  const spiffeId = spiffeIdOf(
+    { labels: resources.shownLabels(row) },
+    (await rowsOfMesh(store, 'MeshIdentity', row.mesh)).filter(({ audience }) => audience !== 'suspended'),
+    zone,
+  )
   return {
     inbounds: all
       .filter(({ listener }) => listener === undefined)
@@ -41,5 +46,6 @@ export async function proxyLayout(store: ControlPlaneStore, resources: Resources
       protocol,
       proxyResourceName: to,
     })),
+    ...(spiffeId === undefined ? {} : { spiffeId }),
   }
 }

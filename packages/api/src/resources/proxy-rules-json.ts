@@ -83,7 +83,7 @@ function ruleOf({ type, policies }: PoliciesOfType, { proxy }: ProxyPolicies, pa
   const inboundOf = ({ name, port, tags, listener }: ProxyInbound) => ({
     ...(name === '' || listener !== undefined ? {} : { name }),
     port,
-    tags: listener === undefined ? tags : null,
+    tags: listener !== undefined ? null : proxy.gateway === 'none' ? tags : proxy.gatewayTags,
   })
   const originsOf = (origins: readonly RuleOrigin[]) =>
     origins.map(({ policy, index }) => ({ resourceMeta: meta(policy), ruleIndex: index }))

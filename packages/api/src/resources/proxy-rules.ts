@@ -6,6 +6,7 @@ import {
   matchedPolicies,
   type Referables,
   referredTypes,
+  runningGateway,
   type TargetedProxy,
   targetedProxy,
   typeOf,
@@ -67,11 +68,12 @@ export interface ProxyPolicies {
 
 const nobody: TargetedProxy = { name: '', labels: {}, origin: '', gateway: 'none', gatewayTags: {}, inbounds: [] }
 
-/** Reads as many lists as there are types asked for, and those of what they refer to. What is suspended has no say. */
+/** Of a Dataplane, or of the proxy `target`. Reads as many lists as there are types asked for, and those of what they refer to. What is suspended has no say. */
 export async function policiesOfProxy(
   store: ControlPlaneStore,
   dataplane: Row,
   types: readonly string[],
+  target: TargetedProxy = targetedProxy(dataplane) ?? nobody,
 ): Promise<ProxyPolicies> {
   const { mesh } = dataplane
   const read = new Map<string, readonly Row[]>()
@@ -86,7 +88,7 @@ export async function policiesOfProxy(
     read.set(type, served)
     return served
   }
-  const proxy = targetedProxy(dataplane) ?? nobody
+  const proxy = target.gateway === 'builtin' ? runningGateway(target, await rowsOf('MeshGateway')) : target
   const routes = await rowsOf('MeshHTTPRoute')
   const matched: PoliciesOfType[] = []
   for (const type of types) {

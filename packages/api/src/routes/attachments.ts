@@ -3,8 +3,10 @@ import {
   isPluginPolicy,
   meshServiceKind,
   proxyOf,
+  runningGateway,
   selectedBy,
   selects,
+  selectsGateway,
   type TypeDescriptor,
   targetedProxy,
   typeOf,
@@ -24,7 +26,6 @@ const policies = allTypes.filter((type) => type.policy !== undefined && type.pat
 /** Which proxies something is about: a policy by its targetRef, a MeshService by its selector. */
 export function attachmentRoutes(context: ApiContext, resources: Resources): readonly Route[] {
   const service = typeOf('MeshService')
-  const gateway = typeOf('MeshGateway')
   return [
     ...policies.flatMap((type) => [
       // kumactl's `--new-api` asks for the second; Kuma has the first only.
@@ -34,17 +35,20 @@ export function attachmentRoutes(context: ApiContext, resources: Resources): rea
     ]),
     metaRoute(context, resources, service, '_dataplanes', selectedByService),
     metaRoute(context, resources, service, '_resources/dataplanes', selectedByService),
-    // Nothing here runs a builtin gateway, so there is no proxy behind one.
-    legacyRoute(context, gateway, () => false, 'Could not find MeshGateway'),
+    gatewayRoute(context),
   ]
 }
 
 /** Whether a Dataplane is one that something is about. */
-type Selects = (row: Row, dataplane: Row) => boolean
+type Selects = (row: Row, dataplane: Row, gateways: readonly Row[]) => boolean
 
-const attachedTo: Selects = (row, dataplane) => {
+const attachedTo: Selects = (row, dataplane, gateways) => {
   const proxy = targetedProxy(dataplane)
-  return isPluginPolicy(typeOf(row.type)) && proxy !== undefined && selectedBy(row, proxy) !== undefined
+  return (
+    isPluginPolicy(typeOf(row.type)) &&
+    proxy !== undefined &&
+    selectedBy(row, runningGateway(proxy, gateways)) !== undefined
+  )
 }
 
 const selectedByService: Selects = (row, dataplane) => {
@@ -79,7 +83,8 @@ function metaRoute(
       if (row === undefined) throw notFound(title)
       const list = listRequestOf(request, templateOf(path), title)
       const all = await rowsOfMesh(context.store, 'Dataplane', row.mesh)
-      const found = all.filter((each) => each.name.includes(list.nameContains ?? '') && isAbout(row, each))
+      const gateways = await rowsOfMesh(context.store, 'MeshGateway', row.mesh)
+      const found = all.filter((each) => each.name.includes(list.nameContains ?? '') && isAbout(row, each, gateways))
       const next = nextPage(request, list, found.length)
       return ok({
         items: found.slice(list.offset, list.offset + list.size).map((each) => {
@@ -98,8 +103,8 @@ function metaRoute(
   }
 }
 
-/** The form of before; of what is not there it says that nothing is attached, or that it is `missing`. */
-function legacyRoute(context: ApiContext, type: TypeDescriptor, isAbout: Selects, missing?: string): Route {
+/** The form of before; of what is not there it says that nothing is attached. */
+function legacyRoute(context: ApiContext, type: TypeDescriptor, isAbout: Selects): Route {
   return {
     method: 'GET',
     path: `/meshes/:mesh/${type.path}/:name/dataplanes`,
@@ -107,15 +112,36 @@ function legacyRoute(context: ApiContext, type: TypeDescriptor, isAbout: Selects
     type,
     async handle(request) {
       const row = await inspected(context, type, request)
-      if (row === undefined && missing !== undefined) throw notFound(missing)
       const all = row === undefined ? [] : await rowsOfMesh(context.store, 'Dataplane', row.mesh)
+      const gateways = row === undefined ? [] : await rowsOfMesh(context.store, 'MeshGateway', row.mesh)
       const items = all
-        .filter((each) => row !== undefined && isAbout(row, each))
+        .filter((each) => row !== undefined && isAbout(row, each, gateways))
         .map(({ mesh, name }) => ({
           kind: 'SidecarDataplane',
           dataplane: { mesh, name },
           attachments: [{ type: 'dataplane' }],
         }))
+      return ok({ total: items.length, items })
+    },
+  }
+}
+
+/** Builtin gateways that a MeshGateway selects; one of them may still run another that says more of it. */
+function gatewayRoute(context: ApiContext): Route {
+  const type = typeOf('MeshGateway')
+  return {
+    method: 'GET',
+    path: `/meshes/:mesh/${type.path}/:name/dataplanes`,
+    title,
+    type,
+    async handle(request) {
+      const row = await inspected(context, type, request)
+      if (row === undefined) throw notFound('Could not find MeshGateway')
+      const items = (await rowsOfMesh(context.store, 'Dataplane', row.mesh)).flatMap((each) => {
+        const proxy = targetedProxy(each)
+        const { mesh, name } = each
+        return proxy !== undefined && selectsGateway(row, proxy) ? [{ dataplane: { mesh, name } }] : []
+      })
       return ok({ total: items.length, items })
     },
   }

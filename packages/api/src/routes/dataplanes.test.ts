@@ -279,6 +279,67 @@ test('_layout: inbounds, listeners, and every service of the mesh', async () => 
   })
 })
 
+test('_layout: the SPIFFE ID of a MeshIdentity that is ready', async () => {
+  api.store.put({
+    ...{ type: 'MeshIdentity', mesh: 'new', name: 'id' },
+    spec: Buffer.from('{"selector":{"dataplane":{}},"spiffeID":{"path":"/app/{{ label \\"app\\" }}"}}'),
+    status: Buffer.from('{"conditions":[{"type":"Ready","status":"True"}]}'),
+  })
+  expect((await get(`${at}/_layout`)).body.spiffeId).toBe('spiffe://new.zone-1.mesh.local/app/web')
+})
+
+describe('a MeshGateway', () => {
+  const of = '/meshes/default/meshgateways'
+  beforeAll(async () => {
+    const tags = { 'kuma.io/service': 'edge' }
+    await put('meshes/default/dataplanes/gw', {
+      type: 'Dataplane',
+      networking: { address: '10.0.0.9', gateway: { type: 'BUILTIN', tags } },
+    })
+    const listeners = [{ port: 443, protocol: 'HTTP', tags: { public: 'yes' } }]
+    await put('meshes/default/meshgateways/edge', {
+      type: 'MeshGateway',
+      selectors: [{ match: tags }],
+      conf: { listeners },
+    })
+    await put('meshes/default/meshgateways/any', { type: 'MeshGateway', conf: { listeners } })
+    await put('meshes/default/meshtimeouts/edge', {
+      ...{ type: 'MeshTimeout', labels: { 'kuma.io/origin': 'zone' } },
+      spec: {
+        targetRef: { kind: 'MeshGateway', name: 'edge' },
+        to: [{ targetRef: { kind: 'Mesh' }, default: { idleTimeout: '7s' } }],
+      },
+    })
+  })
+
+  test('_rules: what is said to its listeners', async () => {
+    const { status, body } = await get(`${of}/edge/_rules`)
+    expect([status, body.resource.type, body.resource.name]).toEqual([200, 'MeshGateway', 'edge'])
+    const said = body.rules.find(({ type }: { type: string }) => type === 'MeshTimeout')
+    expect(said.toRules.at(-1)).toMatchObject({ conf: { idleTimeout: '7s', connectionTimeout: '1s' } })
+    const tags = { 'kuma.io/service': 'edge' }
+    expect(said.inboundRules.map(({ inbound }: { inbound: object }) => inbound)).toEqual([{ port: 443, tags }])
+    // The proxy that runs it is told the same.
+    expect((await get('/meshes/default/dataplanes/gw/_rules')).body.rules).toEqual(body.rules)
+    expect(await get(`${of}/any/_rules`)).toEqual(
+      problem(
+        400,
+        'Invalid MeshGateway',
+        'any has no selectors, and so no proxy of which rules could be told; give it one',
+      ),
+    )
+    expect(await get(`${of}/nope/_rules`)).toEqual(problem(404, 'Could not retrieve MeshGateway', 'Not found'))
+  })
+
+  test('dataplanes: those that it selects, and the policies that name it have them too', async () => {
+    const one = { total: 1, items: [{ dataplane: { mesh: 'default', name: 'gw' } }] }
+    for (const name of ['edge', 'any']) expect((await get(`${of}/${name}/dataplanes`)).body).toEqual(one)
+    expect(await get(`${of}/nope/dataplanes`)).toEqual(problem(404, 'Could not find MeshGateway', 'Not found'))
+    const { body } = await get('/meshes/default/meshtimeouts/edge/_resources/dataplanes')
+    expect(body.items.map(({ name }: { name: string }) => name)).toEqual(['gw'])
+  })
+})
+
 test.each([
   ['_inbounds/x/_policies', 'bad request: invalid identifier string: "x"'],
   [

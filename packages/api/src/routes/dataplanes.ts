@@ -1,4 +1,4 @@
-import { type JsonObject, specJson, typeOf } from '@holdfast/model'
+import { type JsonObject, proxyOfGateway, specJson, typeOf } from '@holdfast/model'
 import type { ControlPlaneStore, Row } from '@holdfast/store'
 import { ApiError, badRequest, notFound, titles } from '../http/errors.js'
 import { type ApiRequest, ok, param, type Route } from '../http/route.js'
@@ -73,6 +73,7 @@ export function dataplaneRoutes(context: ApiContext, resources: Resources): read
       const found = await policiesOfProxy(store, row, policyTypes)
       return inspectedRules(row, found, { resources, isExclusive: await isExclusive(store, row.mesh) })
     }),
+    gatewayRules(context, resources),
     configured('_policies', wholeProxyTypes, proxyPolicies),
     configured('_inbounds/:inbound/_policies', policyTypes, (found, identifier) => {
       const { section } = identifier('inbound')
@@ -97,7 +98,7 @@ export function dataplaneRoutes(context: ApiContext, resources: Resources): read
     get(
       '_layout',
       title,
-      (row) => proxyLayout(store, resources, row),
+      (row) => proxyLayout(store, resources, row, context.zoneName),
       (mesh) => checkExclusive(store, mesh, '_layout'),
     ),
     get(
@@ -115,6 +116,33 @@ export function dataplaneRoutes(context: ApiContext, resources: Resources): read
       },
     ),
   ]
+}
+
+/** `…/_rules` of a MeshGateway: of the proxy that would run it, whether or not there is one. */
+function gatewayRules({ store, mode }: ApiContext, resources: Resources): Route {
+  const type = typeOf('MeshGateway')
+  const errorTitle = 'Could not retrieve MeshGateway'
+  return {
+    method: 'GET',
+    path: `/meshes/:mesh/${type.path}/:name/_rules`,
+    title: errorTitle,
+    type,
+    async handle(request) {
+      const mesh = param(request, 'mesh')
+      await checkMesh(store, mode, mesh)
+      const row = living(await store.read.get({ type: type.name, mesh, name: param(request, 'name') }))
+      if (row === undefined) throw notFound(errorTitle)
+      const proxy = proxyOfGateway(row)
+      if (proxy === undefined)
+        throw new ApiError(
+          'invalid',
+          'Invalid MeshGateway',
+          `${row.name} has no selectors, and so no proxy of which rules could be told; give it one`,
+        )
+      const found = await policiesOfProxy(store, row, policyTypes, proxy)
+      return ok(inspectedRules(row, found, { resources, isExclusive: await isExclusive(store, mesh) }))
+    },
+  }
 }
 
 /** Whether a mesh has the newer, real services alone. */

@@ -1,14 +1,8 @@
 import { callFunction, isTrue } from './template-functions.js'
 import { type Call, type Node, type Operand, parseTemplate, TemplateError, type Value } from './template-parser.js'
 
-/** What a hostname template can name. */
-export interface TemplateFields {
-  readonly Name: string
-  readonly DisplayName: string
-  readonly Namespace: string
-  readonly Mesh: string
-  readonly Zone: string
-}
+/** What a template can name, in the order in which an error lists it. */
+export type TemplateFields = Readonly<Record<string, string>>
 
 /** A template, parsed once. */
 export type Template =
@@ -66,16 +60,18 @@ function renderNode(node: Node, scope: Scope): string {
   }
 }
 
-const isField = (fields: TemplateFields, name: string): name is keyof TemplateFields => Object.hasOwn(fields, name)
-const fieldsType = 'struct { Name string; DisplayName string; Namespace string; Mesh string; Zone string }'
+const fieldsType = (fields: TemplateFields): string =>
+  `struct { ${Object.keys(fields)
+    .map((name) => `${name} string`)
+    .join('; ')} }`
 
 function evaluate(operand: Operand, scope: Scope): Value {
   switch (operand.is) {
     case 'literal':
       return operand.value
     case 'field':
-      if (isField(scope.fields, operand.name)) return scope.fields[operand.name]
-      throw failedAt(operand, `can't evaluate field ${operand.name} in type ${fieldsType}`)
+      if (Object.hasOwn(scope.fields, operand.name)) return scope.fields[operand.name] ?? ''
+      throw failedAt(operand, `can't evaluate field ${operand.name} in type ${fieldsType(scope.fields)}`)
     case 'call':
       return called(operand, operand.args, scope)
     case 'pipe':

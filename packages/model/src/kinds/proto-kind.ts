@@ -58,7 +58,9 @@ export const protoKind = <Desc extends DescMessage>(
   }
 }
 
-const plain = (message: DescMessage): ProtoKind => protoKind(message, () => [])
+const plain = <Desc extends DescMessage>(message: Desc) => protoKind(message, () => [])
+
+export const meshGatewayKind = plain(MeshGatewaySchema)
 
 /**
  * Kinds without rules of their own. Kuma's policies of before the targetRef family are kept and passed on: zones of Kuma
@@ -72,7 +74,7 @@ export const plainProtoKinds: Readonly<Record<string, ProtoKind>> = {
   FaultInjection: plain(FaultInjectionSchema),
   GlobalSecret: plain(SecretSchema),
   HealthCheck: plain(HealthCheckSchema),
-  MeshGateway: plain(MeshGatewaySchema),
+  MeshGateway: meshGatewayKind,
   MeshGatewayRoute: plain(MeshGatewayRouteSchema),
   ProxyTemplate: plain(ProxyTemplateSchema),
   RateLimit: plain(RateLimitSchema),

@@ -1,3 +1,4 @@
+export { proxyOfGateway, runningGateway, selectsGateway } from './gateway.js'
 export type { InboundRule } from './inbound-rules.js'
 export {
   fromRulesOfInbounds,
@@ -20,3 +21,4 @@ export {
   ruleKey,
 } from './resource-rules.js'
 export type { TagMatcher, TagRule } from './tag-rules.js'
+export { spiffeIdOf } from './workload-identity.js'

@@ -3,7 +3,7 @@ import { type InboundRule, inboundRules } from './inbound-rules.js'
 import { mergedConfs } from './merge.js'
 import { byAttributes, byName } from './policy-order.js'
 import { objectsOf, type PolicyResource, policySpec } from './policy-spec.js'
-import { type ProxyInbound, type Selected, selectedBy, type TargetedProxy } from './proxy-target.js'
+import { isReferred, type ProxyInbound, type Selected, selectedBy, type TargetedProxy } from './proxy-target.js'
 import { itemConf, matchesHash, type ReadPolicy } from './resource-rules.js'
 import { subsetOf, type TagItem, type TagRule, tagRules } from './tag-rules.js'
 
@@ -30,9 +30,6 @@ export function matchedPolicies(
     })
     .sort((a, b) => byAttributes(a, b) || byName(a, b))
 }
-
-const isReferred = (policy: PolicyResource, name: string, route: PolicyResource): boolean =>
-  route.mesh === policy.mesh && route.displayName === name && (route.origin === policy.origin || route.origin === '')
 
 /** What the policies of one kind say about a proxy as a whole; undefined where none does. */
 export function proxyConf(type: string, policies: readonly MatchedPolicy[]): JsonObject | undefined {

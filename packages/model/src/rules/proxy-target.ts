@@ -33,6 +33,8 @@ export interface TargetedProxy {
   readonly origin: string
   readonly gateway: 'none' | 'builtin' | 'delegated'
   readonly gatewayTags: Labels
+  /** The MeshGateway that a builtin gateway runs; its listeners stand among the inbounds. */
+  readonly runs?: PolicyResource | undefined
   readonly inbounds: readonly ProxyInbound[]
 }
 
@@ -78,7 +80,7 @@ const inboundsOf = ({ address, inbound, listeners }: Dataplane_Networking): read
   })),
 ]
 
-/** Which inbounds of a proxy a policy is about; of a gateway none, although it is about the gateway. */
+/** Which inbounds of a proxy a policy is about; of a delegated gateway none, although it is about the gateway. */
 export interface Selected {
   readonly inbounds: readonly ProxyInbound[]
 }
@@ -86,7 +88,7 @@ export interface Selected {
 /**
  * What of a proxy a policy is about, by its targetRef at the top, in 2.14's kinds and those of later ones; undefined:
  * nothing. A zone's own policies are for that zone's proxies, but for those that a producer gives to all consumers.
- * Nothing is about builtin gateways by name, for those have no proxies of ours.
+ * What is about a builtin gateway is about listeners of its MeshGateway, whose origin counts then and not the proxy's.
  * @param routeOf the MeshHTTPRoute that a policy names: what that one is about, the policy is
  */
 export function selectedBy(
@@ -96,7 +98,9 @@ export function selectedBy(
 ): Selected | undefined {
   const { origin, labels } = policy
   const role = labels[policyRoleLabel] ?? 'system'
-  if (role !== 'producer' && origin !== '' && origin !== proxy.origin) return undefined
+  const owner = (proxy.runs ?? proxy).origin
+  const isForAll = role === 'producer' || origin === '' || (proxy.runs !== undefined && owner === '')
+  if (!isForAll && origin !== owner) return undefined
   if (role === 'consumer' || role === 'workload-owner') {
     const namespace = labels[namespaceLabel]
     if (namespace === undefined || namespace !== proxy.labels[namespaceLabel]) return undefined
@@ -116,7 +120,7 @@ function selectedByRef(policy: PolicyResource, ref: TargetRef, proxy: TargetedPr
   const isOfType = proxyTypes.length === 0 || proxyTypes.includes(proxy.gateway === 'none' ? 'Sidecar' : 'Gateway')
   const some = (isMeant: (inbound: ProxyInbound) => boolean, isGatewayMeant: boolean): Selected | undefined => {
     const inbounds = proxy.inbounds.filter(isMeant)
-    return inbounds.length > 0 || (proxy.gateway !== 'none' && isGatewayMeant) ? { inbounds } : undefined
+    return inbounds.length > 0 || (proxy.gateway === 'delegated' && isGatewayMeant) ? { inbounds } : undefined
   }
   const byTags = (wanted: Labels) =>
     some((inbound) => inbound.listener === undefined && hasAll(inbound.tags, wanted), hasAll(proxy.gatewayTags, wanted))
@@ -129,6 +133,8 @@ function selectedByRef(policy: PolicyResource, ref: TargetRef, proxy: TargetedPr
       return byTags({ [serviceTag]: name })
     case 'MeshServiceSubset':
       return byTags({ ...tags, [serviceTag]: name })
+    case 'MeshGateway':
+      return proxy.runs !== undefined && isReferred(policy, name, proxy.runs) ? byTags(tags) : undefined
     case 'Dataplane':
       if (proxy.gateway === 'builtin' || !isNamed(policy, ref, proxy)) return undefined
       return some(({ section }) => sectionName === '' || section === sectionName, true)
@@ -136,6 +142,10 @@ function selectedByRef(policy: PolicyResource, ref: TargetRef, proxy: TargetedPr
       return undefined
   }
 }
+
+/** What a policy names is of its own control plane, or global's. */
+export const isReferred = (policy: PolicyResource, name: string, named: PolicyResource): boolean =>
+  named.mesh === policy.mesh && named.displayName === name && (named.origin === policy.origin || named.origin === '')
 
 /** A name is one in the policy's own zone and namespace. */
 function isNamed(policy: PolicyResource, { name = '', namespace = '', labels }: TargetRef, proxy: TargetedProxy) {

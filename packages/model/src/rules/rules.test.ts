@@ -1,12 +1,16 @@
+import { fromJson, type JsonValue, toBinary } from '@bufbuild/protobuf'
+import { MeshGatewaySchema } from '@holdfast/proto'
 import { expect, test } from 'vitest'
 import { utf8 } from '../bytes.js'
 import type { JsonObject } from '../kinds/json.js'
+import { runningGateway, selectsGateway } from './gateway.js'
 import { matchedPolicies } from './matched.js'
 import { mergedConfs, routeConf } from './merge.js'
 import type { PolicyResource } from './policy-spec.js'
 import type { TargetedProxy } from './proxy-target.js'
 import { type Referable, resourceRules } from './resource-rules.js'
 import { subsetOf, tagRules } from './tag-rules.js'
+import { spiffeIdOf } from './workload-identity.js'
 
 const policy = (
   name: string,
@@ -64,22 +68,106 @@ test('who a policy is for: its own zone, its own namespace, or all consumers of 
   ).toEqual(['consumer', 'owner', 'produced'])
 })
 
-test('of gateways, those that are delegated are meant by name, builtin ones only by what is about all', () => {
-  const gateway = (kind: 'builtin' | 'delegated'): TargetedProxy => ({
-    ...proxy,
-    gateway: kind,
-    gatewayTags: { 'kuma.io/service': 'gw' },
-    inbounds: [],
-  })
+const gatewayProxy = (kind: 'builtin' | 'delegated'): TargetedProxy => ({
+  ...proxy,
+  gateway: kind,
+  gatewayTags: { 'kuma.io/service': 'gw' },
+  inbounds: [],
+})
+const gateway = (name: string, spec: JsonValue, origin = ''): PolicyResource => ({
+  ...policy(name, {}, { origin }),
+  type: 'MeshGateway',
+  spec: toBinary(MeshGatewaySchema, fromJson(MeshGatewaySchema, spec)),
+})
+const listening = (match: Readonly<Record<string, string>>, ...listeners: JsonValue[]): JsonValue => ({
+  selectors: [{ match }],
+  conf: { listeners },
+})
+const edge = gateway(
+  'edge',
+  listening({ 'kuma.io/service': 'gw' }, { port: 80, protocol: 'HTTP' }, { port: 443, tags: { tls: 'yes' } }),
+)
+
+test('of gateways, those that are delegated are meant by name, builtin ones by the MeshGateway that they run', () => {
   const policies = [
     policy('all'),
     policy('gateways', top({ kind: 'Mesh', proxyTypes: ['Gateway'] })),
     policy('sidecars', top({ kind: 'Mesh', proxyTypes: ['Sidecar'] })),
     policy('labels', top({ kind: 'Dataplane', labels: { app: 'web' } })),
     policy('tags', top({ kind: 'MeshService', name: 'gw' })),
+    policy('edge', top({ kind: 'MeshGateway', name: 'edge' })),
+    policy('tls', top({ kind: 'MeshGateway', name: 'edge', tags: { tls: 'yes' } })),
+    policy('other', top({ kind: 'MeshGateway', name: 'other' })),
+    policy('elsewhere', {}, { origin: 'west' }),
   ]
-  expect(about(policies, gateway('delegated'))).toEqual(['gateways', 'all', 'labels', 'tags'])
-  expect(about(policies, gateway('builtin'))).toEqual(['gateways', 'all', 'tags'])
+  expect(about(policies, gatewayProxy('delegated'))).toEqual(['gateways', 'all', 'labels', 'tags'])
+  // It listens on nothing.
+  expect(about(policies, runningGateway(gatewayProxy('builtin'), []))).toEqual([])
+  const running = runningGateway(gatewayProxy('builtin'), [edge])
+  const ports = Object.fromEntries(
+    matchedPolicies(policies, running).map(({ policy: { name }, inbounds }) => [
+      name,
+      inbounds.map(({ port }) => port),
+    ]),
+  )
+  expect(ports).toEqual({
+    ...{ all: [80, 443], gateways: [80, 443], elsewhere: [80, 443] },
+    ...{ tags: [80, 443], edge: [80, 443], tls: [443] },
+  })
+})
+
+test('a builtin gateway runs the MeshGateway that says most of it, of its own zone or global', () => {
+  const star = gateway('a', listening({ 'kuma.io/service': '*' }, { port: 1 }))
+  const exact = gateway('b', listening({ 'kuma.io/service': 'gw' }, { port: 2 }))
+  const any = gateway('c', { conf: { listeners: [{ port: 3 }] } })
+  const other = gateway('d', listening({ 'kuma.io/service': 'another' }, { port: 4 }))
+  const west = gateway('e', listening({ 'kuma.io/service': 'gw' }, { port: 5 }), 'west')
+  const run = (...gateways: readonly PolicyResource[]) => runningGateway(gatewayProxy('builtin'), gateways).runs?.name
+  expect([run(any, star, exact, other, west), run(any, star, other), run(any, other), run(other, west)]).toEqual([
+    ...['b', 'a', 'c', undefined],
+  ])
+  expect([star, exact, any, other].map((each) => selectsGateway(each, gatewayProxy('builtin')))).toEqual([
+    ...[true, true, true, false],
+  ])
+  expect(selectsGateway(any, gatewayProxy('delegated'))).toBe(false)
+})
+
+test('a proxy has the SPIFFE ID of the ready MeshIdentity that says most of it, or none', () => {
+  const identity = (name: string, spec: JsonObject, status = 'True', labels = {}) => ({
+    ...{ mesh: 'default', name, labels, spec: utf8(JSON.stringify(spec)) },
+    status: utf8(JSON.stringify({ conditions: [{ type: 'Ready', status }] })),
+  })
+  const selecting = (matchLabels: JsonObject, spiffeID: JsonObject = {}): JsonObject => ({
+    selector: { dataplane: { matchLabels } },
+    spiffeID,
+  })
+  const universal = { labels: { app: 'web', 'kuma.io/workload': 'web' } }
+  const pod = {
+    labels: {
+      ...{ app: 'web', 'kuma.io/env': 'kubernetes' },
+      ...{ 'k8s.kuma.io/namespace': 'shop', 'k8s.kuma.io/service-account': 'sa-1' },
+    },
+  }
+  const all = identity('all', selecting({}))
+  const own = identity('own', selecting({ app: 'web' }, { trustDomain: 'acme', path: '/{{ label "app" }}' }))
+  const table: readonly (readonly [ReturnType<typeof spiffeIdOf>, ReturnType<typeof spiffeIdOf>])[] = [
+    [spiffeIdOf(universal, [all], 'east'), 'spiffe://default.east.mesh.local/workload/web'],
+    [spiffeIdOf(pod, [all], 'east'), 'spiffe://default.east.mesh.local/ns/shop/sa/sa-1'],
+    [
+      spiffeIdOf(universal, [identity('of-west', selecting({}), 'True', { 'kuma.io/zone': 'west' })], 'east'),
+      'spiffe://default.west.mesh.local/workload/web',
+    ],
+    [spiffeIdOf(universal, [all, own], 'east'), 'spiffe://acme/web'],
+    // The best one counts, ready or not.
+    [spiffeIdOf(universal, [all, identity('own', selecting({ app: 'web' }), 'False')], 'east'), undefined],
+    [spiffeIdOf(universal, [{ ...all, status: undefined }], 'east'), undefined],
+    [spiffeIdOf(universal, [identity('none', { selector: {} })], 'east'), undefined],
+    [spiffeIdOf(universal, [identity('other', selecting({ app: 'api' }))], 'east'), undefined],
+    // Without a workload its path would end in a slash.
+    [spiffeIdOf({ labels: {} }, [all], 'east'), undefined],
+    [spiffeIdOf(universal, [identity('bad', selecting({}, { path: '/{{ label "nope" }}' }))], 'east'), undefined],
+  ]
+  for (const [found, expected] of table) expect(found).toBe(expected)
 })
 
 test('the later over the earlier, lists whole, but those that are appended', () => {
