@@ -27,7 +27,9 @@ async function complete(context: Context, words: readonly string[]): Promise<num
   }
   const wanted = wantedAt(command, program, rest, file?.completes ?? [])
   const current = words.at(-1) ?? ''
-  for (const { value, what } of await candidates(context, words, wanted))
+  // A name that two zones have is offered once.
+  const offered = new Map((await candidates(context, words, wanted)).map(({ value, what }) => [value, what]))
+  for (const [value, what] of offered)
     if (value === files || value.startsWith(current)) io.out.write(what === '' ? `${value}\n` : `${value}\t${what}\n`)
   return exitStatus.fine
 }

@@ -90,9 +90,8 @@ export async function dnsStatus(io: Io, api: Api, { zone, output }: DnsOptions):
       const verdicts = isObject(standing.verdicts) ? Object.entries(standing.verdicts) : []
       const faults = Array.isArray(standing.faults) ? standing.faults.map(String) : []
       return tableText(
-        ['', ''],
+        ['port', String(standing.port)],
         [
-          ['port', String(standing.port)],
           [
             'names',
             `${String(standing.hostnames)} of ${String(standing.services)} services, at revision ${String(standing.revision)}`,

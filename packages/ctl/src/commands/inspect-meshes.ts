@@ -1,4 +1,4 @@
-import { objectOf, textOf } from '../api.js'
+import { type JsonObject, objectOf, textOf } from '../api.js'
 import { defineCommand, plainOutputs } from '../cli/command.js'
 import { exitStatus } from '../io.js'
 import { formatted } from '../output/format.js'
@@ -7,6 +7,15 @@ import { tableText } from '../output/table.js'
 const count = (value: unknown): string => {
   const { online = 0, total = 0 } = objectOf(value)
   return `${String(online)}/${String(total)}`
+}
+
+const serviceTypes = ['MeshService', 'MeshMultiZoneService', 'MeshExternalService'] as const
+
+/** Services that are resources; where there are none, what Kuma makes of the tags of Dataplanes. */
+function servicesOf({ resources, services }: JsonObject): number {
+  const all = serviceTypes.map((type) => Number(objectOf(objectOf(resources)[type]).total ?? 0))
+  const sum = all.reduce((one, other) => one + other, 0)
+  return sum > 0 ? sum : Number(objectOf(services).total ?? 0)
 }
 
 /** `inspect meshes`: what is in each mesh, counted by the control plane. */
@@ -25,7 +34,7 @@ export const inspectMeshesCommand = defineCommand({
             return [
               textOf(item.name),
               count(item.dataplanes),
-              String(objectOf(item.services).total ?? 0),
+              String(servicesOf(item)),
               String(sum(item.policies)),
               String(sum(item.resources)),
             ]

@@ -348,13 +348,12 @@ describe('inspect', () => {
         dataplanes: { online: 1, total: 2 },
         services: { total: 3 },
         policies: { MeshTimeout: { total: 2 }, MeshRetry: { total: 1 } },
-        resources: { MeshService: { total: 4 } },
+        resources: { MeshService: { total: 4 }, MeshMultiZoneService: { total: 1 }, Dataplane: { total: 2 } },
       },
+      { name: 'old', dataplanes: { total: 2 }, services: { total: 3 }, policies: {}, resources: {} },
     ]
     const ran = await run(['inspect', 'meshes'], { answers: { 'GET /mesh-insights?size=1000': { items } } })
-    expect(ran.out).toBe(
-      'MESH      DATAPLANES   SERVICES   POLICIES   RESOURCES\ndefault   1/2          3          3          4\n',
-    )
+    expectGolden('inspect-meshes.txt', ran.out)
   })
 })
 

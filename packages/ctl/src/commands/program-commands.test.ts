@@ -150,7 +150,9 @@ describe('completion', () => {
 
   test('names of resources, zones, meshes and holds are asked for', async () => {
     expect(
-      await complete('get meshtimeouts a', { 'GET /meshes/default/meshtimeouts?size=1000': list('aa', 'ab', 'b') }),
+      await complete('get meshtimeouts a', {
+        'GET /meshes/default/meshtimeouts?size=1000': list('aa', 'aa', 'ab', 'b'),
+      }),
     ).toEqual(['aa', 'ab'])
     expect(
       await complete('delete meshtimeout -m demo ', { 'GET /meshes/demo/meshtimeouts?size=1000': list('x') }),
