@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { startMs } from '../testing/fake-store.js'
-import { harness, problem } from '../testing/harness.js'
+import { harness, invalidBody, problem } from '../testing/harness.js'
 import { openReal, type Real } from '../testing/real.js'
 
 /** What kumactl 2.14 asks for, with the answers of a real control plane but for times, VIPs and the display name. */
@@ -306,6 +306,9 @@ describe('on global', () => {
     }
     expect((await call('PUT', path, timeout)).status).toBe(201)
     expect((await call('GET', path)).body).toMatchObject(timeout)
+    expect(await call('PUT', path, { ...timeout, sources: [] })).toEqual(
+      invalidBody(['sources', 'must have at least one element']),
+    )
     const { status, body } = await call('PUT', path, { ...timeout, conf: { connectTimeout: 'soon' } })
     expect([status, (body as { title: string }).title]).toEqual([400, 'Could not process a resource'])
     expect((await call('GET', path)).body).toMatchObject(timeout)

@@ -25,6 +25,7 @@ import {
 } from '@holdfast/proto'
 import type { KindColumn } from './columns.js'
 import type { Finding } from './finding.js'
+import { type LegacyPolicy, legacyFindings } from './legacy-policies.js'
 
 /** A kind whose spec is a protobuf message that we have the fields of. */
 export interface ProtoKind {
@@ -60,33 +61,36 @@ export const protoKind = <Desc extends DescMessage>(
 
 const plain = <Desc extends DescMessage>(message: Desc) => protoKind(message, () => [])
 
-export const meshGatewayKind = plain(MeshGatewaySchema)
+const legacy = <Desc extends DescMessage>(message: Desc) =>
+  protoKind(message, (spec) => legacyFindings(message.name, spec as LegacyPolicy))
+
+export const meshGatewayKind = legacy(MeshGatewaySchema)
 
 /**
- * Kinds without rules of their own. Kuma's policies of before the targetRef family are kept and passed on: zones of Kuma
- * obey them and judge them, ours does not.
+ * Kinds without a file of their own. Kuma's policies of before the targetRef family are kept and passed on: zones of Kuma obey
+ * them, and judge what is not judged here.
  */
 export const plainProtoKinds: Readonly<Record<string, ProtoKind>> = {
-  CircuitBreaker: plain(CircuitBreakerSchema),
+  CircuitBreaker: legacy(CircuitBreakerSchema),
   Config: plain(ConfigSchema),
   DataplaneInsight: plain(DataplaneInsightSchema),
   ExternalService: plain(ExternalServiceSchema),
-  FaultInjection: plain(FaultInjectionSchema),
+  FaultInjection: legacy(FaultInjectionSchema),
   GlobalSecret: plain(SecretSchema),
-  HealthCheck: plain(HealthCheckSchema),
+  HealthCheck: legacy(HealthCheckSchema),
   MeshGateway: meshGatewayKind,
-  MeshGatewayRoute: plain(MeshGatewayRouteSchema),
-  ProxyTemplate: plain(ProxyTemplateSchema),
-  RateLimit: plain(RateLimitSchema),
-  Retry: plain(RetrySchema),
+  MeshGatewayRoute: legacy(MeshGatewayRouteSchema),
+  ProxyTemplate: legacy(ProxyTemplateSchema),
+  RateLimit: legacy(RateLimitSchema),
+  Retry: legacy(RetrySchema),
   Secret: plain(SecretSchema),
   ServiceInsight: plain(ServiceInsightSchema),
-  Timeout: plain(TimeoutSchema),
-  TrafficLog: plain(TrafficLogSchema),
-  TrafficPermission: plain(TrafficPermissionSchema),
-  TrafficRoute: plain(TrafficRouteSchema),
-  TrafficTrace: plain(TrafficTraceSchema),
-  VirtualOutbound: plain(VirtualOutboundSchema),
+  Timeout: legacy(TimeoutSchema),
+  TrafficLog: legacy(TrafficLogSchema),
+  TrafficPermission: legacy(TrafficPermissionSchema),
+  TrafficRoute: legacy(TrafficRouteSchema),
+  TrafficTrace: legacy(TrafficTraceSchema),
+  VirtualOutbound: legacy(VirtualOutboundSchema),
   ZoneEgress: plain(ZoneEgressSchema),
   ZoneIngress: plain(ZoneIngressSchema),
   ZoneInsight: plain(ZoneInsightSchema),

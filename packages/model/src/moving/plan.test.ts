@@ -157,7 +157,10 @@ test('types that we do not know and what cannot be valid stay, each with its rea
 })
 
 test('what Kuma had before the targetRef family comes along: a zone that lost it on the way would let nobody in', () => {
-  const selectors = { sources: [{ match: { 'kuma.io/service': '*' } }], destinations: [{ match: { team: 'a' } }] }
+  const selectors = {
+    sources: [{ match: { 'kuma.io/service': '*' } }],
+    destinations: [{ match: { 'kuma.io/service': 'web' } }],
+  }
   const objects: readonly JsonObject[] = [
     { type: 'TrafficPermission', mesh: 'default', name: 'all', ...selectors },
     { type: 'TrafficRoute', mesh: 'default', name: 'r', ...selectors, conf: { loadBalancer: { maglev: {} } } },

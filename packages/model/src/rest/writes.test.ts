@@ -162,7 +162,8 @@ test('a headless service has no VIP to pin, and a policy has none at all', () =>
 })
 
 test('of fields that exclude each other one at most', () => {
-  const route = { type: 'MeshGatewayRoute', mesh: 'default', name: 'r', conf: { http: {}, tcp: {} } }
+  const selectors = [{ match: { 'kuma.io/service': 'edge' } }]
+  const route = { type: 'MeshGatewayRoute', mesh: 'default', name: 'r', selectors, conf: { http: {}, tcp: {} } }
   expect(parseBody(typeOf('MeshGatewayRoute'), route, global)).toEqual({
     outcome: 'invalid',
     violations: [{ path: 'conf.tcp', message: 'only one may be set of tcp, http' }],
