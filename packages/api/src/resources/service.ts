@@ -6,7 +6,7 @@ import type { ApiContext } from '../options.js'
 import { ownerKey } from '../vips/owners.js'
 import { Matches } from './matches.js'
 import { allRows, Names } from './names.js'
-import { renderRow, shownAddresses, shownLabelsOf, viewerOf } from './render.js'
+import { renderRow, shownLabelsOf, viewerOf } from './render.js'
 
 export interface Page {
   readonly total: number
@@ -55,9 +55,6 @@ export class Resources {
     const [item = {}] = await this.render([row])
     return item
   }
-
-  /** The addresses that the API shows of a service. */
-  shownAddresses = (row: Row): readonly string[] => shownAddresses(renderRow(row, this.#viewer, undefined))
 
   shownLabels = (row: Row): Readonly<Record<string, string>> => shownLabelsOf(row, this.#viewer)
 

@@ -38,7 +38,7 @@ import { zoneRoutes } from './zones.js'
 /** The one route table of both roles. */
 export function routesOf(context: ApiContext): readonly Route[] {
   const resources = new Resources(context)
-  const claims = localClaims(context.store, resources.shownAddresses, context.dns)
+  const claims = localClaims(context.store, context.dns)
   const routes: readonly Route[] = [
     ...serverRoutes(context),
     ...resourceRoutes(context, resources),

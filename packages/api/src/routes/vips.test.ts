@@ -25,14 +25,17 @@ function serviceRow(store: FakeStore, name: string, origin: string, address: str
 }
 
 const zones = new Map<string, FakeStore>()
+/** What zones were asked. */
+const asked: { readonly zone: string; readonly question: string; readonly body: unknown }[] = []
 const peers: PeerSync[] = []
 const { call, store } = harness('global', {
   sync: {
     peers: () => peers,
     askZone: async (zone, question, body) => {
-      const asked = zones.get(zone)
-      if (asked === undefined) throw new Problem('unavailable', `zone ${zone} is not connected`)
-      const answer = createAnswerer({ store: asked.port(), mode: 'federated', zoneName: zone })
+      const own = zones.get(zone)
+      if (own === undefined) throw new Problem('unavailable', `zone ${zone} is not connected`)
+      asked.push({ zone, question, body })
+      const answer = createAnswerer({ store: own.port(), mode: 'federated', zoneName: zone })
       // As it would travel.
       return JSON.parse(JSON.stringify(await answer(question, JSON.parse(JSON.stringify(body)))))
     },
@@ -42,6 +45,7 @@ const { call, store } = harness('global', {
 beforeEach(() => {
   store.clear()
   zones.clear()
+  asked.length = 0
   store.zoneRecords = []
   for (const zone of ['east', 'west']) {
     const own = new FakeStore(zone)
@@ -201,6 +205,47 @@ test('VIP-4: verify tells what a zone says otherwise', async () => {
   ])
 })
 
+test('VIP-4: of a zone that says what global says sums are read, of another one the rows in which they differ', async () => {
+  const [east, west] = [zones.get('east'), zones.get('west')]
+  for (let i = 0; i < 200; i++)
+    for (const each of [store, east, west])
+      if (each !== undefined) serviceRow(each, `many-${i}`, 'east', `241.16.1.${i}`)
+  expect((await verify()).checked).toEqual([
+    { controlPlane: 'global', result: 'verified', services: 202 },
+    { controlPlane: 'east', result: 'verified', services: 202 },
+    { controlPlane: 'west', result: 'verified', services: 202 },
+  ])
+  const read = (zone: string): readonly string[] =>
+    [...new Set(asked.flatMap((one) => (one.zone === zone ? one.question : [])))].sort()
+  expect([read('east'), read('west')]).toEqual([
+    ['vip-findings', 'vip-sums'],
+    ['vip-findings', 'vip-sums'],
+  ])
+  asked.length = 0
+  // One row of the ledger is another one, and one resource is not there.
+  if (west !== undefined) {
+    const row = west.ledger.findIndex(({ displayName }) => displayName === 'many-7')
+    west.ledger[row] = { ...(west.ledger[row] as (typeof west.ledger)[number]), address: '241.16.9.9' }
+    west.rows.delete('MeshService\u0000default\u0000many-8-x')
+  }
+  const told = await verify()
+  expect((told.disagreements as { problem: string }[]).map(({ problem: text }) => text)).toEqual([
+    'MeshService "many-7" in mesh "default" of zone east: ledger and API of zone west differ',
+    'MeshService "many-8" in mesh "default" of zone east: the ledger of zone west gives it an address, and there is no such service',
+  ])
+  expect(told.checked).toMatchObject([{ services: 202 }, { services: 202 }, { services: 201 }])
+  expect([read('east'), read('west')]).toEqual([
+    ['vip-findings', 'vip-sums'],
+    ['vip-findings', 'vip-rows', 'vip-sums'],
+  ])
+  const [buckets] = asked.flatMap(({ body }) => (body as { readonly buckets?: readonly number[] }).buckets ?? [])
+  expect(buckets).toBeDefined()
+  for (const { body } of asked) {
+    const some = (body as { readonly buckets?: readonly number[] }).buckets
+    if (some !== undefined) expect(some.length).toBeLessThanOrEqual(2)
+  }
+})
+
 test('a Kuma zone is not asked: it knows only addresses of its own, and nothing is missing without it', async () => {
   store.zoneRecords.push({ name: 'kuma', everInStep: false })
   const told = await verify()
@@ -238,15 +283,24 @@ test('a zone that cannot be asked is listed as not verified', async () => {
   })
 })
 
-test('a zone whose pages never end is not waited for, and is listed as not verified', async () => {
+test.each([
+  ['sums', { sums: Array.from({ length: 1_024 }, () => ''), count: 1, next: 'there is more' }],
+  ['pages', { items: [], total: 1, next: 'there is more' }],
+])('a zone whose %s never end is not waited for, and is listed as not verified', async (what, answer) => {
   const { call: ask, store: own } = harness('global', {
     limits: { zoneAnswerTimeoutMs: 10 },
     sync: {
       peers: () => [],
       // Not at once: whoever answers without end leaves time for what else there is.
-      askZone: () =>
-        new Promise((resolve) => {
-          setImmediate(() => resolve({ items: [], total: 1, next: 'there is more' }))
+      askZone: (_, question) =>
+        new Promise((resolve, reject) => {
+          setImmediate(() =>
+            what === 'pages' && question === 'vip-sums'
+              ? reject(
+                  new Problem('unavailable', 'zone east answered: zone east does not know the question "vip-sums"'),
+                )
+              : resolve(question === 'vip-findings' ? { items: [] } : answer),
+          )
         }),
     },
   })

@@ -62,14 +62,28 @@ export function referenceClaims(own: ReadonlyMap<string, Claim>): Claims {
   return { own, suspects, get: (key) => own.get(key), services: countShown(own.values()) }
 }
 
-export function claimsAgainst(reference: Claims, all: ReadonlyMap<string, Claim>): Claims {
-  const own = new Map([...all].filter(([key, claim]) => !sameClaim(claim, reference.get(key))))
-  const absent = new Set([...reference.own.keys()].filter((key) => !all.has(key)))
+export const claimsAgainst = (reference: Claims, all: ReadonlyMap<string, Claim>): Claims =>
+  claimsWhere(reference, all, { isRead: () => true, services: countShown(all.values()) })
+
+/**
+ * @param some what it says of some owners: of the others it is known to say what the reference says
+ * @param isRead whether an owner is one of those
+ * @param services how many its API shows, all together
+ */
+export function claimsWhere(
+  reference: Claims,
+  some: ReadonlyMap<string, Claim>,
+  { isRead, services }: { readonly isRead: (owner: Owner) => boolean; readonly services: number },
+): Claims {
+  const own = new Map([...some].filter(([key, claim]) => !sameClaim(claim, reference.get(key))))
+  const absent = new Set(
+    [...reference.own].flatMap(([key, { owner }]) => (!some.has(key) && isRead(owner) ? [key] : [])),
+  )
   return {
     own,
     suspects: new Set([...own.keys(), ...absent]),
     get: (key) => own.get(key) ?? (absent.has(key) ? undefined : reference.get(key)),
-    services: countShown(all.values()),
+    services,
   }
 }
 
@@ -128,8 +142,8 @@ export async function readClaims(reader: ClaimReader, reference?: Claims): Promi
         shown.set(met(row), { shown: kept, audience: row.audience })
       }
       from = { after: page.next, offset: from.offset + page.items.length }
-      // Whoever does not say where to go on is of a version that counts.
-      if (page.items.length === 0 || (page.next === undefined && from.offset >= page.total)) break
+      // Whoever does not say where to go on is of a version that counts, or has come to the end.
+      if (page.next === undefined && (page.items.length === 0 || from.offset >= page.total)) break
     }
   }
 

@@ -1,16 +1,15 @@
 import { typeOf } from '@holdfast/model'
 import type { ControlPlaneStore, LedgerRow, Row } from '@holdfast/store'
+import { renderedAddresses } from '../resources/render.js'
 import { type ClaimReader, claimsPerPage, type LedgerClaim, type ShownClaim } from './claims.js'
 import { ownerKey } from './owners.js'
 
 /**
  * What this control plane itself claims.
- * @param shownAddresses the addresses that the API shows for a row, read from what it renders
  * @param dns what names are answered with, where any are
  */
 export function localClaims(
   store: ControlPlaneStore,
-  shownAddresses: (row: Row) => readonly string[],
   dns?: { readonly faults: readonly string[] } | undefined,
 ): ClaimReader {
   return {
@@ -36,7 +35,7 @@ export function localClaims(
       })
       const last = items.length < claimsPerPage ? undefined : items.at(-1)
       return {
-        items: items.map((row) => shownClaim(row, shownAddresses(row))),
+        items: items.map((row) => shownClaim(row, renderedAddresses(row))),
         total,
         ...(last === undefined ? {} : { next: JSON.stringify([last.mesh, last.name]) }),
       }

@@ -1,11 +1,11 @@
 import { Problem } from '@holdfast/model'
 import { answerTestimony, type ControlPlaneStore, testimonyQuestions } from '@holdfast/store'
 import type { Mode } from '../options.js'
-import { renderRow, shownAddresses, viewerOf } from '../resources/render.js'
 import { type DnsView, lookedUp, standingOf } from '../routes/dns.js'
 import { answerDiff, diffQuestion } from '../sync/diff.js'
 import type { AskProxy, ProxyQuestion } from '../sync/sync-view.js'
 import { lackingAtGlobal, lackingQuestion } from '../zones/lacking.js'
+import { claimParts, differingMost, rowsPage, type SumsPage, type SumsReader, sumsPage } from './claim-sums.js'
 import type { ClaimReader } from './claims.js'
 import { localClaims } from './local-claims.js'
 
@@ -14,6 +14,8 @@ export const questions = {
   ledger: 'vip-ledger',
   shown: 'vip-shown',
   findings: 'vip-findings',
+  sums: 'vip-sums',
+  rows: 'vip-rows',
   dnsStanding: 'dns-standing',
   dnsLookup: 'dns-lookup',
   proxy: 'proxy-admin',
@@ -55,13 +57,24 @@ const proxyTimeoutMs = 10_000
 type Ask = (question: string, body: unknown) => Promise<unknown>
 
 /** A zone's claims, read by asking it. Throws a Problem `unavailable` for an answer that cannot be understood. */
-export function askedClaims(ask: Ask): ClaimReader {
+export function askedClaims(ask: Ask): ClaimReader & SumsReader {
   return {
+    sumsPage: async (part, after) => sumsPageOf(await ask(questions.sums, { part, after })),
+    rowsPage: async (part, buckets, after) => page(await ask(questions.rows, { part, buckets, after })),
     ledgerPage: async (after) => page(await ask(questions.ledger, after === undefined ? {} : { after })),
     shownPage: async (kind, { after, offset }) =>
       page(await ask(questions.shown, after === undefined ? { kind, offset } : { kind, offset, after })),
     findings: async () => page<{ items: readonly never[] }>(await ask(questions.findings, {})).items,
   }
+}
+
+function sumsPageOf(answer: unknown): SumsPage {
+  if (typeof answer === 'object' && answer !== null && 'sums' in answer && Array.isArray(answer.sums))
+    return answer as unknown as SumsPage
+  throw new Problem(
+    'unavailable',
+    'the zone answered something else than sums of its ledger; is it of another version?',
+  )
 }
 
 /** A zone is a control plane of ours, authenticated by its session: the envelope is checked, its rows are believed. */
@@ -86,26 +99,32 @@ export function createAnswerer(options: {
   readonly askProxy?: AskProxy | undefined
 }): (question: string, body: unknown) => Promise<unknown> {
   const { store, mode, zoneName, dns, askProxy } = options
-  const viewer = viewerOf(mode, zoneName)
-  const reader = localClaims(store, (row) => shownAddresses(renderRow(row, viewer, undefined)), dns)
+  const reader = localClaims(store, dns)
   return async (question, body) => {
     const field = (name: string): unknown => (body as Readonly<Record<string, unknown>> | null)?.[name]
     switch (question) {
       case questions.ledger: {
-        const after = field('after')
-        return reader.ledgerPage(typeof after === 'string' ? after : undefined)
+        return reader.ledgerPage(afterOf(field('after')))
       }
       case questions.shown: {
-        const [offset, after] = [field('offset'), field('after')]
+        const offset = field('offset')
         return reader.shownPage(String(field('kind')), {
           offset: typeof offset === 'number' ? offset : 0,
-          after: typeof after === 'string' ? after : undefined,
+          after: afterOf(field('after')),
         })
       }
       case diffQuestion:
         return answerDiff(store.diff, body)
       case lackingQuestion:
         return { items: await lackingAtGlobal(store, zoneName) }
+      case questions.sums:
+        return sumsPage(reader, partOf(field('part')), afterOf(field('after')))
+      case questions.rows: {
+        const buckets = field('buckets')
+        if (!Array.isArray(buckets) || buckets.length > differingMost)
+          throw new Problem('invalid', `buckets: must be a list of at most ${differingMost}`)
+        return rowsPage(reader, partOf(field('part')), new Set(buckets.map(Number)), afterOf(field('after')))
+      }
       case questions.findings:
         return { items: await reader.findings() }
       case questions.dnsStanding:
@@ -127,6 +146,13 @@ export function createAnswerer(options: {
       }
     }
   }
+}
+
+const afterOf = (after: unknown): string | undefined => (typeof after === 'string' ? after : undefined)
+
+function partOf(part: unknown): string {
+  if (typeof part === 'string' && claimParts.includes(part)) return part
+  throw new Problem('invalid', `part: must be one of ${claimParts.join(', ')}, not ${JSON.stringify(part)}`)
 }
 
 /** What global answers a zone: how it stands with that zone, and nothing else. */

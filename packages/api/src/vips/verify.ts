@@ -1,7 +1,18 @@
 import { Problem, problemOf } from '@holdfast/model'
+import type { Owner } from '@holdfast/store'
 import type { ApiContext } from '../options.js'
 import type { Resources } from '../resources/service.js'
-import { type ClaimReader, type Claims, claimsAgainst, readClaims, referenceClaims } from './claims.js'
+import {
+  bucketOfOwner,
+  differingBuckets,
+  differingMost,
+  inBuckets,
+  type Parts,
+  readSums,
+  type SumsReader,
+  sumsOf,
+} from './claim-sums.js'
+import { type ClaimReader, type Claims, claimsAgainst, claimsWhere, readClaims, referenceClaims } from './claims.js'
 import { type Disagreement, disagreements, type Party } from './compare.js'
 import { type OwnerJson, ownerJson } from './owners.js'
 import { askedClaims } from './questions.js'
@@ -75,10 +86,11 @@ async function round(
 ): Promise<Round> {
   const { mode, zoneName } = context
   const { ours: zones, plain } = mode === 'global' ? await zonesOf(context) : { ours: [], plain: [] }
-  const ours = await partyOf(zoneName, local)
+  const ours = await firstParty(zoneName, local)
+  const reference = referenceOf(ours)
   const theirs = await fewAtOnce(zones, async (zone): Promise<Party | NotVerified> => {
     try {
-      return await partyOf(zone, askedClaims(inTime(context, zone, signal)), ours.claims)
+      return await partyOf(zone, askedClaims(inTime(context, zone, signal)), reference)
     } catch (error) {
       signal.throwIfAborted()
       const problem = problemOf(error)
@@ -111,10 +123,47 @@ async function fewAtOnce<T, R>(items: readonly T[], work: (item: T) => Promise<R
   return results
 }
 
-/** @param reference what the first party says; undefined: this is the first */
-async function partyOf(name: string, reader: ClaimReader, reference?: Claims): Promise<Party> {
-  const [all, findings] = await Promise.all([readClaims(reader, reference), reader.findings()])
-  return { name, claims: reference === undefined ? referenceClaims(all) : claimsAgainst(reference, all), findings }
+/** The first party: with it the others are compared. */
+async function firstParty(name: string, reader: ClaimReader): Promise<Party> {
+  const [all, findings] = await Promise.all([readClaims(reader), reader.findings()])
+  return { name, claims: referenceClaims(all), findings }
+}
+
+async function partyOf(name: string, reader: ClaimReader & SumsReader, { claims, sums }: Reference): Promise<Party> {
+  const [said, findings] = await Promise.all([claimsOf(reader, claims, sums), reader.findings()])
+  return { name, claims: said, findings }
+}
+
+/** Sums first: what is equal need not be read. A zone of before does not know the question, and says all. */
+async function claimsOf(reader: ClaimReader & SumsReader, reference: Claims, sums: () => Parts): Promise<Claims> {
+  const theirs = await readSums(reader).catch((error: unknown) => {
+    if (problemOf(error).message.includes('does not know the question')) return undefined
+    throw error
+  })
+  const buckets = theirs === undefined ? undefined : differingBuckets(sums(), theirs.sums)
+  if (theirs === undefined || buckets === undefined || buckets.length > differingMost)
+    return claimsAgainst(reference, await readClaims(reader, reference))
+  const some = buckets.length === 0 ? new Map() : await readClaims(inBuckets(reader, buckets), reference)
+  const read = new Set(buckets)
+  const isRead = (owner: Owner): boolean => read.has(bucketOfOwner(owner))
+  return claimsWhere(reference, some, { isRead, services: theirs.services })
+}
+
+interface Reference {
+  readonly claims: Claims
+  /** Reckoned when somebody asks for them, and once. */
+  readonly sums: () => Parts
+}
+
+function referenceOf({ claims }: Party): Reference {
+  let sums: Parts | undefined
+  return {
+    claims,
+    sums: () => {
+      sums ??= sumsOf(claims.own.values())
+      return sums
+    },
+  }
 }
 
 const checkedOf = (party: Party | NotVerified): CheckedJson => ({
