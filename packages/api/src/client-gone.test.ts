@@ -1,5 +1,6 @@
 import { request } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { Problem } from '@holdfast/model'
 import { expect, test } from 'vitest'
 import { FakeStore } from './testing/fake-store.js'
 import { harness } from './testing/harness.js'
@@ -54,6 +55,17 @@ test('F27: what is under way when a control plane drains is told so, and is no e
   await expect.poll(() => hasAsked, { timeout: 20_000 }).toBe(true)
   await app.close()
   expect(await asking).toMatchObject({ status: 503, body: { detail: expect.stringMatching(/is stopping; ask again/) } })
+  expect(logged).toEqual([])
+})
+
+test('what is not to be had yet, and says so, is no error of ours either', async () => {
+  const port = new FakeStore('').port()
+  const apply: typeof port.local.apply = () => Promise.reject(new Problem('unavailable', 'global is not ready'))
+  const { call, logged } = harness('global', { store: { ...port, local: { ...port.local, apply } } })
+  expect(await call('PUT', '/meshes/shop', { type: 'Mesh', name: 'shop' })).toMatchObject({
+    status: 503,
+    body: { detail: 'global is not ready' },
+  })
   expect(logged).toEqual([])
 })
 

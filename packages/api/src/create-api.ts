@@ -244,11 +244,13 @@ function fail(context: ApiContext, request: FastifyRequest, reply: FastifyReply,
   const span = spans.get(request)
   span?.end({ 'http.response.status_code': status }, status >= 500 ? title : undefined)
   // Whoever went away is told nothing, and nothing of ours has failed: what was under way ends because of it.
-  if (status >= 500 && !isGone(reply) && problem.message !== stopping)
-    context.log.error(
-      { err: problem.cause ?? problem, method: request.method, url: request.url, status, ...span?.ids },
-      title,
-    )
+  if (status >= 500 && !isGone(reply) && problem.message !== stopping) {
+    const what = { method: request.method, url: request.url, status, ...span?.ids }
+    // What says itself what it waits for has not failed; there is nothing to be found in its stack.
+    if (problem.kind === 'unavailable' && problem.cause === undefined)
+      context.log.warn({ reason: problem.message, ...what }, title)
+    else context.log.error({ err: problem.cause ?? problem, ...what }, title)
+  }
   return sendJson(reply, status, errorBody(problem, title))
 }
 

@@ -18,6 +18,9 @@ const holdfast = (version: string) => ({ ...kuma, version: `2.14.3-preview.holdf
 const failing = (code: string, message = 'it failed') => Object.assign(new Error(message), { code })
 const vips = 'GET /_holdfast/vips?size=1000'
 
+const meshes: World = { answers: { 'GET /meshes?size=1000': { items: [{ name: 'a' }] } } }
+const add = ['config', 'control-planes', 'add']
+
 const cases: readonly (readonly [what: string, args: readonly string[], world?: World])[] = [
   ['an unknown command', ['frob']],
   ['an unknown option', ['get', 'meshes', '--frob']],
@@ -166,6 +169,42 @@ const cases: readonly (readonly [what: string, args: readonly string[], world?: 
     },
   ],
   ['a shell that there is not', ['completion', 'tcsh']],
+  ['a variable that is none', ['apply', '-f', '-', '-v', 'a'], { stdin: timeout }],
+  ['a variable with a value and with parts', ['apply', '-f', '-', '-v', 'a=1', '-v', 'a.b=2'], { stdin: timeout }],
+  ['standard input twice', ['apply', '-f', '-', '-f', '-'], { stdin: timeout }],
+  ['a selector without pruning', ['apply', '-f', '-', '-l', 'a=b'], { stdin: timeout }],
+  ['columns of what is no table', ['get', 'meshes', '--columns', 'NAME', '-o', 'json'], meshes],
+  ['a watch that is to be sorted', ['get', 'meshes', '-w', '--sort-by', 'name'], meshes],
+  ['waiting for whom', ['wait', '--for=deleted']],
+  ['waiting how long', ['wait', '--for=synced', '--timeout', 'soon']],
+  ['nothing to explain', ['vip', 'explain']],
+  ['a pool that is none', ['vip', 'pool', 'add', '241.0.0.0/8']],
+  ['a zone without a name', ['generate', 'zone-token', '--zone', '', '--valid-for', '1h']],
+  ['a scope that there is not', ['generate', 'zone-token', '--zone', 'a', '--valid-for', '1h', '--scope', 'frob']],
+  ['a token that is good for how long', ['generate', 'user-token', '--name', 'a', '--valid-for', 'soon']],
+  [
+    'a key without its number',
+    ['generate', 'user-token', '--name', 'a', '--valid-for', '1h', '--signing-key-path', 'k'],
+    { files: { k: 'x' } },
+  ],
+  ['a number without its key', ['generate', 'user-token', '--name', 'a', '--valid-for', '1h', '--kid', '1']],
+  ['a tag that is none', ['generate', 'dataplane-token', '--valid-for', '1h', '--tag', 'x']],
+  ['a key of no mesh', ['rotate', 'signing-key', 'zone', '-m', 'shop']],
+  ['a control plane without a name', [...add, '--name', '', '--address', 'http://a']],
+  ['an address that is none', [...add, '--name', 'a', '--address', 'foo']],
+  ['half a certificate', [...add, '--name', 'a', '--address', 'http://a', '--client-cert-file', 'c']],
+  ['a way to sign in that there is not', [...add, '--name', 'a', '--address', 'http://a', '--auth-type', 'x']],
+  [
+    'a token that was not said',
+    [...add, '--name', 'a', '--address', 'http://a', '--auth-type', 'tokens', '--auth-conf', 'y=z'],
+  ],
+  ['a header that is none', [...add, '--name', 'a', '--address', 'http://a', '--headers', 'x']],
+  ['nowhere to keep it', [...add, '--name', 'a', '--address', 'http://a', '--no-config']],
+  ['an import of nothing', ['import', 'kuma']],
+  ['an import from what is no URL', ['import', 'kuma', '--from', 'there']],
+  ['a zone of the same name', ['zone', 'rename', 'east', 'east']],
+  ['a name that no zone can have', ['zone', 'rename', 'east', 'E_1']],
+  ['a context of no global', ['zone', 'federate', '--global', 'x']],
 ]
 
 test('every error says what is wrong and what to do next', async () => {

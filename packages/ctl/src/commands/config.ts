@@ -45,6 +45,7 @@ interface AddOptions {
 }
 
 async function add({ io, connections, apiAt }: Context, o: AddOptions): Promise<number> {
+  if (o.name === '') throw usageError('--name must not be empty')
   if (!/^https?:\/\//.test(o.address) || !URL.canParse(o.address))
     throw usageError(`API Server URL is invalid: ${JSON.stringify(o.address)} is no URL such as http://127.0.0.1:5681`)
   if ((o.clientCertFile === undefined) !== (o.clientKeyFile === undefined))
@@ -54,6 +55,9 @@ async function add({ io, connections, apiAt }: Context, o: AddOptions): Promise<
     throw usageError(`--auth-type ${JSON.stringify(o.authType)} is not known; there is tokens`)
   if (o.authType === 'tokens' && authConf?.token === undefined)
     throw usageError('--auth-conf is not valid: provide token=YOUR_TOKEN')
+  const kept = await connections()
+  // Before anybody is asked: there is nothing to be done with the answer.
+  kept.checkWritable()
   const controlPlane: ControlPlane = {
     name: o.name,
     url: o.address,
@@ -72,7 +76,7 @@ async function add({ io, connections, apiAt }: Context, o: AddOptions): Promise<
         `${o.address} is no control plane: it does not say its product and version under /; say another address, or --skip-check`,
       )
   }
-  await (await connections()).add(controlPlane, o.overwrite)
+  await kept.add(controlPlane, o.overwrite)
   io.out.write(
     `added Control Plane ${JSON.stringify(o.name)}\nswitched active Control Plane to ${JSON.stringify(o.name)}\n`,
   )

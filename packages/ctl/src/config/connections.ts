@@ -126,8 +126,12 @@ export class Connections {
     await this.#write({ ...this.#own.config, currentContext: context.name })
   }
 
-  async #write(config: ConfigFile): Promise<void> {
+  checkWritable(): void {
     if (this.#own.path === '') throw usageError('--no-config leaves no configuration to write to')
+  }
+
+  async #write(config: ConfigFile): Promise<void> {
+    this.checkWritable()
     // It may hold tokens.
     await this.#io.files.writePrivate(this.#own.path, writtenConfig(config))
   }
