@@ -46,7 +46,7 @@ const rooms: Record<string, { readonly uses: readonly string[]; readonly pure?: 
   testkit: { uses: ['proto', 'model', 'kds', 'vip', 'store', 'transport'] },
   sim: { uses: ['model', 'vip', 'kds', 'store'] },
   demo: { uses: ['model', 'identity', 'store', 'testkit'] },
-  bench: { uses: ['model', 'store', 'transport', 'peer', 'global', 'zone', 'dns', 'testkit'] },
+  bench: { uses: ['model', 'store', 'transport', 'peer', 'global', 'zone', 'dns', 'api', 'testkit'] },
   faults: { uses: ['identity', 'store', 'testkit', 'bench'] },
 }
 

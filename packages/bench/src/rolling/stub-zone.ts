@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto'
+import { createAnswerer } from '@holdfast/api'
 import { computedLabels, jsonSpec, namespaceLabel, typeOf } from '@holdfast/model'
 import { sessionMetrics } from '@holdfast/peer'
 import { asControlPlane, type ControlPlaneStore, type Image, LiveImage, MemoryStore } from '@holdfast/store'
@@ -50,6 +51,7 @@ export class StubZone {
     })
     if (image !== undefined) this.#memory.restore(image)
     this.store = asControlPlane(this.#memory)
+    const answer = createAnswerer({ store: this.store, mode: 'federated', zoneName: name })
     this.#options = {
       store: this.store,
       zone: name,
@@ -58,7 +60,7 @@ export class StubZone {
       instanceId: `${name}-stub`,
       nodeConfig: { storeType: 'memory', environment: 'universal', full: '{}' },
       wantedCidrs: [],
-      answer: async () => '{}',
+      answer: async (question, body) => JSON.stringify(await answer(question, JSON.parse(body))),
       log,
       metrics: sessionMetrics(new Registry()),
       ...(tls === undefined ? {} : { credentials: async () => ({ tls }) }),

@@ -99,9 +99,12 @@ async function main(): Promise<number> {
     process.stderr.write(`${((performance.now() - startedMs) / 1000).toFixed(1).padStart(6)} s  ${what}\n`)
   }
   progress('starting PostgreSQL')
+  const interrupted = new AbortController()
+  for (const name of ['SIGINT', 'SIGTERM'] as const)
+    process.once(name, () => interrupted.abort(new Error(`interrupted by ${name}`)))
   const server = await startServer()
   try {
-    const figures = await scale(server.fresh, sizes, progress)
+    const figures = await scale(server.fresh, sizes, progress, interrupted.signal)
     const machine = {
       cores: availableParallelism(),
       node: process.version,
