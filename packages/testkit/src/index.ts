@@ -52,6 +52,7 @@ export { holdfastctl } from './programs/ctl.js'
 export { joinFlags } from './programs/join.js'
 export { run } from './programs/run.js'
 export { type UntilOptions, until } from './programs/until.js'
+export { hasKuma, type KumaCp, type KumaOptions, startKuma } from './real-kuma.js'
 export {
   type RecordedConnection,
   type RecordedConversation,

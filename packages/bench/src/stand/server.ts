@@ -9,6 +9,8 @@ export type FreshDatabase = () => Promise<{ readonly url: string }>
 
 export interface DatabaseServer {
   readonly fresh: FreshDatabase
+  /** With nothing in it, for a program that is not ours. */
+  readonly empty: FreshDatabase
   readonly version: string
   stop(): Promise<void>
 }
@@ -26,13 +28,15 @@ export async function startServer(): Promise<DatabaseServer> {
   await createDatabase(server.url, template)
   await migrate(databaseUrl(server.url, template), { programVersion: newestProgram, signal })
   let made = 0
+  const make = async (from?: string): Promise<{ readonly url: string }> => {
+    const name = `bench_${++made}`
+    await createDatabase(server.url, name, from)
+    return { url: databaseUrl(server.url, name) }
+  }
   return {
     version: await versionOf(server.url),
-    fresh: async () => {
-      const name = `bench_${++made}`
-      await createDatabase(server.url, name, template)
-      return { url: databaseUrl(server.url, name) }
-    },
+    fresh: () => make(template),
+    empty: () => make(),
     stop: async () => {
       await server.stop()
       rmSync(dataDir, { recursive: true, force: true })

@@ -1,4 +1,4 @@
-import { startFakeKumaZone } from '@holdfast/testkit'
+import { hasKuma, type KumaCp, startFakeKumaZone, startKuma } from '@holdfast/testkit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { kubernetesZone } from '../testing/kubernetes-zone.js'
 import {
@@ -11,7 +11,6 @@ import {
   until,
   type ZonePlane,
 } from '../testing/mesh.js'
-import { hasKuma, type KumaCp, startKuma } from '../testing/real-kuma.js'
 import { type Items, kumaService } from './objects.js'
 
 // A zone in Kubernetes, played by what its code would send, at our global and at a real Kuma's: what each keeps of it, and

@@ -1,7 +1,6 @@
-import { freshDatabase } from '@holdfast/testkit'
+import { freshDatabase, hasKuma, type KumaCp, startKuma } from '@holdfast/testkit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ask, inStep, Processes, type Running, syncOf, until, vipsOf } from '../testing/process.js'
-import { hasKuma, type KumaCp, startKuma } from '../testing/real-kuma.js'
 import { type Items, kumaService } from './objects.js'
 
 // docs/migrate-from-kuma.md with a real Kuma mesh, there and back at every step: no service of a zone has another address

@@ -1,4 +1,4 @@
-import { freshDatabase, startTcpProxy, type TcpProxy } from '@holdfast/testkit'
+import { freshDatabase, hasKuma, type KumaCp, startKuma, startTcpProxy, type TcpProxy } from '@holdfast/testkit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   eager,
@@ -14,7 +14,6 @@ import {
   until,
   type ZonePlane,
 } from '../testing/mesh.js'
-import { hasKuma, type KumaCp, startKuma } from '../testing/real-kuma.js'
 import { type Items, kumaService, quiet, served } from './objects.js'
 
 // A real Kuma that is stopped (SIGSTOP: its sockets stay open and say nothing), one whose mesh goes and comes, and one that

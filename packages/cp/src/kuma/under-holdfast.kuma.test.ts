@@ -1,6 +1,6 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { startTcpProxy, type TcpProxy } from '@holdfast/testkit'
+import { hasKuma, type KumaCp, startKuma, startTcpProxy, type TcpProxy } from '@holdfast/testkit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   eager,
@@ -16,7 +16,6 @@ import {
   until,
   type ZonePlane,
 } from '../testing/mesh.js'
-import { hasKuma, type KumaCp, startKuma } from '../testing/real-kuma.js'
 import { type Items, kumaService, objectsOf, putEverything, quiet, served } from './objects.js'
 
 // Real Kuma zones under our global, one of ours beside them, and a real Kuma mesh to compare with.

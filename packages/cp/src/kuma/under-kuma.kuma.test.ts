@@ -1,7 +1,6 @@
-import { freshDatabase } from '@holdfast/testkit'
+import { freshDatabase, hasKuma, type KumaCp, startKuma } from '@holdfast/testkit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { eager, putService, remove, rowsOf, servicesOf, startZone, until, type ZonePlane } from '../testing/mesh.js'
-import { hasKuma, type KumaCp, startKuma } from '../testing/real-kuma.js'
 import { type Items, kumaService, putEverything, quiet, served } from './objects.js'
 
 interface Named {

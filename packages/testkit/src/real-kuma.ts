@@ -3,12 +3,11 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { until } from './mesh.js'
 
 /** A real `kuma-cp`, where somebody has one: nothing of Kuma's is part of this repository. */
 
-export const kumaVariable = 'HOLDFAST_KUMA_CP'
-export const kumaBinary: string | undefined = process.env[kumaVariable]
+const kumaVariable = 'HOLDFAST_KUMA_CP'
+const kumaBinary: string | undefined = process.env[kumaVariable]
 
 /** Says why nothing is run, once a file. */
 export function hasKuma(): boolean {
@@ -29,12 +28,15 @@ export interface KumaOptions {
   readonly kdsPort?: number
   /** PostgreSQL, so that it remembers; in memory unless said otherwise. */
   readonly databaseUrl?: string
+  /** As a product runs it: it waits for seconds and more where a test would not. */
+  readonly stock?: boolean
   readonly env?: Readonly<Record<string, string>>
 }
 
 /** A kuma-cp that is up. */
 export interface KumaCp {
   readonly zone: string | undefined
+  readonly pid: number
   readonly apiPort: number
   readonly kdsPort: number
   readonly log: () => string
@@ -67,6 +69,16 @@ export async function startKuma(options: KumaOptions): Promise<KumaCp> {
   }
 }
 
+/** What a product would wait for, a test does not. */
+const impatient = {
+  KUMA_GENERAL_RESILIENT_COMPONENT_BASE_BACKOFF: '200ms',
+  KUMA_GENERAL_RESILIENT_COMPONENT_MAX_BACKOFF: '1s',
+  KUMA_IPAM_ALLOCATION_INTERVAL: '1s',
+  KUMA_MULTIZONE_GLOBAL_KDS_ZONE_INSIGHT_FLUSH_INTERVAL: '1s',
+  KUMA_STORE_POSTGRES_MAX_OPEN_CONNECTIONS: '5',
+}
+const startTimeoutMs = 60_000
+
 async function start(options: KumaOptions): Promise<KumaCp> {
   const { zone, globalAddress, databaseUrl } = options
   const [api, diagnostics, interCp, dp, mads, kds] = await freePorts(6)
@@ -85,16 +97,12 @@ async function start(options: KumaOptions): Promise<KumaCp> {
     KUMA_DIAGNOSTICS_SERVER_PORT: String(diagnostics),
     KUMA_INTER_CP_SERVER_PORT: String(interCp),
     KUMA_INTER_CP_CATALOG_INSTANCE_ADDRESS: '127.0.0.1',
-    // What a product would wait for, a test does not.
-    KUMA_GENERAL_RESILIENT_COMPONENT_BASE_BACKOFF: '200ms',
-    KUMA_GENERAL_RESILIENT_COMPONENT_MAX_BACKOFF: '1s',
-    KUMA_IPAM_ALLOCATION_INTERVAL: '1s',
     KUMA_EVENT_BUS_BUFFER_SIZE: '20000',
+    ...(options.stock === true ? {} : impatient),
     ...(zone === undefined
       ? {
           KUMA_MULTIZONE_GLOBAL_KDS_GRPC_PORT: String(kdsPort),
           KUMA_MULTIZONE_GLOBAL_KDS_TLS_ENABLED: 'false',
-          KUMA_MULTIZONE_GLOBAL_KDS_ZONE_INSIGHT_FLUSH_INTERVAL: '1s',
         }
       : {
           KUMA_MULTIZONE_ZONE_NAME: zone,
@@ -133,6 +141,7 @@ async function start(options: KumaOptions): Promise<KumaCp> {
     })
   const cp: KumaCp = {
     zone,
+    pid: child.pid ?? 0,
     apiPort: api,
     kdsPort,
     log: () => log,
@@ -166,17 +175,17 @@ async function start(options: KumaOptions): Promise<KumaCp> {
     thaw: () => void child.kill('SIGCONT'),
   }
   try {
-    await until(
-      'kuma-cp to answer',
-      async () => {
-        if (ended !== undefined) throw new Error(`kuma-cp ${ended}: ${log.slice(-4000)}`)
-        return call('/').then(
-          (response) => response.ok,
-          () => false,
-        )
-      },
-      60_000,
-    )
+    const endMs = performance.now() + startTimeoutMs
+    const answers = (): Promise<boolean> =>
+      call('/').then(
+        (response) => response.ok,
+        () => false,
+      )
+    while (!(await answers())) {
+      if (ended !== undefined) throw new Error(`kuma-cp ${ended}: ${log.slice(-4000)}`)
+      if (performance.now() > endMs) throw new Error(`kuma-cp did not answer within ${startTimeoutMs} ms`)
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
   } catch (error) {
     await cp.stop()
     throw error
@@ -193,7 +202,6 @@ function postgresEnv(databaseUrl: string): Readonly<Record<string, string>> {
     KUMA_STORE_POSTGRES_USER: decodeURIComponent(username),
     KUMA_STORE_POSTGRES_PASSWORD: decodeURIComponent(password),
     KUMA_STORE_POSTGRES_DB_NAME: pathname.slice(1),
-    KUMA_STORE_POSTGRES_MAX_OPEN_CONNECTIONS: '5',
   }
 }
 
