@@ -1,3 +1,5 @@
+import { existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { freshDatabase, hasKuma, type KumaCp, startKuma } from '@holdfast/testkit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ask, inStep, Processes, type Running, syncOf, until, vipsOf } from '../testing/process.js'
@@ -5,6 +7,9 @@ import { type Items, kumaService } from './objects.js'
 
 // docs/migrate-from-kuma.md with a real Kuma mesh, there and back at every step: no service of a zone has another address
 // in it afterwards.
+
+const kumactl = process.env.HOLDFAST_KUMACTL ?? ''
+const hasKumactl = kumactl !== '' && existsSync(kumactl)
 
 type Zone = 'zone-1' | 'zone-2'
 const zones: readonly Zone[] = ['zone-1', 'zone-2']
@@ -163,6 +168,35 @@ describe.skipIf(!hasKuma())('a Kuma mesh moves in', { timeout: 300_000 }, () => 
       expect(await importFrom(cp)).toContain('nothing to do')
     expect(await shown()).toBe(there)
     expect(await allAddresses()).toEqual(before)
+  })
+
+  test.skipIf(!hasKumactl)('1: what the real kumactl exports is read to the same end', async () => {
+    for (const [cp, ...as] of [
+      [kumaGlobal],
+      [kuma('zone-1'), '--from-zone', 'zone-1'],
+      [kuma('zone-2'), '--from-zone', 'zone-2'],
+    ] as const) {
+      const config = join(processes.folder, `kumactl-${cp.apiPort}`)
+      const kumactlOf = (...args: readonly string[]) => processes.run(kumactl, ['--config-file', config, ...args])
+      const address = `http://127.0.0.1:${cp.apiPort}`
+      const added = await kumactlOf('config', 'control-planes', 'add', '--name', 'k', '--address', address)
+      expect([added.status, added.err]).toEqual([0, ''])
+      const { status, out } = await kumactlOf('export', '-p', 'all', '-a')
+      expect([status, out.includes('type: MeshService')]).toEqual([0, true])
+      const file = `${config}.yaml`
+      writeFileSync(file, out)
+      for (const agreed of [[], ['--yes']])
+        expect(await ctl('import', 'kuma', '--from-export', file, ...as, ...agreed)).toContain('nothing to do')
+    }
+    // Of another global nothing is there yet, and all of the export is read.
+    const other = await processes.start('global', ['--init'])
+    const file = join(processes.folder, `kumactl-${kumaGlobal.apiPort}.yaml`)
+    const fresh = (...more: readonly string[]) =>
+      processes.holdfastctl(['import', 'kuma', '--from-export', file, ...more], '', { HOLDFAST_URL: other.apiUrl })
+    const done = await fresh('--yes')
+    expect([done.status, done.err, done.out]).toEqual([0, '', expect.stringMatching(/\d+ done, 0 not possible/)])
+    expect((await fresh()).out).toContain('nothing to do')
+    await other.signal('SIGTERM')
   })
 
   test('3: a zone is pointed at it, and back out: its addresses and the other zone’s stay', async () => {
