@@ -1,3 +1,4 @@
+import { displayNameLabel, exportName, typeOf, zoneLabel } from '@holdfast/model'
 import { freshDatabase, hasKuma, type KumaCp, startKuma } from '@holdfast/testkit'
 import { afterAll, describe, expect, test } from 'vitest'
 import { eager, putService, rowsOf, startZone, until, type ZonePlane } from '../testing/mesh.js'
@@ -84,17 +85,20 @@ describe.skipIf(!hasKuma())('our zone under a Kuma global of 5,000 services', { 
       `${moved.bytesToTarget - bytes.bytesToTarget} up, ${moved.bytesFromTarget - bytes.bytesFromTarget} down`
     expect((await rowsOf([east])) - written).toBe(0)
 
-    const ports = async () => (await east.api.inject('/meshservices?size=1000&name=s-77-')).body.includes('"port":9999')
-    await north.put(...kumaService('s-77', 9_999))
-    await timed('a change, from PUT in the Kuma zone', () => until('it to be here', ports, 60_000))
-    await north.put(...kumaService('late'))
-    const late = async () => {
-      const { items } = (await east.api.inject('/meshservices?size=1000&name=late-')).json<{
-        readonly items: readonly { readonly status?: { readonly vips?: readonly unknown[] } }[]
-      }>()
-      return (items[0]?.status?.vips?.length ?? 0) > 0
+    const shown = async (name: string) => {
+      const labels = { [displayNameLabel]: name, [zoneLabel]: 'north' }
+      const path = `/meshes/default/meshservices/${exportName(typeOf('MeshService'), 'default', name, labels)}`
+      const { statusCode, body } = await east.api.inject(path)
+      return statusCode === 200 ? body.replaceAll(/\s/g, '') : ''
     }
-    await timed('a new service with its address, from PUT there', () => until('it to be here', late, 60_000))
+    await north.put(...kumaService('s-77', 9_999))
+    await timed('a change, from PUT in the Kuma zone', () =>
+      until('it to be here', async () => (await shown('s-77')).includes('"port":9999'), 60_000),
+    )
+    await north.put(...kumaService('late'))
+    await timed('a new service with its address, from PUT there', () =>
+      until('it to be here', async () => /"vips":\[\{"ip"/.test(await shown('late')), 60_000),
+    )
 
     const { accepted } = east.proxy.counts()
     await new Promise((resolve) => setTimeout(resolve, idleMs))

@@ -269,7 +269,10 @@ export const kumaService = (name: string, port = 80): [path: string, body: objec
 export const served = (services: ReadonlyMap<string, Service>): Readonly<Record<string, readonly string[]>> =>
   Object.fromEntries([...services].sort().map(([key, { vips }]) => [key, vips]))
 
-/** Until nothing is written any more: statuses of a Kuma zone settle within seconds. */
+/** Longer than the 5 s after which a Kuma looks at its services again and fills in what they lack. */
+const settledMs = 8_000
+
+/** Until nothing is written any more, statuses and what else a Kuma says of a new service a little later included. */
 export async function quiet(...planes: readonly Plane[]): Promise<void> {
   let last = -1
   let since = performance.now()
@@ -278,7 +281,7 @@ export async function quiet(...planes: readonly Plane[]): Promise<void> {
     async () => {
       const now = await rowsOf(planes)
       if (now !== last) [last, since] = [now, performance.now()]
-      return performance.now() - since > 3_000
+      return performance.now() - since > settledMs
     },
     60_000,
   )
