@@ -166,6 +166,35 @@ export function vipConformance(open: OpenStore): void {
     expect(await global.store.vip.verifyLocal()).toEqual([])
   })
 
+  test('VIP-5: an owner that comes back with one family has one, and the other one rests', async () => {
+    await using global = await Subject.ready(open, 'global')
+    const up = global.channel(fromEast)
+    const say = (addresses: readonly string[] | undefined) =>
+      up.apply({
+        type: 'MeshService',
+        offers: [
+          offerOf(
+            service({
+              name: 'web',
+              zone: 'east',
+              ...(addresses === undefined ? {} : { vips: { addresses, generation: 0 } }),
+            }),
+          ),
+        ],
+      })
+    await say(['241.16.0.9', 'fd00::9'])
+    await say(undefined)
+    await say(['241.16.0.9'])
+    expect((await global.store.read.get(service({ name: 'web', zone: 'east' })))?.vips?.addresses).toEqual([
+      '241.16.0.9',
+    ])
+    const { items } = await global.store.vip.ledger({ includeTombstoned: true, limit: 10 })
+    expect(items.map(({ family, state }) => `${family} ${state}`).sort()).toEqual(['4 active', '6 tombstoned'])
+    expect(await global.store.vip.verifyLocal()).toEqual([])
+    await say(['241.16.0.9', 'fd00::9'])
+    expect(await global.store.vip.verifyLocal()).toEqual([])
+  })
+
   test('VIP-1: an address that somebody else has is refused, and the first owner keeps it', async () => {
     await using global = await Subject.ready(open, 'global')
     const up = global.channel(fromEast)

@@ -1,7 +1,7 @@
 import { equalBytes, invariant } from '@holdfast/model'
 import { entryOfRow } from '../plan/entries.js'
-import { type LedgerRow, type Owner, type Row, type Scope, takesRevision, type WritePlan } from '../plan/index.js'
-import { keyText, ledgerText, ownerText } from '../plan/keys.js'
+import { type LedgerRow, type Row, takesRevision, type WritePlan } from '../plan/index.js'
+import { keyText, ledgerText } from '../plan/keys.js'
 import { refusedText, tagText } from './image.js'
 import type { LiveImage } from './live-image.js'
 
@@ -119,20 +119,27 @@ function writeLedger(plan: WritePlan, image: LiveImage, revision: number): Reado
   }
   for (const block of plan.blocks) image.blocks.set(block.id, block)
   for (const row of plan.ledgerFreed) image.ledger.delete(ledgerText(row, row.scope, row.family))
-  for (const of of plan.ledgerTombstones)
-    for (const [key, row] of ledgerOf(image, of))
-      if (row.state === 'active')
-        put(key, { ...row, state: 'tombstoned', tombstonedAtMs: of.atMs, tombstonedRevision: revision })
+  for (const of of plan.ledgerTombstones) {
+    const row = image.ledger.get(ledgerText(of, of.scope, of.family))
+    if (row?.state === 'active')
+      put(ledgerText(of, of.scope, of.family), {
+        ...row,
+        state: 'tombstoned',
+        tombstonedAtMs: of.atMs,
+        tombstonedRevision: revision,
+      })
+  }
   for (const row of plan.ledgerReplacements)
     put(ledgerText(row, row.scope, row.family), {
       ...row,
       ...(row.state === 'tombstoned' ? { tombstonedRevision: revision } : {}),
     })
-  for (const of of plan.ledgerRevivals)
-    for (const [key, row] of ledgerOf(image, of)) {
-      const { tombstonedAtMs, tombstonedRevision, ...rest } = row
-      put(key, { ...rest, state: 'active' })
-    }
+  for (const of of plan.ledgerRevivals) {
+    const row = image.ledger.get(ledgerText(of, of.scope, of.family))
+    if (row === undefined) continue
+    const { tombstonedAtMs, tombstonedRevision, ...rest } = row
+    put(ledgerText(of, of.scope, of.family), { ...rest, state: 'active' })
+  }
   for (const row of plan.ledgerInserts)
     put(ledgerText(row, row.scope, row.family), {
       ...row,
@@ -141,15 +148,6 @@ function writeLedger(plan: WritePlan, image: LiveImage, revision: number): Reado
   image.addHistory(plan.history.map((row) => ({ ...row, revision })))
   for (const id of plan.blockRemovals) image.blocks.delete(id)
   return booked
-}
-
-function ledgerOf(image: LiveImage, of: Owner & { readonly scope: Scope }): readonly (readonly [string, LedgerRow])[] {
-  const found: [string, LedgerRow][] = []
-  for (const key of image.ledgerByOwner.keys(ownerText(of))) {
-    const row = image.ledger.get(key)
-    if (row?.scope === of.scope) found.push([key, row])
-  }
-  return found
 }
 
 /** What a database refuses whatever a program says: one owner per address, one row per name at an origin. */

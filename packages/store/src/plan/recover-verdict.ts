@@ -28,21 +28,38 @@ export const entryOfRemembered = (row: RememberedRow): string =>
 /** When a zone has learned of it, as far as it says so. */
 const knownSinceMs = ({ row }: Recollection): number => row.deletedAtMs ?? row.modifiedAtMs
 
-/** The better memory first: further in the same log, else the later one. */
-function compareRecollections(a: Recollection, b: Recollection): number {
+type History = Pick<WholeHistory, 'epochs' | 'endOf' | 'tagAt'>
+
+/**
+ * Whether a witness has followed a life of our log that was lost. What one remembers that stands where our own history
+ * stands we have, whatever its revision is.
+ */
+function isOfLost({ witness: { cursor } }: Recollection, { epochs, endOf, tagAt }: History): boolean {
+  if (cursor === undefined || !epochs.has(cursor.epoch)) return false
+  const tag = tagAt(cursor.epoch, cursor.revision)
+  return tag === undefined ? cursor.revision > (endOf(cursor.epoch) ?? cursor.revision) : tag !== cursor.tag
+}
+
+/** The better memory first: of what was lost here, else further in the same log, else the later one. */
+function compareRecollections(a: Recollection, b: Recollection, history: History): number {
+  const [lostA, lostB] = [isOfLost(a, history), isOfLost(b, history)]
+  if (lostA !== lostB) return lostA ? -1 : 1
   const [x, y] = [a.witness.cursor, b.witness.cursor]
   if (x !== undefined && y !== undefined && x.epoch === y.epoch && x.revision !== y.revision)
     return y.revision - x.revision
   return knownSinceMs(b) - knownSinceMs(a) || (a.witness.zone < b.witness.zone ? -1 : 1)
 }
 
-export const bestFirst = (all: readonly Recollection[]): readonly Recollection[] => [...all].sort(compareRecollections)
+export const bestFirst = (all: readonly Recollection[], history: History): readonly Recollection[] =>
+  [...all].sort((a, b) => compareRecollections(a, b, history))
 
 const says = ({ witness, row }: Recollection): string =>
   `zone ${witness.zone} ${row.deletedAtMs === undefined ? 'has' : 'remembers as deleted'}`
 
 /** Why one memory is believed and not another one of the same resource. */
-export function preference(best: Recollection, other: Recollection): string {
+export function preference(best: Recollection, other: Recollection, history: History): string {
+  if (isOfLost(best, history) && !isOfLost(other, history))
+    return `zone ${best.witness.zone} has followed a life of this store that was lost, zone ${other.witness.zone} has not`
   const [x, y] = [best.witness.cursor, other.witness.cursor]
   return x !== undefined && y !== undefined && x.epoch === y.epoch && x.revision !== y.revision
     ? `zone ${best.witness.zone} has followed global to revision ${x.revision}, zone ${other.witness.zone} to ${y.revision}`
@@ -59,7 +76,7 @@ export function preference(best: Recollection, other: Recollection): string {
 export function recoveryVerdict(
   recollections: readonly Recollection[],
   here: Row | undefined,
-  history: Pick<WholeHistory, 'epochs' | 'endOf' | 'tagAt'>,
+  history: History,
 ): RecoveryVerdict {
   const [best] = recollections
   if (best === undefined) return { verdict: 'same' }

@@ -92,7 +92,7 @@ const isRestorable = (row: RememberedRow): boolean =>
 const groupText = (row: RememberedRow): string =>
   `${row.origin}\u0000${keyText({ type: row.type, mesh: row.mesh, name: row.exportName })}`
 
-function groupsOf({ testimonies, zone }: RecoverRequest): readonly (readonly Recollection[])[] {
+function groupsOf({ testimonies, zone, history }: RecoverRequest): readonly (readonly Recollection[])[] {
   const groups = new Map<string, Recollection[]>()
   for (const { witness, rows } of testimonies)
     for (const row of rows) {
@@ -104,7 +104,7 @@ function groupsOf({ testimonies, zone }: RecoverRequest): readonly (readonly Rec
     }
   return [...groups.values()]
     .filter((group) => zone === undefined || group.some(({ witness }) => witness.zone === zone))
-    .map(bestFirst)
+    .map((group) => bestFirst(group, history))
 }
 
 const rowsOf = (request: RecoverRequest): readonly RememberedRow[] =>
@@ -173,7 +173,9 @@ function decided(request: RecoverRequest, ws: WorkingSet): readonly Decided[] {
       witness: best.witness.zone,
       reason: verdict.reason,
       addresses: row.vips?.addresses ?? [],
-      conflicts: others.filter((other) => differs(best, other)).map((other) => conflictWords(best, other)),
+      conflicts: others
+        .filter((other) => differs(best, other))
+        .map((other) => conflictWords(best, other, request.history)),
       ...(problem === undefined ? {} : { problem }),
     }
     return [{ item, chosen: verdict.verdict === 'keep' ? undefined : row, here }]
@@ -204,8 +206,8 @@ const differs = (a: Recollection, b: Recollection): boolean =>
   (a.row.deletedAtMs === undefined) !== (b.row.deletedAtMs === undefined) ||
   (a.row.deletedAtMs === undefined && entryOfRemembered(a.row) !== entryOfRemembered(b.row))
 
-const conflictWords = (best: Recollection, other: Recollection): string =>
-  `zone ${other.witness.zone} ${other.row.deletedAtMs === undefined ? 'has another version' : 'remembers it as deleted'}; ${preference(best, other)}`
+const conflictWords = (best: Recollection, other: Recollection, history: RecoverRequest['history']): string =>
+  `zone ${other.witness.zone} ${other.row.deletedAtMs === undefined ? 'has another version' : 'remembers it as deleted'}; ${preference(best, other, history)}`
 
 function problemOf(
   { verdict, chosen: { row } }: Exclude<RecoveryVerdict, { verdict: 'same' | 'keep' }>,

@@ -201,8 +201,12 @@ export interface WritePlan {
     readonly offeredStatusEntry?: string | undefined
   })[]
   readonly ledgerInserts: readonly LedgerRow[]
-  readonly ledgerTombstones: readonly (Owner & { readonly scope: Scope; readonly atMs: number })[]
-  readonly ledgerRevivals: readonly (Owner & { readonly scope: Scope })[]
+  readonly ledgerTombstones: readonly (Owner & {
+    readonly scope: Scope
+    readonly family: Family
+    readonly atMs: number
+  })[]
+  readonly ledgerRevivals: readonly (Owner & { readonly scope: Scope; readonly family: Family })[]
   /** A higher generation replaces the address; anything else is a planner's mistake. */
   readonly ledgerReplacements: readonly LedgerRow[]
   readonly ledgerFreed: readonly (Owner & { readonly scope: Scope; readonly family: Family })[]

@@ -192,11 +192,9 @@ function writeLedger(plan: Mutable<WritePlan>, before: LedgerRow | undefined, af
     )
     plan.ledgerReplacements.push(after)
   } else if (before.state !== after.state) {
-    const families = plan[after.state === 'active' ? 'ledgerRevivals' : 'ledgerTombstones']
-    const of = { ...ownerAndScope(after), atMs: after.tombstonedAtMs ?? plan.atMs }
-    // Both families of an owner go and come together: one line for the two.
-    const last = families.at(-1)
-    if (last === undefined || !sameOwnerAndScope(last, of)) families.push(of)
+    // Each family by itself: an owner that has lost its store may come back with one of them.
+    const of = { ...ownerAndScope(after), family: after.family, atMs: after.tombstonedAtMs ?? plan.atMs }
+    plan[after.state === 'active' ? 'ledgerRevivals' : 'ledgerTombstones'].push(of)
   }
 }
 
@@ -210,14 +208,6 @@ const ownerAndScope = ({ kind, mesh, origin, namespace, displayName, scope }: Le
   displayName,
   scope,
 })
-
-const sameOwnerAndScope = (a: OwnerAndScope, b: OwnerAndScope): boolean =>
-  a.displayName === b.displayName &&
-  a.kind === b.kind &&
-  a.mesh === b.mesh &&
-  a.origin === b.origin &&
-  a.namespace === b.namespace &&
-  a.scope === b.scope
 
 /** Whether a commit takes a revision: not if all it does is remember what was offered or refused. */
 export const takesRevision = (plan: WritePlan): boolean =>

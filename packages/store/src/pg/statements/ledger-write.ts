@@ -56,10 +56,16 @@ export async function tombstoneLedger(sql: Sql, rows: WritePlan['ledgerTombstone
   await sql.run(
     'tombstone ledger',
     `update vip_ledger l set state = 'tombstoned', tombstoned_at = n.tombstoned_at, tombstoned_revision = $8
-     from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[])
-       n (${ownerNames}, scope, tombstoned_at)
-     where ${sameRow} and l.state = 'active'`,
-    [...ownerColumns(rows), rows.map((row) => row.scope), rows.map((row) => timestamp(row.atMs)), at.revision],
+     from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $9::smallint[])
+       n (${ownerNames}, scope, tombstoned_at, family)
+     where ${sameRow} and l.family = n.family and l.state = 'active'`,
+    [
+      ...ownerColumns(rows),
+      rows.map((row) => row.scope),
+      rows.map((row) => timestamp(row.atMs)),
+      at.revision,
+      rows.map((row) => row.family),
+    ],
   )
 }
 
@@ -67,9 +73,10 @@ export async function reviveLedger(sql: Sql, rows: WritePlan['ledgerRevivals']):
   await sql.run(
     'revive ledger',
     `update vip_ledger l set state = 'active', tombstoned_at = null, tombstoned_revision = null
-     from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[]) n (${ownerNames}, scope)
-     where ${sameRow} and l.state = 'tombstoned'`,
-    [...ownerColumns(rows), rows.map((row) => row.scope)],
+     from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::smallint[])
+       n (${ownerNames}, scope, family)
+     where ${sameRow} and l.family = n.family and l.state = 'tombstoned'`,
+    [...ownerColumns(rows), rows.map((row) => row.scope), rows.map((row) => row.family)],
   )
 }
 
