@@ -19,11 +19,17 @@ const settleMaxMs = 6 * 60_000
 const lookEveryMs = 1_000
 /** What is proven equal must stay so while nothing happens: two heartbeats and a hint later it would have shown. */
 const stillMs = 12_000
+/** So often somebody may come to need a block while all is calm. */
+const leasesMax = 5
 
 /** After calm everything comes into step by itself, and stays; then the laws that speak of all control planes at once. */
 export function settled(nodes: readonly ControlPlane[], laws: Laws, time: Time): void {
-  comeIntoStep(nodes, laws, time, laws.tampered ? 'HEAL' : 'EQ')
-  time.advance(stillMs)
+  // Who still waits for a block gets one now, and others hear of that at their next heartbeat at the latest.
+  for (let leased = -1, tries = 0; leased !== laws.blocksLeased && tries < leasesMax; tries++) {
+    comeIntoStep(nodes, laws, time, laws.tampered ? 'HEAL' : 'EQ')
+    leased = laws.blocksLeased
+    time.advance(stillMs)
+  }
   const difference = laws.outOfStep()
   holds(difference === undefined, 'EQ', () => `it was in step, then nothing happened, and now: ${difference}`)
   const unsaid = laws.unsaid()

@@ -27,7 +27,14 @@ test('whoever was in step has had everything up to then, and a channel is its ow
   const compactions = new Compactions()
   compactions.opened('down', 12, false)
   compactions.opened('up', 12, false)
-  compactions.inStep('down', 41)
+  compactions.inStep('down', 41, 43)
   expect(compactions.within('down', 41)).toBe(false)
   expect(compactions.within('up', 41)).toBe(true)
+})
+
+test('whoever hears late that it is in step lacks what was compacted after that', () => {
+  const compactions = new Compactions()
+  compactions.opened('down', 12, false)
+  compactions.inStep('down', 33, 32)
+  expect(compactions.within('down', 33)).toBe(true)
 })

@@ -16,9 +16,12 @@ export class Compactions {
     if (!isInterrupted || !this.#logFrom.has(channel)) this.#logFrom.set(channel, logFrom)
   }
 
-  /** The receiver has everything: what it has from here on begins a range of its own. */
-  inStep(channel: string, logFrom: number): void {
-    this.#logFrom.set(channel, logFrom)
+  /**
+   * The receiver has everything up to a revision: what it has from here on begins a range of its own. It may hear of that so
+   * late that the log was compacted beyond it meanwhile.
+   */
+  inStep(channel: string, logFrom: number, revision: number): void {
+    this.#logFrom.set(channel, Math.min(logFrom, revision))
   }
 
   /** Whether the log has lost anything since the range of this channel began. */

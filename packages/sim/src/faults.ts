@@ -68,6 +68,7 @@ const faults = {
   clockSet: 0,
   backup: 0,
   restore: 0,
+  wipe: 0,
 } as const
 type Fault = keyof typeof faults
 
@@ -86,6 +87,8 @@ export interface World {
   /** Somebody copies a store, and somebody puts such a copy back; what is told of it. */
   readonly backUp: (node: ControlPlane) => string
   readonly putBack: (node: ControlPlane, random: Random) => string
+  /** Global loses its store, with all that was ever in it. */
+  readonly wipe: (random: Random) => string
   readonly has: ReadonlySet<Feature>
 }
 
@@ -99,6 +102,7 @@ const weightsOf = (has: ReadonlySet<Feature>): Readonly<Record<Fault, number>> =
   clockSet: has.has('clocks') ? 4 : 0,
   backup: has.has('restores') ? 5 : 0,
   restore: has.has('restores') ? 2.5 : 0,
+  wipe: has.has('wipes') ? 1.5 : 0,
 })
 
 /** One fault somewhere. Returns what it was, for the story. */
@@ -146,6 +150,8 @@ export function strike(world: World, random: Random): string {
       return world.backUp(zoneOrGlobal(zone, world, random))
     case 'restore':
       return world.putBack(zoneOrGlobal(zone, world, random), random)
+    case 'wipe':
+      return world.wipe(random)
     case 'away': {
       const forMs = random.between(2_000, 40_000)
       world.unreachable.add(zone.name)

@@ -52,8 +52,13 @@ export class PolicyHook {
   }
 
   start(): void {
-    this.#world.write(() => sweepAll(this.#world.store, hookCover, types))
+    this.sweep()
     this.#later(askEveryMs, () => this.#ask())
+  }
+
+  /** What a process of global does when it starts: what is covered and was never shown is given to be judged. */
+  sweep(): void {
+    this.#world.write(() => sweepAll(this.#world.store, hookCover, types))
   }
 
   /** From here on it answers, and lets through whatever it is shown. */

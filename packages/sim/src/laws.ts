@@ -10,6 +10,7 @@ import {
   type StoreOp,
 } from '@holdfast/kds'
 import {
+  type BlockRow,
   type CursorRow,
   Fenced,
   NotShown,
@@ -92,6 +93,8 @@ export class Laws implements Watch {
   readonly #mismatched = new Set<string>()
   /** Somebody has changed rows by hand: from then on a repair needs no other reason. */
   tampered = false
+  /** Of all that were ever leased. */
+  blocksLeased = 0
   readonly counts = { written: 0, refused: 0, sessions: 0, repairs: 0, fenced: 0, freed: 0, published: 0, withheld: 0 }
 
   constructor(nodes: () => readonly ControlPlane[], trace?: (line: () => string) => void) {
@@ -163,7 +166,7 @@ export class Laws implements Watch {
   }
 
   /** A store is put back to an earlier state: what it says from here on is another story, and what others know is not. */
-  putBack(node: ControlPlane, act: () => void): void {
+  putBack(node: ControlPlane, act: () => void, isNew: boolean): void {
     this.#follow(node)
     const known = this.#of(node)
     const from = this.#receivers.filter(({ peer, channel }) => peer === node.name && channel !== 'status')
@@ -194,13 +197,27 @@ export class Laws implements Watch {
       const isOfIt = at !== undefined && history.epoch === at.epoch && history.tagAt(at.epoch, at.revision) === at.tag
       return isOfIt ? [{ store: receiver.node.store, through: at.revision }] : []
     })
-    this.#losses.putBack(node.store, rows, witnesses)
+    this.#losses.putBack(node.store, rows, witnesses, isNew)
+    for (const receiver of known.receivers.values())
+      if (receiver.channel !== 'status')
+        this.#losses.remembers(node.store, receiver.peer, receiver.wholeThrough(this.#viewLog(receiver))?.revision)
     this.#wire.putBack(node.store)
     this.#putBacks.add(node.name)
     known.absences.putBack(changed.rows)
     known.addresses.follow(changed)
     known.addresses.check()
     this.#astray.set(node.name, this.#channelsOf(node))
+  }
+
+  /** VIP-1: whoever does not know yet what it had leased before it lost its store, leases nothing. */
+  leased(node: ControlPlane, blocks: readonly BlockRow[]): void {
+    const { state } = node.store.image
+    this.blocksLeased += blocks.length
+    holds(
+      blocks.length === 0 || state === 'ready',
+      'VIP-1',
+      () => `${nameOf(node)} leases ${blocks.map(({ cidr }) => cidr).join(', ')} while its store is ${state}`,
+    )
   }
 
   /** An operator of global goes on without what is open. */
@@ -317,7 +334,7 @@ export class Laws implements Watch {
         this.#mismatched.delete(where)
         this.#interrupted.delete(where)
         for (const one of [session.node, this.#node(session.peer)]) this.#inStepAgain(one, where)
-        this.#compactions.inStep(where, this.#node(session.peer).store.image.logFrom)
+        this.#compactions.inStep(where, this.#node(session.peer).store.image.logFrom, report.mark.cursor.revision)
         return
       case 'mismatch':
       case 'diverged':
@@ -406,6 +423,7 @@ export class Laws implements Watch {
     const changes = known.shadow.drain()
     if (changes === nothing && known.head === image.head) return
     this.#record(node, changes)
+    if (image.state === 'recovering') this.#losses.foundOut(node.name)
     // Found out meanwhile, or about to be returned to: what was in step before counts no more.
     if (image.state !== 'ready' && this.#astray.has(node.name)) this.#astray.set(node.name, this.#channelsOf(node))
     for (const receiver of known.receivers.values()) receiver.follow(changes)

@@ -49,12 +49,18 @@ export class AddressBook {
   ): void {
     if (!this.#astray.has(store)) for (const row of before) if (isInForce(row)) this.#leave(row, nowMs)
     this.#astray.add(store)
-    const heard = new Set(elsewhere.flatMap((row) => (row.scope === 'canonical' ? ownerText(row) : [])))
-    const unheard = (row: LedgerRow): boolean => row.scope === 'canonical' && !heard.has(ownerText(row))
+    const canonical = elsewhere.filter((row) => row.scope === 'canonical')
+    const named = new Set(canonical.map(ownerText))
+    // Who remembers another address, of a life that was lost too, has not heard of this one.
+    const isKnown = (row: LedgerRow): boolean =>
+      this.#known.get(`${familyOwner(row)} ${row.generation}`) === row.address
+    const heard = new Set(canonical.filter(isKnown).map(ownerText))
     // Of an owner that it had given up everywhere it is the only one to remember that there ever was one.
     const past = [...this.#newest.values()].filter((row) => row.origin === store)
-    for (const row of [...before, ...past]) if (unheard(row)) this.#forget(row)
-    for (const row of now) if (unheard(row)) this.#checkSame(store || 'global', row)
+    for (const row of [...before, ...past])
+      if (row.scope === 'canonical' && !heard.has(ownerText(row))) this.#forget(row)
+    for (const row of now)
+      if (row.scope === 'canonical' && !named.has(ownerText(row))) this.#checkSame(store || 'global', row)
   }
 
   /** It has heard everybody: what its ledger says is what it stands for. */

@@ -27,7 +27,9 @@ interface Old {
   /** Those that were there when the store had been put back: older than what they would take away. */
   readonly tombstones: ReadonlySet<Row>
   /** What each witness had that had heard more than is left. Whoever had not may hear of what went before the backup. */
-  readonly witnesses: ReadonlyMap<Origin, ReadonlySet<string>>
+  readonly witnesses: Map<Origin, ReadonlySet<string>>
+  /** What is left ends here. */
+  readonly revision: number
 }
 
 /**
@@ -42,9 +44,15 @@ export class Losses {
   /** What its store owns, had, and has to get back, by store and entry key. */
   readonly #owed = new Map<Origin, Map<string, Owed>>()
   readonly #old = new Map<Origin, Old>()
+  /**
+   * New stores in the place of lost ones that do not know it: who had followed the old one is no proof of it once somebody has
+   * followed the new one (decision 0012), so nothing has to come back before it is found out.
+   */
+  readonly #unaware = new Set<Origin>()
 
-  putBack(store: MemoryStore, before: readonly Row[], witnesses: readonly Witness[]): void {
+  putBack(store: MemoryStore, before: readonly Row[], witnesses: readonly Witness[], isNew: boolean): void {
     const origin = store.identity.name
+    if (isNew) this.#unaware.add(origin)
     const now = [...store.image.rows.values()]
     const live = new Set(now.filter(isLive).map(placeOf))
     const missing = new Set(this.#missing.get(origin))
@@ -70,6 +78,7 @@ export class Losses {
     this.#missing.set(origin, missing)
     this.#owed.set(origin, owed)
     this.#old.set(origin, {
+      revision: store.image.head.revision,
       tombstones: new Set(now.filter((row) => row.deleted)),
       witnesses: new Map(
         ahead.map(({ store: { identity } }): [Origin, ReadonlySet<string>] => [
@@ -85,6 +94,19 @@ export class Losses {
         if (givers.size === 0) keys.delete(place)
         else keys.set(place, { ...one, givers })
       }
+  }
+
+  /** A witness was put back itself, to where it had heard a peer up to `through`: what it has forgotten it does not testify. */
+  remembers(witness: MemoryStore, peer: Origin, through: number | undefined): void {
+    const old = this.#old.get(peer)
+    if (old?.witnesses.has(witness.identity.name) !== true) return
+    if (through === undefined || through <= old.revision) old.witnesses.delete(witness.identity.name)
+    else old.witnesses.set(witness.identity.name, livePlaces(witness))
+  }
+
+  /** It recovers. */
+  foundOut(store: Origin): void {
+    this.#unaware.delete(store)
   }
 
   follow(store: Origin, rows: readonly Change<Row>[]): void {
@@ -155,7 +177,7 @@ export class Losses {
 
   /** DUR: in the end everything is back that anybody could give back. */
   check(stores: readonly MemoryStore[]): void {
-    for (const store of stores)
+    for (const store of stores.filter(({ identity }) => !this.#unaware.has(identity.name)))
       for (const { key, mesh } of this.#owed.get(store.identity.name)?.values() ?? [])
         holds(
           mesh !== '' && !hasMesh(store, mesh),

@@ -191,7 +191,8 @@ export class ControlPlane {
   leaseTo(owner: string, demands: readonly Demand[], wantedCidrs: readonly string[]): readonly string[] {
     const storeId = owner === '' ? this.store.identity.storeId : (this.store.image.zones.get(owner)?.storeId ?? '')
     try {
-      const { refused } = this.store.lease({ owner, storeId, demands, wantedCidrs })
+      const { granted, refused } = this.store.lease({ owner, storeId, demands, wantedCidrs })
+      this.watch.leased(this, granted)
       this.watch.changed(this)
       return refused
     } catch (error) {

@@ -75,6 +75,7 @@ function withoutTombstones(plan: WritePlan, store: MemoryStore): WritePlan {
 
 const isOf = (row: LedgerRow, of: Omit<WritePlan['ledgerTombstones'][number], 'atMs'>): boolean =>
   row.scope === of.scope &&
+  row.family === of.family &&
   row.kind === of.kind &&
   row.mesh === of.mesh &&
   row.origin === of.origin &&

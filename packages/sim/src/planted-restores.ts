@@ -1,4 +1,4 @@
-import { recoveryWaits } from '@holdfast/store'
+import { MemoryStore, type MemoryStoreOptions, recoveryWaits } from '@holdfast/store'
 import { detoured } from './planted-store.js'
 
 /** Where a peer stands is looked up by its revision, and what that revision was is not asked. */
@@ -20,6 +20,20 @@ export const shownWhileRecovering = detoured((real, op, { image }) => {
     image.state = state
   }
 })
+
+/** Whoever asks for a block gets one, also of a store that does not know yet what it had leased. */
+export const leasedWhileRecovering = (options: MemoryStoreOptions): MemoryStore =>
+  new (class extends MemoryStore {
+    override lease(request: Parameters<MemoryStore['lease']>[0]): ReturnType<MemoryStore['lease']> {
+      const { state } = this.image
+      this.image.state = 'ready'
+      try {
+        return super.lease(request)
+      } finally {
+        this.image.state = state
+      }
+    }
+  })(options)
 
 /** A recovery is over as soon as anybody is back, whatever he or others remember. */
 export const recoveryEndsEarly: typeof recoveryWaits = (facts) =>

@@ -34,7 +34,7 @@ import {
   vipAfterwards,
   vipOverwritten,
 } from './planted-plans.js'
-import { recoveryEndsEarly, resumeWithoutTag, shownWhileRecovering } from './planted-restores.js'
+import { leasedWhileRecovering, recoveryEndsEarly, resumeWithoutTag, shownWhileRecovering } from './planted-restores.js'
 import {
   attributionFromPayload,
   cursorBeforeData,
@@ -79,6 +79,8 @@ const bug = (
 
 /** Worlds in which stores are put back. */
 const putBack: Cuts = { with: ['restores'] }
+/** Worlds in which global loses its store whole. */
+const wiped: Cuts = { with: ['wipes'] }
 
 export const plantedBugs: readonly PlantedBug[] = [
   bug('believe-on-send', 'what is sent counts as held', ['EQ', 'HONEST'], 5, { step: believeOnSend }),
@@ -222,6 +224,15 @@ export const plantedBugs: readonly PlantedBug[] = [
     { store: shownWhileRecovering },
     3089,
     putBack,
+  ),
+  bug(
+    'leased-while-recovering',
+    'a global that lost its store leases before its zones were heard',
+    ['VIP-1'],
+    40,
+    { store: leasedWhileRecovering },
+    1,
+    wiped,
   ),
 ]
 

@@ -14,6 +14,7 @@ export const features = [
   'echoes',
   'hooks',
   'restores',
+  'wipes',
 ] as const
 export type Feature = (typeof features)[number]
 
@@ -38,6 +39,8 @@ const chances: Readonly<Record<Feature, number>> = {
   hooks: 0.2,
   /** Stores are put back to an earlier state, and find out by the file beside them or by those who remember more. */
   restores: 0.15,
+  /** Global's store is lost whole, and a new one stands in its place. */
+  wipes: 0.05,
 }
 
 /** What a seed is about, before anything happens. */

@@ -156,7 +156,7 @@ class Run {
     if (this.#initialise === undefined) this.#workload.prepare(global)
     else this.#startLate(global, this.#initialise)
     if (this.#isHooked) this.#hook = this.#startHook(global)
-    if (has.has('restores')) this.#startRecovery(global)
+    if (this.#losesStores) this.#startRecovery(global)
     this.#storm()
     if (has.has('slowReader')) this.#slow = this.#random.fork('slow reader').pick(this.#zoneNodes)?.name
     this.#calm()
@@ -200,10 +200,25 @@ class Run {
     return `a backup of ${node.name || 'global'} at revision ${node.store.image.head.revision}`
   }
 
-  /** All of its processes end, the backup is put back, and after a while they are started again. */
   #putBack(node: ControlPlane, random: Random): string {
     const backup = random.pick(this.#backups.get(node.name) ?? [])
     if (backup === undefined) return `nothing: there is no backup of ${node.name || 'global'}`
+    const lost = node.store.image.head
+    const fileRemembers = this.#replace(node, backup, random)
+    return `${node.name || 'global'} is put back from revision ${lost.revision} to ${backup.head.revision}${fileRemembers}`
+  }
+
+  /** A new database in the place of the old one: whoever has set it up knows nothing of what was lost. */
+  #wipe(random: Random): string {
+    const { global } = this
+    const { identity, nowMs, image } = global.store
+    const fresh = new MemoryStore({ identity, nowMs, hexDigits: (length) => random.hex(length) })
+    fresh.initialise({ actor: 'simulation', random: random.bytes(5) })
+    return `global loses its store at revision ${image.head.revision}${this.#replace(global, fresh.snapshot(), random, true)}`
+  }
+
+  /** All processes end, another image is there, and after a while they are started again. Whether a file beside it tells. */
+  #replace(node: ControlPlane, image: Image, random: Random, isNew = false): string {
     const { store } = node
     const lost = store.image.head
     for (const process of node.siblings) {
@@ -211,11 +226,16 @@ class Run {
       process.timesPutBack++
       this.#clock.after(random.between(100, 10_000), this.#weatherScope, () => process.start())
     }
-    this.laws.putBack(node, () => store.restore(backup))
+    this.laws.putBack(node, () => store.restore(image), isNew)
     const hasFile = random.chance(0.4)
     if (hasFile) store.judge([{ from: 'file', witness: 'the high-water file', cursor: lost }])
     this.laws.changed(node)
-    return `${node.name || 'global'} is put back from revision ${lost.revision} to ${backup.head.revision}${hasFile ? ', and its file remembers' : ''}`
+    if (isNew) this.#hook?.sweep()
+    return hasFile ? ', and its file remembers' : ''
+  }
+
+  get #losesStores(): boolean {
+    return this.setting.has.has('restores') || this.setting.has.has('wipes')
   }
 
   /** When its clock is set back, global takes what it has put off for later than it is: hooks are for worlds without that. */
@@ -370,7 +390,7 @@ class Run {
       wantedCidrs,
       pageBytes: this.setting.pageBytes,
       dial: (zone, sessionId) => this.#dial(zone, sessionId),
-      looksBack: this.setting.has.has('restores'),
+      looksBack: this.#losesStores,
     })
   }
 
@@ -447,6 +467,7 @@ class Run {
       fill: (node, random) => this.#mass(node, () => this.#workload.fill(node, random)),
       backUp: (node) => this.#backUp(node),
       putBack: (node, random) => this.#putBack(node, random),
+      wipe: (random) => this.#wipe(random),
       has: this.setting.has,
     }
   }

@@ -7,7 +7,7 @@ import type {
   SessionMessage,
   StoreOp,
 } from '@holdfast/kds'
-import type { Returned } from '@holdfast/store'
+import type { BlockRow, Returned } from '@holdfast/store'
 import type { ControlPlane } from './node.js'
 import type { Session } from './session.js'
 
@@ -21,6 +21,8 @@ export interface Watch {
   opened(session: Session): void
   closed(session: Session, reason: string): void
   stepped(session: Session, event: SessionEvent, effects: readonly SessionEffect[]): void
+  /** Global has leased these blocks. */
+  leased(node: ControlPlane, blocks: readonly BlockRow[]): void
   /** A zone has got back what global keeps of it, and says what it has not taken. */
   returned(node: ControlPlane, returned: Returned): void
   /** Global has forgotten where it stood in the log of a zone that has got everything back. */
