@@ -2,8 +2,8 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { freshDatabase, hasKuma, type KumaCp, startKuma, type TestDatabase } from '@holdfast/testkit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Items, kumaService } from '../testing/kuma-objects.js'
 import { ask, Processes, type Running, until } from '../testing/process.js'
-import { type Items, kumaService } from './objects.js'
 
 // Real Kumas at a global as it is out of the box: TLS of its own authority, zones that prove nothing let in by name, and
 // the real kumactl as an administrator who comes over the network.

@@ -1,6 +1,7 @@
 import { hasKuma, type KumaCp, startFakeKumaZone, startKuma } from '@holdfast/testkit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { kubernetesZone } from '../testing/kubernetes-zone.js'
+import { type Items, kumaService } from '../testing/kuma-objects.js'
 import {
   eager,
   type GlobalPlane,
@@ -11,7 +12,6 @@ import {
   until,
   type ZonePlane,
 } from '../testing/mesh.js'
-import { type Items, kumaService } from './objects.js'
 
 // A zone in Kubernetes, played by what its code would send, at our global and at a real Kuma's: what each keeps of it, and
 // what a real Kuma zone beside it is given. And policies that a real Kuma zone sends with a namespace.

@@ -1,9 +1,8 @@
 import { displayNameLabel, exportName, typeOf, zoneLabel } from '@holdfast/model'
 import { freshDatabase, hasKuma, type KumaCp, startKuma } from '@holdfast/testkit'
 import { afterAll, describe, expect, test } from 'vitest'
+import { kumaService, quiet } from '../testing/kuma-objects.js'
 import { eager, putService, rowsOf, startZone, until, type ZonePlane } from '../testing/mesh.js'
-
-import { kumaService, quiet } from './objects.js'
 
 // A Kuma global with as many services as it may send in one list, and a zone of ours that joins late: first list, return,
 // change. Times are shown, for they are those of the machine.

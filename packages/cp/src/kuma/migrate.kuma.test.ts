@@ -2,8 +2,8 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { freshDatabase, hasKuma, type KumaCp, startKuma } from '@holdfast/testkit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Items, kumaService } from '../testing/kuma-objects.js'
 import { ask, inStep, Processes, type Running, syncOf, until, vipsOf } from '../testing/process.js'
-import { type Items, kumaService } from './objects.js'
 
 // docs/migrate-from-kuma.md with a real Kuma mesh, there and back at every step: no service of a zone has another address
 // in it afterwards.

@@ -1,5 +1,6 @@
 import { freshDatabase, hasKuma, type KumaCp, startKuma } from '@holdfast/testkit'
 import { afterAll, describe, expect, test } from 'vitest'
+import { type Items, kumaService, quiet, served } from '../testing/kuma-objects.js'
 import {
   eager,
   type GlobalPlane,
@@ -12,8 +13,6 @@ import {
   until,
   type ZonePlane,
 } from '../testing/mesh.js'
-
-import { type Items, kumaService, quiet, served } from './objects.js'
 
 // Ways in which a Kuma gives a service another address, or its address to another service, and what becomes of them here.
 

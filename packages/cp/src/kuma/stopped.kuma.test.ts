@@ -1,5 +1,6 @@
 import { freshDatabase, hasKuma, type KumaCp, startKuma, startTcpProxy, type TcpProxy } from '@holdfast/testkit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Items, kumaService, quiet, served } from '../testing/kuma-objects.js'
 import {
   eager,
   type GlobalPlane,
@@ -14,7 +15,6 @@ import {
   until,
   type ZonePlane,
 } from '../testing/mesh.js'
-import { type Items, kumaService, quiet, served } from './objects.js'
 
 // A real Kuma that is stopped (SIGSTOP: its sockets stay open and say nothing), one whose mesh goes and comes, and one that
 // may not receive a list: each is its own trouble.

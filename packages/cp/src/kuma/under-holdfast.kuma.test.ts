@@ -2,6 +2,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { hasKuma, type KumaCp, startKuma, startTcpProxy, type TcpProxy } from '@holdfast/testkit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Items, kumaService, objectsOf, putEverything, quiet, served } from '../testing/kuma-objects.js'
 import {
   eager,
   type GlobalPlane,
@@ -16,7 +17,6 @@ import {
   until,
   type ZonePlane,
 } from '../testing/mesh.js'
-import { type Items, kumaService, objectsOf, putEverything, quiet, served } from './objects.js'
 
 // Real Kuma zones under our global, one of ours beside them, and a real Kuma mesh to compare with.
 

@@ -1,7 +1,7 @@
 import { freshDatabase, hasKuma, type KumaCp, startKuma } from '@holdfast/testkit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Items, kumaService, putEverything, quiet, served } from '../testing/kuma-objects.js'
 import { eager, putService, remove, rowsOf, servicesOf, startZone, until, type ZonePlane } from '../testing/mesh.js'
-import { type Items, kumaService, putEverything, quiet, served } from './objects.js'
 
 interface Named {
   readonly items: readonly {

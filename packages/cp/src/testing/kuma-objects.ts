@@ -1,5 +1,5 @@
 import type { KumaCp } from '@holdfast/testkit'
-import { type Plane, rowsOf, type Service, until } from '../testing/mesh.js'
+import { type Plane, rowsOf, type Service, until } from './mesh.js'
 
 /** Lists as either API has them. */
 export interface Items {
