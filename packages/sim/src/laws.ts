@@ -161,6 +161,7 @@ export class Laws implements Watch {
   /** Rows were changed by hand, behind the store's back: what is there now is where the checks go on from. */
   tamperedWith(node: ControlPlane, key: string): void {
     this.tampered = true
+    this.#losses.spoiled(node.name, key)
     this.#follow(node, true)
     for (const receiver of this.#of(node).receivers.values()) receiver.acceptStrange(key)
   }

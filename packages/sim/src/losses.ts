@@ -104,6 +104,17 @@ export class Losses {
     else old.witnesses.set(witness.identity.name, livePlaces(witness))
   }
 
+  /** A copy was changed by hand: its holder does not know any more that it is what it was offered (`asOffered`). */
+  spoiled(giver: Origin, key: string): void {
+    for (const owed of this.#owed.values())
+      for (const [place, one] of owed) {
+        if (one.key !== key || !one.givers.has(giver)) continue
+        const givers = new Set([...one.givers].filter((name) => name !== giver))
+        if (givers.size === 0) owed.delete(place)
+        else owed.set(place, { ...one, givers })
+      }
+  }
+
   /** It recovers. */
   foundOut(store: Origin): void {
     this.#unaware.delete(store)
