@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
 import { bodyOf, urlOf, writable } from './testing/bodies.js'
 import { Chance } from './testing/chance.js'
@@ -6,6 +8,16 @@ import { openReal, type Real } from './testing/real.js'
 /** More with HOLDFAST_FUZZ=100000. */
 const requests = Number(process.env.HOLDFAST_FUZZ ?? 10_000)
 const answerMaxMs = 10_000
+/** Fewer requests than this are over before caches and compiled code have come to rest. */
+const steadyFrom = 20_000
+const heapGrowthMaxBytes = 16 * 1024 * 1024
+
+setFlagsFromString('--expose_gc')
+const collect = runInNewContext('gc') as () => void
+const heapBytes = (): number => {
+  collect()
+  return process.memoryUsage().heapUsed
+}
 
 const pieces = [
   '"',
@@ -182,13 +194,15 @@ test.each([
   ['global', {}, 11],
   ['federated', { 'kuma.io/origin': 'zone' }, 12],
 ] as const)(
-  'mutated bodies and paths on %s: never a 5xx, never a hang',
+  'mutated bodies and paths on %s: never a 5xx, never a hang, and memory does not grow where there are many',
   { timeout: 1_800_000 },
   async (mode, labels, seed) => {
     const api = await openReal(mode, mode === 'global' ? [] : ['241.64.0.0/20'], { initialPolicies: mode === 'global' })
     if (mode === 'global') await api.call('PUT', '/meshes/default', { type: 'Mesh', name: 'default' })
     const chance = new Chance(seed)
     const statuses = new Map<number, number>()
+    const isLong = requests / 2 >= steadyFrom
+    let restedBytes = Number.POSITIVE_INFINITY
     for (let request = 1; request <= requests / 2; request++) {
       const response = await Promise.race([
         one(api, labels, chance),
@@ -205,6 +219,12 @@ test.each([
         throw new Error(`request ${request} of seed ${seed}: ${response.body} ${JSON.stringify(api.logged)}`)
       if (statusCode >= 400 && response.headers['content-type'] === 'application/json')
         expect((response.json() as { title: string }).title).not.toBe('')
+      if (isLong && request === steadyFrom / 2) restedBytes = heapBytes()
+    }
+    if (isLong) {
+      const grown = heapBytes() - restedBytes
+      process.stderr.write(`${mode}: heap ${(grown / 1024).toFixed(0)} KiB larger after ${requests / 2} requests\n`)
+      expect(grown).toBeLessThan(heapGrowthMaxBytes)
     }
     expect(api.logged).toEqual([])
     // All kinds of answers were met: a fuzz that is refused at the door finds nothing.

@@ -34,7 +34,7 @@ export const manyRows: readonly Row[] = [
     shape,
     own: true,
     standIn:
-      "zones are the product's runtime over real sockets with stores in memory, in one process; 100 of them unless `--full`",
+      "zones are the product's runtime over real sockets with stores in memory, in one process; 100 of them unless `--full`, which joins them while the writers rest",
     run: async (turn: Turn): Promise<Seen> => {
       const count = turn.full ? 500 : 100
       // What is changed would be told to each of them in the one process that they share.
