@@ -47,6 +47,14 @@ const header =
 beforeAll(async () => {
   global = await processes.start('global', ['--init'])
   writeFileSync(join(processes.folder, 'global.yaml'), header + exported)
+  // The last thing that a new global writes by itself, once it is ready: addresses for what it owns.
+  await vi.waitFor(
+    async () => {
+      const { body } = await ask('GET', `${global.apiUrl}/_holdfast/vips/blocks`)
+      expect((body as { readonly items: readonly unknown[] }).items).not.toEqual([])
+    },
+    { timeout: 60_000 },
+  )
 }, 120_000)
 afterAll(() => processes.close())
 
