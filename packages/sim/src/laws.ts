@@ -13,6 +13,7 @@ import {
   type BlockRow,
   type CursorRow,
   Fenced,
+  type MemoryStore,
   NotShown,
   type Owner,
   type RecoveryItem,
@@ -25,6 +26,7 @@ import { Compactions } from './compactions.js'
 import { AddressBook, LocalAddresses } from './ledger-laws.js'
 import { Losses, type Witness } from './losses.js'
 import { messageText, short as shortened } from './message-text.js'
+import type { Link } from './network.js'
 import type { ControlPlane } from './node.js'
 import { Published } from './published.js'
 import { Receiver, receivedChanges } from './receiver-laws.js'
@@ -84,6 +86,8 @@ export class Laws implements Watch {
   readonly #repairedMs = new Map<string, number>()
   readonly #compactions = new Compactions()
   readonly #losses = new Losses()
+  /** In which life of its store each end of a link has spoken: its process ended when the store was put back. */
+  readonly #spokenIn = new WeakMap<Link, Map<string, number>>()
   /** Stores that were put back, and which channels to and from them have not been in step since. */
   readonly #astray = new Map<string, Set<string>>()
   readonly #putBacks = new Set<string>()
@@ -135,7 +139,7 @@ export class Laws implements Watch {
       session.closed ? 'OWN' : 'ONE',
       () => `${nameOf(node)}: session ${short(session)} with ${nameOf(session)} was superseded, and did ${op.op}`,
     )
-    this.#follow(node)
+    this.#follow(node, { saidIn: this.#spokenIn.get(session.link)?.get(peer) })
     if (op.op === 'apply' || op.op === 'verify') this.#checkReceiver(node, context, op)
     if (op.op === 'compare') this.#noteStanding(this.#node(peer), { channel: context.channel, peer: node.name })
     if (op.op === 'acked') this.#checkAcked(node, context)
@@ -162,7 +166,7 @@ export class Laws implements Watch {
   tamperedWith(node: ControlPlane, key: string): void {
     this.tampered = true
     this.#losses.spoiled(node.name, key)
-    this.#follow(node, true)
+    this.#follow(node, { byHand: true })
     for (const receiver of this.#of(node).receivers.values()) receiver.acceptStrange(key)
   }
 
@@ -316,6 +320,9 @@ export class Laws implements Watch {
     holds(!session.closed, 'OWN', () => `${nameOf(session.node)}: a session that is closed sends ${message.type}`)
     this.#trace?.(() => `${nameOf(session.node)} -> ${nameOf(session)}: ${messageText(message)}`)
     this.#wire.sent(session, message, nameOf(session.node))
+    const { link, node } = session
+    const spoken = this.#spokenIn.get(link) ?? new Map<string, number>()
+    if (!spoken.has(node.name)) this.#spokenIn.set(link, spoken.set(node.name, this.#losses.lifeOf(node.name)))
   }
 
   reported(session: Session, channel: Channel, report: ChannelReport): void {
@@ -418,7 +425,10 @@ export class Laws implements Watch {
   }
 
   /** Everything that every law has to know of what has changed in a store since it was last looked at. */
-  #follow(node: ControlPlane, byHand = false): void {
+  #follow(
+    node: ControlPlane,
+    { byHand = false, saidIn }: { byHand?: boolean; saidIn?: number | undefined } = {},
+  ): void {
     const known = this.#of(node)
     const { image } = node.store
     const changes = known.shadow.drain()
@@ -430,7 +440,8 @@ export class Laws implements Watch {
     for (const receiver of known.receivers.values()) receiver.follow(changes)
     this.counts.freed += this.#addresses.follow(node.name, changes.ledger, node.clock.wallMs)
     this.#losses.follow(node.name, changes.rows)
-    if (!byHand) this.#losses.checkGone(node.store, changes.rows, (origin) => this.#senderTo(node, origin).store)
+    const senderOf = (origin: string): MemoryStore => this.#senderTo(node, origin).store
+    if (!byHand) this.#losses.checkGone(node.store, changes.rows, { senderOf, saidIn })
     known.absences.follow(changes.rows, node.nowMs)
     known.addresses.follow(changes)
     known.addresses.check()

@@ -39,8 +39,13 @@ interface Old {
  * is gone than what comes next.
  */
 export class Losses {
-  /** What was there before a store was put back and is not there since, by store: nobody was told that it went. */
-  readonly #missing = new Map<Origin, Set<string>>()
+  /**
+   * What was there before a store was put back and is not there since, by store: nobody was told that it went. With it, in
+   * which life of its store it was missed first.
+   */
+  readonly #missing = new Map<Origin, Map<string, number>>()
+  /** How often each store was put back. */
+  readonly #lives = new Map<Origin, number>()
   /** What its store owns, had, and has to get back, by store and entry key. */
   readonly #owed = new Map<Origin, Map<string, Owed>>()
   readonly #old = new Map<Origin, Old>()
@@ -52,10 +57,12 @@ export class Losses {
 
   putBack(store: MemoryStore, before: readonly Row[], witnesses: readonly Witness[], isNew: boolean): void {
     const origin = store.identity.name
+    const life = this.lifeOf(origin) + 1
+    this.#lives.set(origin, life)
     if (isNew) this.#unaware.add(origin)
     const now = [...store.image.rows.values()]
     const live = new Set(now.filter(isLive).map(placeOf))
-    const missing = new Set(this.#missing.get(origin))
+    const missing = new Map(this.#missing.get(origin))
     const owed = new Map(this.#owed.get(origin))
     const copies = new Map(witnesses.map((witness) => [witness.store.identity.name, livePlaces(witness.store)]))
     // Whose position is beyond what is left knows that there was more.
@@ -66,7 +73,7 @@ export class Losses {
     for (const row of before) {
       const place = placeOf(row)
       if (!isLive(row) || live.has(place)) continue
-      missing.add(place)
+      if (!missing.has(place)) missing.set(place, life)
       if (row.origin !== origin || (origin !== '' && !sentUp.has(row.type))) continue
       const givers = ahead.map((one) => one.store.identity.name).filter((name) => copies.get(name)?.has(place) === true)
       if (best.some((name) => givers.includes(name))) owed.set(place, { ...idOf(row), givers: new Set(givers) })
@@ -136,8 +143,22 @@ export class Losses {
     }
   }
 
-  /** A copy goes although its sender only lacks it: whoever lost it has nothing to say about it. */
-  checkGone(store: MemoryStore, rows: readonly Change<Row>[], senderOf: (origin: Origin) => MemoryStore): void {
+  /** Which life of a store this is: the first one is 0. */
+  lifeOf(store: Origin): number {
+    return this.#lives.get(store) ?? 0
+  }
+
+  /**
+   * A copy goes although its sender only lacks it: whoever lost it has nothing to say about it. What was on its way when
+   * the sender was put back was read before that, and is as true as it was.
+   *
+   * @param saidIn which life of its sender the session speaks of that took it away; undefined: no session did
+   */
+  checkGone(
+    store: MemoryStore,
+    rows: readonly Change<Row>[],
+    { senderOf, saidIn }: { readonly senderOf: (origin: Origin) => MemoryStore; readonly saidIn: number | undefined },
+  ): void {
     if (this.#missing.size === 0) return
     const own = store.identity.name
     for (const { before, after } of rows) {
@@ -146,7 +167,8 @@ export class Losses {
       const from = sender.identity.name
       const old = this.#old.get(from)
       const isWitness = old?.witnesses.get(own)?.has(placeOf(before)) === true
-      if (this.#missing.get(from)?.has(placeOf(before)) !== true || !isWitness) continue
+      const missedIn = this.#missing.get(from)?.get(placeOf(before))
+      if (missedIn === undefined || !isWitness || (saidIn !== undefined && saidIn < missedIn)) continue
       // A mesh that is deleted takes along what is in it.
       if (before.mesh !== '' && !hasMesh(store, before.mesh)) continue
       const tombstone = [...sender.image.rows.values()].find((row) => row.deleted && placeOf(row) === placeOf(before))
@@ -178,7 +200,7 @@ export class Losses {
 
   /** What a zone has not taken back, or has kept in its place, it names: `TYPE KEY`, perhaps with the reason. */
   told(zone: Origin, words: readonly string[]): void {
-    for (const place of this.#missing.get(zone) ?? []) {
+    for (const place of this.#missing.get(zone)?.keys() ?? []) {
       const key = place.slice(zone.length + 1)
       if (!words.some((word) => word === key || word.startsWith(`${key}: `))) continue
       this.#owed.get(zone)?.delete(place)

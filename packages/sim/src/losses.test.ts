@@ -1,0 +1,29 @@
+import type { MemoryStore, Row } from '@holdfast/store'
+import { expect, test } from 'vitest'
+import { LawBroken } from './broken.js'
+import { Losses } from './losses.js'
+
+const web = { type: 'MeshService', mesh: 'default', name: 'web', exportName: 'web', origin: 'east' } as unknown as Row
+const mesh = { type: 'Mesh', mesh: '', name: 'default', exportName: 'default', origin: '' } as unknown as Row
+const storeOf = (name: string, ...rows: readonly Row[]) =>
+  ({
+    identity: { name },
+    image: { head: { revision: 3 }, rows: new Map(rows.map((row) => [row.name, row])) },
+  }) as unknown as MemoryStore
+
+/** Global was put back to where it had no "web", which zone west has; the copy goes by what a session says. */
+function goes(saidIn: number | undefined): () => void {
+  const [west, global] = [storeOf('west', web, mesh), storeOf('', mesh)]
+  const losses = new Losses()
+  losses.putBack(global, [web, mesh], [{ store: west, through: 15 }], false)
+  expect(losses.lifeOf('')).toBe(1)
+  const gone = [{ key: 'web', before: web, after: { ...web, deleted: true } }]
+  return () => losses.checkGone(west, gone, { senderOf: () => global, saidIn })
+}
+
+test('EMPTY: a copy may go by what was on its way when its sender was put back, and by nothing that is said since', () => {
+  expect(goes(0)).not.toThrow()
+  expect(goes(1)).toThrow(LawBroken)
+  expect(goes(1)).toThrow(/web.* of east went, because global was put back to before it was there/)
+  expect(goes(undefined)).toThrow(LawBroken)
+})
