@@ -18,6 +18,7 @@ import {
 } from './fixtures.js'
 
 const cidr = '241.16.0.0/20'
+const v6Cidr = 'fd01:203:405:17::/64'
 const start = { revision: 0, typeOrder: 0, mesh: '', name: '' }
 const day = 86_400_000
 
@@ -56,11 +57,11 @@ async function tellUp(zone: Subject, global: Subject): Promise<void> {
   await global.channel({ channel: 'down', peer: 'east' }).perform({ op: 'acked', cursor })
 }
 
-async function leaseTo(zone: Subject, global: Subject): Promise<void> {
+async function leaseTo(zone: Subject, global: Subject, range = cidr): Promise<void> {
   const storeId = await storeIdOf(zone)
-  const granted = await global.store.vip.lease({ owner: 'east', storeId, demands: [], wantedCidrs: [cidr] })
+  const granted = await global.store.vip.lease({ owner: 'east', storeId, demands: [], wantedCidrs: [range] })
   expect(granted.refused).toEqual([])
-  const offer = offerOf(block({ cidr, owner: 'east', storeId }))
+  const offer = offerOf(block({ cidr: range, owner: 'east', storeId }))
   await zone.channel({ channel: 'down', peer: '' }).apply({ type: 'VipBlock', offers: [offer] })
 }
 
@@ -258,6 +259,35 @@ export function returnsConformance(open: OpenStore): void {
     await global.channel({ channel: 'up', peer: 'east' }).perform({ op: 'standing' })
     await tellUp(restored, global)
     expect(await vipsOf(global)).toEqual(after)
+  })
+
+  test('VIP-2: whoever is served in the backup with one family only has both at once', async () => {
+    await using global = await Subject.ready(open, 'global')
+    await using zone = await zoneOf(open, global)
+    await zone.apply(putService('web'))
+    zone.pass(1_000)
+    global.pass(1_000)
+    await leaseTo(zone, global, v6Cidr)
+    await tellUp(zone, global)
+    const vips = await vipsOf(zone)
+    expect(vips.web).toHaveLength(2)
+
+    await using restored = await Subject.ready(open, 'zone')
+    restored.pass(-500)
+    await leaseAsIs(restored)
+    await restored.apply(putService('web'))
+    expect((await vipsOf(restored)).web).toEqual(vips.web?.slice(0, 1))
+    restored.pass(day)
+    global.pass(day - 1_500)
+    await restored.apply(putService('web', { port: 82 }))
+    await restored.store.returns.begin('the test says so')
+    expect(await takeBack(restored, global)).toMatchObject({ moved: [], refused: [] })
+    expect(await vipsOf(restored)).toEqual(vips)
+    expect((await ledgerOf(restored)).map(({ state }) => state)).toEqual(['active', 'active'])
+    expect(await restored.store.vip.verifyLocal()).toEqual([])
+    await global.channel({ channel: 'up', peer: 'east' }).perform({ op: 'standing' })
+    await tellUp(restored, global)
+    expect(await vipsOf(global)).toEqual(vips)
   })
 
   test('EMPTY: what only the backup has is held, not deleted and not told; what rests at global was deleted', async () => {

@@ -195,6 +195,27 @@ export function vipConformance(open: OpenStore): void {
     expect(await global.store.vip.verifyLocal()).toEqual([])
   })
 
+  test('VIP-5: of an owner that is served with one of its two families the other one rests, and is its own again', async () => {
+    await using global = await Subject.ready(open, 'global')
+    const up = global.channel(fromEast)
+    const say = (...addresses: readonly string[]) =>
+      up.apply({
+        type: 'MeshService',
+        offers: [offerOf(service({ name: 'web', zone: 'east', vips: { addresses, generation: 0 } }))],
+      })
+    const ledger = async () => {
+      const { items } = await global.store.vip.ledger({ includeTombstoned: true, limit: 10 })
+      return items.map(({ address, state }) => `${address} ${state}`).sort()
+    }
+    await say('241.16.0.9', 'fd00::9')
+    expect(await say('241.16.0.9')).toMatchObject({ refused: [] })
+    expect(await ledger()).toEqual(['241.16.0.9 active', 'fd00::9 tombstoned'])
+    expect(await global.store.vip.verifyLocal()).toEqual([])
+    await say('241.16.0.9', 'fd00::9')
+    expect(await ledger()).toEqual(['241.16.0.9 active', 'fd00::9 active'])
+    expect(await global.store.vip.verifyLocal()).toEqual([])
+  })
+
   test('VIP-1: an address that somebody else has is refused, and the first owner keeps it', async () => {
     await using global = await Subject.ready(open, 'global')
     const up = global.channel(fromEast)

@@ -69,7 +69,7 @@ function takeBack(said: LedgerRow, ws: WorkingSet, nowMs: number): readonly stri
   }
   const past = ws.ledger.pastGeneration(said, 'canonical')
   const generation = known?.generation ?? past
-  const isActive = known?.state === 'active'
+  const isActive = known === undefined ? said.state === 'active' && isServed(said, ws) : known.state === 'active'
   const { tombstonedAtMs, tombstonedRevision, blockId: _, ...row } = said
   const block = ownBlocks(ws).find((one) => one.family === said.family && contains(one.cidr, said.address))
   ws.ledger.put(
@@ -88,6 +88,10 @@ function takeBack(said: LedgerRow, ws: WorkingSet, nowMs: number): readonly stri
   if (known !== undefined) moved.push(`${ownerWords(said)} goes back from ${known.address} to ${said.address}`)
   return moved
 }
+
+/** Its owner is here with an address of the other family: a service has all of them or none. */
+const isServed = (owner: Owner, ws: WorkingSet): boolean =>
+  ws.ledger.of(owner).some(({ scope, state }) => scope === 'canonical' && state === 'active')
 
 /** Both families go: a service has all of them or none. */
 function evict(holder: LedgerRow, said: LedgerRow, ws: WorkingSet, nowMs: number): void {

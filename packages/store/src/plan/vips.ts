@@ -204,6 +204,13 @@ const isAlias = ({ scope, blockId }: LedgerRow): boolean => scope !== 'canonical
 
 const active = ({ tombstonedAtMs, tombstonedRevision, ...row }: LedgerRow): LedgerRow => ({ ...row, state: 'active' })
 
+/** An origin that was put back may serve what it served with two families with one: the other address rests for it. */
+function restUnsaid(owner: Owner, said: readonly string[], ws: WorkingSet, nowMs: number): void {
+  for (const row of ws.ledger.of(owner))
+    if (row.scope === 'canonical' && row.state === 'active' && !said.includes(row.address))
+      ws.ledger.rest(row, nowMs, 'its origin serves it without')
+}
+
 /**
  * Enters the VIPs of a received service into our ledger, where we are a witness: never another address at the same
  * generation, never one that somebody else has. Returns why not, with what is remembered; undefined: they are in.
@@ -254,6 +261,7 @@ export function receiveVips(
   }
   for (const row of freed) ws.ledger.free(row, nowMs, 'given to another after its quarantine')
   for (const { row, event } of rows) ws.ledger.put(row, event, nowMs, 'said by its origin')
+  restUnsaid(owner, vips.addresses, ws, nowMs)
   reviveAliases(owner, ws, nowMs, 'its owner is back')
   return undefined
 }
