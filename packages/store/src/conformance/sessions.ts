@@ -79,7 +79,9 @@ export function sessionConformance(open: OpenStore): void {
     const compare = async (cursor: Cursor | undefined) =>
       (await down.perform({ op: 'compare', standing: { offered, cursor } })).cursor
     expect(await compare(head)).toBe('known')
-    await down.perform({ op: 'acked', cursor: head })
+    const east = global.channel({ channel: 'down', peer: 'east' })
+    await east.perform({ op: 'admit', hello: hello(otherStoreId), nowMs: global.nowMs })
+    await east.perform({ op: 'acked', cursor: head })
     expect(await compare(undefined)).toBe('none')
     expect(await compare({ epoch: head.epoch, revision: 0, tag: '0'.repeat(16) })).toBe('known')
     expect(await compare({ epoch: otherEpoch, revision: 3, tag: someTag })).toBe('foreign-epoch')
@@ -148,6 +150,27 @@ export function sessionConformance(open: OpenStore): void {
       .channel(toWest)
       .perform({ op: 'compare', standing: { offered, cursor: other } })
     expect([stands, (await global.store.status()).state]).toEqual(['foreign-epoch', 'ready'])
+  })
+
+  test('EMPTY: a zone that was in step with the log that is here has followed one that it never had: it recovers first', async () => {
+    await using global = await Subject.ready(open, 'global')
+    const down = global.channel(toWest)
+    await down.perform({ op: 'admit', hello: hello(otherStoreId), nowMs: global.nowMs })
+    const { cursor, digest: offered } = await down.perform({ op: 'mark' })
+    await down.perform({ op: 'acked', cursor })
+    // The database is that of a backup: of the log that began anew after it nothing is known here.
+    const since = { epoch: otherEpoch, revision: cursor.revision + 3, tag: someTag }
+    const compare = async () => (await down.perform({ op: 'compare', standing: { offered, cursor: since } })).cursor
+    expect(await compare()).toBe('contradiction')
+    expect(await global.store.status()).toMatchObject({
+      state: 'recovering',
+      reasons: [expect.stringMatching(/zone west followed .* never had/)],
+    })
+    // Once: the same zone again is no news.
+    await global.store.finishRecovery('the operator says so')
+    const { head } = await global.store.status()
+    expect(await compare()).toBe('foreign-epoch')
+    expect(await global.store.status()).toMatchObject({ state: 'ready', head: { epoch: head.epoch } })
   })
 
   test('OWN: a superseded session writes nothing', async () => {

@@ -129,6 +129,7 @@ export class MemoryChannel implements SyncChannelStore {
       this.#store.judge([
         {
           from: 'peer',
+          acked: this.#ackedLog(),
           witness: originWords(this.#context.peer),
           cursor: furthestOf(said, standing.partial, head.revision),
         },
@@ -148,6 +149,11 @@ export class MemoryChannel implements SyncChannelStore {
 
   #isStranger(stands: StoreResults['compare']['cursor']): boolean {
     return stands === 'foreign-epoch' && this.#isGlobalSending()
+  }
+
+  #ackedLog(): string | undefined {
+    const { peer, channel } = this.#context
+    return this.#image.cursors.get(cursorText({ peer, channel, side: 'acked' }))?.cursor?.epoch
   }
 
   #isGlobalSending(): boolean {

@@ -33,7 +33,7 @@ import { keyParts, offeredBuckets, offeredEntries, repairParts, viewBuckets } fr
 import { noteDivergence, noteRepairs, turnsOf } from './statements/repairs.js'
 import { lockFences } from './statements/sessions.js'
 import { settledFacts } from './statements/settled.js'
-import { dueRefusals, readOffered, readStanding } from './statements/sync-read.js'
+import { ackedLogOf, dueRefusals, readOffered, readStanding } from './statements/sync-read.js'
 import { readSeenDigests } from './statements/tail.js'
 import { inPageOrder, logPage, toggledOrigins, wholeList } from './statements/views.js'
 import { digestsByType, View } from './view.js'
@@ -201,9 +201,10 @@ export class PgChannel implements ChannelStore {
     const { peer } = this.#context
     if (!this.#isGlobalSending()) return false
     if (!(await readEpochs(database)).has(cursor.epoch)) {
-      // That others are in step is learned from what they have acked.
+      // That others are in step, and that this one was, is learned from what they have acked.
       await acks.flush()
-      await onEvidence({ from: 'peer', witness: originWords(peer), cursor })
+      const acked = await ackedLogOf(database, peer)
+      await onEvidence({ from: 'peer', acked, witness: originWords(peer), cursor })
     }
     const isLoss = (await tail.fresh()).head.epoch !== epoch
     if (!isLoss) onStranger(peer)

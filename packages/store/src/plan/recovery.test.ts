@@ -40,6 +40,17 @@ describe('whether a store is still the one that its witnesses remember', () => {
     ['one older than the history proves nothing', [seen(present, 3, 'three', 'peer')], undefined],
     ['a log that never began', [seen(present, 0, '0'.repeat(16), 'peer')], undefined],
     ['another installation proves nothing', [seen(foreign, 99, 'other', 'peer')], undefined],
+    [
+      'what a peer has followed after the log that is here does',
+      [{ ...seen(foreign, 99, 'other', 'peer'), acked: present }],
+      /never had: .* backup/,
+    ],
+    [
+      'what it has followed after a log before does not',
+      [{ ...seen(foreign, 99, 'other', 'peer'), acked: past }],
+      undefined,
+    ],
+    ['a foreign log that never began', [{ ...seen(foreign, 0, 'other', 'peer'), acked: present }], undefined],
     ['our own file of another log does', [seen(foreign, 99, 'other')], /replaced or restored/],
     ['a head below what is remembered', [seen(present, 13, 'thirteen', 'peer')], /ends at 12: .* backup/],
     ['another tag at a revision', [seen(present, 10, 'other', 'peer')], /wrote on/],

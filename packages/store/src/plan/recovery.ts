@@ -6,6 +6,8 @@ export interface Evidence {
   readonly from: 'file' | 'process' | 'peer'
   /** A peer speaks of a log that it can have heard from nobody but this store: a log that we never had was ours. */
   readonly isOurs?: boolean | undefined
+  /** The log of ours that a peer has acked, as far as this database knows. */
+  readonly acked?: string | undefined
   /** In words: `the high-water file`, `zone east`. */
   readonly witness: string
   readonly cursor: Cursor
@@ -51,10 +53,13 @@ export function judgeHistory(evidence: readonly Evidence[], history: LogHistory)
   return { verdict: 'keep' }
 }
 
-function contradiction({ from, isOurs, witness, cursor }: Evidence, history: LogHistory): string | undefined {
+function contradiction({ from, isOurs, acked, witness, cursor }: Evidence, history: LogHistory): string | undefined {
   if (!history.epochs.has(cursor.epoch)) {
     if (from !== 'peer' || isOurs === true)
       return `${witness} remembers the log ${cursor.epoch}, which this database has never had: it was replaced or restored`
+    // It had followed the log that is here: what it has followed since it was told by us, in a later life of this store.
+    if (acked === history.epoch && cursor.revision > 0)
+      return `${witness} followed the log ${acked}, and then ${cursor.epoch}, which this database has never had: it was restored from a backup of before that log began`
     // A peer may come from another installation, and where others are in step already it does.
     return history.untried && cursor.revision > 0
       ? `${witness} was in step with the log ${cursor.epoch}, and nobody ever was with this database: it stands in the place of one that was lost`

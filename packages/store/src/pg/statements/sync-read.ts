@@ -155,6 +155,16 @@ export async function cursorsOf(sql: Sql, of: Needs['cursors']): Promise<readonl
   return rows.map(cursorOf)
 }
 
+/** The log of ours of which a zone has acked something last. */
+export async function ackedLogOf(sql: Sql, zone: string): Promise<string | undefined> {
+  const { rows } = await sql.run<{ readonly epoch: string | null }>(
+    'acked log',
+    `select c.epoch from cursors c where c.peer = $1 and c.channel = 'down' and c.side = 'acked'`,
+    [zone],
+  )
+  return rows[0]?.epoch ?? undefined
+}
+
 export async function allCursors(sql: Sql): Promise<readonly CursorRow[]> {
   const { rows } = await sql.run<CursorRecord>(
     'all cursors',
