@@ -11,13 +11,12 @@ export async function openReal(mode: Mode, blocks: readonly string[] = [], optio
   let nowMs = 1_000_000
   const logged: unknown[] = []
   const name = mode === 'global' ? '' : 'east'
-  const store: ControlPlaneStore = asControlPlane(
-    new MemoryStore({
-      identity: { role: mode === 'global' ? 'global' : 'zone', name, storeId: '00000000-0000-4000-8000-000000000001' },
-      nowMs: () => nowMs++,
-      hexDigits: (length) => (++chance).toString(16).padStart(length, '0'),
-    }),
-  )
+  const memory = new MemoryStore({
+    identity: { role: mode === 'global' ? 'global' : 'zone', name, storeId: '00000000-0000-4000-8000-000000000001' },
+    nowMs: () => nowMs++,
+    hexDigits: (length) => (++chance).toString(16).padStart(length, '0'),
+  })
+  const store: ControlPlaneStore = asControlPlane(memory)
   await store.initialise({ actor: 'test', random: Uint8Array.from({ length: 16 }, (_, i) => i) })
   const refused = await store.vip.adoptBlocks(blocks)
   if (refused.length > 0) throw new Error(JSON.stringify(refused))
@@ -54,6 +53,10 @@ export async function openReal(mode: Mode, blocks: readonly string[] = [], optio
     store,
     logged,
     inject,
+    /** The audit, which a database keeps and no process does. */
+    forgetAudit: () => {
+      memory.image.audit.length = 0
+    },
     revision: async () => (await store.status()).head.revision,
     async call(method: Verb, url: string, payload?: object | string, headers: Readonly<Record<string, string>> = {}) {
       const response = await inject(method, url, payload, headers)
