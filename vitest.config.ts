@@ -22,7 +22,13 @@ export default defineConfig({
       {
         extends: true,
         // One server for the run, started only if one of these files is run; a database of its own for each that asks.
-        test: { name: 'database', include: needsDatabase, globalSetup: ['packages/testkit/src/global-setup.ts'] },
+        test: {
+          name: 'database',
+          include: needsDatabase,
+          globalSetup: ['packages/testkit/src/global-setup.ts'],
+          // Only ends what hangs: a test of processes waits for each thing with a limit of its own, and says what did not come.
+          testTimeout: 120_000,
+        },
       },
     ],
     testTimeout: 30_000,
@@ -32,6 +38,7 @@ export default defineConfig({
     // Loading a control plane's modules anew for each file was a sixth of the run. A file leaves nothing behind that another
     // could meet: what it starts it closes, and what it changes of the process it puts back.
     isolate: false,
-    maxWorkers: 2,
+    // More than the two cores that there may be: tests of processes wait for heartbeats and for each other a fifth of their time.
+    maxWorkers: 3,
   },
 })

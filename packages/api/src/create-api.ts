@@ -1,4 +1,5 @@
 import { Problem, problemOf } from '@holdfast/model'
+import { askedBy } from '@holdfast/store'
 import type { Span } from '@holdfast/tracing'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { checkRoute } from './http/access.js'
@@ -111,11 +112,13 @@ function mount(app: FastifyInstance, context: ApiContext, route: Route, closing:
     handler: async (request, reply) => {
       const actor = actors.get(request) ?? { name: '', groups: [], admin: false }
       const withdrawn = new AbortController()
-      const ends = AbortSignal.any([closing, withdrawn.signal])
       const span = tracedRequest(context, route, request)
-      const asked = apiRequest(request, reply, actor, hasBody(route.method), ends, span)
-      await checkWritable(context, route, asked)
-      const answer: Answer = await route.handle(asked)
+      const endings = [closing, withdrawn.signal]
+      const asked = new Asked(request, reply, { actor, withBody: hasBody(route.method), endings, span })
+      const answer: Answer = await askedBy.run({ actor: actor.name, source: request.ip }, async () => {
+        await checkWritable(context, route, asked)
+        return route.handle(asked)
+      })
       span?.end({ 'http.response.status_code': answer.status })
       for (const [name, value] of Object.entries(answer.headers ?? {})) reply.header(name, value)
       if (answer.events !== undefined) {
@@ -162,33 +165,85 @@ function keepLooking(
   reply.raw.once('close', () => clearInterval(timer))
 }
 
-function apiRequest(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  actor: Actor,
-  withBody: boolean,
-  closing: AbortSignal,
-  span: Span | undefined,
-): ApiRequest {
-  const gone = new AbortController()
-  reply.raw.once('close', () => {
-    if (!reply.raw.writableFinished) gone.abort(new Error('the client went away'))
-  })
-  return {
-    actor,
-    params: request.params as Readonly<Record<string, string>>,
-    query: queryOf(request),
-    baseUrl: `${request.protocol}://${request.headers.host ?? 'localhost'}`,
-    path: pathOf(request),
-    userAgent: request.headers['user-agent'] ?? '',
-    source: request.ip,
-    traces: span?.traceparent === undefined ? [] : [span.traceparent],
-    headers: Object.fromEntries(
-      Object.entries(request.headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : value]),
-    ),
-    body: withBody ? ((request.body as string | undefined) ?? '') : undefined,
-    signal: AbortSignal.any([gone.signal, closing]),
+/** What a handler asks of a request is found out when it asks: most of them ask for little. */
+class Asked implements ApiRequest {
+  readonly actor: Actor
+  readonly traces: readonly string[]
+  readonly body: string | undefined
+  readonly #request: FastifyRequest
+  readonly #reply: FastifyReply
+  readonly #endings: readonly AbortSignal[]
+  #query: URLSearchParams | undefined
+  #signal: AbortSignal | undefined
+
+  /** @param endings what ends the request beside the client who goes away */
+  constructor(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    of: {
+      readonly actor: Actor
+      readonly withBody: boolean
+      readonly endings: readonly AbortSignal[]
+      readonly span: Span | undefined
+    },
+  ) {
+    this.#request = request
+    this.#reply = reply
+    this.#endings = of.endings
+    this.actor = of.actor
+    this.traces = of.span?.traceparent === undefined ? [] : [of.span.traceparent]
+    this.body = of.withBody ? ((request.body as string | undefined) ?? '') : undefined
   }
+
+  get params(): Readonly<Record<string, string>> {
+    return this.#request.params as Readonly<Record<string, string>>
+  }
+
+  get query(): URLSearchParams {
+    this.#query ??= queryOf(this.#request)
+    return this.#query
+  }
+
+  get baseUrl(): string {
+    return `${this.#request.protocol}://${this.#request.headers.host ?? 'localhost'}`
+  }
+
+  get path(): string {
+    return pathOf(this.#request)
+  }
+
+  get userAgent(): string {
+    return this.#request.headers['user-agent'] ?? ''
+  }
+
+  get source(): string {
+    return this.#request.ip
+  }
+
+  get headers(): ApiRequest['headers'] {
+    return Object.fromEntries(
+      Object.entries(this.#request.headers).map(([name, value]) => [
+        name,
+        Array.isArray(value) ? value.join(', ') : value,
+      ]),
+    )
+  }
+
+  get signal(): AbortSignal {
+    this.#signal ??= AbortSignal.any([goneOf(this.#reply), ...this.#endings])
+    return this.#signal
+  }
+}
+
+/** Aborts when the client goes away before it has its answer. */
+function goneOf(reply: FastifyReply): AbortSignal {
+  const gone = new AbortController()
+  const closed = (): void => {
+    if (isGone(reply)) gone.abort(new Error('the client went away'))
+  }
+  closed()
+  reply.raw.once('close', closed)
+  return gone.signal
 }
 
 /** What has not answered yet. Reads change nothing that could be followed. */

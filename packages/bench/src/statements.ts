@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import type { StatementCount } from '@holdfast/store'
 
 export type Counts = Readonly<Record<string, number>>
@@ -19,9 +20,12 @@ export const clockedTable = 'heartbeats'
 /** Counts the statements of one store by name, what runs on the clock apart. */
 export class Statements {
   readonly #counts = new Map<string, number>()
+  readonly #works = new AsyncLocalStorage<Map<string, number>>()
   #underWay = 0
 
   readonly note = ({ name }: StatementCount): void => {
+    const work = this.#works.getStore()
+    work?.set(name, (work.get(name) ?? 0) + 1)
     if (!clocked.has(name)) this.#counts.set(name, this.count(name) + 1)
   }
 
@@ -38,11 +42,21 @@ export class Statements {
     return this.#counts.get(name) ?? 0
   }
 
+  /** What this work asks for itself, whatever else goes on at this store meanwhile. */
+  async of<T>(work: () => Promise<T>): Promise<{ readonly value: T; readonly statements: Counts }> {
+    const counts = new Map<string, number>()
+    const value = await this.#works.run(counts, work)
+    return { value, statements: sorted(counts) }
+  }
+
   /** Since the store was opened. */
   all(): Counts {
     return Object.fromEntries(this.#counts)
   }
 }
+
+const sorted = (counts: ReadonlyMap<string, number>): Counts =>
+  Object.fromEntries([...counts].sort(([one], [other]) => (one < other ? -1 : 1)))
 
 /** What has been added between two looks, by name and sorted; nothing where nothing was. */
 export function added(before: Counts, after: Counts): Counts {

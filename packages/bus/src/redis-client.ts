@@ -1,4 +1,5 @@
-import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis'
+import type { Socket } from 'node:net'
+import { AbstractConnector, Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis'
 import { type RedisTarget, tlsOptions } from './redis-url.js'
 
 export type RedisClient = Redis | Cluster
@@ -6,6 +7,17 @@ export type RedisClient = Redis | Cluster
 const connectTimeoutMs = 3_000
 /** An answer that takes longer is of no use: the log has been looked at by then. */
 export const commandTimeoutMs = 1_000
+
+/**
+ * ioredis listens for one error of a socket, and ends it when it lets go. In the middle of a TLS handshake that brings two: that
+ * who answers is not believed, and what the server says of the broken handshake. The second one would end the process. Connectors
+ * of every shape, also those inside of a cluster and towards a sentinel, let go of their sockets here.
+ */
+const letGo = AbstractConnector.prototype.disconnect
+AbstractConnector.prototype.disconnect = function disconnect(this: { readonly stream?: Socket }): void {
+  this.stream?.on('error', () => {})
+  letGo.call(this as unknown as AbstractConnector)
+}
 
 /**
  * A client that is not connected yet and never connects again by itself: whoever owns it lets go of it as a whole and makes

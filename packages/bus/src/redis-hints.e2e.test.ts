@@ -1,5 +1,8 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
-import { type RedisServer, startRedis } from '@holdfast/testkit'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { freePort, type RedisServer, startRedis, startTcpProxy } from '@holdfast/testkit'
 import pino from 'pino'
 import { afterAll, afterEach, expect, test, vi } from 'vitest'
 import { RedisHints } from './redis-hints.js'
@@ -165,6 +168,64 @@ test.each(Object.keys(faults))(
   },
 )
 
+/** Of somebody whom nobody believes; used here alone. */
+const stranger = {
+  key: `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgNYwQWcMUgDiL7mqK
+8HXa0sRjJH1D2KBdXX/zmFphWCyhRANCAAQK4RnGwjnedbIgWl6/Ku9/eqXK4KY6
+LnNefCaJlTn4XGeX4EOVWiRD2dkGnpmtKiqpjIdmY1uq7PxXSp4Fgmuy
+-----END PRIVATE KEY-----`,
+  cert: `-----BEGIN CERTIFICATE-----
+MIIBfjCCASOgAwIBAgIUWARSYKrUL58EL/BLUyPXeSonp7AwCgYIKoZIzj0EAwIw
+EzERMA8GA1UEAwwIc3RyYW5nZXIwIBcNMjYxMTMwMDIxMDIyWhgPMjEyNjExMDYw
+MjEwMjJaMBMxETAPBgNVBAMMCHN0cmFuZ2VyMFkwEwYHKoZIzj0CAQYIKoZIzj0D
+AQcDQgAECuEZxsI53nWyIFpevyrvf3qlyuCmOi5zXnwmiZU5+Fxnl+BDlVokQ9nZ
+Bp6ZrSoqqYyHZmNbquz8V0qeBYJrsqNTMFEwHQYDVR0OBBYEFMwsZ7LJClzeYzWb
++Dtu+ajzxsHjMB8GA1UdIwQYMBaAFMwsZ7LJClzeYzWb+Dtu+ajzxsHjMA8GA1Ud
+EwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDSQAwRgIhAJmjcqce30p0/KiVarL3cBq6
+knFapsN9py/+Az0R88AZAiEAjjbDxrMw9G0oo5LFE0Wp3Ktd8MlYU4RGdXJ0Md7W
+ds0=
+-----END CERTIFICATE-----`,
+}
+
+test('TLS: a connection that is let go of in the middle of its handshake ends alone, also where who answers is not believed', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-redis-tls-'))
+  for (const [name, text] of Object.entries(stranger)) writeFileSync(join(folder, name), text)
+  const tlsPort = freePort()
+  const server = await redis({
+    args: [
+      ...['--tls-port', `${tlsPort}`, '--tls-auth-clients', 'no', '--tls-ca-cert-file', join(folder, 'cert')],
+      ...['--tls-cert-file', join(folder, 'cert'), '--tls-key-file', join(folder, 'key')],
+    ],
+  })
+  const proxy = await startTcpProxy({ targetPort: tlsPort })
+  const uncaught: unknown[] = []
+  const note = (error: unknown): void => void uncaught.push(error)
+  process.on('uncaughtException', note)
+  try {
+    for (const scheme of ['rediss', 'rediss+cluster']) {
+      // The server hears of a handshake and of its end at once, and what it says of both comes late.
+      proxy.freeze('toTarget')
+      const { accepted } = proxy.counts()
+      const { hints } = hintsAt(`${scheme}://127.0.0.1:${proxy.port}`)
+      await until('both to have come', () => proxy.counts().accepted === accepted + 2)
+      await hints.close()
+      await proxy.restore()
+      await until('both to be gone', () => proxy.connections() === 0)
+    }
+    // What was heard on a socket is told of before the next answer is.
+    await allWork([hintsAt(server.url)])
+    // One that is not believed is given up and tried again, whatever became of the one before.
+    const refused = hintsAt(`rediss://127.0.0.1:${tlsPort}`)
+    await until('it to be refused again and again', () => refused.hints.view().failures > 3)
+  } finally {
+    process.off('uncaughtException', note)
+    await proxy.close()
+    rmSync(folder, { recursive: true })
+  }
+  expect(uncaught).toEqual([])
+})
+
 test('no leak: a hundred lives of a connection leave two connections and no listener behind', async () => {
   const server = await redis()
   const pair = [hintsAt(server.url), hintsAt(server.url)] as const
@@ -203,6 +264,46 @@ test('Sentinel: the master is lost, its replica takes its place, and hints come 
   await until('the replica to be the master', isMaster, 60_000)
   const gone = isTrue(async () => working(pair) && (await connections(replica)) === 4)
   await until('both to have gone over', gone, 60_000)
+  await flows(pair)
+})
+
+test('Sentinel: it stands still while the master dies; once it goes on the replica takes over, and hints come again', async () => {
+  const master = await redis()
+  const replica = await redis({ args: ['--replicaof', '127.0.0.1', `${master.port}`] })
+  await until('the replica to follow', async () => (await replica.ask('ROLE')).includes('connected'))
+  const sentinel = await redis({ sentinelOf: { name: 'main', port: master.port, downAfterMs: 4_000 } })
+  // A sentinel that finds that it stood still for two seconds trusts nothing that it sees for half a minute.
+  await sentinel.ask('SENTINEL', 'DEBUG', 'tilt-period', '3000')
+  await until('the sentinel to know the replica', async () =>
+    (await sentinel.ask('SENTINEL', 'replicas', 'main')).includes(`${replica.port}`),
+  )
+  const pair = [0, 1].map(() => hintsAt(`redis+sentinel://127.0.0.1:${sentinel.port}/main`)) as [Pair, Pair]
+  await allWork(pair)
+  await flows(pair)
+  const stoodAtMs = performance.now()
+  await sentinel.signal('SIGSTOP')
+  await killed(master)
+  const seen = pair.map(({ hints }) => hints.view().failures)
+  // Who asks it is not kept: an attempt ends, and the next one begins.
+  await until('both to have tried again while it stands', () =>
+    pair.every(({ hints }, i) => hints.view().failures > (seen[i] ?? 0) + 1),
+  )
+  await until('it to have stood for long enough', () => performance.now() - stoodAtMs > 3_000)
+  await sentinel.signal('SIGCONT')
+  await until('it to know that it stood still', async () =>
+    (await sentinel.ask('INFO', 'sentinel')).includes('sentinel_tilt:1'),
+  )
+  const isTrue = (level: () => Promise<boolean>) => (): Promise<boolean> => level().catch(() => false)
+  await until(
+    'the replica to be the master',
+    isTrue(async () => (await replica.ask('ROLE')).includes('master')),
+    60_000,
+  )
+  await until(
+    'both to have gone over',
+    isTrue(async () => working(pair) && (await connections(replica)) === 4),
+    60_000,
+  )
   await flows(pair)
 })
 

@@ -56,7 +56,7 @@ test.each([
     'redis://u:secret@a:99999/x?y=1&ca=z',
     [
       '"a:99999" is not HOST or HOST:PORT',
-      'parameter y is not known',
+      'parameter y is not known; there are ca, cert, key, servername, sentinelUsername, sentinelPassword',
       'ca, cert, key and servername are for rediss://',
       '"x" is not the number of a database',
     ],

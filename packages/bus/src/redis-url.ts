@@ -52,7 +52,8 @@ export function parseRedisUrl(text: string): RedisTarget | readonly string[] {
   const problems: string[] = []
   const hosts = hostsText.split(',').flatMap((one) => hostOf(one, defaultPorts[shape], problems))
   const parameters = new URLSearchParams(query)
-  for (const name of parameters.keys()) if (!known.includes(name)) problems.push(`parameter ${name} is not known`)
+  for (const name of parameters.keys())
+    if (!known.includes(name)) problems.push(`parameter ${name} is not known; there are ${known.join(', ')}`)
   const secure = match[1] === 'rediss'
   if (!secure && ['ca', 'cert', 'key', 'servername'].some((name) => parameters.has(name)))
     problems.push('ca, cert, key and servername are for rediss://')

@@ -183,7 +183,7 @@ test('a pin that is taken is a 409 that names the holder; one outside the pool i
     await ask('PUT', url, pin('10.9.8.7')),
     await ask('PUT', url, pin('241.1')),
   ]
-  const holder = `${pinned} belongs to MeshService "web" of mesh default (zone east)`
+  const holder = `${pinned} belongs to MeshService "web" of mesh default (zone east); choose another address`
   expect(problemOf(taken)).toEqual({ status: 409, detail: holder, fields: [`labels["holdfast.io/vip"]: ${holder}`] })
   expect(problemOf(outside)).toEqual({
     status: 400,
@@ -356,8 +356,11 @@ test('who is asked the wrong way says how it is done', async () => {
   ])
   expect([unknown, flag, url, nobody, missing].map(({ status, err }) => [status, err])).toEqual([
     [2, expect.stringMatching(/^Error: unknown TYPE "meshservise"; there are .*meshservice/)],
-    [2, "Error: required option '-f, --file <path>' not specified\n"],
-    [2, `Error: option '--url <url>' argument 'east' is invalid. "east" is no URL such as http://127.0.0.1:5681.\n`],
+    [2, "Error: required option '-f, --file <path>' not specified\nsee 'holdfastctl apply --help'\n"],
+    [
+      2,
+      `Error: option '--url <url>' argument 'east' is invalid. "east" is no URL such as http://127.0.0.1:5681.\nsee 'holdfastctl --help'\n`,
+    ],
     [
       1,
       expect.stringMatching(

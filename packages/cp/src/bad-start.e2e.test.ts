@@ -234,6 +234,6 @@ test('a block that cannot be one is refused before the zone starts, each with it
   const ended = await begun('zone', [...flags, '--vip-block', '10.0.0.0/20,241.32.0.7/20,241.0.0.0/20'])
   expect(ended.status).toBe(1)
   expect(ended.err).toMatch(
-    /^holdfast zone: --vip-block: .*10\.0\.0\.0\/20.*; .*241\.32\.0\.7\/20.*; .*241\.0\.0\.0\/20.*\n$/,
+    /^holdfast zone: --vip-block: .*10\.0\.0\.0\/20.*; .*241\.32\.0\.7\/20.*; .*241\.0\.0\.0\/20.*\. Choose others, or leave them to global\n$/,
   )
 })

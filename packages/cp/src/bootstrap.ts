@@ -27,7 +27,10 @@ export async function createDefaults(
   const changes = defaultChanges(role, zone)
   const outcomes = await store.local.apply({ changes, atomic: true, actor: 'holdfast' }, { signal })
   const refused = outcomes.flatMap((o) => (o.outcome === 'refused' ? [o.problem.message] : []))
-  if (refused.length > 0) throw new Error(`the default resources could not be made: ${refused.join('; ')}`)
+  if (refused.length > 0)
+    throw new Error(
+      `the default resources could not be made: ${refused.join('; ')}; start again with an empty database`,
+    )
   log.info({ made: changes.map((c) => `${c.key.type} ${c.key.name}`) }, 'default resources made')
 }
 

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { freshDatabase, type TestDatabase } from '@holdfast/testkit'
@@ -15,10 +15,13 @@ const read = (path: string): string => readFileSync(join(root, path), 'utf8')
 const processes = new Processes()
 const databases: TestDatabase[] = []
 const metrics = new Set<string>()
+/** What each role tells, as it is. */
+const told: string[] = []
 
 /** Names of everything that a process tells, also of what has no value yet. */
 async function metricsOf(running: Running): Promise<readonly string[]> {
   const text = await (await fetch(`http://127.0.0.1:${running.ports.diagnostics}/metrics`)).text()
+  told.push(text)
   return [...text.matchAll(/^# TYPE (\S+) (\S+)/gm)].flatMap(([, name = '', type]) =>
     type === 'histogram' ? [`${name}_bucket`, `${name}_sum`, `${name}_count`] : [name],
   )
@@ -179,10 +182,55 @@ interface PodTemplate {
   }
 }
 
-const hasPromtool = spawnSync('promtool', ['--version']).status === 0
-test.runIf(hasPromtool)('promtool takes the rules', () => {
-  const { status, stderr } = spawnSync('promtool', ['check', 'rules', join(root, 'deploy/prometheus/alerts.yml')], {
-    encoding: 'utf8',
-  })
-  expect([status, stderr]).toEqual([0, ''])
+interface AlertTests {
+  readonly tests: readonly {
+    readonly alert_rule_test: readonly { readonly alertname: string; readonly exp_alerts: readonly object[] }[]
+  }[]
+}
+
+test('of each alert it stands when it fires and when it does not', () => {
+  const cases = (parse(read('deploy/prometheus/alerts.test.yml')) as AlertTests).tests.flatMap(
+    ({ alert_rule_test: cases }) => cases,
+  )
+  // One that must not fire beside one that does is silent too.
+  const named = (fires: boolean) =>
+    new Set(cases.filter(({ exp_alerts: { length } }) => length > 0 === fires).map(({ alertname }) => alertname))
+  for (const { alert } of alerts())
+    expect([alert, named(true).has(alert), named(false).has(alert)]).toEqual([alert, true, true])
+})
+
+/** Prometheus' own program: named by HOLDFAST_PROMTOOL, or on PATH. */
+const promtoolProgram = process.env.HOLDFAST_PROMTOOL ?? 'promtool'
+const promtool = (args: readonly string[], input = ''): readonly [status: number | null, said: string] => {
+  const { status, stdout, stderr } = spawnSync(promtoolProgram, args, { encoding: 'utf8', input })
+  return [status, `${stdout}${stderr}`]
+}
+
+test('promtool takes rules, their tests, the configuration, and what both roles tell', (context) => {
+  if (spawnSync(promtoolProgram, ['--version']).status !== 0)
+    return context.skip(`not run: ${promtoolProgram} cannot be run; see HOLDFAST_PROMTOOL`)
+  const inDeploy = (name: string): string => join(root, 'deploy/prometheus', name)
+  expect(promtool(['check', 'rules', inDeploy('alerts.yml')])[0]).toBe(0)
+  expect(promtool(['test', 'rules', inDeploy('alerts.test.yml')])).toEqual([0, expect.stringContaining('SUCCESS')])
+  // The rules are where the container has them.
+  expect(promtool(['check', 'config', '--syntax-only', inDeploy('prometheus.yml')])[0]).toBe(0)
+  for (const text of told) {
+    // What Node itself is counted by has the names that its library gives.
+    const said = promtool(['check', 'metrics'], text)[1].split('\n')
+    expect(said.filter((line) => line !== '' && !line.startsWith('nodejs_'))).toEqual([])
+  }
+})
+
+test('systemd takes the units, and has nothing to say of them', (context) => {
+  if (spawnSync('systemd-analyze', ['--version']).status !== 0)
+    return context.skip('not run: there is no systemd-analyze here')
+  const folder = join(processes.folder, 'units')
+  mkdirSync(folder)
+  const names = readdirSync(join(root, 'deploy/systemd'))
+  // What they start is not installed here, and nobody is asked whether it is.
+  for (const name of names)
+    writeFileSync(join(folder, name), read(`deploy/systemd/${name}`).replaceAll('/usr/bin/holdfast', process.execPath))
+  const units = names.map((name) => join(folder, name.replace('@.', '@east.')))
+  const { status, stdout, stderr } = spawnSync('systemd-analyze', ['verify', ...units], { encoding: 'utf8' })
+  expect([status, `${stdout}${stderr}`]).toEqual([0, ''])
 })

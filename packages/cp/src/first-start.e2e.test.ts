@@ -1,4 +1,5 @@
-import { countWrites, freshDatabase, rowsWritten, type TestDatabase } from '@holdfast/testkit'
+import { join } from 'node:path'
+import { countWrites, freePort, freshDatabase, rowsWritten, type TestDatabase } from '@holdfast/testkit'
 import { afterAll, expect, test, vi } from 'vitest'
 import {
   ask,
@@ -36,16 +37,6 @@ const dial = (port: number | undefined): string[] => ['--global-address', `grpc:
 const withVips = async (plane: Running, count: number): Promise<boolean> =>
   Object.values(await vipsOf(plane)).filter((vips) => vips.length > 0).length === count
 
-/** A port that nobody listens on: what a zone dials before its global is there. */
-async function freePort(): Promise<number> {
-  const { createServer } = await import('node:net')
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  return typeof address === 'object' && address !== null ? address.port : 0
-}
-
 test('a global stays uninitialised until somebody says so, and then becomes ready by itself', async () => {
   const url = await database()
   const global = await processes.start('global', ['--database-url', url])
@@ -59,6 +50,16 @@ test('a global stays uninitialised until somebody says so, and then becomes read
     status: 200,
     body: { status: 'healthy' },
   })
+  // Who configures it first is told that nobody hears of it.
+  const untold =
+    "this control plane was never initialised: nobody is told of what is written here before 'holdfast init'"
+  const mesh = { type: 'Mesh', name: 'shop' }
+  expect(await ask('PUT', `${global.apiUrl}/meshes/shop`, mesh)).toEqual({ status: 201, body: { warnings: [untold] } })
+  expect((await ask('POST', `${global.apiUrl}/_apply`, [mesh])).body).toMatchObject({
+    results: [{ outcome: 'unchanged' }],
+    warnings: [untold],
+  })
+  expect((await ask('DELETE', `${global.apiUrl}/meshes/shop`)).status).toBe(200)
   const init = await processes.holdfast(['init', '--database-url', url]).ended
   expect(init).toMatchObject({ status: 0, out: 'initialised; the store is ready\n', err: '' })
   await until('global to become ready', async () => (await readiness(global)).status === 200)
@@ -71,6 +72,17 @@ test('a global stays uninitialised until somebody says so, and then becomes read
   expect(await writes(url)).toEqual(before)
   const { body } = await ask('GET', `http://127.0.0.1:${global.ports.diagnostics}/metrics`)
   expect(body).toMatch(/^holdfast_resources\{type="Mesh",origin=""\} 1$/m)
+  expect(await global.signal('SIGTERM')).toMatchObject({ status: 0, err: '' })
+})
+
+test('a running global with a database of its own is initialised where it runs', async () => {
+  const dataDir = join(processes.folder, 'own-database')
+  const global = await processes.start('global', ['--data-dir', dataDir])
+  const init = await processes.holdfast(['init', '--data-dir', dataDir]).ended
+  expect(init).toMatchObject({ status: 0, out: 'initialised; the store is ready\n', err: '' })
+  await until('global to become ready', async () => (await readiness(global)).status === 200)
+  const migrate = await processes.holdfast(['migrate', '--data-dir', dataDir]).ended
+  expect(migrate).toMatchObject({ status: 0, out: 'nothing to migrate\n', err: '' })
   expect(await global.signal('SIGTERM')).toMatchObject({ status: 0, err: '' })
 })
 
@@ -91,7 +103,7 @@ test('--init at every start: the second one changes nothing', async () => {
 })
 
 test('a zone works without global; what waits for a VIP says why, and gets it the moment global leases a block', async () => {
-  const kds = await freePort()
+  const kds = freePort()
   const east = await processes.start('zone', ['--zone', 'east', '--database-url', await database(), ...dial(kds)])
   expect((await readiness(east)).status).toBe(200)
   const put = await putService(east, 'web')
@@ -102,7 +114,7 @@ test('a zone works without global; what waits for a VIP says why, and gets it th
     0,
     [
       'MeshService web, mesh default, zone east: pending, stored here as web',
-      '  MeshService "web" in mesh "default" of zone east has no address: no block of MeshService is leased to this control plane yet',
+      `  MeshService "web" in mesh "default" of zone east has no address: no block of MeshService is leased to this control plane yet; global leases one by itself: is it connected ('holdfastctl status'), and have its pools room ('holdfastctl vip pool list' there)?`,
       '',
     ],
   ])
@@ -126,7 +138,7 @@ test('a zone works without global; what waits for a VIP says why, and gets it th
 
 test('a block given beforehand serves at once; global confirms the first claim and refuses the second loudly', async () => {
   const block = '241.200.16.0/20'
-  const kds = await freePort()
+  const kds = freePort()
   const zone = async (name: string): Promise<Running> =>
     processes.start('zone', ['--zone', name, '--database-url', await database(), '--vip-block', block, ...dial(kds)])
   const [east, west] = await Promise.all([zone('east'), zone('west')])

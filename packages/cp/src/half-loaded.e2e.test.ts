@@ -60,8 +60,14 @@ const emptied = (table: string): string =>
 const back = (table: string): string => `drop table ${table}; alter table ${table}_away rename to ${table}`
 
 async function noLongerReady(plane: Running, why: RegExp): Promise<void> {
-  await until('it not to be ready', async () => (await readiness(plane)).status === 503, { otherwise: () => plane.out })
-  expect(JSON.stringify((await readiness(plane)).body)).toMatch(why)
+  let said = ''
+  // One that has just begun is not ready for other reasons first.
+  const isTold = async (): Promise<boolean> => {
+    const { status, body } = await readiness(plane)
+    said = JSON.stringify(body)
+    return status === 503 && why.test(said)
+  }
+  await until(`it not to be ready: ${why}`, isTold, { otherwise: () => `${said}\n${plane.out}` })
 }
 
 const faults = [

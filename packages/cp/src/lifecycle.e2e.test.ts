@@ -1,8 +1,8 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { freshDatabase, startTcpProxy, type TestDatabase } from '@holdfast/testkit'
 import { afterAll, expect, test, vi } from 'vitest'
-import { inStep, Processes, putService, type Running, readiness, until, vipsOf } from './testing/process.js'
+import { inStep, Processes, putService, type Running, readiness, speakingOf, until, vipsOf } from './testing/process.js'
 
 // Stopping: in order and bounded when asked, at once when asked twice, without leftovers when killed.
 vi.setConfig({ testTimeout: 90_000 })
@@ -28,18 +28,6 @@ const isAlive = (pid: number): boolean => {
     return false
   }
 }
-
-/** Processes whose command line speaks of this folder. */
-const speakingOf = (folder: string): readonly string[] =>
-  readdirSync('/proc').flatMap((pid) => {
-    if (!/^\d+$/.test(pid)) return []
-    try {
-      const line = readFileSync(`/proc/${pid}/cmdline`, 'utf8')
-      return line.includes(folder) ? [`${pid} ${line.replaceAll('\0', ' ')}`] : []
-    } catch {
-      return []
-    }
-  })
 
 /** The server of an embedded database. */
 const databasePid = (dataDir: string): number =>

@@ -128,8 +128,8 @@ test('T0 (e): global is killed while the hook is away: it serves the last good v
 
   const ctl = await processes.holdfastctl(['--url', global.apiUrl, 'inspect', 'hooks'])
   expect(ctl).toMatchObject({ status: 0, err: '' })
-  expect(ctl.out).toMatch(/^policy +NO +\d+s +hold +1 +0 +0 +cannot be reached/m)
-  expect(ctl.out).toMatch(/^MeshService +default +web +east +waiting +\d+s/m)
+  expect(ctl.out).toMatch(/^policy +NO +\d+[sm] +hold +1 +0 +0 +cannot be reached/m)
+  expect(ctl.out).toMatch(/^MeshService +default +web +east +waiting +\d+[sm]/m)
   expect(await metric(global, /^holdfast_hook_resources\{.*\} \d+$/m)).toBe(
     'holdfast_hook_resources{type="MeshService",hook="policy",state="waiting"} 1',
   )

@@ -1,9 +1,8 @@
 import { spawn } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { freshDatabase, type TestDatabase } from '@holdfast/testkit'
+import { freePort, freshDatabase, type TestDatabase } from '@holdfast/testkit'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { ask, inStep, Processes, type Running, service, until } from './testing/process.js'
 
@@ -18,14 +17,6 @@ let global: Running
 let east: Running
 let west: Running
 
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  return typeof address === 'object' && address !== null ? address.port : 0
-}
-
 async function database(): Promise<string> {
   const made = await freshDatabase()
   databases.push(made)
@@ -33,7 +24,7 @@ async function database(): Promise<string> {
 }
 
 beforeAll(async () => {
-  const port = String(await freePort())
+  const port = String(freePort())
   const mine = (text: string): string => text.replaceAll('9000', port)
   const script = join(processes.folder, 'hook.mjs')
   const config = join(processes.folder, 'global.yaml')

@@ -1,8 +1,7 @@
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { freshDatabase, type TestDatabase } from '@holdfast/testkit'
+import { freePort, freshDatabase, type TestDatabase } from '@holdfast/testkit'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { settingSpecs } from './config/settings.js'
 import { inStep, Processes, programs, type Running, until, vipsOf } from './testing/process.js'
@@ -35,7 +34,7 @@ const ofZone = (): Pick<Running, 'apiUrl'> => ({ apiUrl: apiUrl('5781') })
 const ofGlobal = (): Pick<Running, 'apiUrl'> => ({ apiUrl: apiUrl('5681') })
 
 beforeAll(async () => {
-  for (const port of ['5681', '5685', '5680', '5781', '5780', '5653']) own.set(port, String(await freePort()))
+  for (const port of ['5681', '5685', '5680', '5781', '5780', '5653']) own.set(port, String(freePort()))
   const made = await freshDatabase()
   databases.push(made)
   own.set('postgres://holdfast@db/holdfast', made.url).set('/var/lib/holdfast', join(processes.folder, 'var'))
@@ -53,14 +52,6 @@ afterAll(async () => {
   await processes.close()
   for (const made of databases) await made.drop()
 })
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  return typeof address === 'object' && address !== null ? address.port : 0
-}
 
 /** What is set in the reader's shell: the ports that a command does not name. */
 const shellOf = (command: string): Readonly<Record<string, string>> => {

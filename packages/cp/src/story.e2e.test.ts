@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { quiet } from './testing/faults.js'
 import {
   type GlobalPlane,
   inStep,
@@ -39,7 +40,7 @@ test('steps 1 to 8: applied in east, named and served everywhere under the same 
 })
 
 test('RO: cut, return, nothing written, nothing said to others, under 2 KiB', async () => {
-  await until('both zones to be in step', () => inStep(east) && inStep(west))
+  await quiet([global, east], [global, west])
   const before = await Promise.all([global, east, west].map(servicesOf))
   const session = east.runtime.view()?.sessionId
   const westBytes = west.runtime.view()?.channels.map((c) => [c.sent, c.received])

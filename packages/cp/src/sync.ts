@@ -18,11 +18,12 @@ export const globalSync = (global: GlobalRuntime): SyncView => ({
     return [...byZone.values()]
   },
   recoveryWaits: () => global.recoveryWaits(),
-  askZone: async (zone, question, body) => JSON.parse(await global.askZone(zone, question, JSON.stringify(body))),
+  askZone: async (zone, question, body, { signal }) =>
+    JSON.parse(await global.askZone(zone, question, JSON.stringify(body), { signal })),
   // A zone of ours answers within its session, a Kuma zone on the streams that it keeps open for this.
   askProxy: async (zone, question, signal) =>
     global.hasSessionOfOurs(zone)
-      ? readProxyAnswer(JSON.parse(await global.askZone(zone, proxyQuestion, JSON.stringify(question))))
+      ? readProxyAnswer(JSON.parse(await global.askZone(zone, proxyQuestion, JSON.stringify(question), { signal })))
       : global.askProxy(zone, question, signal),
 })
 
@@ -31,7 +32,7 @@ export const zoneSync = (zone: ZoneRuntime | undefined): SyncView => ({
   peers: () => {
     if (zone === undefined) return []
     const view = zone.view()
-    if (view !== undefined) return [peerOf(view, 'zone')]
+    if (view !== undefined && hasMet(view)) return [peerOf(view, 'zone')]
     const end = zone.lastEnd
     return [
       {
@@ -44,12 +45,20 @@ export const zoneSync = (zone: ZoneRuntime | undefined): SyncView => ({
     ]
   },
   endpoints: () => zone?.endpoints(),
-  askZone: async (name, question, body) => {
-    if (name !== '') throw new Problem('unavailable', `zone ${name} can be asked through global only`)
-    if (zone === undefined) throw new Problem('unavailable', 'this zone stands alone: there is no global to ask')
-    return JSON.parse(await zone.askGlobal(question, JSON.stringify(body)))
+  askZone: async (name, question, body, { signal }) => {
+    if (name !== '')
+      throw new Problem('unavailable', `zone ${name} can be asked through global only: ask at the API of global`)
+    if (zone === undefined)
+      throw new Problem(
+        'unavailable',
+        'this zone stands alone: there is no global to ask; --join or --global-address name one',
+      )
+    return JSON.parse(await zone.askGlobal(question, JSON.stringify(body), { signal }))
   },
 })
+
+/** Whoever dials has a session before it has anybody at the other end: of ours its state is known then, or it is plain. */
+const hasMet = ({ peerState, extension }: SessionView): boolean => peerState !== undefined || !extension
 
 /** Every channel of every session is proven. */
 export const isInStep = (sync: SyncView | undefined): boolean => {

@@ -53,11 +53,15 @@ export interface ApiOptions {
 export interface SaidWith {
   readonly place: string
   readonly trust: string
+  /** How it is told who asks, after "give another with" and "a token in". */
+  readonly token: string
 }
 
 const saidForAll: SaidWith = {
   place: '--url or HOLDFAST_URL',
   trust: "--ca-cert-file of 'holdfastctl config control-planes add'",
+  token:
+    "HOLDFAST_TOKEN, or 'holdfastctl config control-planes add --overwrite --auth-type tokens --auth-conf token=TOKEN'",
 }
 
 /** An answer that is no error. */
@@ -65,6 +69,13 @@ export interface Answered {
   readonly status: number
   readonly headers: Headers
   readonly body: JsonObject
+}
+
+/** An answer that is an error. */
+interface Refusal {
+  readonly status: number
+  readonly headers: Headers
+  readonly text: string
 }
 
 interface Sent {
@@ -92,6 +103,16 @@ export class Api {
 
   async get(path: string): Promise<JsonObject> {
     return (await this.call('GET', path)).body
+  }
+
+  /**
+   * An answer that has this field, as every control plane of ours gives it: what somebody else answers, or nothing at all,
+   * must not be taken for "all is well".
+   */
+  async tell(path: string, field: string): Promise<JsonObject> {
+    const body = await this.get(path)
+    if (Object.hasOwn(body, field)) return body
+    throw await this.#notThat(path.split('?')[0] ?? path, `anything about ${JSON.stringify(field)}`)
   }
 
   async delete(path: string, headers?: Readonly<Record<string, string>>): Promise<JsonObject> {
@@ -124,7 +145,10 @@ export class Api {
       `${path}${path.includes('?') ? '&' : '?'}${new URLSearchParams([...given, ['size', String(pageSize)]])}`
     while (next !== undefined) {
       const page: JsonObject = await this.get(next)
-      items.push(...(itemsOf(page) ?? (await this.#notList(path))))
+      const found = itemsOf(page)
+      // Nothing must not be taken for an empty mesh.
+      if (found === undefined) throw await this.#notThat(path, 'a list')
+      items.push(...found)
       if (typeof page.total === 'number') total = page.total
       next = typeof page.next === 'string' ? pathOf(page.next) : undefined
     }
@@ -136,7 +160,7 @@ export class Api {
     const response = await this.#send(method, path, sent)
     const { status, headers } = response
     const text = await this.#reading(path, response.text())
-    if (!response.ok) throw await this.#failure(method, path, status, text)
+    if (!response.ok) throw await this.#failure(method, path, { status, headers, text })
     const body = text.trim() === '' ? {} : parsed(text)
     if (body === undefined) throw await this.#notJson(path, status)
     return { status, headers, body }
@@ -146,7 +170,8 @@ export class Api {
   async open(method: string, path: string, sent: Sent = {}): Promise<Response> {
     const response = await this.#send(method, path, sent)
     if (response.ok) return response
-    throw await this.#failure(method, path, response.status, await this.#reading(path, response.text()))
+    const { status, headers } = response
+    throw await this.#failure(method, path, { status, headers, text: await this.#reading(path, response.text()) })
   }
 
   /** What the server at this URL calls itself. */
@@ -155,24 +180,32 @@ export class Api {
     return whoIsThere(response.status, parsed(await this.#reading('/', response.text())))
   }
 
-  async #failure(method: string, path: string, status: number, text: string): Promise<CliError> {
+  async #failure(method: string, path: string, { status, headers, text }: Refusal): Promise<CliError> {
     const error = errorBodyOf(parsed(text))
-    if (error !== undefined) return new ApiFailure(status, errorText(error) + nextAct(status, error, path), error)
+    if (error !== undefined)
+      return new ApiFailure(status, errorText(error) + nextAct(status, error, path, this.#saidWith), error)
     const missing = (status === 404 || status === 405) && path !== '/'
-    const said = `${method} ${this.url}${path}: (${status}): ${text.trim().slice(0, 300)}`
+    const said = `${method} ${this.url}${path}: (${status}): ${plainWords(text)}${this.#between(status, headers)}`
     const who = missing ? await this.server().catch(() => undefined) : undefined
     const message = who === undefined ? said : `${said}\n${who.lacks(this.url, this.#options.version ?? '')}`
     return new ApiFailure(status, message, undefined)
   }
 
+  /** An answer without our words may be of somebody on the way. */
+  #between(status: number, headers: Headers): string {
+    if (status >= 300 && status < 400)
+      return `\nit sends elsewhere (${headers.get('location') ?? 'nowhere'}), which no control plane does; say another place with ${this.#saidWith.place}`
+    if (status < 502 || status > 504) return ''
+    return '\na proxy on the way answers for a control plane that does not; is that running, and does the proxy know where? Try again'
+  }
+
   async #notJson(path: string, status: number): Promise<CliError> {
     return new CliError(
-      `${this.url}${path} did not answer in JSON (${status}); is it a control plane? Say another place with --url or HOLDFAST_URL`,
+      `${this.url}${path} did not answer in JSON (${status}); is it a control plane? Say another place with ${this.#saidWith.place}`,
     )
   }
 
-  /** Nothing must not be taken for an empty mesh. */
-  async #notList(path: string): Promise<never> {
+  async #notThat(path: string, what: string): Promise<CliError> {
     const who = await this.server().catch(() => undefined)
     const product = who?.product ?? ''
     const is =
@@ -181,8 +214,8 @@ export class Api {
         : product === 'Kuma' || product === 'Holdfast'
           ? 'is the path of the URL right?'
           : `it is ${product} ${who?.version ?? ''}, and neither Holdfast nor Kuma.`
-    throw new CliError(
-      `${this.url}${path} did not answer with a list; ${is} Say another place with ${this.#saidWith.place}`,
+    return new CliError(
+      `${this.url}${path} did not answer with ${what}; ${is} Say another place with ${this.#saidWith.place}`,
     )
   }
 
@@ -231,6 +264,12 @@ export class Api {
     }
   }
 
+  /** Whoever expects TLS hangs up on whoever speaks without. */
+  #wantsTls(error: unknown): string {
+    const hungUp = causeText(error, this.#saidWith) === closed
+    return hungUp && this.url.startsWith('http://') ? ' (is it https:// that is expected there?)' : ''
+  }
+
   get #saidWith(): SaidWith {
     return this.#options.saidWith ?? saidForAll
   }
@@ -238,7 +277,7 @@ export class Api {
   #unreachable(error: unknown): CliError {
     if (error instanceof CliError) return error
     return new CliError(
-      `cannot reach a control plane at ${this.url}: ${causeText(error, this.#saidWith)}; is it running there? Say another place with ${this.#saidWith.place}`,
+      `cannot reach a control plane at ${this.url}: ${causeText(error, this.#saidWith)}${this.#wantsTls(error)}; is it running there? Say another place with ${this.#saidWith.place}`,
       { cause: error },
     )
   }
@@ -297,13 +336,13 @@ export const errorText = ({ title, detail, fields }: ErrorBody): string =>
   ].join('\n')
 
 /** What the server cannot know: how this program is told who asks. */
-const nextAct = (status: number, { title, detail }: ErrorBody, path: string): string =>
+const nextAct = (status: number, { title, detail }: ErrorBody, path: string, { token }: SaidWith): string =>
   title === 'Failed to retrieve Mesh'
     ? `\nthere is no mesh ${JSON.stringify(decodeURIComponent(/^\/meshes\/([^/?]+)/.exec(path)?.[1] ?? ''))}; see those there are with 'holdfastctl get meshes'`
     : status === 401
-      ? "\nthe token was not accepted; give another with HOLDFAST_TOKEN, or 'holdfastctl config control-planes add --overwrite --auth-type tokens --auth-conf token=TOKEN'"
+      ? `\nthe token was not accepted; give another with ${token}`
       : status === 403
-        ? "\nask as somebody who may: a token in HOLDFAST_TOKEN or in the configuration ('holdfastctl config control-planes add --auth-type tokens --auth-conf token=TOKEN'), or from the control plane's own machine"
+        ? `\nask as somebody who may: with a token in ${token}, or from the control plane's own machine`
         : status === 405
           ? writtenAt(detail)
           : ''
@@ -322,12 +361,23 @@ function causeText(error: unknown, saidWith: SaidWith): string {
   const code = (cause as { code?: unknown }).code
   if (code === 'ECONNREFUSED') return 'connection refused'
   if (code === 'ENOTFOUND') return 'no such host'
-  if (code === 'ECONNRESET') return 'the connection was closed without an answer'
+  if (code === 'ECONNRESET') return closed
+  if (typeof code === 'string' && code.startsWith('HPE_')) return 'what answers there does not speak HTTP'
   if (typeof code === 'string' && certificateCodes.test(code))
     return `its certificate is not trusted (${(cause as Error).message}); say whom to trust with ${saidWith.trust}`
   if (code === 'EPROTO') return 'it does not speak TLS as https:// says, or not the same version'
   const first = (cause as { errors?: readonly unknown[] }).errors?.[0]
   return first === undefined ? ((cause as Error).message ?? String(cause)) : causeText(first, saidWith)
+}
+
+const closed = 'the connection was closed without an answer'
+
+/** A page for browsers as one line of words. */
+function plainWords(text: string): string {
+  const words = /^\s*</.test(text)
+    ? (/<title>([^<]*)<\/title>/i.exec(text)?.[1] ?? text.replace(/<[^>]*>/g, ' '))
+    : text
+  return words.replace(/\s+/g, ' ').trim().slice(0, 300)
 }
 
 const certificateCodes = /CERT|SELF_SIGNED|UNABLE_TO_|ERR_TLS_/

@@ -22,7 +22,7 @@ export function httpFetch(tls: TlsFiles): typeof fetch {
     try {
       return readFileSync(path)
     } catch (error) {
-      throw new CliError(`cannot read a certificate of the configuration: ${(error as Error).message}`)
+      throw new CliError(`cannot read a certificate or key: ${(error as Error).message}; is its path right?`)
     }
   }
   return (input, init) =>

@@ -38,11 +38,20 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 })
 
 const { signal } = interrupted
+/** As it is now: whoever is told to make it higher does so while we run. */
+const window = {
+  get columns() {
+    return process.stdout.columns
+  },
+  get rows() {
+    return process.stdout.rows
+  },
+}
 const io: Io = {
   out: process.stdout,
   err: process.stderr,
   colour: process.stdout.isTTY === true && !process.env.NO_COLOR,
-  terminal: process.stdout.isTTY === true ? { columns: process.stdout.columns, rows: process.stdout.rows } : undefined,
+  terminal: process.stdout.isTTY === true ? window : undefined,
   errIsTerminal: process.stderr.isTTY === true,
   nowMs: Date.now,
   wait: (ms) =>

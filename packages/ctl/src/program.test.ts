@@ -12,16 +12,19 @@ test.each([
 })
 
 test.each([
-  [['frob'], "Error: unknown command 'frob'\n"],
-  [['get'], "Error: missing required argument 'type'\n"],
-  [['get', 'a', 'b', 'c'], "Error: too many arguments for 'get'. Expected 2 arguments but got 3.\n"],
+  [['frob'], "Error: unknown command 'frob'\nsee 'holdfastctl --help'\n"],
+  [['get'], "Error: missing required argument 'type'\nsee 'holdfastctl get --help'\n"],
+  [
+    ['get', 'a', 'b', 'c'],
+    "Error: too many arguments for 'get'. Expected 2 arguments but got 3.\nsee 'holdfastctl get --help'\n",
+  ],
   [
     ['get', 'meshes', '-o', 'xml'],
     "Error: option '-o, --output <format>' argument 'xml' is invalid. Allowed choices are table, wide, yaml, json, name, jsonpath=EXPRESSION.\n",
   ],
   [
     ['get', 'meshes', '--url', 'foo'],
-    "Error: option '--url <url>' argument 'foo' is invalid. \"foo\" is no URL such as http://127.0.0.1:5681.\n",
+    "Error: option '--url <url>' argument 'foo' is invalid. \"foo\" is no URL such as http://127.0.0.1:5681.\nsee 'holdfastctl --help'\n",
   ],
 ])('%j is a mistake of usage', async (args, err) => {
   expect(await run(args)).toEqual({ status: 2, out: '', err, asked: [] })
@@ -46,7 +49,9 @@ test('what is no control plane', async () => {
     'Error: http://127.0.0.1:5681/meshes?size=1000 did not answer in JSON (200); is it a control plane? Say another place with --url or HOLDFAST_URL\n',
   ])
   const other = await run(['get', 'meshes'], { answers: { 'GET /meshes?size=1000': 503 } })
-  expect(other.err).toBe('Error: GET http://127.0.0.1:5681/meshes?size=1000: (503): 404: Page Not Found\n')
+  expect(other.err).toBe(
+    'Error: GET http://127.0.0.1:5681/meshes?size=1000: (503): 404: Page Not Found\na proxy on the way answers for a control plane that does not; is that running, and does the proxy know where? Try again\n',
+  )
 })
 
 describe('the configuration says where the control plane is', () => {
@@ -94,7 +99,12 @@ currentContext: prod
   })
 
   test.each([
-    ['--context', 'nope', 2, 'there is no context "nope"; there are: prod'],
+    [
+      '--context',
+      'nope',
+      2,
+      `there is no context "nope"; there are: prod. Add one with 'holdfastctl config control-planes add'`,
+    ],
     [
       '--config-file',
       '/bad',
@@ -143,7 +153,7 @@ describe('a server that is not what it was taken for', () => {
 
   test('who may not ask is told how to say who asks', async () => {
     const denied = await run(['vip', 'list'], { answers: { [list]: apiError(403, 'Access Denied', 'no') } })
-    expect(denied.err).toContain('Error: Access Denied (no)\nask as somebody who may: a token in HOLDFAST_TOKEN')
+    expect(denied.err).toContain('Error: Access Denied (no)\nask as somebody who may: with a token in HOLDFAST_TOKEN')
     const unknown = await run(['vip', 'list'], { answers: { [list]: apiError(401, 'Invalid', 'Unauthenticated') } })
     expect(unknown.err).toContain('the token was not accepted')
   })

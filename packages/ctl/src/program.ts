@@ -81,7 +81,7 @@ export function programOf(
       outputError: (text, write) => write(text.replace(/^error:/, 'Error:')),
     })
     .configureHelp({ showGlobalOptions: true })
-    .showHelpAfterError(false)
+    .showHelpAfterError(helpHint('holdfastctl'))
   addGlobals(program)
   const parents = new Map<string, Command>()
   for (const entry of table) {
@@ -89,6 +89,7 @@ export function programOf(
     const command = parentOf(program, parents, words.slice(0, -1), entry)
       .command(words.at(-1) ?? '', { hidden: entry.hidden === true })
       .description(entry.summary)
+      .showHelpAfterError(helpHint(`holdfastctl ${entry.words}`))
     if (entry === called && file !== undefined) configure(command, file, io as Io, options, program, run)
     // Whatever follows is for the file to judge, which is not loaded.
     else command.allowUnknownOption().allowExcessArguments()
@@ -96,6 +97,9 @@ export function programOf(
   }
   return program
 }
+
+/** After a mistake of usage: where it stands how it is right. */
+const helpHint = (words: string): string => `see '${words} --help'`
 
 function parentOf(program: Command, parents: Map<string, Command>, words: readonly string[], entry: Entry): Command {
   if (words.length === 0) return program
@@ -105,6 +109,7 @@ function parentOf(program: Command, parents: Map<string, Command>, words: readon
   const made = parentOf(program, parents, words.slice(0, -1), entry)
     .command(words.at(-1) ?? '')
     .description(groups[name] ?? '')
+    .showHelpAfterError(helpHint(`holdfastctl ${name}`))
   if (words.length === 1 && entry.heading !== undefined) made.helpGroup(entry.heading)
   parents.set(name, made)
   return made

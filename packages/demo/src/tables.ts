@@ -34,7 +34,7 @@ export function servicesTable(view: ReadonlyMap<string, SeenService>, differing:
   const rows = [...view.values()]
     .sort((a, b) => a.zone.localeCompare(b.zone) || a.name.localeCompare(b.name))
     .map((s) => [s.name, s.zone, s.vips.join(' '), s.hostnames.join(' ')])
-  return `${table(['SERVICE', 'ZONE', 'VIP', 'HOSTNAME'], rows)}the same in global and both zones: ${differing === 0 ? 'all' : `not ${differing} of them`}\n`
+  return `${table(['SERVICE', 'ZONE', 'VIP', 'HOSTNAME'], rows)}the same in global and both zones: ${differing === 0 ? 'all' : `all but ${differing}`}\n`
 }
 
 /** Before and after a fault, one row per service that was, is, or both. */

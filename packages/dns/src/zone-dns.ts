@@ -81,7 +81,10 @@ export class ZoneDns {
   #turns: NodeJS.Timeout | undefined
   #polls: NodeJS.Timeout | undefined
   #turning: Promise<void> | undefined
-  #health: FeedHealth = { following: false, reason: 'the store has not been read yet' }
+  #health: FeedHealth = {
+    following: false,
+    reason: 'the store has not been read yet: the log of this control plane says what it waits for',
+  }
   #sinceMs: number
 
   private constructor(

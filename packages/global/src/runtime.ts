@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Credential } from '@holdfast/identity'
 import { Problem } from '@holdfast/model'
 import {
+  type AskOptions,
   GuardWatch,
   movingReason,
   onlyStream,
@@ -21,6 +22,7 @@ import {
   type KdsServer,
   type Link,
   type LinkEnd,
+  limitsFor,
   type ServeTls,
   serveKds,
   type TurnedAway,
@@ -41,6 +43,8 @@ export interface GlobalOptions {
   readonly port: number
   /** Of a socket that is listened on already, in the place of address and port. */
   readonly descriptor?: number | undefined
+  /** The most that one message of a zone has; what a Kuma receives as it comes, unless said otherwise. */
+  readonly messageBytesMax?: number | undefined
   readonly version: string
   readonly instanceId: string
   readonly log: Logger
@@ -71,6 +75,11 @@ const leaseDelayMs = 20
 const beatMs = 5_000
 /** Whoever floods us must not fill the log as well. */
 const tellAgainMs = 60_000
+const absentWords = (zone: string): string =>
+  `zone ${zone} is not connected: "holdfastctl zone describe ${zone}" at global says since when, and why`
+const noStream = (zone: string): string =>
+  `zone ${zone} keeps no stream open on which it could be asked: try again when it is connected, or ask the proxy on its own machine`
+
 /** Between two zones that are sent away, and for all of them together. */
 const sendAwayEveryMs = 20
 const sendAwayWithinMs = 2_000
@@ -131,7 +140,8 @@ export class GlobalRuntime {
 
   /** @returns the port zones can dial */
   async start(): Promise<number> {
-    const { address, port, descriptor, version, instanceId, store, log, replicas, gate } = this.#options
+    const { address, port, descriptor, version, instanceId, store, log, replicas, gate, messageBytesMax } =
+      this.#options
     await this.#guards.start()
     await this.#zoneObjects.look()
     const tls = await this.#options.tls?.()
@@ -141,13 +151,14 @@ export class GlobalRuntime {
       descriptor,
       identity: { version, instanceId },
       tls,
+      ...(messageBytesMax === undefined ? {} : { limits: limitsFor(messageBytesMax) }),
       ...(gate === undefined
         ? {}
         : {
             admit: (admission) => gate.admit(admission),
             certify: ({ zone }, request) => gate.certify(zone, request),
           }),
-      onLink: (link) => this.#accept(link),
+      onLink: (link) => this.accept(link),
       onTurnedAway: (one) => this.#turnedAway(one),
       ...(replicas === undefined ? {} : { seek: (half) => replicas.seek(half) }),
       signal: this.#stop.signal,
@@ -193,12 +204,17 @@ export class GlobalRuntime {
 
   /**
    * Asks a connected zone; see the zone's questions.
-   * @throws Problem `unavailable` if the zone is not connected or does not answer in time
+   * @throws Problem `unavailable` if the zone is not connected or does not answer in time; the signal's reason
    */
-  async askZone(zone: string, what: string, body: string): Promise<string> {
+  async askZone(
+    zone: string,
+    what: string,
+    body: string,
+    { signal }: Pick<AskOptions, 'signal'> = {},
+  ): Promise<string> {
     const session = this.#sessions.get(zone)
-    if (session !== undefined) return session.ask(what, body, { timeoutMs: questionTimeoutMs })
-    return String(await this.#askReplicas('zone', { zone, what, body }, `zone ${zone} is not connected`))
+    if (session !== undefined) return session.ask(what, body, { timeoutMs: questionTimeoutMs, signal })
+    return String(await this.#askReplicas('zone', { zone, what, body }, absentWords(zone)))
   }
 
   /** A zone of ours answers questions in its session; a plain one has no session by its bare name. */
@@ -211,11 +227,11 @@ export class GlobalRuntime {
    * @throws Problem `unavailable` if the zone is not connected or does not answer in time; `invalid` with its own words
    */
   async askProxy(zone: string, question: AdminQuestion, signal: AbortSignal): Promise<Uint8Array> {
-    if (this.#server === undefined) throw new Problem('unavailable', 'this global is not serving zones yet')
+    if (this.#server === undefined)
+      throw new Problem('unavailable', 'this global is not serving zones yet; ask again in a moment')
     if (this.#server.adminKindsOf(zone).length > 0)
       return this.#server.askAdmin(zone, question, { timeoutMs: questionTimeoutMs, signal })
-    const absent = `zone ${zone} keeps no stream open on which it could be asked`
-    return Buffer.from(String(await this.#askReplicas('proxy', { zone, question }, absent)), 'base64')
+    return Buffer.from(String(await this.#askReplicas('proxy', { zone, question }, noStream(zone))), 'base64')
   }
 
   #askReplicas(question: string, body: unknown, absent: string): Promise<unknown> {
@@ -303,14 +319,18 @@ export class GlobalRuntime {
     })
   }
 
-  #accept(link: Link): void {
+  /** A zone has dialled and proven its name: it is let in, or told why not. */
+  accept(link: Link): void {
     if (this.#draining !== undefined) {
       void link.close({ code: 'UNAVAILABLE', reason: movingReason('this global is about to stop') })
       return
     }
     const work = this.#run(link).catch((error: unknown) => {
       this.#options.log.error({ err: error, zone: link.peer.name }, 'a session could not be opened')
-      void link.close({ code: 'UNAVAILABLE', reason: 'the session could not be opened; try again' })
+      void link.close({
+        code: 'UNAVAILABLE',
+        reason: 'global could not open the session: its log says why; the zone dials again by itself',
+      })
     })
     this.#opening.add(work)
     void work.finally(() => this.#opening.delete(work))
@@ -336,6 +356,7 @@ export class GlobalRuntime {
       store,
       version,
       instanceId,
+      messageBytesMax: this.#options.messageBytesMax,
       log,
       metrics,
       tracing: this.#options.tracing,

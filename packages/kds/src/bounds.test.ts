@@ -104,7 +104,7 @@ test('a repair that is told of buckets it did not ask about ends the session', (
 
 test.each([
   ['began page 2 before page 1 was complete', 1, 2],
-  ['page 1 has a mark before its last part', 1, 1],
+  ['marked page 1 as the end of its log before the last part of it', 1, 1],
 ] as const)('a page has all its parts, in order: %s', (reason, first, second) => {
   const part = (type: string, page: number, parts: number, marked: boolean): ReceiverEvent => {
     const through = { revision: 3, typeOrder: 9, mesh: '', name: '' }

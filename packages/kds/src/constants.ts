@@ -10,7 +10,7 @@ const mebibyte = 1024 * 1024
  */
 export const pageBytes = mebibyte - 4096
 
-/** The first response of a type towards Kuma must be whole, and a Kuma receives 10 MiB at most (Kuma KDS). */
+/** The first response of a type towards Kuma must be whole, and a Kuma receives 10 MiB at most unless it was told otherwise (Kuma KDS). */
 export const plainListBytes = 10 * mebibyte
 
 /**
@@ -67,5 +67,10 @@ export const plainSlowMs = 5 * second
 export const plainLateMax = 8_192
 /** A list that was too large is read again this long after, if anything has changed. */
 export const plainTooLargeRetryMs = minute
+/**
+ * What we have answered a Kuma is said again this long after. A Kuma clears what it knows of a node when a stream of it
+ * ends, also when that is an older one that it notices late: then the newer one hears of nothing until it asks again.
+ */
+export const plainRepeatMs = 30 * second
 /** Types that a peer may subscribe to: a Kuma of 2.14 has 45. Each costs a read and a response, also if nobody knows it. */
 export const plainTypesMax = 256

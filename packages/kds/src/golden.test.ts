@@ -8,7 +8,10 @@ import { play } from './testing/script.js'
 const rewrite = process.env.HOLDFAST_GOLDEN === 'write'
 const folder = fileURLToPath(new URL('../testdata/', import.meta.url))
 
-test.each(readdirSync(folder).filter((f) => f.endsWith('.txt')))('%s', (file) => {
+/** Told by `errors.test.ts`. */
+const errors = 'errors.txt'
+
+test.each(readdirSync(folder).filter((f) => f.endsWith('.txt') && f !== errors))('%s', (file) => {
   const path = join(folder, file)
   const script = readFileSync(path, 'utf8')
   const played = play(script)

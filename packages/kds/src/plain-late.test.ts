@@ -115,6 +115,27 @@ test('ISO: changes are sent in parts that a Kuma receives, and one that is too l
   expect([namesIn(more), second.acked]).toEqual([[['b']], undefined])
 })
 
+test('ISO: removals take their room in a response: what they and the changes have together is cut as well', () => {
+  const [idle] = feed(unanswered, ack('MeshService', '2'), { type: 'advanced', nowMs: 0 })
+  const [offer, other] = ['a', 'b'].map((name) => offerOf('MeshService', name, 'x'.repeat(plainListBytes / 2 - 1_000)))
+  if (offer === undefined || other === undefined) throw new Error('two offers')
+  const gone = Array.from({ length: 100 }, (_, i): LogItem => {
+    const key = `gone-${i}.m`
+    const position = { revision: 3 + i, typeOrder: 0, mesh: 'm', name: `gone-${i}` }
+    return { type: 'MeshService', position, sizeBytes: 100, change: { removal: { key, deletedAtMs: 0 } } }
+  })
+  const items = [changeOf('MeshService', offer, 2), changeOf('MeshService', other, 2), ...gone]
+  const [first, effects] = feed(idle, page(200, items))
+  const [, more] = feed(first, ack('MeshService', '3'))
+  const parts = [...effects, ...more].flatMap((effect) =>
+    effect.type === 'send' ? [[effect.message.offers.length, effect.message.removals.length]] : [],
+  )
+  expect([parts.length, parts.reduce((sum, [, removals = 0]) => sum + removals, 0)]).toEqual([2, 100])
+  expect(parts[0]?.[0]).toBe(2)
+  const sizeOf = (bytes: number, count: number): number => bytes + count * (9 + 24)
+  expect(sizeOf(offerBytes(offer) + offerBytes(other), parts[0]?.[1] ?? 0)).toBeLessThanOrEqual(plainListBytes)
+})
+
 test('a list that was too large is read again a minute later, if anything has changed', () => {
   const [large, told] = feed(
     newPlainSender,

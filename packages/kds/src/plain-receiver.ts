@@ -1,4 +1,4 @@
-import { deltasWaitingMax } from './constants.js'
+import { deltasWaitingMax, plainRepeatMs } from './constants.js'
 import type { Refused } from './messages.js'
 import type { PlainRequest, PlainResponse } from './plain.js'
 import { andThen, invariant, type Step, withEntry } from './step.js'
@@ -8,6 +8,7 @@ export type PlainReceiverEvent =
   | { readonly type: 'open'; readonly nowMs: number }
   | (PlainResponse & { readonly nowMs: number })
   | { readonly type: 'stored'; readonly answer: StoreAnswer; readonly nowMs: number }
+  | { readonly type: 'tick'; readonly nowMs: number }
 
 export type PlainReceiverEffect =
   | { readonly type: 'store'; readonly op: StoreOp }
@@ -24,10 +25,15 @@ export type PlainReceiverEffect =
 
 interface Core {
   readonly types: readonly string[]
-  /** Per type: has anything been answered on this stream? Before that a response is the whole list. */
-  readonly answered: ReadonlyMap<string, boolean>
+  /** Per type: our last answer on this stream, undefined before the first. Before that a response is the whole list. */
+  readonly answered: ReadonlyMap<string, Answered | undefined>
   readonly busy: PlainResponse | undefined
   readonly inbox: readonly PlainResponse[]
+}
+
+interface Answered {
+  readonly request: PlainRequest
+  readonly atMs: number
 }
 
 export type PlainReceiverState = Core &
@@ -53,7 +59,8 @@ export const newPlainReceiver = (types: readonly string[]): PlainReceiverState =
  *                                   whatever is not in it is absent  nothing else is touched
  *
  * Store, then ack, in the order of arrival; a NACK tells what was refused, everything else of the response is kept.
- * The first answer ends the whole list, whether it is an ACK or a NACK, as a Kuma does it.
+ * The first answer ends the whole list, whether it is an ACK or a NACK, as a Kuma does it. What was answered is said
+ * again after a while, for a Kuma may have forgotten that we wait (see `plainRepeatMs`); it takes it for what it is.
  */
 export function stepPlainReceiver(s: PlainReceiverState, e: PlainReceiverEvent): PlainReceiverStep {
   if (s.phase === 'closed') return [s, []]
@@ -63,7 +70,9 @@ export function stepPlainReceiver(s: PlainReceiverState, e: PlainReceiverEvent):
     case 'response':
       return work(received(s, e), e.nowMs)
     case 'stored':
-      return work(stored(s, e.answer), e.nowMs)
+      return work(stored(s, e.answer, e.nowMs), e.nowMs)
+    case 'tick':
+      return repeated(s, e.nowMs)
   }
 }
 
@@ -72,7 +81,7 @@ function opened(s: PlainReceiverState): PlainReceiverStep {
   const effects = s.types.map((resourceType): PlainReceiverEffect => {
     return { type: 'send', message: { type: 'subscribe', resourceType, initialVersions: {} } }
   })
-  const answered = new Map(s.types.map((type) => [type, false]))
+  const answered = new Map(s.types.map((type) => [type, undefined]))
   return [{ ...s, phase: 'receiving', answered }, effects]
 }
 
@@ -90,17 +99,32 @@ const violated = (s: PlainReceiverState, reason: string): PlainReceiverStep => [
   [{ type: 'violation', reason }],
 ]
 
-function stored(s: PlainReceiverState, answer: StoreAnswer): PlainReceiverStep {
+function stored(s: PlainReceiverState, answer: StoreAnswer, atMs: number): PlainReceiverStep {
   const response = s.busy
   invariant(response !== undefined && answer.op === 'apply', `a plain receiver's store answered ${answer.op} unasked`)
   const { resourceType } = response
   const { writtenRows, refused, heldKeys, warnings } = answer.result
+  const request = answerTo(response, answer.result)
   return [
-    { ...s, busy: undefined, answered: withEntry(s.answered, resourceType, true) },
+    { ...s, busy: undefined, answered: withEntry(s.answered, resourceType, { request, atMs }) },
     [
       { type: 'kept', resourceType, writtenRows, refused, heldKeys, warnings },
-      { type: 'send', message: answerTo(response, answer.result) },
+      { type: 'send', message: request },
     ],
+  ]
+}
+
+/** What is under way will be answered anyway. */
+function repeated(s: PlainReceiverState, nowMs: number): PlainReceiverStep {
+  const underWay = new Set([...s.inbox, ...(s.busy === undefined ? [] : [s.busy])].map((one) => one.resourceType))
+  const due = [...s.answered].flatMap(([type, last]) =>
+    last !== undefined && nowMs - last.atMs >= plainRepeatMs && !underWay.has(type) ? [[type, last] as const] : [],
+  )
+  if (due.length === 0) return [s, []]
+  const again = due.map(([type, { request }]) => [type, { request, atMs: nowMs }] as const)
+  return [
+    { ...s, answered: new Map([...s.answered, ...again]) },
+    due.map(([, { request }]) => ({ type: 'send', message: request })),
   ]
 }
 
@@ -126,5 +150,5 @@ function batchOf(s: PlainReceiverState, response: PlainResponse, nowMs: number):
   // A plain peer does not say when something was deleted; its VIP rests from now on.
   const removals = response.removals.map((key) => ({ key, deletedAtMs: nowMs }))
   const batch = { type, offers, unreadable, removals, absent: [], plain: true }
-  return s.answered.get(type) === true ? batch : { ...batch, wholeList: true }
+  return s.answered.get(type) === undefined ? { ...batch, wholeList: true } : batch
 }

@@ -1,5 +1,5 @@
 import { encodeForZone, kumaVersion, wireKey } from '@holdfast/model'
-import { plainLateMax, plainListBytes } from './constants.js'
+import { plainLateMax } from './constants.js'
 import type { Offer } from './messages.js'
 import { isDoubted } from './plain-doubts.js'
 import { isLeftBehind, keysLeftBehind, keysOfPart, withLate } from './plain-late.js'
@@ -12,7 +12,7 @@ import {
   type Subscription,
 } from './plain-sender-state.js'
 import { comparePositions, cursorEquals, endOf } from './position.js'
-import { cutBySize, offerBytes } from './sizes.js'
+import { cutBySize, keyBytes, offerBytes } from './sizes.js'
 import { withEntry } from './step.js'
 import type { LogItem, LogPage, RepairParts, StoreResults } from './sync-store.js'
 
@@ -40,9 +40,9 @@ export function listed(s: PlainSenderState, type: string, { offers, head }: Stor
   const { epoch, revision } = head.cursor
   if (s.log !== undefined && s.log.epoch !== epoch) return storeChanged(s, epoch)
   const part = wholeList(type, offers, subscription.initialVersions)
-  const sizeBytes = part.offers.reduce((sum, offer) => sum + offerBytes(offer), 0)
-  if (sizeBytes > plainListBytes) {
-    const effect = { type: 'tooLarge', resourceType: type, sizeBytes, limitBytes: plainListBytes } as const
+  const sizeBytes = piecesOf(part).reduce((sum, piece) => sum + pieceBytes(piece), 0)
+  if (sizeBytes > s.listBytesMax) {
+    const effect = { type: 'tooLarge', resourceType: type, sizeBytes, limitBytes: s.listBytesMax } as const
     const { initialVersions } = subscription
     return [withSubscription(s, type, { state: 'too-large', since: revision, initialVersions }), [effect]]
   }
@@ -115,6 +115,22 @@ export function offeredAgain(
   return { ...s, waiting: [...s.waiting, { resourceType, offers, removals: gone }] }
 }
 
+/** What a response is made of, in the order in which it is sent: removals take their room as well. */
+type Piece = { readonly offer: Offer } | { readonly removal: string }
+
+const piecesOf = ({ offers, removals }: PlainPart): readonly Piece[] => [
+  ...offers.map((offer) => ({ offer })),
+  ...removals.map((removal) => ({ removal })),
+]
+
+const pieceBytes = (piece: Piece): number => ('offer' in piece ? offerBytes(piece.offer) : keyBytes(piece.removal))
+
+const partFrom = (resourceType: string, pieces: readonly Piece[]): PlainPart => ({
+  resourceType,
+  offers: pieces.flatMap((piece) => ('offer' in piece ? piece.offer : [])),
+  removals: pieces.flatMap((piece) => ('offer' in piece ? [] : piece.removal)),
+})
+
 /** Sends a part, or keeps it while its type is in flight: whole if it is a list, otherwise as much as a Kuma receives. */
 export function sendPart(s: PlainSenderState, part: PlainPart): PlainSenderStep {
   const { resourceType } = part
@@ -122,16 +138,16 @@ export function sendPart(s: PlainSenderState, part: PlainPart): PlainSenderStep 
   if (subscription?.state !== 'listed') return [s, []]
   if (isLeftBehind(s, resourceType)) return [{ ...s, late: withLate(s.late, resourceType, keysOfPart(part)) }, []]
   if (subscription.flight !== undefined) return [{ ...s, waiting: [...s.waiting, part] }, []]
-  const tooLarge = part.offers.filter((offer) => offerBytes(offer) > plainListBytes)
+  const tooLarge = part.offers.filter((offer) => offerBytes(offer) > s.listBytesMax)
   const left = tooLarge.map((offer): PlainSenderEffect => {
     const [key, sizeBytes] = [keyOf(offer), offerBytes(offer)]
-    return { type: 'tooLarge', resourceType, key, sizeBytes, limitBytes: plainListBytes }
+    return { type: 'tooLarge', resourceType, key, sizeBytes, limitBytes: s.listBytesMax }
   })
   const kept = left.length === 0 ? part.offers : part.offers.filter((offer) => !tooLarge.includes(offer))
   if (left.length > 0 && kept.length === 0 && part.removals.length === 0) return [s, left]
-  const [offers = [], ...rest] = cutBySize(kept, offerBytes, plainListBytes)
-  const removals = rest.length === 0 ? part.removals : []
-  const later = rest.length === 0 ? [] : [{ resourceType, offers: rest.flat(), removals: part.removals }]
+  const [first = [], ...rest] = cutBySize(piecesOf({ ...part, offers: kept }), pieceBytes, s.listBytesMax)
+  const { offers, removals } = partFrom(resourceType, first)
+  const later = rest.length === 0 ? [] : [partFrom(resourceType, rest.flat())]
   const nonce = String(s.nonceLast + 1)
   const versions = new Map([
     ...offers.map((o) => [keyOf(o), o.version] as const),

@@ -1,3 +1,4 @@
+import { plainListBytes } from './constants.js'
 import type { Cursor, Mark, Position } from './messages.js'
 import type { PlainRequest, PlainResponse } from './plain.js'
 import type { Step } from './step.js'
@@ -76,6 +77,8 @@ export interface PlainPart {
 
 export interface PlainSenderState {
   readonly phase: 'holding' | 'sending' | 'closed'
+  /** The most that the peer receives in one message. */
+  readonly listBytesMax: number
   readonly nonceLast: number
   readonly subscriptions: ReadonlyMap<string, Subscription>
   /** The operation whose answer is outstanding, and the type that it is about ('' for the log). */
@@ -102,6 +105,7 @@ export type PlainSenderStep = Step<PlainSenderState, PlainSenderEffect>
 
 export const newPlainSender: PlainSenderState = {
   phase: 'holding',
+  listBytesMax: plainListBytes,
   nonceLast: 0,
   subscriptions: new Map(),
   busy: undefined,

@@ -25,23 +25,25 @@ export function arrived(s: ReceiverState, delta: Delta): ReceiverStep {
 }
 
 function brokenPromise(s: ReceiverState, delta: Delta): string | undefined {
-  const { type, purpose } = delta
+  const { purpose } = delta
+  const type = delta.type || 'no type'
   if (s.phase === 'idle') return `sent a delta of ${type} before a start`
   const flying = s.busy?.op === 'apply' ? [s.busy.waiting, ...s.inbox] : s.inbox
-  if (flying.some((w) => w.delta.type === type)) return `sent two deltas of ${type} without waiting for an answer`
+  if (flying.some((w) => w.delta.type === delta.type)) return `sent two deltas of ${type} without waiting for an answer`
   if (s.inbox.length >= deltasWaitingMax) return `sent more than ${deltasWaitingMax} deltas without waiting for answers`
   if (s.phase === 'repairing')
-    return repairExpects(s, delta) ? undefined : `sent a ${purpose.kind} delta during a repair`
+    return repairExpects(s, delta) ? undefined : `sent a ${purpose.kind} delta of ${type} during a repair`
   if (purpose.kind === 'repair') return `sent a repair of ${type} that nobody asked for`
   return purpose.kind === 'range' ? brokenPage(s, purpose) : undefined
 }
 
 function brokenPage(s: ReceiverState, purpose: Extract<Delta['purpose'], { kind: 'range' }>): string | undefined {
   const { page, parts, cursorEpoch, mark } = purpose
-  if (parts < 1) return `page ${page} has ${parts} parts`
+  if (parts < 1) return `sent page ${page} of ${parts} parts`
   if (s.page !== undefined && (s.page.number !== page || s.page.parts !== parts))
     return `began page ${page} before page ${s.page.number} was complete`
-  if (mark !== undefined && (s.page?.seen ?? 0) + 1 < parts) return `page ${page} has a mark before its last part`
+  if (mark !== undefined && (s.page?.seen ?? 0) + 1 < parts)
+    return `marked page ${page} as the end of its log before the last part of it`
   const epoch = s.verifyDue?.by === 'begin' ? s.verifyDue.mark.cursor.epoch : s.reached?.epoch
   if (epoch !== undefined && epoch !== cursorEpoch && s.busy?.op !== 'verify')
     return `changed its log from ${epoch} to ${cursorEpoch} without a begin`

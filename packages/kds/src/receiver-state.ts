@@ -128,30 +128,46 @@ export type ReceiverState = ReceiverCore & ReceiverPhases
 export type ReceiverStep = Step<ReceiverState, ReceiverEffect>
 export type ReceiverPhase = ReceiverState['phase']
 
-export const newReceiver: ReceiverState = {
-  phase: 'idle',
-  busy: undefined,
-  discard: false,
-  inbox: [],
-  page: undefined,
-  reached: undefined,
-  cursor: undefined,
-  proven: undefined,
-  verifyDue: undefined,
-  divergedDue: false,
-  repairNotBeforeMs: 0,
-  undue: [],
-  refusalsAtMs: 0,
-  refusalsDue: false,
-  asking: new Set(),
+/** What only some phases have. States of all phases have the same fields: they are copied at each step, many at once. */
+const ofNoPhase = {
+  presentation: undefined,
+  standing: undefined,
+  why: undefined,
+  from: undefined,
+  digests: undefined,
+  tasks: undefined,
+  due: undefined,
+  awaiting: undefined,
+  absent: undefined,
+  retryAtMs: undefined,
 }
 
-/** The same state in another phase: the fields of the phase that is left go with it. */
-export function enter(s: ReceiverState, phase: ReceiverPhases): ReceiverState {
+export const newReceiver: ReceiverState = enter(
+  {
+    busy: undefined,
+    discard: false,
+    inbox: [],
+    page: undefined,
+    reached: undefined,
+    cursor: undefined,
+    proven: undefined,
+    verifyDue: undefined,
+    divergedDue: false,
+    repairNotBeforeMs: 0,
+    undue: [],
+    refusalsAtMs: 0,
+    refusalsDue: false,
+    asking: new Set(),
+  },
+  { phase: 'idle' },
+)
+
+/** The same state in another phase: what the phase that is left had goes with it. */
+export function enter(s: ReceiverCore, phase: ReceiverPhases): ReceiverState {
   const { busy, discard, inbox, page, reached, cursor, proven, verifyDue, divergedDue } = s
   const { repairNotBeforeMs, undue, refusalsAtMs, refusalsDue, asking } = s
   const alarms = { divergedDue, repairNotBeforeMs, undue, refusalsAtMs, refusalsDue, asking }
-  return { busy, discard, inbox, page, reached, cursor, proven, verifyDue, ...alarms, ...phase }
+  return { busy, discard, inbox, page, reached, cursor, proven, verifyDue, ...alarms, ...ofNoPhase, ...phase }
 }
 
 /**

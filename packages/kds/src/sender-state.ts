@@ -97,26 +97,42 @@ export type SenderState = SenderCore & SenderPhases
 export type SenderStep = Step<SenderState, SenderEffect>
 export type SenderPhase = SenderState['phase']
 
-export const newSender: SenderState = {
-  phase: 'quiet',
-  nonceLast: 0,
-  pageLast: 0,
-  acked: undefined,
-  ackedDue: undefined,
-  busy: undefined,
-  discard: false,
-  flights: new Map(),
-  questions: new Map(),
-  answering: undefined,
-  logGrew: false,
-  markDue: false,
+/** What only some phases have. States of all phases have the same fields: they are copied at each step, many at once. */
+const ofNoPhase = {
+  standing: undefined,
+  epoch: undefined,
+  from: undefined,
+  withRemovals: undefined,
+  owesMark: undefined,
+  through: undefined,
+  head: undefined,
+  waiting: undefined,
+  position: undefined,
+  followed: undefined,
 }
 
-/** The same state in another phase: the fields of the phase that is left go with it. */
-export function enter(s: SenderState, phase: SenderPhases): SenderState {
+export const newSender: SenderState = enter(
+  {
+    nonceLast: 0,
+    pageLast: 0,
+    acked: undefined,
+    ackedDue: undefined,
+    busy: undefined,
+    discard: false,
+    flights: new Map(),
+    questions: new Map(),
+    answering: undefined,
+    logGrew: false,
+    markDue: false,
+  },
+  { phase: 'quiet' },
+)
+
+/** The same state in another phase: what the phase that is left had goes with it. */
+export function enter(s: SenderCore, phase: SenderPhases): SenderState {
   const { nonceLast, pageLast, acked, ackedDue, busy, discard, flights, questions, answering, logGrew, markDue } = s
   const core = { nonceLast, pageLast, acked, ackedDue, busy, discard, flights, questions, answering, logGrew, markDue }
-  return { ...core, ...phase }
+  return { ...core, ...ofNoPhase, ...phase }
 }
 
 export const violated = (s: SenderState, reason: string): SenderStep => [

@@ -160,7 +160,8 @@ function looked(s: SenderState, mark: Mark): SenderStep {
   if (now.revision < cursor.revision)
     return storeChanged(s, `the log ends at revision ${now.revision}, it was at ${cursor.revision}`)
   if (now.revision > cursor.revision) return [{ ...s, logGrew: true }, []]
-  if (now.tag !== cursor.tag) return storeChanged(s, `revision ${now.revision} is another one than it was`)
+  if (now.tag !== cursor.tag)
+    return storeChanged(s, `revision ${now.revision} has the tag ${now.tag} now, it had ${cursor.tag}`)
   return [{ ...s, head: mark }, []]
 }
 

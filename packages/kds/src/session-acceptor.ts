@@ -19,7 +19,7 @@ export function helloArrived(s: InPhase<'awaiting-hello'>, hello: Hello, nowMs: 
   if (hello.hashAlgorithm !== hashAlgorithm)
     return refused(
       s,
-      `hash algorithm ${hello.hashAlgorithm} is not known here, this is ${hashAlgorithm}: upgrade one side`,
+      `hash algorithm ${hello.hashAlgorithm} is not known here, this is ${hashAlgorithm}: upgrade ${hello.hashAlgorithm > hashAlgorithm ? 'global' : 'the zone'}`,
     )
   const types: readonly SessionEffect[] =
     hello.typeSet === typeSet ? [] : [{ type: 'typeSetDiffers', ours: typeSet, theirs: hello.typeSet }]

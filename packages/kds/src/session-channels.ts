@@ -6,6 +6,7 @@ import type { SenderEffect, SenderEvent } from './sender-state.js'
 import {
   type ChannelReport,
   closed,
+  type Machine,
   type SessionEffect,
   type SessionState,
   type SessionStep,
@@ -18,7 +19,7 @@ export function toSender(s: SessionState, channel: Channel, event: SenderEvent):
   const machine = s.machines[channel]
   if (machine.role !== 'sender') return violated(s, `spoke to a sender of ${channel}, which it sends itself`)
   const [state, effects] = stepSender(machine.state, event)
-  return performed({ ...s, machines: { ...s.machines, [channel]: { role: 'sender', state } } }, channel, effects)
+  return performed({ ...s, machines: replaced(s.machines, channel, { role: 'sender', state }) }, channel, effects)
 }
 
 /** Steps the receiver of a channel. The channel must be one that we receive. */
@@ -26,8 +27,14 @@ export function toReceiver(s: SessionState, channel: Channel, event: ReceiverEve
   const machine = s.machines[channel]
   if (machine.role !== 'receiver') return violated(s, `sent on ${channel}, which it receives`)
   const [state, effects] = stepReceiver(machine.state, event)
-  return performed({ ...s, machines: { ...s.machines, [channel]: { role: 'receiver', state } } }, channel, effects)
+  return performed({ ...s, machines: replaced(s.machines, channel, { role: 'receiver', state }) }, channel, effects)
 }
+
+const replaced = ({ down, up, status }: SessionState['machines'], channel: Channel, machine: Machine) => ({
+  down: channel === 'down' ? machine : down,
+  up: channel === 'up' ? machine : up,
+  status: channel === 'status' ? machine : status,
+})
 
 type Inner = SenderEffect | ReceiverEffect
 

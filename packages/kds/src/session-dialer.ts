@@ -78,7 +78,7 @@ const earlyMax = 256
 
 /** Until the answer says where our sender stands, a question for it waits. */
 export function askedEarly(s: InPhase<'awaiting-answer'>, question: EarlyQuestion): SessionStep {
-  if (s.early.length >= earlyMax) return violated(s, `asked ${earlyMax} questions before its answer`)
+  if (s.early.length >= earlyMax) return violated(s, `asked more than ${earlyMax} questions before its answer`)
   return [{ ...s, early: [...s.early, question] }, []]
 }
 

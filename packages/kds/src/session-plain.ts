@@ -30,10 +30,8 @@ export function goPlain(
   nowMs: number,
 ): SessionStep {
   const receiver = newPlainReceiver(s.config.plainTypes)
-  const plain: SessionStep = [
-    enter(s, { phase: 'plain', sender: newPlainSender, receiver }),
-    [{ type: 'wentPlain', reason }],
-  ]
+  const sender = { ...newPlainSender, listBytesMax: s.config.plainListBytes ?? newPlainSender.listBytesMax }
+  const plain: SessionStep = [enter(s, { phase: 'plain', sender, receiver }), [{ type: 'wentPlain', reason }]]
   return andThen(plain, (now) => storeMayBeShown(now, nowMs))
 }
 

@@ -42,6 +42,8 @@ export interface SessionConfig {
   readonly hashAlgorithm: number
   /** What to subscribe to if the peer turns out to be a plain Kuma. */
   readonly plainTypes: readonly string[]
+  /** The most that a plain Kuma receives in one message, where it was told otherwise than it comes. */
+  readonly plainListBytes?: number | undefined
 }
 
 export type SessionEvent =
@@ -177,9 +179,9 @@ export type SessionPhases =
   | {
       readonly phase: 'reading'
       readonly deadlineMs: number
-      readonly down?: Standing
-      readonly up?: Mark
-      readonly status?: Mark
+      readonly down?: Standing | undefined
+      readonly up?: Mark | undefined
+      readonly status?: Mark | undefined
     }
   | {
       readonly phase: 'awaiting-answer'
@@ -198,9 +200,9 @@ export type SessionPhases =
       readonly hello: Hello
       /** What is kept of the zone goes back to it first: until then nothing is received from it. */
       readonly owesReturn: boolean
-      readonly begin?: Begin
-      readonly up?: Standing
-      readonly status?: Standing
+      readonly begin?: Begin | undefined
+      readonly up?: Standing | undefined
+      readonly status?: Standing | undefined
       /** What our sender of `down` says already: it follows the answer. At most a page. */
       readonly early: readonly SessionMessage[]
     }
@@ -218,25 +220,42 @@ const noReports = { report: { hash: '', body: '' }, reportKept: '', peerKept: un
 const sender: Machine = { role: 'sender', state: newSender }
 const receiver: Machine = { role: 'receiver', state: newReceiver }
 
-export const newSession = (config: SessionConfig): SessionState => ({
-  phase: 'new',
-  config,
-  storeState: config.state,
-  machines:
-    config.role === 'dialer'
-      ? { down: receiver, up: sender, status: sender }
-      : { down: sender, up: receiver, status: receiver },
-  held: {},
-  beats: { nextAtMs: 0, sequence: 0, tickedAtMs: 0, silentMs: 0, owedMs: { up: 0, status: 0 }, ...noReports },
-  faults: [],
-  settling: { asked: undefined, candidate: undefined, said: undefined, heard: undefined },
-  typesHeard: false,
-})
+/** What only some phases have. States of all phases have the same fields: they are copied at each step, many at once. */
+const ofNoPhase = {
+  deadlineMs: undefined,
+  hello: undefined,
+  early: undefined,
+  owesReturn: undefined,
+  begin: undefined,
+  down: undefined,
+  up: undefined,
+  status: undefined,
+  sender: undefined,
+  receiver: undefined,
+}
 
-/** The same session in another phase: the fields of the phase that is left go with it. */
-export function enter(s: SessionState, phase: SessionPhases): SessionState {
+export const newSession = (config: SessionConfig): SessionState =>
+  enter(
+    {
+      config,
+      storeState: config.state,
+      machines:
+        config.role === 'dialer'
+          ? { down: receiver, up: sender, status: sender }
+          : { down: sender, up: receiver, status: receiver },
+      held: {},
+      beats: { nextAtMs: 0, sequence: 0, tickedAtMs: 0, silentMs: 0, owedMs: { up: 0, status: 0 }, ...noReports },
+      faults: [],
+      settling: { asked: undefined, candidate: undefined, said: undefined, heard: undefined },
+      typesHeard: false,
+    },
+    { phase: 'new' },
+  )
+
+/** The same session in another phase: what the phase that is left had goes with it. */
+export function enter(s: SessionCore, phase: SessionPhases): SessionState {
   const { config, storeState, machines, held, beats, faults, settling, typesHeard } = s
-  return { config, storeState, machines, held, beats, faults, settling, typesHeard, ...phase }
+  return { config, storeState, machines, held, beats, faults, settling, typesHeard, ...ofNoPhase, ...phase }
 }
 
 export const closed = (s: SessionState, status: CloseStatus, reason: string): SessionStep => [

@@ -8,16 +8,19 @@ import { toyType } from './testing/toy.js'
 
 const later: SessionEvent = { type: 'tick', nowMs: 31_000 }
 
-test.each(['reading', 'awaiting-answer', 'awaiting-hello', 'admitting', 'answering'] as const)(
-  'a handshake that is stuck in %s ends after 30 s',
-  (phase) => {
-    const [state, effects] = stepSession(sessionIn[phase], later)
-    expect([state.phase, effects]).toEqual([
-      'closed',
-      [{ type: 'close', status: 'DEADLINE_EXCEEDED', reason: `no handshake: stuck in phase ${phase}` }],
-    ])
-  },
-)
+test.each([
+  ['reading', 'our own store has not answered where this zone stands'],
+  ['awaiting-answer', 'the peer has not answered our hello'],
+  ['awaiting-hello', 'the peer has not said hello'],
+  ['admitting', 'our own store has not answered whether the zone may come in'],
+  ['answering', 'our own store has not answered where the zone stands'],
+] as const)('a handshake that is stuck in %s ends after 30 s', (phase, why) => {
+  const [state, effects] = stepSession(sessionIn[phase], later)
+  expect([state.phase, effects]).toEqual([
+    'closed',
+    [{ type: 'close', status: 'DEADLINE_EXCEEDED', reason: `no handshake within 30 s: ${why}` }],
+  ])
+})
 
 test('a peer that showed the extension before is waited for as long as a handshake may take, never taken for a Kuma', () => {
   const known = newSession({ ...configOf('dialer'), peerIsHoldfast: true })
@@ -29,8 +32,26 @@ test('a peer that showed the extension before is waited for as long as a handsha
   const [state, effects] = stepSession(late, later)
   expect([state.phase, effects]).toEqual([
     'closed',
-    [{ type: 'close', status: 'DEADLINE_EXCEEDED', reason: 'no handshake: stuck in phase awaiting-headers' }],
+    [
+      {
+        type: 'close',
+        status: 'DEADLINE_EXCEEDED',
+        reason: 'no handshake within 30 s: the peer has not sent the headers of ZoneToGlobalSync',
+      },
+    ],
   ])
+})
+
+test('VIP-5: what a Kuma has told a store that recovers is said again when it is ready; where nothing was heard, the session goes on', () => {
+  const ready: SessionEvent = { type: 'storeState', state: 'ready', nowMs: 2 }
+  const response = { type: 'response', resourceType: 'MeshService', nonce: '1', offers: [], removals: [] } as const
+  const config = { ...configOf('acceptor'), state: 'recovering', plainTypes: ['MeshService'] } as const
+  const silent = feedSession(newSession(config), { type: 'opened', extension: false, nowMs: 0 })
+  expect(feedSession(silent, ready).phase).toBe('plain')
+  const asked = feedSession(silent, { type: 'receivedPlain', message: response, nowMs: 1 })
+  const result = { refused: [], warnings: [], writtenRows: 0, heldKeys: [] }
+  const kept = feedSession(asked, storedOn('up', { op: 'apply', result }))
+  expect([asked, kept].map((state) => feedSession(state, ready).phase)).toEqual(['closed', 'closed'])
 })
 
 test('a heartbeat that was overtaken on the other stream is no alarm; on its own stream it is one', () => {
@@ -90,7 +111,7 @@ const beatAt = (nowMs: number): SessionEvent => ({
 
 test('another hash algorithm is refused with what to do, and nothing is read for it', () => {
   const other = receivedOf({ type: 'hello', hello: { ...hello, hashAlgorithm: 2 } })
-  const reason = 'hash algorithm 2 is not known here, this is 1: upgrade one side'
+  const reason = 'hash algorithm 2 is not known here, this is 1: upgrade global'
   const [, effects] = stepSession(sessionIn['awaiting-hello'], other)
   expect(effects).toEqual([
     { type: 'send', message: { type: 'refused-entry', reason } },

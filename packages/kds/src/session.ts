@@ -4,11 +4,12 @@ import { admitted, answeredIfComplete, answeringRead, helloArrived } from './ses
 import { beat, heardBeat, reportsChanged, sawLife } from './session-beats.js'
 import { answeredBy, routed, startSender, toReceiver, toSender } from './session-channels.js'
 import { answerArrived, askedEarly, entryRefused, readAnswer, readForHello } from './session-dialer.js'
-import { goPlain, plainMessage, plainSend, plainStored, storeMayBeShown } from './session-plain.js'
+import { goPlain, plainMessage, plainReceive, plainSend, plainStored, storeMayBeShown } from './session-plain.js'
 import { settledAnswered } from './session-settled.js'
 import {
   closed,
   enter,
+  type InPhase,
   type PassedOn,
   type SessionEffect,
   type SessionEvent,
@@ -93,8 +94,10 @@ function opened(s: SessionState, extension: boolean, nowMs: number): SessionStep
 
 function headers(s: SessionState, extension: boolean, nowMs: number): SessionStep {
   if (s.phase === 'awaiting-headers') return extension ? readForHello(s, nowMs) : goPlain(s, 'no-extension', nowMs)
-  // Too late to change the language of this session; the next one may be faster.
-  return s.phase === 'plain' && extension ? [s, [{ type: 'lateHeaders' }]] : [s, []]
+  if (s.phase !== 'plain' || !extension) return [s, []]
+  // Too late to change the language of this session; the next one knows, and waits for them.
+  const reason = 'the peer has the extension after all, and said so too late for this session'
+  return andThen([s, [{ type: 'lateHeaders' }]], (now) => closed(now, 'UNAVAILABLE', reason))
 }
 
 function received(s: SessionState, message: SessionMessage, nowMs: number): SessionStep {
@@ -146,20 +149,22 @@ const unexpected = (s: SessionState, message: SessionMessage): SessionStep =>
 /** Leases, recalls and questions belong to others; here the first two only have a direction. Both ends may ask. */
 function passedOn(s: SessionState, message: PassedOn): SessionStep {
   const { role } = s.config
+  const astray = (): SessionStep =>
+    violated(s, `sent ${message.type}, which only ${role === 'dialer' ? 'a zone sends' : 'global sends'}`)
   switch (message.type) {
     case 'lease': {
       const { demands, wantedCidrs } = message
-      return role === 'acceptor' ? [s, [{ type: 'leaseRequested', demands, wantedCidrs }]] : unexpected(s, message)
+      return role === 'acceptor' ? [s, [{ type: 'leaseRequested', demands, wantedCidrs }]] : astray()
     }
     case 'lease-answer':
-      return role === 'dialer' ? [s, [{ type: 'leaseAnswered', refused: message.refused }]] : unexpected(s, message)
+      return role === 'dialer' ? [s, [{ type: 'leaseAnswered', refused: message.refused }]] : astray()
     case 'recall': {
       const { after, done } = message
-      return role === 'acceptor' ? [s, [{ type: 'recallAsked', after, done }]] : unexpected(s, message)
+      return role === 'acceptor' ? [s, [{ type: 'recallAsked', after, done }]] : astray()
     }
     case 'recalled': {
       const { body, error } = message
-      return role === 'dialer' ? [s, [{ type: 'recalled', body, error }]] : unexpected(s, message)
+      return role === 'dialer' ? [s, [{ type: 'recalled', body, error }]] : astray()
     }
     case 'question': {
       const { id, what, body } = message
@@ -203,7 +208,7 @@ function storeStateChanged(s: SessionState, state: StoreState, nowMs: number): S
   if (state === s.storeState) return [s, []]
   if (state !== 'ready') return closed(s, 'UNAVAILABLE', `our own store is ${state}, a new session will compare`)
   const ready: SessionState = { ...s, storeState: state, held: {} }
-  if (s.phase === 'plain') return storeMayBeShown(ready, nowMs)
+  if (s.phase === 'plain') return plainStoreReady(s, ready, nowMs)
   if (s.phase !== 'open' && s.phase !== 'awaiting-answer') return notYetOpen(ready, s.held)
   const begun = channels.reduce<SessionStep>(
     (step, channel) => andThen(step, (now) => releaseStart(now, channel, s.held)),
@@ -215,6 +220,18 @@ function storeStateChanged(s: SessionState, state: StoreState, nowMs: number): S
     andThen(begun, (now) => toReceiver(now, 'up', { type: 'present', nowMs })),
     (now) => toReceiver(now, 'status', { type: 'present', nowMs }),
   )
+}
+
+/**
+ * A store that recovers takes what a plain peer has and gives it no virtual IPs, and a plain peer says what it has once a
+ * stream: of what was taken by then all is said again on a new one.
+ */
+function plainStoreReady(s: InPhase<'plain'>, ready: SessionState, nowMs: number): SessionStep {
+  const { answered, busy } = s.receiver
+  const hasHeard = busy !== undefined || [...answered.values()].some((answer) => answer !== undefined)
+  return s.storeState === 'recovering' && hasHeard
+    ? closed(s, 'UNAVAILABLE', 'our own store has recovered, and what it was told until then has to be said again')
+    : storeMayBeShown(ready, nowMs)
 }
 
 function releaseStart(s: SessionState, channel: Channel, held: SessionState['held']): SessionStep {
@@ -246,24 +263,48 @@ function advanced(s: SessionState, channel: Channel, nowMs: number): SessionStep
   }
 }
 
+type HandshakePhase = 'awaiting-headers' | 'awaiting-hello' | 'awaiting-answer' | 'reading' | 'admitting' | 'answering'
+
+const noHandshake = (s: SessionState, phase: HandshakePhase): SessionStep =>
+  closed(s, 'DEADLINE_EXCEEDED', `no handshake within ${handshakeTimeoutMs / 1000} s: ${waitedForWords(phase)}`)
+
+/** Who lets a handshake wait. */
+function waitedForWords(phase: HandshakePhase): string {
+  switch (phase) {
+    case 'awaiting-headers':
+      return 'the peer has not sent the headers of ZoneToGlobalSync'
+    case 'awaiting-hello':
+      return 'the peer has not said hello'
+    case 'awaiting-answer':
+      return 'the peer has not answered our hello'
+    case 'reading':
+      return 'our own store has not answered where this zone stands'
+    case 'admitting':
+      return 'our own store has not answered whether the zone may come in'
+    case 'answering':
+      return 'our own store has not answered where the zone stands'
+  }
+}
+
 function ticked(s: SessionState, nowMs: number): SessionStep {
   switch (s.phase) {
     case 'awaiting-headers':
       if (nowMs < s.deadlineMs) return [s, []]
-      return s.config.peerIsHoldfast === true
-        ? closed(s, 'DEADLINE_EXCEEDED', `no handshake: stuck in phase ${s.phase}`)
-        : goPlain(s, 'no-headers', nowMs)
+      return s.config.peerIsHoldfast === true ? noHandshake(s, s.phase) : goPlain(s, 'no-headers', nowMs)
     case 'reading':
     case 'awaiting-answer':
     case 'awaiting-hello':
     case 'admitting':
     case 'answering':
-      return nowMs >= s.deadlineMs ? closed(s, 'DEADLINE_EXCEEDED', `no handshake: stuck in phase ${s.phase}`) : [s, []]
+      return nowMs >= s.deadlineMs ? noHandshake(s, s.phase) : [s, []]
     case 'open':
       return beat(s, nowMs)
     case 'plain':
       if (nowMs < s.beats.nextAtMs) return [s, []]
-      return plainSend({ ...s, beats: { ...s.beats, nextAtMs: nowMs + heartbeatMs } }, { type: 'tick', nowMs })
+      return andThen(
+        plainReceive({ ...s, beats: { ...s.beats, nextAtMs: nowMs + heartbeatMs } }, { type: 'tick', nowMs }),
+        (now) => plainSend(now, { type: 'tick', nowMs }),
+      )
     case 'new':
     case 'closed':
       return [s, []]

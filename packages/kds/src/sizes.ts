@@ -23,7 +23,7 @@ const utf8Bytes = (text: string): number => (isAscii(text) ? text.length : 3 * t
 const isAscii = (text: string): boolean => !/[^ -~]/.test(text)
 
 export const removalBytes = (removal: Removal): number => removal.key.length + keyOverheadBytes
-export const keyBytes = (key: string): number => key.length + keyOverheadBytes
+export const keyBytes = (key: string): number => utf8Bytes(key) + keyOverheadBytes
 
 /** Cuts into runs of at most `limit` bytes; what is larger on its own stands alone. */
 export function cutBySize<T>(items: readonly T[], bytesOf: (item: T) => number, limit: number): readonly T[][] {

@@ -108,6 +108,7 @@ const plainReceiverIn: Record<PlainReceiverState['phase'], PlainReceiverState> =
 const plainReceiverEvents: Record<Exclude<PlainReceiverEvent['type'], 'stored'>, PlainReceiverEvent> = {
   open: { type: 'open', nowMs },
   response: { type: 'response', resourceType: 'MeshService', nonce: '1', offers: [], removals: [], nowMs },
+  tick: { type: 'tick', nowMs },
 }
 
 function tableOf<P extends string, E extends string, S, V>(
@@ -400,7 +401,7 @@ const sessionTable: Cells<SessionPhase, keyof typeof sessionEvents> = {
   },
   plain: {
     opened: 'plain',
-    headers: 'plain lateHeaders',
+    headers: 'closed lateHeaders close',
     received: 'closed close',
     receivedPlain: 'plain store:list',
     storeFailed: 'closed close',
@@ -475,9 +476,9 @@ test('plain sender: every phase and event', () => {
 
 test('plain receiver: every phase and event', () => {
   const table: Cells<PlainReceiverState['phase'], keyof typeof plainReceiverEvents> = {
-    idle: { open: 'receiving send:subscribe', response: 'closed violation' },
-    receiving: { open: 'receiving', response: 'receiving store:apply' },
-    closed: { open: 'closed', response: 'closed' },
+    idle: { open: 'receiving send:subscribe', response: 'closed violation', tick: 'idle' },
+    receiving: { open: 'receiving', response: 'receiving store:apply', tick: 'receiving' },
+    closed: { open: 'closed', response: 'closed', tick: 'closed' },
   }
   expect(tableOf(plainReceiverIn, plainReceiverEvents, (s, e) => cell(stepPlainReceiver(s, e)))).toEqual(table)
 })

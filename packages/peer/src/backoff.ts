@@ -15,6 +15,12 @@ export const sessionBackoff: BackoffOptions = {
   steadyMs: 10_000,
 }
 
+/**
+ * A Kuma global may take a session, serve it, and say ten seconds later that it could not: each new one is its whole
+ * state again. As Kuma's own zones, whoever dials it does not count less than a minute as a session that lasted.
+ */
+export const kumaSteadyMs = 60_000
+
 export class Backoff {
   readonly #options: BackoffOptions
   #failures = 0
@@ -23,9 +29,12 @@ export class Backoff {
     this.#options = options
   }
 
-  /** @param lastedMs how long the attempt that just ended had worked, 0 if it never did */
-  ended(lastedMs: number): void {
-    this.#failures = lastedMs >= this.#options.steadyMs ? 1 : this.#failures + 1
+  /**
+   * @param lastedMs how long the attempt that just ended had worked, 0 if it never did
+   * @param steadyMs how long it must have, where that is longer than with others
+   */
+  ended(lastedMs: number, steadyMs = 0): void {
+    this.#failures = lastedMs >= Math.max(steadyMs, this.#options.steadyMs) ? 1 : this.#failures + 1
   }
 
   /** @param chance in [0, 1) */

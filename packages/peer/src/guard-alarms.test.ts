@@ -2,6 +2,7 @@ import { type Exceptions, encodeReport, type HoldRow, type RefusedRow } from '@h
 import { pino } from 'pino'
 import { expect, test } from 'vitest'
 import { GuardAlarms } from './guard-alarms.js'
+import { GuardCauses } from './guard-causes.js'
 
 const refusal = (name: string, more: Partial<RefusedRow> = {}): RefusedRow => ({
   ...{ type: 'MeshService', mesh: 'default', name, exportName: name, peer: 'east', channel: 'up', origin: 'east' },
@@ -26,7 +27,7 @@ const exceptions = (more: Partial<Exceptions>): Exceptions => ({
 function looked() {
   const lines: string[] = []
   const log = pino({ base: null, timestamp: false }, { write: (line: string) => lines.push(JSON.parse(line).msg) })
-  const alarms = new GuardAlarms(log)
+  const alarms = new GuardAlarms(log, new GuardCauses())
   return (more: Partial<Exceptions>): readonly string[] => {
     alarms.take(exceptions(more))
     return lines.splice(0)
@@ -58,6 +59,38 @@ test('LKG: what a peer refuses is told once, with the peer', () => {
   ])
   expect(look({ reports: [{ ...report, atMs: 5_000 }] })).toEqual([])
   expect(look({ reports: [] })).toEqual(["a peer's refusal is over"])
+})
+
+test('what a trace has led to says which; what came without one, or was refused before, says none', () => {
+  const lines: { readonly msg: string; readonly trace_id?: string; readonly span_id?: string }[] = []
+  const log = pino({ base: null, timestamp: false }, { write: (line: string) => lines.push(JSON.parse(line)) })
+  const causes = new GuardCauses()
+  const alarms = new GuardAlarms(log, causes)
+  const stored = { peer: 'east', channel: 'up', resourceType: 'MeshService' } as const
+  const ids = { trace_id: 'a'.repeat(32), span_id: 'b'.repeat(16) }
+  causes.note({ ...stored, refused: [{ key: 'web.default' }], heldKeys: [] }, ids)
+  causes.note({ ...stored, refused: [{ key: 'cart.default' }], heldKeys: ['x.default'] }, {})
+  alarms.take(exceptions({ refused: [refusal('web'), refusal('cart')], holds: [hold] }))
+  expect(lines.map(({ msg, ...rest }) => [msg.split(' ', 3).join(' '), rest.trace_id, rest.span_id])).toEqual([
+    ['40 MeshService of', undefined, undefined],
+    ['refused MeshService web', ids.trace_id, ids.span_id],
+    ['refused MeshService cart', undefined, undefined],
+  ])
+  lines.length = 0
+  causes.note({ ...stored, refused: [], heldKeys: ['x.default'] }, ids)
+  alarms.take(exceptions({ holds: [{ ...hold, id: 'h2' }] }))
+  expect(lines.map(({ trace_id }) => trace_id)).toContain(ids.trace_id)
+})
+
+test('causes are bounded: the newest thousand', () => {
+  const causes = new GuardCauses()
+  for (let i = 0; i < 1_500; i++)
+    causes.note(
+      { peer: 'east', channel: 'up', resourceType: 'MeshService', refused: [{ key: `s-${i}.default` }], heldKeys: [] },
+      { trace_id: `${i}` },
+    )
+  const known = Array.from({ length: 1_500 }, (_, i) => causes.ofRefusal(refusal(`s-${i}`)).trace_id)
+  expect([known.filter((id) => id !== undefined).length, known[499], known[500]]).toEqual([1_000, undefined, '500'])
 })
 
 test('a thousand at once are ten lines and a number', () => {

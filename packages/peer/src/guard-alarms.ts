@@ -1,5 +1,7 @@
 import { decodeReport, type Exceptions, type HoldRow } from '@holdfast/store'
+import type { TraceIds } from '@holdfast/tracing'
 import type { Logger } from 'pino'
+import type { GuardCauses } from './guard-causes.js'
 
 /** Of a thousand that change at once so many are named; the others are counted. */
 const namedMax = 10
@@ -14,26 +16,33 @@ const peerWords = (peer: string): string => (peer === '' ? 'global' : `zone ${pe
 /** Says what begins and what ends, once each, whoever looks how often. */
 export class GuardAlarms {
   readonly #log: Logger
+  readonly #causes: Pick<GuardCauses, 'ofHold' | 'ofRefusal'>
   #holds: ReadonlyMap<string, Line> = new Map()
   #refused: ReadonlyMap<string, Line> = new Map()
   #refusedByPeers: ReadonlyMap<string, Line> = new Map()
 
-  constructor(log: Logger) {
+  /** @param causes which trace has led to it, where that is known */
+  constructor(log: Logger, causes: Pick<GuardCauses, 'ofHold' | 'ofRefusal'>) {
     this.#log = log
+    this.#causes = causes
   }
 
   take({ holds, refused, reports }: Exceptions): void {
-    const heldNow = new Map(holds.map((hold): [string, Line] => [hold.id, holdLine(hold)]))
+    const heldNow = new Map(holds.map((hold): [string, Line] => [hold.id, holdLine(hold, this.#causes.ofHold(hold))]))
     this.#tell(this.#holds, heldNow, 'hold', 'error')
     this.#holds = heldNow
     const refusedNow = new Map(
-      refused.map(({ peer, channel, type, mesh, exportName: name, reason, sinceMs }): [string, Line] => [
-        JSON.stringify([peer, channel, type, mesh, name, reason]),
-        {
-          fields: { peer: peerWords(peer), type, mesh, name, reason, since: new Date(sinceMs).toISOString() },
-          words: `refused ${type} ${name} of ${peerWords(peer)}, the last good version stays; see holdfastctl refused list`,
-        },
-      ]),
+      refused.map((row): [string, Line] => {
+        const { peer, channel, type, mesh, exportName: name, reason, sinceMs } = row
+        const since = new Date(sinceMs).toISOString()
+        return [
+          JSON.stringify([peer, channel, type, mesh, name, reason]),
+          {
+            fields: { peer: peerWords(peer), type, mesh, name, reason, since, ...this.#causes.ofRefusal(row) },
+            words: `refused ${type} ${name} of ${peerWords(peer)}, the last good version stays; see holdfastctl refused list`,
+          },
+        ]
+      }),
     )
     this.#tell(this.#refused, refusedNow, 'refusal', 'warn')
     this.#refused = refusedNow
@@ -67,7 +76,7 @@ export class GuardAlarms {
   }
 }
 
-const holdLine = ({ id, peer, type, origin, keyCount, reason, sinceMs }: HoldRow): Line => ({
+const holdLine = ({ id, peer, type, origin, keyCount, reason, sinceMs }: HoldRow, ids: TraceIds): Line => ({
   fields: {
     hold: id,
     peer: peerWords(peer),
@@ -76,6 +85,7 @@ const holdLine = ({ id, peer, type, origin, keyCount, reason, sinceMs }: HoldRow
     resources: keyCount,
     reason,
     since: new Date(sinceMs).toISOString(),
+    ...ids,
   },
   words: `${keyCount} ${type} of ${peerWords(origin)} vanished without having been deleted: kept until an operator decides with holdfastctl hold show ${id}`,
 })

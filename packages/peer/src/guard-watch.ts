@@ -8,8 +8,10 @@ import {
   reportOf,
   type ZoneObject,
 } from '@holdfast/store'
+import type { TraceIds } from '@holdfast/tracing'
 import type { Logger } from 'pino'
 import { GuardAlarms } from './guard-alarms.js'
+import { GuardCauses, type StoredReport } from './guard-causes.js'
 import type { SessionMetrics } from './metrics.js'
 
 export interface GuardWatchOptions {
@@ -35,6 +37,7 @@ const nothing: Exceptions = { refused: [], refusedCounts: [], holds: [], reports
 export class GuardWatch {
   readonly #options: GuardWatchOptions
   readonly #alarms: GuardAlarms
+  readonly #causes = new GuardCauses()
   readonly #listeners = new Set<() => void>()
   #now: Exceptions = nothing
   #reports = new Map<string, GuardReport>()
@@ -49,7 +52,7 @@ export class GuardWatch {
 
   constructor(options: GuardWatchOptions) {
     this.#options = options
-    this.#alarms = new GuardAlarms(options.log)
+    this.#alarms = new GuardAlarms(options.log, this.#causes)
   }
 
   /** The first look is over when it resolves: a session that opens then knows what its peer was told before. */
@@ -82,8 +85,13 @@ export class GuardWatch {
     }
   }
 
-  /** Something was stored: a look is worth it if it was refused or held, or if anything is by now. */
-  stored(exceptions: number): void {
+  /**
+   * Something was stored: a look is worth it if it was refused or held, or if anything is by now.
+   * @param ids of the trace that it came with
+   */
+  stored(report: StoredReport, ids: TraceIds): void {
+    this.#causes.note(report, ids)
+    const exceptions = report.refused.length + report.heldKeys.length
     if (exceptions > 0 || this.#now.refusedCounts.length > 0 || this.#now.holds.length > 0) this.#lookSoon()
   }
 

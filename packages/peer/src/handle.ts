@@ -59,6 +59,12 @@ export interface SessionBeat {
   >
 }
 
+export interface AskOptions {
+  readonly timeoutMs: number
+  /** Whoever asked is gone: what comes after is nobody's answer, and takes nobody's place. */
+  readonly signal?: AbortSignal | undefined
+}
+
 /** What the roles may do with a session that runs. */
 export interface SessionHandle {
   readonly peer: string
@@ -71,8 +77,8 @@ export interface SessionHandle {
   recall(after: string, options?: { readonly done: boolean }): void
   /** Global: the page, or why there is none. */
   answerRecall(answer: { readonly body: string; readonly error: string }): void
-  /** Asks the other end something that only it knows. Rejects after `timeoutMs`, or when the session ends. */
-  ask(what: string, body: string, options: { readonly timeoutMs: number }): Promise<string>
+  /** Asks the other end something that only it knows. Rejects after `timeoutMs`, with the signal, or when the session ends. */
+  ask(what: string, body: string, options: AskOptions): Promise<string>
   /** Zone: where what it serves differs from what it keeps; goes with every heartbeat from here on. */
   tellFaults(faults: readonly string[]): void
   view(): SessionView

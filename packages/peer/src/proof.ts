@@ -39,7 +39,7 @@ export function channelSettled(state: SessionState, channel: Channel): boolean {
     receiver.phase === 'receiving' &&
     receiver.busy === undefined &&
     receiver.inbox.length === 0 &&
-    [...receiver.answered.values()].every((answered) => answered)
+    [...receiver.answered.values()].every((last) => last !== undefined)
   )
 }
 

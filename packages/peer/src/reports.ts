@@ -1,4 +1,5 @@
 import type { Channel, ChannelReport } from '@holdfast/kds'
+import type { TraceIds } from '@holdfast/tracing'
 import type { Logger } from 'pino'
 import type { SessionMetrics } from './metrics.js'
 
@@ -67,7 +68,8 @@ export class Reports {
     this.#log.error({ channel, ...fields }, words)
   }
 
-  report(channel: Channel, report: ChannelReport): void {
+  /** @param ids of the trace that has led to it */
+  report(channel: Channel, report: ChannelReport, ids: TraceIds = {}): void {
     const counts = this.#channels[channel]
     switch (report.type) {
       case 'kept': {
@@ -78,29 +80,29 @@ export class Reports {
         this.#count(channel, 'written', writtenRows)
         this.#count(channel, 'refused', refused.length)
         this.#count(channel, 'held', heldKeys.length)
-        if (writtenRows > 0) this.#log.debug({ channel, type, writtenRows }, 'stored')
+        if (writtenRows > 0) this.#log.debug({ channel, ...ids, type, writtenRows }, 'stored')
         // Said once, when it begins, by whoever watches what is refused; here it is each time.
-        for (const r of refused) this.#log.debug({ channel, type, ...r }, 'refused; what was there stays')
+        for (const r of refused) this.#log.debug({ channel, ...ids, type, ...r }, 'refused; what was there stays')
         if (heldKeys.length > 0)
           this.alarm(
             channel,
             'held',
-            { type, count: heldKeys.length, keys: heldKeys.slice(0, 10) },
+            { ...ids, type, count: heldKeys.length, keys: heldKeys.slice(0, 10) },
             `${heldKeys.length} ${type} vanished without having been deleted: kept until an operator decides`,
           )
-        for (const warning of warnings) this.#log.warn({ channel, type }, warning)
+        for (const warning of warnings) this.#log.warn({ channel, ...ids, type }, warning)
         return
       }
       case 'refusedByPeer':
         for (const r of report.refused)
-          this.#log.warn({ channel, type: report.resourceType, ...r }, 'the peer refused a resource')
+          this.#log.warn({ channel, ...ids, type: report.resourceType, ...r }, 'the peer refused a resource')
         if (report.refused.length > 0)
           counts.lastError = `the peer refused ${report.refused[0]?.key ?? ''}: ${report.refused[0]?.reason ?? ''}`
         this.refusedByPeer(report.resourceType)
         return
       case 'inStep':
         this.#log.debug(
-          { channel, revision: report.mark.cursor.revision, count: report.mark.digest.count },
+          { channel, ...ids, revision: report.mark.cursor.revision, count: report.mark.digest.count },
           'proven in step',
         )
         return
@@ -109,18 +111,18 @@ export class Reports {
         this.alarm(
           channel,
           'mismatch',
-          { revision: report.mark.cursor.revision, theirs: report.mark.digest, ours: report.offered },
+          { ...ids, revision: report.mark.cursor.revision, theirs: report.mark.digest, ours: report.offered },
           'what was offered does not add up to what the sender says: repairing',
         )
         return
       case 'repairing':
-        this.#log.warn({ channel, types: report.types }, 'repairing')
+        this.#log.warn({ channel, ...ids, types: report.types }, 'repairing')
         return
       case 'diverged':
         this.alarm(
           channel,
           'diverged',
-          { types: report.types, retryAtMs: report.retryAtMs },
+          { ...ids, types: report.types, retryAtMs: report.retryAtMs },
           `a repair of ${report.types.join(', ') || 'what differs'} did not help: last known good stays, the next one begins at ${new Date(report.retryAtMs).toISOString()}`,
         )
         return
@@ -128,7 +130,7 @@ export class Reports {
         this.alarm(
           channel,
           'contradiction',
-          { theirs: report.cursor, head: report.head },
+          { ...ids, theirs: report.cursor, head: report.head },
           'the peer has seen a position of our log that is not in it: our store was restored',
         )
         return
@@ -136,21 +138,21 @@ export class Reports {
         this.alarm(
           channel,
           'older',
-          { what: report.what, revision: report.revision, reached: report.reached },
+          { ...ids, what: report.what, revision: report.revision, reached: report.reached },
           'the sender went back in its log: nothing of it was applied',
         )
         return
       case 'tooLarge': {
         const { resourceType: type, key, sizeBytes, limitBytes } = report
-        this.alarm(channel, 'tooLarge', { type, key, sizeBytes, limitBytes }, tooLargeWords(report))
+        this.alarm(channel, 'tooLarge', { ...ids, type, key, sizeBytes, limitBytes }, tooLargeWords(report))
         return
       }
       case 'stale':
       case 'ignored':
-        this.#log.debug({ channel, ...report }, 'an answer to something that is no longer under way')
+        this.#log.debug({ channel, ...ids, ...report }, 'an answer to something that is no longer under way')
         return
       default:
-        this.#log.warn({ channel, ...report }, `on ${channel}: ${report.type}`)
+        this.#log.warn({ channel, ...ids, ...report }, `on ${channel}: ${report.type}`)
     }
   }
 
@@ -170,7 +172,7 @@ export class Reports {
 /** What a Kuma receives is set at its end, and a list is sent whole by its protocol: only less of it helps. */
 const tooLargeWords = ({ resourceType, key, sizeBytes, limitBytes }: Extract<ChannelReport, { type: 'tooLarge' }>) =>
   key === undefined
-    ? `all ${resourceType} together have ${sizeBytes} bytes and a Kuma receives ${limitBytes} in one message: it gets none of them until they are fewer. Label those that it does not need with kuma.io/kds-sync: disabled, or make its zone a Holdfast, which gets them in parts`
+    ? `all ${resourceType} together have ${sizeBytes} bytes and a Kuma receives ${limitBytes} in one message: it gets none of them until they are fewer. Label those that it does not need with kuma.io/kds-sync: disabled, make its zone a Holdfast, which gets them in parts, or let both receive more: --kds-message-bytes here, KUMA_MULTIZONE_ZONE_KDS_MAX_MSG_SIZE or KUMA_MULTIZONE_GLOBAL_KDS_MAX_MSG_SIZE there`
     : `${resourceType} ${key} has ${sizeBytes} bytes and a Kuma receives ${limitBytes} in one message: it does not get it until it is smaller`
 
 const zero = (): Counts => ({ sent: 0, received: 0, written: 0, refused: 0, held: 0, lastError: undefined })

@@ -18,6 +18,8 @@ export interface SessionOptions {
   readonly store: ControlPlaneStore
   readonly version: string
   readonly instanceId: string
+  /** The most that one message has, if it is not what a Kuma receives as it comes. */
+  readonly messageBytesMax?: number | undefined
   /** Zone: opened only while this is held. */
   readonly lease?: HeldLease | undefined
   /** Zone: the peer has shown the extension on an earlier link of this process. */
@@ -58,8 +60,7 @@ export interface SessionOptions {
 /** Begins a session on a link; it runs by itself until `ended`. */
 export async function runSession(options: SessionOptions): Promise<SessionHandle> {
   const status = await options.store.status()
-  const cursors = await options.store.read.cursors()
-  const everInStep = cursors.some((c) => c.side === 'received' && c.peer === options.peer && c.cursor !== undefined)
+  const everInStep = await options.store.read.hasFollowed(options.peer)
   const receives = options.role === 'dialer' ? 'globalToZone' : 'zoneToGlobal'
   const types = options.role === 'dialer' ? typesSentDownToKuma : typesSentUp
   return new SessionDriver(
@@ -77,6 +78,7 @@ export async function runSession(options: SessionOptions): Promise<SessionHandle
       knownTypeSet: options.knownTypeSet,
       hashAlgorithm,
       plainTypes: options.link.streams.includes(receives) ? types.map((t) => t.name) : [],
+      plainListBytes: options.messageBytesMax,
     }),
   )
 }

@@ -14,9 +14,10 @@ import {
 } from '@holdfast/kds'
 import { emptyDigest, Problem } from '@holdfast/model'
 import { Fenced, LeaseLost } from '@holdfast/store'
+import type { TraceIds } from '@holdfast/tracing'
 import type { Link, LinkEvent } from '@holdfast/transport'
 import type { Logger } from 'pino'
-import type { SessionBeat, SessionEnd, SessionHandle, SessionView } from './handle.js'
+import type { AskOptions, SessionBeat, SessionEnd, SessionHandle, SessionView } from './handle.js'
 import { type PeerStore, peerStoreOf } from './peer-store.js'
 import { plainReport } from './plain-report.js'
 import { Proof } from './proof.js'
@@ -50,7 +51,8 @@ export class SessionDriver implements SessionHandle {
   readonly #proof: Proof
   readonly #abort = new AbortController()
   readonly #underWay = new Set<Promise<void>>()
-  readonly #queue: SessionEvent[] = []
+  /** Each with the trace that it belongs to, for whatever is logged because of it. */
+  readonly #queue: { readonly event: SessionEvent; readonly ids: TraceIds }[] = []
   readonly #nowMs = sessionClock()
   readonly #openedAtMs = this.#nowMs()
   readonly #timer: NodeJS.Timeout
@@ -116,15 +118,15 @@ export class SessionDriver implements SessionHandle {
     this.#say({ type: 'recalled', ...answer })
   }
 
-  ask(what: string, body: string, { timeoutMs }: { readonly timeoutMs: number }): Promise<string> {
+  ask(what: string, body: string, options: AskOptions): Promise<string> {
     if (this.#state.phase !== 'open')
       return Promise.reject(
         new Problem(
           'unavailable',
-          `${this.peer === '' ? 'global' : `zone ${this.peer}`} answers no questions (its session is ${this.#state.phase})`,
+          `${this.peer === '' ? 'global' : `zone ${this.peer}`} answers no questions (its session is ${this.#state.phase}): try again when it is in step`,
         ),
       )
-    return this.#questions.ask(what, timeoutMs, (id) => this.#say({ type: 'question', id, what, body }))
+    return this.#questions.ask(what, options, (id) => this.#say({ type: 'question', id, what, body }))
   }
 
   tellFaults(faults: readonly string[]): void {
@@ -189,8 +191,7 @@ export class SessionDriver implements SessionHandle {
         return
       case 'message':
         this.#traffic.received(event.message)
-        this.#traces.incoming(event.message)
-        this.#push({ type: 'received', message: event.message, nowMs })
+        this.#push({ type: 'received', message: event.message, nowMs }, this.#traces.incoming(event.message))
         return
       case 'plain':
         this.#traffic.receivedPlain(event.message)
@@ -223,15 +224,15 @@ export class SessionDriver implements SessionHandle {
     }
   }
 
-  #push(event: SessionEvent): void {
-    this.#queue.push(event)
+  #push(event: SessionEvent, ids: TraceIds = {}): void {
+    this.#queue.push({ event, ids })
     if (this.#pumping) return
     this.#pumping = true
     try {
       for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
-        const [state, effects] = stepSession(this.#state, next)
+        const [state, effects] = stepSession(this.#state, next.event)
         this.#state = state
-        for (const effect of effects) this.#perform(effect)
+        for (const effect of effects) this.#perform(effect, next.ids)
       }
       this.#noticeProof()
     } catch (error) {
@@ -243,7 +244,7 @@ export class SessionDriver implements SessionHandle {
     }
   }
 
-  #perform(effect: SessionEffect): void {
+  #perform(effect: SessionEffect, ids: TraceIds): void {
     const { link, onLeaseRequest, onLeaseAnswer, onRecall, onRecalled, onOwedReturn, onMet, metrics } = this.#options
     switch (effect.type) {
       case 'store':
@@ -258,11 +259,11 @@ export class SessionDriver implements SessionHandle {
         link.send({ plain: effect.message })
         return
       case 'report':
-        this.#reports.report(effect.channel, effect.report)
+        this.#reports.report(effect.channel, effect.report, ids)
         if (effect.report.type === 'kept' && effect.report.writtenRows > 0)
           this.#options.onStored?.(effect.report.resourceType)
         if (effect.report.type === 'kept')
-          this.#options.guards?.stored(effect.report.refused.length + effect.report.heldKeys.length)
+          this.#options.guards?.stored({ peer: this.peer, channel: effect.channel, ...effect.report }, ids)
         if (effect.report.type === 'contradiction') this.#track(this.#lookAtOwnState())
         return
       case 'met':
@@ -289,7 +290,9 @@ export class SessionDriver implements SessionHandle {
         onMet?.(this)
         return
       case 'lateHeaders':
-        this.#log.warn('the peer has the extension after all, but said so too late for this session')
+        this.#log.warn(
+          'the peer has the extension after all, but said so too late for this session: the next one begins at once',
+        )
         return
       case 'heard':
         if (effect.faults.join() !== this.#heard.faults.join()) {
@@ -346,14 +349,15 @@ export class SessionDriver implements SessionHandle {
       const answer = { op: op.op, result } as StoreAnswer
       if (answer.op === 'apply') applying.end(answer.result)
       if (answer.op === 'changes') this.#traces.read(channel, answer.result)
-      if (!this.#abort.signal.aborted) this.#push({ type: 'stored', channel, answer, nowMs: this.#nowMs() })
+      if (!this.#abort.signal.aborted)
+        this.#push({ type: 'stored', channel, answer, nowMs: this.#nowMs() }, applying.ids)
     } catch (error) {
       applying.end(undefined, (error as Error).message)
       if (this.#abort.signal.aborted) return
       if (error instanceof Fenced || error instanceof LeaseLost)
         this.#end ??= { end: 'superseded', reason: error.message }
       this.#log.warn({ err: error, channel, op: op.op, ...applying.ids }, 'the store failed')
-      this.#push({ type: 'storeFailed', channel, reason: (error as Error).message, nowMs: this.#nowMs() })
+      this.#push({ type: 'storeFailed', channel, reason: (error as Error).message, nowMs: this.#nowMs() }, applying.ids)
     }
   }
 

@@ -1,5 +1,5 @@
 import type { Delta, LogPage, SessionMessage } from '@holdfast/kds'
-import { type Attributes, RevisionTraces, type Tracing } from '@holdfast/tracing'
+import { type Attributes, RevisionTraces, type Tracing, traceIdsOf } from '@holdfast/tracing'
 import { expect, test } from 'vitest'
 import { SessionTraces } from './session-traces.js'
 
@@ -18,7 +18,7 @@ class FakeTracing implements Tracing {
     this.open.set(id, name)
     return {
       traceparent: id,
-      ids: {},
+      ids: traceIdsOf(id),
       end: (_: Attributes = {}, failure?: string) => {
         this.open.delete(id)
         this.ended.push({ name, parent, ...(failure === undefined ? {} : { failure }) })
@@ -126,6 +126,22 @@ test('what arrives with traces is stored under them, once; what is no trace is a
   traces.incoming(delta('2', { traces: [traceparent(8, 8)] }))
   traces.incoming(delta('3'))
   expect(traces.applying('down', op).traces).toEqual([])
+})
+
+test('whatever is logged because of a message says the trace of the message: a delta that of its change, a refusal that of what was refused', () => {
+  const tracing = new FakeTracing()
+  const traces = new SessionTraces({ tracing, peer: 'east' })
+  const trace = (message: SessionMessage) => traces.incoming(message).trace_id
+  expect(trace(answer(true))).toBeUndefined()
+  expect(trace(delta('1', { traces: ['x', traceparent(7, 7)] }))).toBe(digits(7, 32))
+  expect(trace(delta('2'))).toBeUndefined()
+  tracing.revisions.note(1, [{ types: ['MeshService'], traces: [traceparent(9, 9)] }])
+  traces.read('down', page(1))
+  traces.outgoing(delta('3'))
+  const refused = [{ key: 'web.default', reason: 'no' }]
+  const nack = { type: 'nack', resourceType: 'MeshService', nonce: '3', refused } as const
+  expect(trace({ type: 'to-sender', channel: 'down', message: nack })).toBe(digits(9, 32))
+  expect(trace(ack('3'))).toBeUndefined()
 })
 
 test('OWN: the end of a session ends what it was sending, and nothing of it is kept', () => {

@@ -1,5 +1,5 @@
 import type { Channel, Delta, LogPage, SessionMessage, StoreOp, StoreResults } from '@holdfast/kds'
-import { isTraceparent, type Span, type Tracing, type traceIdsOf, tracesMax } from '@holdfast/tracing'
+import { isTraceparent, type Span, type TraceIds, type Tracing, traceIdsOf, tracesMax } from '@holdfast/tracing'
 
 interface SessionTracesOptions {
   /** Undefined: nothing is traced, said or heard. */
@@ -12,7 +12,7 @@ export interface Applying {
   /** What the store is told, for whoever sends it on. */
   readonly traces: readonly string[]
   /** For a log line. */
-  readonly ids: ReturnType<typeof traceIdsOf>
+  readonly ids: TraceIds
   end(result: StoreResults['apply'] | undefined, failure?: string): void
 }
 
@@ -65,32 +65,34 @@ export class SessionTraces {
     }
   }
 
-  incoming(message: SessionMessage): void {
-    if (this.#tracing === undefined) return
+  /** @returns for log lines: the trace that what was said belongs to */
+  incoming(message: SessionMessage): TraceIds {
+    if (this.#tracing === undefined) return {}
     switch (message.type) {
       case 'hello':
         this.#peerTraces = message.hello.traces === true
-        return
+        return {}
       case 'answer':
         this.#peerTraces = message.answer.traces === true
-        return
+        return {}
       case 'to-receiver': {
         const said = message.message
-        if (said.type !== 'delta') return
+        if (said.type !== 'delta') return {}
         const { type, traces = [] } = said.delta
         const known = traces.filter(isTraceparent).slice(0, tracesMax)
         const key = `${message.channel} ${type}`
         if (known.length > 0) this.#arrived.set(key, known)
         else this.#arrived.delete(key)
-        return
+        return traceIdsOf(known[0])
       }
       case 'to-sender': {
         const said = message.message
-        if (said.type !== 'ack' && said.type !== 'nack') return
+        if (said.type !== 'ack' && said.type !== 'nack') return {}
         const refused = said.type === 'nack' ? said.refused.length : 0
-        this.#land(`${message.channel} ${said.nonce}`, refused === 0 ? undefined : `${refused} refused`)
-        return
+        return this.#land(`${message.channel} ${said.nonce}`, refused === 0 ? undefined : `${refused} refused`)
       }
+      default:
+        return {}
     }
   }
 
@@ -141,9 +143,11 @@ export class SessionTraces {
     return this.#peerTraces ? traceparents(spans) : []
   }
 
-  #land(key: string, failure: string | undefined): void {
-    for (const span of this.#flights.get(key) ?? []) span.end({}, failure)
+  #land(key: string, failure: string | undefined): TraceIds {
+    const spans = this.#flights.get(key) ?? []
+    for (const span of spans) span.end({}, failure)
     this.#flights.delete(key)
+    return spans[0]?.ids ?? {}
   }
 
   #spans(

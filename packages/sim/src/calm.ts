@@ -3,6 +3,7 @@ import { contentHash, digestEntry, exportLabels, findType, hex, identityBytes } 
 import type { Owner, Row } from '@holdfast/store'
 import { holds } from './broken.js'
 import { unjudged } from './hooks.js'
+import type { KumaZone } from './kuma-zone.js'
 import { type Laws, nameOf } from './laws.js'
 import type { Link } from './network.js'
 import type { ControlPlane } from './node.js'
@@ -19,6 +20,11 @@ const settleMaxMs = 6 * 60_000
 const lookEveryMs = 1_000
 /** What is proven equal must stay so while nothing happens: two heartbeats and a hint later it would have shown. */
 const stillMs = 12_000
+/** The longest back-off of a Kuma, and all its lists. */
+const kumaReturnsMs = 120_000
+/** A hint, two statements, a message and its answer take a tenth of this in calm weather. */
+const promptMs = 6_000
+const lookOftenMs = 100
 /** So often somebody may come to need a block while all is calm. */
 const leasesMax = 5
 
@@ -30,7 +36,7 @@ export function settled(nodes: readonly ControlPlane[], laws: Laws, time: Time):
     leased = laws.blocksLeased
     time.advance(stillMs)
   }
-  const difference = laws.outOfStep()
+  const difference = laws.outOfStep() ?? laws.kumasOutOfStep()?.text
   holds(difference === undefined, 'EQ', () => `it was in step, then nothing happened, and now: ${difference}`)
   const unsaid = laws.unsaid()
   holds(unsaid === undefined, 'ASSERT', () => unsaid ?? '')
@@ -40,9 +46,10 @@ export function settled(nodes: readonly ControlPlane[], laws: Laws, time: Time):
 }
 
 /** ISO: everybody but this one zone comes into step, however slow it is. */
-export function othersInStep(slow: string, laws: Laws, time: Time): void {
+export function othersInStep(slow: string, nodes: readonly ControlPlane[], laws: Laws, time: Time): void {
   const limitMs = time.nowMs() + settleMaxMs
-  for (let difference = laws.outOfStep(slow); difference !== undefined; difference = laws.outOfStep(slow)) {
+  const late = (): string | undefined => laws.outOfStep(slow) ?? unproven(nodes, slow) ?? laws.kumasOutOfStep()?.text
+  for (let difference = late(); difference !== undefined; difference = late()) {
     holds(
       time.nowMs() < limitMs,
       'ISO',
@@ -52,14 +59,39 @@ export function othersInStep(slow: string, laws: Laws, time: Time): void {
   }
 }
 
+/** ISO: what happens while one zone reads slowly is known to all others as soon as it would be without it. */
+export function othersHearAtOnce(slow: string, laws: Laws, time: Time): void {
+  const limitMs = time.nowMs() + promptMs
+  const late = (): string | undefined => laws.outOfStep(slow) ?? laws.kumasOutOfStep()?.text
+  for (let difference = late(); difference !== undefined; difference = late()) {
+    holds(
+      time.nowMs() < limitMs,
+      'ISO',
+      () => `${slow} reads slowly, and ${promptMs / 1000} s after a change another waits: ${difference}`,
+    )
+    time.advance(lookOftenMs)
+  }
+}
+
 function comeIntoStep(nodes: readonly ControlPlane[], laws: Laws, time: Time, law: 'EQ' | 'HEAL' | 'RO'): void {
   const limitMs = time.nowMs() + settleMaxMs
-  while (laws.outOfStep() !== undefined || !allProven(nodes) || waiting(nodes) !== undefined) {
+  const isLate = (): boolean =>
+    laws.outOfStep() !== undefined ||
+    !allProven(nodes) ||
+    waiting(nodes) !== undefined ||
+    laws.kumasOutOfStep() !== undefined
+  while (isLate()) {
     const late = waiting(nodes)
     holds(
       time.nowMs() < limitMs || late === undefined,
       'LKG',
       () => `${late} still waits for its hook ${settleMaxMs / 60_000} minutes after it answers again`,
+    )
+    const kuma = time.nowMs() < limitMs ? undefined : laws.kumasOutOfStep()
+    holds(
+      kuma === undefined || laws.outOfStep() !== undefined,
+      kuma?.law ?? law,
+      () => `${settleMaxMs / 60_000} minutes after the storm: ${kuma?.text}`,
     )
     holds(
       time.nowMs() < limitMs,
@@ -79,10 +111,14 @@ const zonesOf = (nodes: readonly ControlPlane[]): readonly ControlPlane[] =>
 /** Every session is open, and both ends of every channel know that they agree. */
 const allProven = (nodes: readonly ControlPlane[]): boolean => unproven(nodes) === undefined
 
-function unproven(nodes: readonly ControlPlane[]): string | undefined {
+/** @param but a zone that nobody waits for */
+function unproven(nodes: readonly ControlPlane[], but?: string): string | undefined {
   for (const node of nodes) {
-    const wanted = node.role === 'zone' ? 1 : zonesOf(nodes).length
-    const sessions = node.siblings.flatMap((process) => [...process.sessions.values()])
+    if (node.name === but) continue
+    const wanted = node.role === 'zone' ? 1 : zonesOf(nodes).filter(({ name }) => name !== but).length
+    const sessions = node.siblings
+      .flatMap((process) => [...process.sessions.values()])
+      .filter(({ peer }) => but === undefined || peer !== but)
     if (sessions.length !== wanted) return `${nameOf(node)} has ${sessions.length} sessions of ${wanted}`
     for (const session of sessions) {
       const { state } = session
@@ -134,7 +170,7 @@ function checkCopies(nodes: readonly ControlPlane[], laws: Laws): void {
     for (const copy of node.store.image.rows.values()) {
       if (copy.origin === node.name || copy.deleted || findType(copy.type)?.vipKind !== true) continue
       const key = `${copy.origin} ${entryKey(copy)}`
-      const original = originals.get(key)
+      const original = laws.isKuma(copy.origin) ? atGlobal.get(key) : originals.get(key)
       if (copy.vips === undefined || original?.vips === undefined) continue
       const source = node.role === 'global' ? original : (atGlobal.get(key) ?? original)
       // If the older version had no VIP yet, or that of one family, so it is here; but never another one.
@@ -163,6 +199,7 @@ const text = (value: unknown): string => JSON.stringify(value) ?? 'nothing'
  */
 export function idleReconnect(
   nodes: readonly ControlPlane[],
+  kumas: readonly KumaZone[],
   links: ReadonlyMap<string, Link>,
   laws: Laws,
   time: Time,
@@ -182,10 +219,51 @@ export function idleReconnect(
       () => `an idle reconnect of ${zone} took ${link.sent.zone} messages up and ${link.sent.global} down`,
     )
   for (const [at, node] of nodes.entries())
-    for (const [table, rows] of Object.entries(tablesOf(node)))
-      holds(isSame(rows, before[at]?.[table]), 'RO', () => `${nameOf(node)}: an idle reconnect wrote to ${table}`)
+    for (const [table, rows] of Object.entries(tablesOf(node))) {
+      const written = (): string => firstOther(rows, before[at]?.[table] ?? [])
+      holds(
+        isSame(rows, before[at]?.[table]),
+        'RO',
+        () => `${nameOf(node)}: an idle reconnect wrote to ${table}: ${written()}`,
+      )
+    }
   const difference = laws.outOfStep()
   holds(difference === undefined, 'RO', () => `after an idle reconnect: ${difference}`)
+  if (kumas.length > 0) listedAgain(kumas, nodes, time)
+}
+
+/**
+ * RO: those without a proof say and hear everything once more, and nothing of theirs is written. Meanwhile whatever
+ * happens in half a minute happens to others; their own addresses are what they say of themselves (see `rememberAliases`).
+ */
+function listedAgain(kumas: readonly KumaZone[], nodes: readonly ControlPlane[], time: Time): void {
+  const names = new Set(kumas.map(({ name }) => name))
+  const ofKumas = ({ store: { image } }: ControlPlane): Rows => [
+    ...[...image.rows].filter(([, row]) => names.has(row.origin)),
+    ...[...image.ledger].filter(([, row]) => names.has(row.origin) && row.scope === 'canonical'),
+    ...[...image.holds].filter(([, hold]) => names.has(hold.origin)),
+  ]
+  const before = nodes.map(ofKumas)
+  for (const kuma of kumas) kuma.disconnect()
+  allListed(kumas, time)
+  for (const [at, node] of nodes.entries()) {
+    const [now, then = []] = [ofKumas(node), before[at]]
+    holds(
+      isSame(now, then),
+      'RO',
+      () => `${nameOf(node)}: Kuma zones have said the same again, and it wrote ${firstOther(now, then)}`,
+    )
+  }
+}
+
+/** Those without a proof say and hear everything once more. */
+function allListed(kumas: readonly KumaZone[], time: Time): void {
+  const limitMs = time.nowMs() + kumaReturnsMs
+  for (const kuma of kumas)
+    while (!kuma.isListed) {
+      holds(time.nowMs() < limitMs, 'RO', () => `${kuma.name}, a Kuma zone, is not there again after an idle reconnect`)
+      time.advance(lookEveryMs)
+    }
 }
 
 type Rows = readonly (readonly [key: string, row: unknown])[]
@@ -195,7 +273,6 @@ function tablesOf(node: ControlPlane): Readonly<Record<string, Rows>> {
   const { image } = node.store
   const refused = [...image.refused].map(([key, { nextTryMs, tries, ...row }]): [string, string] => [key, text(row)])
   return {
-    head: [['', image.head]],
     resources: [...image.rows],
     vip_ledger: [...image.ledger],
     vip_blocks: [...image.blocks],
@@ -204,7 +281,17 @@ function tablesOf(node: ControlPlane): Readonly<Record<string, Rows>> {
     holds: [...image.holds],
     zones: [...image.zones],
     audit: [['', image.audit.length]],
+    head: [['', image.head]],
   }
+}
+
+/** Where two tables differ first. */
+function firstOther(now: Rows, before: Rows): string {
+  const known = new Map(before)
+  const [key] = now.find(([one, row]) => known.get(one) !== row) ?? []
+  if (key !== undefined) return key
+  const left = new Set(now.map(([one]) => one))
+  return before.find(([one]) => !left.has(one))?.[0] ?? 'their order'
 }
 
 /** Rows are never changed in place: another row in the same place was written, even if it says the same. */

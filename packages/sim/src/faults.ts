@@ -1,4 +1,5 @@
 import type { Image, MemoryStore, Row } from '@holdfast/store'
+import type { KumaZone } from './kuma-zone.js'
 import { DatabaseDown } from './laws.js'
 import { skewMaxMs } from './ledger-laws.js'
 import { type End, type Link, streams } from './network.js'
@@ -69,6 +70,7 @@ const faults = {
   backup: 0,
   restore: 0,
   wipe: 0,
+  wipeZone: 0,
 } as const
 type Fault = keyof typeof faults
 
@@ -89,6 +91,8 @@ export interface World {
   readonly putBack: (node: ControlPlane, random: Random) => string
   /** Global loses its store, with all that was ever in it. */
   readonly wipe: (random: Random) => string
+  /** The same of a zone. */
+  readonly wipeZone: (node: ControlPlane, random: Random) => string
   readonly has: ReadonlySet<Feature>
 }
 
@@ -103,6 +107,7 @@ const weightsOf = (has: ReadonlySet<Feature>): Readonly<Record<Fault, number>> =
   backup: has.has('restores') ? 5 : 0,
   restore: has.has('restores') ? 2.5 : 0,
   wipe: has.has('wipes') ? 1.5 : 0,
+  wipeZone: has.has('zoneWipes') ? 1.5 : 0,
 })
 
 /** One fault somewhere. Returns what it was, for the story. */
@@ -152,6 +157,8 @@ export function strike(world: World, random: Random): string {
       return world.putBack(zoneOrGlobal(zone, world, random), random)
     case 'wipe':
       return world.wipe(random)
+    case 'wipeZone':
+      return world.wipeZone(zone, random)
     case 'away': {
       const forMs = random.between(2_000, 40_000)
       world.unreachable.add(zone.name)
@@ -196,6 +203,37 @@ function longAbsence(zone: ControlPlane, sender: ControlPlane, world: World, ran
   world.after(12_000, () => world.fill(sender, random))
   world.after(random.between(13_000, 25_000), () => world.unreachable.delete(away.name))
   return `${away.name} goes away for more than a week; ${processName(sender)} is filled, cleared out and filled again`
+}
+
+/** One fault that a zone which speaks plain Kuma KDS suffers. */
+export function strikeKuma(kuma: KumaZone, world: World, random: Random): string {
+  const link = random.pick(kuma.links)
+  switch (random.weighted({ cut: 4, silence: 2, freeze: 3, crash: 2, away: 2 })) {
+    case 'cut':
+      link?.cut()
+      return 'one of its streams is cut'
+    case 'silence':
+      if (link !== undefined) kuma.silence(link, random.pick<End>(['zone', 'global']))
+      return 'one of its streams is half-open'
+    case 'freeze': {
+      const forMs = random.between(500, 25_000)
+      link?.freeze(forMs)
+      return `one of its streams is frozen for ${forMs} ms`
+    }
+    case 'crash': {
+      const forMs = random.between(10, 15_000)
+      kuma.crash()
+      world.after(forMs, () => kuma.start())
+      return `it is killed, back in ${forMs} ms`
+    }
+    case 'away': {
+      const forMs = random.between(2_000, 40_000)
+      world.unreachable.add(kuma.name)
+      for (const one of kuma.links) one.cut()
+      world.after(forMs, () => world.unreachable.delete(kuma.name))
+      return `it is away for ${forMs} ms`
+    }
+  }
 }
 
 const processName = ({ name, replica }: ControlPlane): string => name || `global ${replica}`

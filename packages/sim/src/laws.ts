@@ -3,6 +3,8 @@ import {
   type ChannelContext,
   type ChannelReport,
   type Cursor,
+  type Offer,
+  type PlainMessage,
   repairEveryMs,
   type SessionEffect,
   type SessionEvent,
@@ -17,15 +19,18 @@ import {
   NotShown,
   type Owner,
   type RecoveryItem,
+  type RefusedRow,
   type Returned,
   type Row,
 } from '@holdfast/store'
 import { Absences } from './absence-laws.js'
 import { holds, LawBroken } from './broken.js'
 import { Compactions } from './compactions.js'
+import { KumaAuthored, type KumaDifference, KumaLaws, ownDifference } from './kuma-laws.js'
+import type { KumaWatch, KumaZone } from './kuma-zone.js'
 import { AddressBook, LocalAddresses } from './ledger-laws.js'
 import { Losses, type Witness } from './losses.js'
-import { messageText, short as shortened } from './message-text.js'
+import { messageText, plainText, short as shortened } from './message-text.js'
 import type { Link } from './network.js'
 import type { ControlPlane } from './node.js'
 import { Published } from './published.js'
@@ -36,6 +41,7 @@ import { entryKey, seenEntry } from './truth.js'
 import { ViewLog } from './view-log.js'
 import type { Watch } from './watch.js'
 import { WireLaws } from './wire-laws.js'
+import { isRefusable } from './workload.js'
 
 /** A fault that the simulation puts into a store: the database failed, or its connection did. */
 export class DatabaseDown extends Error {
@@ -56,6 +62,9 @@ const changes: ReadonlySet<StoreOp['op']> = new Set([
 /** What these answer is told to the peer as what there is. */
 const shows: ReadonlySet<StoreOp['op']> = new Set(['changes', 'repair', 'keys', 'list'])
 
+/** Reports that tell of a refusal, or that it was one of something else. */
+const saysRefused: ReadonlySet<ChannelReport['type']> = new Set(['refusedByPeer', 'refusedByPlainPeer', 'stale'])
+
 /** What the laws remember of one control plane. */
 interface Known {
   readonly shadow: Shadow
@@ -75,8 +84,10 @@ const channelKey = (channel: Channel, peer: string): string => `${channel} ${pee
  * The laws, checked at every change of every store, from what the stores keep and not from what they say of it. The
  * truth about a receiver is everything that its sender could ever have shown it, in order.
  */
-export class Laws implements Watch {
+export class Laws implements Watch, KumaWatch {
   readonly #nodes: () => readonly ControlPlane[]
+  readonly #kumas: () => readonly KumaZone[]
+  readonly #kumaLaws = new Map<string, KumaLaws>()
   readonly #known = new Map<string, Known>()
   readonly #addresses = new AddressBook()
   readonly #published = new Published()
@@ -99,10 +110,18 @@ export class Laws implements Watch {
   tampered = false
   /** Of all that were ever leased. */
   blocksLeased = 0
-  readonly counts = { written: 0, refused: 0, sessions: 0, repairs: 0, fenced: 0, freed: 0, published: 0, withheld: 0 }
+  readonly counts = {
+    ...{ written: 0, refused: 0, sessions: 0, repairs: 0, fenced: 0, freed: 0, published: 0, withheld: 0 },
+    ...{ plainSessions: 0, obeyed: 0 },
+  }
 
-  constructor(nodes: () => readonly ControlPlane[], trace?: (line: () => string) => void) {
+  constructor(
+    nodes: () => readonly ControlPlane[],
+    kumas: () => readonly KumaZone[],
+    trace?: (line: () => string) => void,
+  ) {
     this.#nodes = nodes
+    this.#kumas = kumas
     this.#trace = trace
   }
 
@@ -110,28 +129,66 @@ export class Laws implements Watch {
   begin(): void {
     for (const node of this.#nodes()) {
       const peers = node.role === 'global' ? this.#zones().map((zone) => zone.name) : ['']
+      const shownTo = node.role === 'global' ? [...peers, ...this.#kumas().map((zone) => zone.name)] : peers
       const sent: readonly Channel[] = node.role === 'global' ? ['down'] : ['up', 'status']
       const received: readonly Channel[] = node.role === 'global' ? ['up', 'status'] : ['down']
-      const each = <T>(channels: readonly Channel[], make: (channel: Channel, peer: string) => T): Map<string, T> =>
-        new Map(channels.flatMap((c) => peers.map((p): [string, T] => [channelKey(c, p), make(c, p)])))
+      const each = <T>(
+        channels: readonly Channel[],
+        to: readonly string[],
+        make: (channel: Channel, peer: string) => T,
+      ): Map<string, T> => new Map(channels.flatMap((c) => to.map((p): [string, T] => [channelKey(c, p), make(c, p)])))
       this.#known.set(node.name, {
         shadow: new Shadow(node.store),
         addresses: new LocalAddresses(nameOf(node), node.name),
         absences: new Absences(nameOf(node), node.name),
-        views: each(sent, (channel, peer) => new ViewLog(channel, peer)),
-        receivers: each(received, (channel, peer) => new Receiver(this.#published, node, channel, peer)),
+        views: each(sent, shownTo, (channel, peer) => new ViewLog(channel, peer)),
+        receivers: each(received, peers, (channel, peer) => new Receiver(this.#published, node, channel, peer)),
         newest: new Map(),
       })
+    }
+    for (const zone of this.#kumas()) {
+      const log = this.#of(this.#node('')).views.get(channelKey('down', zone.name))
+      if (log === undefined) throw new Error(`sim: nobody shows ${zone.name} anything`)
+      this.#kumaLaws.set(zone.name, new KumaLaws(zone, log))
+      this.#published.kumas.set(zone.name, new KumaAuthored())
     }
     for (const node of this.#nodes()) this.changed(node)
   }
 
+  took(zone: KumaZone, type: string, changes: ReadonlyMap<string, Offer | undefined>): void {
+    const law = this.#kumaLaws.get(zone.name)
+    if (law === undefined) throw new Error(`sim: ${zone.name} is not of this world`)
+    law.took(type, changes)
+    this.counts.obeyed += changes.size
+  }
+
+  said(zone: KumaZone, type: string, offers: readonly Offer[]): void {
+    this.#published.kumas.get(zone.name)?.note(type, offers)
+  }
+
+  told(zone: KumaZone, line: () => string): void {
+    this.#trace?.(() => `${zone.name}, a Kuma zone: ${line()}`)
+  }
+
+  isKuma(origin: string): boolean {
+    return this.#kumaLaws.has(origin)
+  }
+
+  /** Where a zone that speaks plain Kuma KDS, or what global has of it, is not what it should come to. */
+  kumasOutOfStep(): KumaDifference | undefined {
+    for (const zone of this.#kumas()) {
+      const difference = this.#kumaLaws.get(zone.name)?.outOfStep() ?? ownDifference(zone, this.#node('').store.image)
+      if (difference !== undefined) return difference
+    }
+    return undefined
+  }
+
   around<T>(session: Session, context: ChannelContext, op: StoreOp, run: () => T): T {
-    const { node, peer, sessionId } = session
+    const { node, peer, sessionId, key } = session
     if (op.op === 'standing') this.#noteStanding(node, context)
     if (shows.has(op.op)) return this.#shown(node, run)
     if (!changes.has(op.op)) return run()
-    const newest = this.#of(node).newest.get(peer)
+    const newest = this.#of(node).newest.get(key)
     const superseded = op.op !== 'admit' && op.op !== 'compare' && newest !== sessionId
     const result = this.#wholly(node, op, run)
     holds(
@@ -140,6 +197,7 @@ export class Laws implements Watch {
       () => `${nameOf(node)}: session ${short(session)} with ${nameOf(session)} was superseded, and did ${op.op}`,
     )
     this.#follow(node, { saidIn: this.#spokenIn.get(session.link)?.get(peer) })
+    if (session.plain) return result
     if (op.op === 'apply' || op.op === 'verify') this.#checkReceiver(node, context, op)
     if (op.op === 'compare') this.#noteStanding(this.#node(peer), { channel: context.channel, peer: node.name })
     if (op.op === 'acked') this.#checkAcked(node, context)
@@ -183,7 +241,10 @@ export class Laws implements Watch {
     const changed = known.shadow.drain()
     this.#record(node, changed)
     const { tagAt } = node.store.logHistory()
-    for (const log of known.views.values()) log.putBack(tagAt)
+    // Of a store that has nothing yet no commit has a tag.
+    const tagOf = (epoch: string, revision: number): string | undefined =>
+      epoch === image.head.epoch && revision === image.head.revision ? image.head.tag : tagAt(epoch, revision)
+    for (const log of known.views.values()) log.putBack(tagOf)
     for (const receiver of known.receivers.values()) {
       receiver.follow(changed)
       receiver.putBack(this.#viewLog(receiver))
@@ -194,6 +255,7 @@ export class Laws implements Watch {
     this.#addresses.putBack(
       node.name,
       { before: ledger, now: [...image.ledger.values()], elsewhere },
+      node.role === 'global' ? ['', ...this.#kumaLaws.keys()] : [node.name],
       node.clock.wallMs,
     )
     // Who has heard an earlier life of this store, and nothing of the last one, is no witness of it.
@@ -208,6 +270,7 @@ export class Laws implements Watch {
         this.#losses.remembers(node.store, receiver.peer, receiver.wholeThrough(this.#viewLog(receiver))?.revision)
     this.#wire.putBack(node.store)
     this.#putBacks.add(node.name)
+    if (node.role === 'global') for (const law of this.#kumaLaws.values()) law.putBack()
     known.absences.putBack(changed.rows)
     known.addresses.follow(changed)
     known.addresses.check()
@@ -281,6 +344,14 @@ export class Laws implements Watch {
 
   opened(session: Session): void {
     this.counts.sessions++
+    this.#of(session.node).newest.set(session.key, session.sessionId)
+    if (session.plain) this.counts.plainSessions++
+    else this.#began(session)
+    this.#follow(session.node)
+    this.#trace?.(() => `${nameOf(session.node)}: session ${short(session)} with ${session.key || 'global'}`)
+  }
+
+  #began(session: Session): void {
     const { logFrom } = this.#node(session.peer).store.image
     for (const receiver of this.#of(session.node).receivers.values()) {
       if (receiver.peer !== session.peer) continue
@@ -288,9 +359,6 @@ export class Laws implements Watch {
       if (this.#putBacks.has(receiver.peer) && receiver.wholeThrough(this.#viewLog(receiver)) === undefined)
         this.#interrupted.add(receiver.where)
     }
-    this.#of(session.node).newest.set(session.peer, session.sessionId)
-    this.#follow(session.node)
-    this.#trace?.(() => `${nameOf(session.node)}: session ${short(session)} with ${nameOf(session)}`)
   }
 
   closed(session: Session, reason: string): void {
@@ -303,17 +371,29 @@ export class Laws implements Watch {
   }
 
   stepped(session: Session, event: SessionEvent, effects: readonly SessionEffect[]): void {
+    if (event.type === 'receivedPlain') {
+      this.#wire.receivedPlain(session, event.message)
+      this.#trace?.(() => `${nameOf(session.node)} <- ${session.key}: ${plainText(event.message)}`)
+      if (event.message.type === 'nack') this.#checkSaid(session, effects)
+      return
+    }
     if (event.type !== 'received') return
     this.#wire.received(session, event.message)
     this.#wire.stepped(session, nameOf(session.node))
     this.#trace?.(() => `${nameOf(session.node)} <- ${nameOf(session)}: ${messageText(event.message)}`)
-    if (event.message.type !== 'to-sender' || event.message.message.type !== 'nack') return
+    if (event.message.type === 'to-sender' && event.message.message.type === 'nack') this.#checkSaid(session, effects)
+  }
+
+  #checkSaid(session: Session, effects: readonly SessionEffect[]): void {
     // A refusal that nobody hears of is one that nobody mends.
-    const said = effects.some(
-      (e) =>
-        e.type === 'close' || (e.type === 'report' && (e.report.type === 'refusedByPeer' || e.report.type === 'stale')),
-    )
+    const said = effects.some((e) => e.type === 'close' || (e.type === 'report' && saysRefused.has(e.report.type)))
     holds(said, 'LKG', () => `${nameOf(session.node)} was refused something by ${nameOf(session)} and did not say so`)
+  }
+
+  sentPlain(session: Session, message: PlainMessage): void {
+    holds(!session.closed, 'OWN', () => `${nameOf(session.node)}: a session that is closed sends ${message.type}`)
+    this.#trace?.(() => `${nameOf(session.node)} -> ${session.key}: ${plainText(message)}`)
+    this.#wire.sentPlain(session, message, nameOf(session.node))
   }
 
   sent(session: Session, message: SessionMessage): void {
@@ -433,6 +513,7 @@ export class Laws implements Watch {
     const { image } = node.store
     const changes = known.shadow.drain()
     if (changes === nothing && known.head === image.head) return
+    for (const { after } of changes.refused) if (after !== undefined) this.#checkRefused(node, after)
     this.#record(node, changes)
     if (image.state === 'recovering') this.#losses.foundOut(node.name)
     // Found out meanwhile, or about to be returned to: what was in step before counts no more.
@@ -440,15 +521,25 @@ export class Laws implements Watch {
     for (const receiver of known.receivers.values()) receiver.follow(changes)
     this.counts.freed += this.#addresses.follow(node.name, changes.ledger, node.clock.wallMs)
     this.#losses.follow(node.name, changes.rows)
-    const senderOf = (origin: string): MemoryStore => this.#senderTo(node, origin).store
+    const senderOf = (origin: string): MemoryStore | undefined => this.#senderTo(node, origin)?.store
     if (!byHand) this.#losses.checkGone(node.store, changes.rows, { senderOf, saidIn })
     known.absences.follow(changes.rows, node.nowMs)
     known.addresses.follow(changes)
     known.addresses.check()
   }
 
-  #senderTo(node: ControlPlane, origin: string): ControlPlane {
-    return node.role === 'zone' ? this.#node('') : this.#node(origin)
+  /** Nobody: a Kuma zone, which has no store of ours. */
+  #senderTo(node: ControlPlane, origin: string): ControlPlane | undefined {
+    if (node.role === 'zone') return this.#node('')
+    return this.isKuma(origin) ? undefined : this.#node(origin)
+  }
+
+  /** ISO: what is refused is wrong itself, and did not only come with something that is. */
+  #checkRefused(node: ControlPlane, { channel, origin, entry, reason, ...key }: RefusedRow): void {
+    const row = channel === 'status' ? undefined : this.#published.saidAs(origin, entry)
+    // Two of a store's lives may have given one address to two, and that stands in no resource.
+    if (row === undefined || isRefusable(row) || (row.vips !== undefined && this.#putBacks.size > 0)) return
+    throw new LawBroken('ISO', `${nameOf(node)} refuses ${entryKey(key)}, and nothing is wrong with it: ${reason}`)
   }
 
   /** What a store has said, in order, and to whom it may be shown. */

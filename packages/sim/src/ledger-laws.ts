@@ -41,10 +41,13 @@ export class AddressBook {
   /**
    * A store was put back. What nobody else has heard of never was; the rest is known as before, and the store has to come
    * back to it.
+   *
+   * @param owned whose addresses it gives
    */
   putBack(
     store: Origin,
     { before, now, elsewhere }: Readonly<Record<'before' | 'now' | 'elsewhere', readonly LedgerRow[]>>,
+    owned: readonly Origin[],
     nowMs: number,
   ): void {
     if (!this.#astray.has(store)) for (const row of before) if (isInForce(row)) this.#leave(row, nowMs)
@@ -56,7 +59,7 @@ export class AddressBook {
       this.#known.get(`${familyOwner(row)} ${row.generation}`) === row.address
     const heard = new Set(canonical.filter(isKnown).map(ownerText))
     // Of an owner that it had given up everywhere it is the only one to remember that there ever was one.
-    const past = [...this.#newest.values()].filter((row) => row.origin === store)
+    const past = [...this.#newest.values()].filter((row) => owned.includes(row.origin))
     for (const row of [...before, ...past])
       if (row.scope === 'canonical' && !heard.has(ownerText(row))) this.#forget(row)
     for (const row of now)

@@ -157,13 +157,17 @@ export class Losses {
   checkGone(
     store: MemoryStore,
     rows: readonly Change<Row>[],
-    { senderOf, saidIn }: { readonly senderOf: (origin: Origin) => MemoryStore; readonly saidIn: number | undefined },
+    {
+      senderOf,
+      saidIn,
+    }: { readonly senderOf: (origin: Origin) => MemoryStore | undefined; readonly saidIn: number | undefined },
   ): void {
     if (this.#missing.size === 0) return
     const own = store.identity.name
     for (const { before, after } of rows) {
       if (!isLive(before) || isLive(after) || before.origin === own || before.holdId !== undefined) continue
       const sender = senderOf(before.origin)
+      if (sender === undefined) continue
       const from = sender.identity.name
       const old = this.#old.get(from)
       const isWitness = old?.witnesses.get(own)?.has(placeOf(before)) === true

@@ -1,4 +1,4 @@
-import type { SessionMessage } from '@holdfast/kds'
+import type { PlainMessage, SessionMessage } from '@holdfast/kds'
 
 /** A message in one line. */
 export function messageText(message: SessionMessage): string {
@@ -13,6 +13,13 @@ export function messageText(message: SessionMessage): string {
       absent.map((a) => `?${a}`),
     )
   return `${channel} delta ${nonce} ${type || '(mark)'} [${keys.join(' ')}] ${short(purpose)}`
+}
+
+export function plainText(message: PlainMessage): string {
+  if (message.type !== 'response') return short(message)
+  const { resourceType, nonce, offers, removals } = message
+  const keys = [...offers.map((o) => `+${o.resource.name}`), ...removals.map((key) => `-${key}`)]
+  return `response ${nonce} ${resourceType} [${keys.join(' ')}]`
 }
 
 const bodyMax = 100

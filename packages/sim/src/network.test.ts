@@ -17,7 +17,9 @@ function world(seed: string) {
   const heard: string[] = []
   for (const end of ['zone', 'global'] as const)
     link.attach(end, {
-      received: (message) => heard.push(`${end}: ${streamOf(message)} ${idOf(message)}`),
+      received: (message) => {
+        if (message.type !== 'plain') heard.push(`${end}: ${streamOf(message)} ${idOf(message)}`)
+      },
       ended: (stream, reason) => heard.push(`${end}: ${stream} ended: ${reason}`),
     })
   const settle = (): readonly string[] => {

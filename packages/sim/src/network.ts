@@ -1,4 +1,4 @@
-import type { SessionMessage } from '@holdfast/kds'
+import type { PlainMessage, SessionMessage } from '@holdfast/kds'
 import { type Clock, Scope } from './clock.js'
 import type { Random } from './random.js'
 
@@ -7,8 +7,15 @@ export type Stream = 'GlobalToZoneSync' | 'ZoneToGlobalSync'
 export const streams: readonly [Stream, Stream] = ['GlobalToZoneSync', 'ZoneToGlobalSync']
 export type End = 'zone' | 'global'
 
+/** What a zone that speaks plain Kuma KDS and its global say to each other: on a link of one stream. */
+export interface PlainSaid {
+  readonly type: 'plain'
+  readonly message: PlainMessage
+}
+export type LinkMessage = SessionMessage | PlainSaid
+
 export interface LinkEnd {
-  received(message: SessionMessage): void
+  received(message: LinkMessage): void
   /** The stream is over and says no more. */
   ended(stream: Stream, reason: string): void
 }
@@ -19,7 +26,7 @@ export const streamOf = (message: SessionMessage): Stream =>
     ? 'ZoneToGlobalSync'
     : 'GlobalToZoneSync'
 
-const isAnswer = (message: SessionMessage): boolean =>
+const isAnswer = (message: LinkMessage): boolean =>
   message.type === 'to-sender' && (message.message.type === 'ack' || message.message.type === 'nack')
 
 interface Pipe {
@@ -31,10 +38,15 @@ interface Pipe {
   broken: boolean
 }
 
+/** When the last message of many links is done with: what nobody should have. */
+export interface Queue {
+  doneMs: number
+}
+
 const pipeKey = (stream: Stream, from: End): string => `${stream} from ${from}`
 
 /**
- * The two streams of one session. A cut loses what is on its way, and each end notices in its own time; half-open, one
+ * The two streams of one session, or one of them where each is a session of its own. A cut loses what is on its way, and each end notices in its own time; half-open, one
  * direction falls silent and no socket ever says so; frozen, everything is late.
  */
 export class Link {
@@ -49,14 +61,20 @@ export class Link {
   slowMs = 0
   /** Chance that an answer is heard a second time, after what was said since: undefined, never. */
   echo: { readonly chance: number; readonly random: Random } | undefined
+  /** A planted mistake: what global says waits until everybody has taken what it said before. */
+  queue: Queue | undefined
   /** Messages handed over, by end, heartbeats apart: what an idle reconnect is measured by. */
   readonly sent: Record<End, number> = { zone: 0, global: 0 }
 
-  constructor(clock: Clock, random: Random, parent: Scope) {
+  /** One stream alone, or both. */
+  readonly streams: readonly Stream[]
+
+  constructor(clock: Clock, random: Random, parent: Scope, only?: Stream) {
     this.#clock = clock
     this.#random = random
     this.scope = new Scope(parent)
-    for (const stream of streams)
+    this.streams = only === undefined ? streams : [only]
+    for (const stream of this.streams)
       for (const from of ['zone', 'global'] as const)
         this.#pipes.set(pipeKey(stream, from), { arrivesMs: 0, lagMs: random.between(0, 40), broken: false })
   }
@@ -65,9 +83,10 @@ export class Link {
     this.#ends.set(end, listener)
   }
 
-  send(from: End, message: SessionMessage): void {
+  send(from: End, message: LinkMessage): void {
     if (message.type !== 'heartbeat') this.sent[from]++
-    const stream = streamOf(message)
+    const stream = message.type === 'plain' ? this.streams[0] : streamOf(message)
+    if (stream === undefined) return
     const to = from === 'zone' ? 'global' : 'zone'
     this.#deliver(stream, from, () => this.#ends.get(to)?.received(message))
     if (isAnswer(message) && this.echo?.random.chance(this.echo.chance) === true)
@@ -88,12 +107,12 @@ export class Link {
   cut(): void {
     for (const pipe of this.#pipes.values()) pipe.broken = true
     for (const end of ['zone', 'global'] as const)
-      for (const stream of streams)
+      for (const stream of this.streams)
         this.#clock.after(this.#random.between(0, 4_000), this.scope, () => this.#end(end, stream, 'connection reset'))
   }
 
   /** One direction falls silent. Nobody is told. */
-  silence(from: End, which: readonly Stream[] = streams): void {
+  silence(from: End, which: readonly Stream[] = this.streams): void {
     for (const stream of which) {
       const pipe = this.#pipes.get(pipeKey(stream, from))
       if (pipe !== undefined) pipe.broken = true
@@ -108,14 +127,14 @@ export class Link {
   close(by: End, reason: string): void {
     const to = by === 'zone' ? 'global' : 'zone'
     this.#ends.delete(by)
-    for (const stream of streams) this.#deliver(stream, by, () => this.#end(to, stream, reason))
+    for (const stream of this.streams) this.#deliver(stream, by, () => this.#end(to, stream, reason))
   }
 
   /** A process died: the other end learns it from its kernel, sooner or later. */
   die(who: End): void {
     const other = who === 'zone' ? 'global' : 'zone'
     this.#ends.delete(who)
-    for (const stream of streams) this.#deliver(stream, who, () => this.#end(other, stream, 'connection closed'))
+    for (const stream of this.streams) this.#deliver(stream, who, () => this.#end(other, stream, 'connection closed'))
   }
 
   #deliver(stream: Stream, from: End, arrive: () => void): void {
@@ -123,7 +142,10 @@ export class Link {
     if (pipe === undefined || pipe.broken) return
     const { nowMs } = this.#clock
     const travelledMs = Math.max(nowMs, this.#frozenUntilMs) + pipe.lagMs + this.#random.between(1, 25)
-    pipe.arrivesMs = Math.max(pipe.arrivesMs, travelledMs) + (from === 'global' ? this.slowMs : 0)
+    const queue = from === 'global' ? this.queue : undefined
+    const taken = Math.max(pipe.arrivesMs, travelledMs, queue?.doneMs ?? 0)
+    pipe.arrivesMs = taken + (from === 'global' ? this.slowMs : 0)
+    if (queue !== undefined) queue.doneMs = pipe.arrivesMs
     this.#clock.after(pipe.arrivesMs - nowMs, this.scope, () => {
       if (!pipe.broken) arrive()
     })

@@ -2,6 +2,7 @@ import type { Demand, SessionConfig, SessionRole, stepSession } from '@holdfast/
 import { hashAlgorithm, typeSetHash } from '@holdfast/model'
 import { type LocalOutcome, type LocalRequest, type MemoryStore, type Upkeep, upkeepOf } from '@holdfast/store'
 import { type Clock, Scope, type WallClock } from './clock.js'
+import { kumaIsAskedFor } from './kuma-zone.js'
 import type { Link } from './network.js'
 import type { Random } from './random.js'
 import { Session } from './session.js'
@@ -73,6 +74,8 @@ export class ControlPlane {
   readonly #sessions = new Map<string, Session>()
   /** Open, but not let in yet: a stranger must not take the place of a session that works. */
   readonly #waiting = new Set<Session>()
+  /** With zones that speak plain Kuma KDS, by zone and stream. */
+  readonly #plain = new Map<string, Session>()
   #process: Scope
   #attempts = 0
   #hinted = false
@@ -116,6 +119,10 @@ export class ControlPlane {
     return this.#sessions
   }
 
+  get #all(): readonly Session[] {
+    return [...this.#sessions.values(), ...this.#waiting, ...this.#plain.values()]
+  }
+
   start(): void {
     if (this.running) return
     this.#process = new Scope(this.world)
@@ -132,16 +139,16 @@ export class ControlPlane {
 
   /** kill -9. */
   crash(): void {
-    for (const session of [...this.#sessions.values(), ...this.#waiting]) session.die()
+    for (const session of this.#all) session.die()
     this.#sessions.clear()
+    this.#plain.clear()
     this.#waiting.clear()
     this.#process.close()
   }
 
   /** Ends every session, as a restart of the network would. */
   disconnect(): void {
-    for (const session of [...this.#sessions.values(), ...this.#waiting])
-      session.handle({ type: 'stop', reason: 'asked to', nowMs: session.nowMs })
+    for (const session of this.#all) session.handle({ type: 'stop', reason: 'asked to', nowMs: session.nowMs })
   }
 
   /** A change by an operator of this control plane. Undefined while nobody answers. */
@@ -161,6 +168,24 @@ export class ControlPlane {
     return session
   }
 
+  /** Global: one stream of a zone that speaks plain Kuma KDS has arrived; `met` when it may speak. */
+  acceptPlain(link: Link, zone: string, sessionId: string, met: () => void): Session | undefined {
+    if (!this.running) return undefined
+    const isUp = link.streams[0] === 'ZoneToGlobalSync'
+    const config = { ...this.#config('acceptor'), plainTypes: isUp ? [...kumaIsAskedFor] : [] }
+    const session = new Session({ node: this, link, peer: zone, sessionId, config, plain: true })
+    this.#waiting.add(session)
+    session.meet(met)
+    return session
+  }
+
+  metPlain(session: Session): void {
+    this.#waiting.delete(session)
+    const older = this.#plain.get(session.key)
+    this.#plain.set(session.key, session)
+    older?.handle({ type: 'stop', reason: 'a newer session of this zone has opened', nowMs: older.nowMs })
+  }
+
   admitted(session: Session): void {
     this.#waiting.delete(session)
     const older = this.#sessions.get(session.peer)
@@ -171,6 +196,7 @@ export class ControlPlane {
   ended(session: Session, reason: string): void {
     this.#waiting.delete(session)
     if (this.#sessions.get(session.peer) === session) this.#sessions.delete(session.peer)
+    if (this.#plain.get(session.key) === session) this.#plain.delete(session.key)
     this.watch.closed(session, reason)
     if (this.role === 'zone') this.#dialSoon()
   }
@@ -249,7 +275,7 @@ export class ControlPlane {
     this.clock.after(this.random.between(0, 20), this.#process, () => {
       this.#hinted = false
       if (this.role === 'global') this.#leaseOwn()
-      for (const session of this.#sessions.values()) {
+      for (const session of [...this.#sessions.values(), ...this.#plain.values()]) {
         if (this.weather.losesHint()) continue
         const channels = this.role === 'zone' ? (['up', 'status'] as const) : (['down'] as const)
         for (const channel of channels) session.handle({ type: 'advanced', channel, nowMs: session.nowMs })

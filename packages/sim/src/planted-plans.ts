@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
-import { type Json, parseJson, utf8 } from '@holdfast/model'
-import { type LedgerRow, MemoryStore, type MemoryStoreOptions, type WritePlan } from '@holdfast/store'
+import { type Json, parseJson, type ResourceKey, utf8 } from '@holdfast/model'
+import { type LedgerRow, MemoryStore, type MemoryStoreOptions, type Owner, type WritePlan } from '@holdfast/store'
 
 /** What becomes of a plan, with the store as it was before it. */
 type Change = (plan: WritePlan, store: MemoryStore) => WritePlan
@@ -18,6 +18,48 @@ const isForeign = (store: MemoryStore, { row }: WritePlan['upserts'][number]): b
 
 /** What was refused is dropped, and nobody remembers that it was. */
 export const refusalForgotten = replanned((plan) => ({ ...plan, refused: [] }))
+
+/** What comes with something that is wrong is refused with it. */
+export const refusedTogether = replanned((plan, store) => {
+  const [wrong] = plan.refused
+  const others = plan.upserts.filter((write) => isForeign(store, write) && write.row.type === wrong?.type)
+  if (wrong === undefined || others.length === 0) return plan
+  const isOfOthers = ({ kind, mesh, origin, namespace, displayName }: Owner): boolean =>
+    others.some(
+      ({ row }) =>
+        row.type === kind &&
+        row.mesh === mesh &&
+        row.origin === origin &&
+        row.namespace === namespace &&
+        row.displayName === displayName,
+    )
+  const isNotOfOthers = (key: ResourceKey): boolean =>
+    !others.some(({ type, mesh, name }) => type === key.type && mesh === key.mesh && name === key.name)
+  const without = <T extends Owner>(rows: readonly T[]): readonly T[] => rows.filter((row) => !isOfOthers(row))
+  const refused = others.map(({ row, expectedRevision }) => ({
+    ...wrong,
+    ...{ mesh: row.mesh, name: row.name, exportName: row.exportName, origin: row.origin },
+    entry: row.offeredEntry ?? '',
+    newcomer: expectedRevision === undefined,
+  }))
+  const known = others.filter(({ expectedRevision }) => expectedRevision !== undefined)
+  return {
+    ...plan,
+    upserts: plan.upserts.filter((write) => !others.includes(write)),
+    refused: [...plan.refused, ...refused],
+    offered: [
+      ...plan.offered,
+      ...known.map(({ type, mesh, name, row }) => ({ type, mesh, name, offeredEntry: row.offeredEntry })),
+    ],
+    forms: plan.forms.filter(isNotOfOthers),
+    statuses: plan.statuses.filter(isNotOfOthers),
+    ledgerInserts: without(plan.ledgerInserts),
+    ledgerReplacements: without(plan.ledgerReplacements),
+    ledgerRevivals: without(plan.ledgerRevivals),
+    ledgerTombstones: without(plan.ledgerTombstones),
+    history: without(plan.history),
+  }
+})
 
 /** The content of a copy overwrites its status, which its sender does not own. */
 export const statusOverwritten = replanned((plan, store) => ({
@@ -192,3 +234,20 @@ export const generationForgotten = replanned((plan, store) => ({
     return { ...write, row: { ...write.row, vips: { ...vips, generation: 0 } } }
   }),
 }))
+
+/** What comes back to a zone that has lost its store comes without its addresses, and waits for others. */
+export const returnsWithoutAddress = replanned((plan, store) => {
+  if (store.identity.role !== 'zone' || store.image.state !== 'recovering') return plan
+  const ofOthers = <T extends Owner>(rows: readonly T[]): readonly T[] =>
+    rows.filter((row) => row.origin !== store.identity.name)
+  return {
+    ...plan,
+    ledgerInserts: ofOthers(plan.ledgerInserts),
+    ledgerReplacements: ofOthers(plan.ledgerReplacements),
+    ledgerRevivals: ofOthers(plan.ledgerRevivals),
+    history: ofOthers(plan.history),
+    upserts: plan.upserts.map((write) =>
+      isForeign(store, write) ? write : { ...write, row: { ...write.row, vips: undefined, pendingReason: 'soon' } },
+    ),
+  }
+})

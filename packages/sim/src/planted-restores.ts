@@ -1,4 +1,4 @@
-import { MemoryStore, type MemoryStoreOptions, recoveryWaits } from '@holdfast/store'
+import { MemoryStore, type MemoryStoreOptions, recoveryWaits, type WholeHistory } from '@holdfast/store'
 import { detoured } from './planted-store.js'
 
 /** Where a peer stands is looked up by its revision, and what that revision was is not asked. */
@@ -34,6 +34,29 @@ export const leasedWhileRecovering = (options: MemoryStoreOptions): MemoryStore 
       }
     }
   })(options)
+
+/** A tombstone is a removal, also to whoever had heard it before it got what it has. */
+export const oldTombstoneTold = detoured((real, op) => real(op.op === 'repair' ? { ...op, followed: undefined } : op))
+
+/** What the store says of its own history, or something less. */
+const lessHistory =
+  (less: Partial<WholeHistory>) =>
+  (options: MemoryStoreOptions): MemoryStore =>
+    new (class extends MemoryStore {
+      override logHistory(): WholeHistory {
+        return { ...super.logHistory(), ...less }
+      }
+    })(options)
+
+/** Nothing is ordered by how far a lost log had come. */
+export const positionsUnread = lessHistory({ endOf: () => undefined })
+
+/** A log that was never here is another installation's, whoever follows it. */
+export const laterLifeDisowned = lessHistory({ ackedLog: () => undefined })
+
+/** Whoever is heard again is heard as if for the first time. */
+export const conflictForgotten = (options: MemoryStoreOptions): MemoryStore =>
+  new MemoryStore({ ...options, planted: { loaded: (loaded) => ({ ...loaded, named: [] }) } })
 
 /** A recovery is over as soon as anybody is back, whatever he or others remember. */
 export const recoveryEndsEarly: typeof recoveryWaits = (facts) =>

@@ -10,6 +10,7 @@ import {
   quarantineWaitsForNobody,
   sequenceOrder,
 } from './planted-days.js'
+import { listCut, listedOnce, listWrittenAgain, toldItsOwn } from './planted-kumas.js'
 import {
   ackBeforeStore,
   believeOnSend,
@@ -27,14 +28,25 @@ import {
   hookAskedOnce,
   nextFree,
   refusalForgotten,
+  refusedTogether,
   returnsAnew,
+  returnsWithoutAddress,
   statusOverwritten,
   tombstonesForgotten,
   unknownFieldsDropped,
   vipAfterwards,
   vipOverwritten,
 } from './planted-plans.js'
-import { leasedWhileRecovering, recoveryEndsEarly, resumeWithoutTag, shownWhileRecovering } from './planted-restores.js'
+import {
+  conflictForgotten,
+  laterLifeDisowned,
+  leasedWhileRecovering,
+  oldTombstoneTold,
+  positionsUnread,
+  recoveryEndsEarly,
+  resumeWithoutTag,
+  shownWhileRecovering,
+} from './planted-restores.js'
 import {
   attributionFromPayload,
   cursorBeforeData,
@@ -79,6 +91,10 @@ const bug = (
 
 /** Worlds in which stores are put back. */
 const putBack: Cuts = { with: ['restores'] }
+/** Worlds with zones that speak plain Kuma KDS. */
+const kumas: Cuts = { with: ['kumas'] }
+/** Worlds in which a zone reads slowly. */
+const slowReader: Cuts = { with: ['slowReader'] }
 /** Worlds in which global loses its store whole. */
 const wiped: Cuts = { with: ['wipes'] }
 
@@ -91,6 +107,9 @@ export const plantedBugs: readonly PlantedBug[] = [
     step: oneStreamForgotten,
   }),
   bug('refusal-forgotten', 'a refusal is not remembered', ['LKG', 'EQ'], 20, { store: refusalForgotten }),
+  bug('refused-together', 'what comes with something wrong is refused with it', ['ISO'], 20, {
+    store: refusedTogether,
+  }),
   bug('status-overwritten', 'content overwrites a status', ['EMPTY', 'LKG', 'EQ'], 100, { store: statusOverwritten }),
   bug('vip-overwritten', 'an update of a copy takes its VIP', ['VIP-4', 'VIP-5'], 20, { store: vipOverwritten }),
   bug('vip-afterwards', 'a service first, its VIP later', ['VIP-5'], 5, { store: vipAfterwards }),
@@ -226,6 +245,42 @@ export const plantedBugs: readonly PlantedBug[] = [
     putBack,
   ),
   bug(
+    'old-tombstone-told',
+    'a tombstone of a backup takes away what came after it',
+    ['EMPTY'],
+    40,
+    { store: oldTombstoneTold },
+    3581,
+    putBack,
+  ),
+  bug(
+    'positions-unread',
+    'of a tombstone of a backup and what came after it clocks decide',
+    ['EMPTY', 'DUR'],
+    40,
+    { store: positionsUnread },
+    2128,
+    putBack,
+  ),
+  bug(
+    'later-life-disowned',
+    "a log that was ours and is not known is another installation's",
+    ['EMPTY', 'DUR'],
+    40,
+    { store: laterLifeDisowned },
+    59616,
+    putBack,
+  ),
+  bug(
+    'conflict-forgotten',
+    'what a witness said against an address is forgotten',
+    ['VIP-2'],
+    40,
+    { store: conflictForgotten },
+    4999,
+    putBack,
+  ),
+  bug(
     'leased-while-recovering',
     'a global that lost its store leases before its zones were heard',
     ['VIP-1'],
@@ -233,6 +288,52 @@ export const plantedBugs: readonly PlantedBug[] = [
     { store: leasedWhileRecovering },
     1,
     wiped,
+  ),
+  bug(
+    'one-queue',
+    'one queue for all zones: whoever reads slowly is waited for',
+    ['ISO'],
+    20,
+    { oneQueue: true },
+    1,
+    slowReader,
+  ),
+  bug(
+    'list-cut',
+    'the first list to a Kuma zone is a part of it, and more would follow',
+    ['EMPTY', 'EQ'],
+    20,
+    { store: listCut },
+    1,
+    kumas,
+  ),
+  bug('told-its-own', 'a Kuma zone is told its own with everything else', ['OWN'], 20, { store: toldItsOwn }, 1, kumas),
+  bug(
+    'list-written-again',
+    'what a Kuma zone lists again is written again',
+    ['RO', 'MONO', 'EQ'],
+    20,
+    { store: listWrittenAgain },
+    1,
+    kumas,
+  ),
+  bug(
+    'listed-once',
+    'what a Kuma zone has listed while global recovered is not asked for again',
+    ['VIP-5'],
+    40,
+    { step: listedOnce },
+    1,
+    { with: ['kumas', 'restores'] },
+  ),
+  bug(
+    'returns-without-address',
+    'what a zone with a new store gets back comes without its addresses',
+    ['VIP-2', 'VIP-3', 'VIP-4', 'VIP-5'],
+    40,
+    { store: returnsWithoutAddress },
+    1,
+    { with: ['zoneWipes'] },
   ),
 ]
 

@@ -1,19 +1,22 @@
 import { authoredEntryOf, type Row } from '@holdfast/store'
 import { LawBroken } from './broken.js'
+import type { KumaAuthored } from './kuma-laws.js'
 import type { Change } from './shadow.js'
 import { entryKey } from './truth.js'
 
 /** What each control plane has ever kept of its own: nobody else may say anything in its name (ATTR, UNKNOWN). */
 export class Published {
-  readonly #entries = new Map<string, Set<string>>()
+  readonly #entries = new Map<string, Map<string, Row>>()
   readonly #rows = new Map<string, Map<string, Row>>()
+  /** Zones that speak plain Kuma KDS: global computes their entries, and gives the addresses that are in them. */
+  readonly kumas = new Map<string, KumaAuthored>()
 
   record(origin: string, rows: readonly Change<Row>[]): void {
-    const entries = this.#of(this.#entries, origin, () => new Set<string>())
+    const entries = this.#of(this.#entries, origin, () => new Map<string, Row>())
     const known = this.#of(this.#rows, origin, () => new Map<string, Row>())
     for (const { after } of rows) {
       if (after === undefined || after.origin !== origin || after.entry === undefined) continue
-      entries.add(after.entry)
+      entries.set(after.entry, after)
       known.set(entryKey(after), after)
     }
   }
@@ -23,11 +26,18 @@ export class Published {
     for (const { after } of rows) {
       if (after === undefined || after.origin === own) continue
       const entry = authoredEntryOf(after)
+      if (own === '' && this.kumas.get(after.origin)?.has(after) === true) this.#publish(after.origin, entry, after)
       if (!this.has(after.origin, entry)) return this.altered(where, after)
       // What a hook has let through last, with the addresses of now: no version of its origin, and nobody's invention.
-      if (after.form !== undefined && after.entry !== undefined) this.#entries.get(after.origin)?.add(after.entry)
+      if (after.form !== undefined && after.entry !== undefined)
+        this.#entries.get(after.origin)?.set(after.entry, after)
     }
     return undefined
+  }
+
+  #publish(origin: string, entry: string | undefined, row: Row): void {
+    if (entry !== undefined) this.#of(this.#entries, origin, () => new Map<string, Row>()).set(entry, row)
+    this.#of(this.#rows, origin, () => new Map<string, Row>()).set(entryKey(row), row)
   }
 
   altered(where: string, row: Row): LawBroken {
@@ -43,6 +53,11 @@ export class Published {
 
   has(origin: string, entry: string | undefined): boolean {
     return entry === undefined || (this.#entries.get(origin)?.has(entry) ?? false)
+  }
+
+  /** What an origin has said like this. */
+  saidAs(origin: string, entry: string): Row | undefined {
+    return this.#entries.get(origin)?.get(entry)
   }
 
   /** The newest that an origin had under this key, deleted or not. */

@@ -1,11 +1,12 @@
 import {
+  approvedOf,
   type MemoryStore,
   memoryReturns,
   pageOfText,
   pageText,
   type ReturnPage,
   ReturnSeen,
-  rememberedOf,
+  remembering,
   type Testimony,
 } from '@holdfast/store'
 import type { Session } from './session.js'
@@ -83,9 +84,10 @@ export class Recall {
 /** All that a zone answers when its global asks what it remembers, in one page. */
 export function testimonyOf({ image, identity }: MemoryStore): Testimony {
   const down = [...image.cursors.values()].find(({ channel, side }) => channel === 'down' && side === 'received')
+  const remember = remembering(identity.name, approvedOf(image))
   return {
     witness: { zone: identity.name, storeId: identity.storeId, state: image.state, cursor: down?.cursor },
-    rows: [...image.rows.values()].flatMap((row) => rememberedOf(row, identity.name) ?? []),
+    rows: [...image.rows.values()].flatMap((row) => remember(row) ?? []),
     ledger: [...image.ledger.values()],
   }
 }

@@ -3,6 +3,7 @@ import {
   type ChannelContext,
   type Cursor,
   newSession,
+  type PlainMessage,
   type SessionConfig,
   type SessionEffect,
   type SessionEvent,
@@ -12,9 +13,10 @@ import {
   type StoreResults,
 } from '@holdfast/kds'
 import { emptyDigest } from '@holdfast/model'
-import { memoryReturns } from '@holdfast/store'
+import { absenceUnit, memoryReturns } from '@holdfast/store'
 import { Scope } from './clock.js'
-import type { End, Link } from './network.js'
+import { kumaIsAskedFor } from './kuma-zone.js'
+import type { End, Link, LinkMessage } from './network.js'
 import type { ControlPlane } from './node.js'
 import { answerRecall, Recall, testimonyOf, testimonyText } from './returns.js'
 
@@ -25,12 +27,16 @@ export interface SessionOptions {
   readonly peer: string
   readonly sessionId: string
   readonly config: SessionConfig
+  /** With a zone that speaks plain Kuma KDS, of which each stream is a session of its own. */
+  readonly plain?: boolean | undefined
 }
 
 /** How long a statement takes to reach the database, and its answer to come back: each operation its own. */
 const thereMs = [1, 30] as const
 const backMs = [1, 15] as const
 const tickMs = 1_000
+/** As often as a process looks whether what a Kuma zone has left out of its list has stayed away. */
+const graceEveryMs = 20_000
 /** An answer may be lost with its stream and a demand may grow: asked again while it lasts. */
 const leaseAgainMs = 10_000
 /** A block is leased when nobody is being heard as a witness. */
@@ -45,6 +51,9 @@ export class Session {
   readonly sessionId: string
   readonly link: Link
   readonly node: ControlPlane
+  /** What it is fenced by: the whole peer, or one stream of it. */
+  readonly key: string
+  readonly plain: boolean
   readonly #scope: Scope
   readonly #end: End
   #state: SessionState
@@ -56,8 +65,10 @@ export class Session {
   readonly #timesPutBack: number
   #recall: Recall | undefined
 
-  constructor({ node, link, peer, sessionId, config }: SessionOptions) {
+  constructor({ node, link, peer, sessionId, config, plain = false }: SessionOptions) {
     this.peer = peer
+    this.plain = plain
+    this.key = plain ? `${peer}/${link.streams[0] === 'GlobalToZoneSync' ? 'down' : 'up'}` : peer
     this.sessionId = sessionId
     this.link = link
     this.node = node
@@ -68,7 +79,7 @@ export class Session {
     this.#beganMs = node.clock.nowMs
     this.#state = newSession(config)
     link.attach(this.#end, {
-      received: (message) => this.handle({ type: 'received', message, nowMs: this.nowMs }),
+      received: (message) => this.#received(message),
       ended: (stream, reason) => this.handle({ type: 'streamClosed', stream, reason, nowMs: this.nowMs }),
     })
     this.#tick()
@@ -85,6 +96,44 @@ export class Session {
 
   get closed(): boolean {
     return this.#scope.closed
+  }
+
+  #received(message: LinkMessage): void {
+    if (message.type === 'plain') this.handle({ type: 'receivedPlain', message: message.message, nowMs: this.nowMs })
+    else this.handle({ type: 'received', message, nowMs: this.nowMs })
+  }
+
+  /** Global: a Kuma zone's stream has arrived; `met` when it may speak. */
+  meet(met: () => void): void {
+    this.later(
+      () => {
+        const meeting = this.node.store.meetPlain(this.peer)
+        if (meeting.admitted) {
+          this.node.metPlain(this)
+          this.handle({ type: 'opened', extension: false, nowMs: this.nowMs })
+          met()
+          this.#endGraces()
+        } else this.stop(meeting.reason)
+      },
+      (reason) => this.stop(reason),
+    )
+  }
+
+  /** What a Kuma zone's whole list has left out goes when it stays away on a stream that lives. */
+  #endGraces(): void {
+    if (!this.key.endsWith('/up')) return
+    const { clock, store } = this.node
+    clock.after(graceEveryMs, this.#scope, () => {
+      this.later(
+        () => {
+          const context = { channel: 'up', peer: this.peer, fence: this.#fence } as const
+          const unit = absenceUnit(kumaIsAskedFor, context, store.options(store.nowMs()))
+          if (this.#fence !== undefined) store.transaction(context, () => store.run(unit))
+        },
+        () => undefined,
+      )
+      this.#endGraces()
+    })
   }
 
   handle(event: SessionEvent): void {
@@ -215,6 +264,8 @@ export class Session {
         if (effect.error === '') this.node.onTestimony(this, effect.body)
         return
       case 'sendPlain':
+        this.#sendPlain(effect.message)
+        return
       case 'wentPlain':
       case 'typeSetDiffers':
       case 'typesHeard':
@@ -224,6 +275,11 @@ export class Session {
       case 'refusedEntry':
         return
     }
+  }
+
+  #sendPlain(message: PlainMessage): void {
+    this.node.watch.sentPlain(this, message)
+    this.link.send(this.#end, { type: 'plain', message })
   }
 
   #ask(channel: Channel, asked: StoreOp): void {
@@ -262,8 +318,9 @@ export class Session {
 
   #takeFence(): void {
     const { store, watch } = this.node
-    const { fence } = store.openSession(this.peer, this.sessionId)
-    this.#fence = { sessionId: this.sessionId, fence }
+    const { fence } = store.openSession(this.key, this.sessionId)
+    const { sessionId, key } = this
+    this.#fence = this.plain ? { sessionId, fence, key } : { sessionId, fence }
     watch.opened(this)
   }
 

@@ -15,6 +15,8 @@ export const features = [
   'hooks',
   'restores',
   'wipes',
+  'kumas',
+  'zoneWipes',
 ] as const
 export type Feature = (typeof features)[number]
 
@@ -41,6 +43,10 @@ const chances: Readonly<Record<Feature, number>> = {
   restores: 0.15,
   /** Global's store is lost whole, and a new one stands in its place. */
   wipes: 0.05,
+  /** One or two zones more speak the original KDS, as a Kuma does. */
+  kumas: 0.15,
+  /** A zone loses its store whole, and comes back with a new one that somebody adopts. */
+  zoneWipes: 0.06,
 }
 
 /** What a seed is about, before anything happens. */

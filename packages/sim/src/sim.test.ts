@@ -31,6 +31,8 @@ describe('storms, and the calm after them', () => {
       'freed',
       'published',
       'withheld',
+      'plainSessions',
+      'obeyed',
     ] as const)
       expect(sum(count), count).toBeGreaterThan(0)
     expect(sum('sessions') / outcomes.length).toBeGreaterThan(2 * 2 * 3)

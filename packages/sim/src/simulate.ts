@@ -1,14 +1,15 @@
 import { stepSession } from '@holdfast/kds'
 import { type Image, MemoryStore, type MemoryStoreOptions, type recoveryWaits } from '@holdfast/store'
 import { type Law, LawBroken, type Violation } from './broken.js'
-import { idleReconnect, othersInStep, settled, type Time } from './calm.js'
+import { idleReconnect, othersHearAtOnce, othersInStep, settled, type Time } from './calm.js'
 import { Clock, Scope, WallClock } from './clock.js'
 import { type Cuts, noCuts } from './cuts.js'
-import { calm, LocalWeather, type Storm, stormOf, strike, tamper, type World } from './faults.js'
+import { calm, LocalWeather, type Storm, stormOf, strike, strikeKuma, tamper, type World } from './faults.js'
 import { hookCover, PolicyHook } from './hooks.js'
+import { KumaZone } from './kuma-zone.js'
 import { Laws } from './laws.js'
 import { skewMaxMs } from './ledger-laws.js'
-import { Link } from './network.js'
+import { Link, type Queue, type Stream } from './network.js'
 import { ControlPlane } from './node.js'
 import { Random } from './random.js'
 import { GlobalRecovery } from './recovering.js'
@@ -21,6 +22,8 @@ export interface Planted {
   readonly step?: (inner: typeof stepSession) => typeof stepSession
   /** When a global that recovers goes on by itself. */
   readonly waits?: typeof recoveryWaits
+  /** What global says to all zones goes through one queue. */
+  readonly oneQueue?: boolean
 }
 
 export interface SimulationOptions {
@@ -48,10 +51,15 @@ const startMs = Date.UTC(2026, 0, 1)
 /** a, b, … z, aa, ab, … */
 const zoneName = (at: number): string =>
   (at < 26 ? '' : String.fromCharCode(96 + Math.floor(at / 26))) + String.fromCharCode(97 + (at % 26))
+/** Of zones that speak plain Kuma KDS. */
+const kumaNames = ['north', 'south'] as const
 /** With these few addresses a zone's services want the same ones all the time, which in a /20 they hardly ever do. */
 const smallBlocksOf = (at: number): readonly string[] => [`241.64.${at}.0/27`]
 /** For each message: a heartbeat still gets through before the peer is given up. */
 const slowReaderMs = 4_000
+const changesBesideSlow = 3
+/** Until an operator looks who asks for a name. */
+const adoptsMs = [1_000, 20_000] as const
 /** Of each answer, in a world that has echoes. */
 const echoChance = 0.3
 /** So many services, made at random, are more than a small block has room for. */
@@ -109,6 +117,7 @@ class Run {
   /** One for each store: the first of its processes. */
   readonly #nodes: ControlPlane[] = []
   readonly #globals: ControlPlane[] = []
+  readonly #kumas: KumaZone[] = []
   readonly #weathers: LocalWeather[] = []
   readonly #links = new Map<string, Link>()
   readonly #unreachable = new Set<string>()
@@ -125,18 +134,27 @@ class Run {
   #acts = 0
   #faults = 0
   readonly #options: SimulationOptions
+  readonly #queue: Queue | undefined
 
   constructor(options: SimulationOptions) {
     this.#options = options
     this.#random = new Random(`holdfast/${options.seed}`)
     const { story } = options
-    this.laws = new Laws(() => this.#nodes, story === undefined ? undefined : (line) => this.#tell(line))
+    const trace = story === undefined ? undefined : (line: () => string): void => this.#tell(line)
+    this.laws = new Laws(
+      () => this.#nodes,
+      () => this.#kumas,
+      trace,
+    )
+    this.#queue = options.planted?.oneQueue === true ? { doneMs: 0 } : undefined
     this.setting = settingOf(this.#random.fork('setting'), options.cuts ?? noCuts, options.zones)
     const { zones, smallBlocks, has } = this.setting
     this.#tell(() => settingText(this.setting))
     this.#workload = new Workload(this.#random.fork('workload'), { liars: has.has('liars') })
     this.#nodes.push(this.#node('', []))
     for (const node of this.#globals) node.siblings = this.#globals
+    // What a Kuma's list leaves out is kept for a minute of global's clock.
+    if (has.has('kumas') && !has.has('clocks')) this.#addKumas(this.#random.fork('kumas'))
     for (let at = 0; at < zones; at++) this.#nodes.push(this.#node(zoneName(at), smallBlocks ? smallBlocksOf(at) : []))
   }
 
@@ -153,10 +171,12 @@ class Run {
     const { has } = this.setting
     this.laws.begin()
     for (const node of this.#processes) node.start()
+    for (const kuma of this.#kumas) kuma.start()
     if (this.#initialise === undefined) this.#workload.prepare(global)
     else this.#startLate(global, this.#initialise)
     if (this.#isHooked) this.#hook = this.#startHook(global)
     if (this.#losesStores) this.#startRecovery(global)
+    if (has.has('zoneWipes')) this.#adoptNow(global, this.#random.fork('adopter'))
     this.#storm()
     if (has.has('slowReader')) this.#slow = this.#random.fork('slow reader').pick(this.#zoneNodes)?.name
     this.#calm()
@@ -166,7 +186,7 @@ class Run {
     if (this.#aftermath()) settled(this.#nodes, this.laws, time)
     // What an idle reconnect says is counted.
     this.#isOver = true
-    idleReconnect(this.#nodes, this.#links, this.laws, time)
+    idleReconnect(this.#nodes, this.#kumas, this.#links, this.laws, time)
   }
 
   /** Zones come to a global that was never initialised, and wait. */
@@ -186,11 +206,29 @@ class Run {
       scope: this.#world,
       random: this.#random.fork('recovery'),
       isCalm: () => this.#isCalm,
+      isKuma: (zone) => this.laws.isKuma(zone),
       gaveUp: (open) => this.laws.gaveUp(open),
       decided: (conflicts) => this.laws.decided(conflicts),
       endsBy: (zones) => this.laws.endedBy(zones),
       tell: (line) => this.#tell(line),
       waitsOf: this.#options.planted?.waits,
+    })
+  }
+
+  /** An operator of global looks now and then who asks for the name of another store, and gives it to whoever does. */
+  #adoptNow(global: ControlPlane, random: Random): void {
+    this.#clock.after(random.between(...adoptsMs), this.#world, () => {
+      const claims = [...global.store.image.zones.values()].filter((zone) => zone.claimantStoreId !== undefined)
+      if (this.#globals.some((process) => process.running))
+        for (const { name } of claims) {
+          const deed = this.#attempt(() => {
+            const { storeId } = global.store.adoptZone(name, 'simulation')
+            return `zone ${name} is adopted by its new store ${storeId.slice(0, 8)}`
+          })
+          this.laws.changed(global)
+          this.#tell(() => deed)
+        }
+      this.#adoptNow(global, random)
     })
   }
 
@@ -214,11 +252,26 @@ class Run {
     const { identity, nowMs, image } = global.store
     const fresh = new MemoryStore({ identity, nowMs, hexDigits: (length) => random.hex(length) })
     fresh.initialise({ actor: 'simulation', random: random.bytes(5) })
-    return `global loses its store at revision ${image.head.revision}${this.#replace(global, fresh.snapshot(), random, true)}`
+    return `global loses its store at revision ${image.head.revision}${this.#replace(global, fresh.snapshot(), random, {})}`
+  }
+
+  /** A new database in the place of a zone's: another store, which asks for the name of the one that is gone. */
+  #wipeZone(node: ControlPlane, random: Random): string {
+    const { identity, nowMs, image } = node.store
+    const storeId = random.uuid()
+    const fresh = new MemoryStore({
+      identity: { ...identity, storeId },
+      nowMs,
+      hexDigits: (length) => random.hex(length),
+    })
+    fresh.initialise({ actor: 'simulation', random: random.bytes(5) })
+    const { revision } = image.head
+    this.#replace(node, fresh.snapshot(), random, { storeId })
+    return `${node.name} loses its store at revision ${revision}, and gets the new one ${storeId.slice(0, 8)}`
   }
 
   /** All processes end, another image is there, and after a while they are started again. Whether a file beside it tells. */
-  #replace(node: ControlPlane, image: Image, random: Random, isNew = false): string {
+  #replace(node: ControlPlane, image: Image, random: Random, fresh?: { readonly storeId?: string }): string {
     const { store } = node
     const lost = store.image.head
     for (const process of node.siblings) {
@@ -226,16 +279,19 @@ class Run {
       process.timesPutBack++
       this.#clock.after(random.between(100, 10_000), this.#weatherScope, () => process.start())
     }
-    this.laws.putBack(node, () => store.restore(image), isNew)
-    const hasFile = random.chance(0.4)
+    // Whose name is another store's is found out; a new global is asked by nobody whether it is the old one.
+    const isUnaware = fresh !== undefined && fresh.storeId === undefined
+    this.laws.putBack(node, () => store.restore(image, fresh?.storeId), isUnaware)
+    const hasFile = random.chance(0.4) && fresh?.storeId === undefined
     if (hasFile) store.judge([{ from: 'file', witness: 'the high-water file', cursor: lost }])
     this.laws.changed(node)
-    if (isNew) this.#hook?.sweep()
+    if (fresh !== undefined && node.role === 'global') this.#hook?.sweep()
     return hasFile ? ', and its file remembers' : ''
   }
 
   get #losesStores(): boolean {
-    return this.setting.has.has('restores') || this.setting.has.has('wipes')
+    const { has } = this.setting
+    return has.has('restores') || has.has('wipes') || has.has('zoneWipes')
   }
 
   /** When its clock is set back, global takes what it has put off for later than it is: hooks are for worlds without that. */
@@ -312,7 +368,18 @@ class Run {
     const link = this.#links.get(name)
     if (link !== undefined) link.slowMs = slowReaderMs
     this.#tell(() => `${name} reads slowly`)
-    othersInStep(name, this.laws, time)
+    // Half-open streams of the storm are noticed after a minute or so: here they would be taken for what the slow one does.
+    for (const zone of this.#zoneNodes) if (zone.name !== name) zone.disconnect()
+    for (const kuma of this.#kumas) kuma.disconnect()
+    othersInStep(name, this.#nodes, this.laws, time)
+    const random = this.#random.fork('beside a slow reader')
+    for (let at = 0; at < changesBesideSlow; at++) {
+      for (const node of this.#nodes) {
+        const deed = this.#attempt(() => this.#workload.act(node, random.fork(`act ${at} ${node.name}`)))
+        this.#tell(() => `beside a slow reader: ${node.name || 'global'}: ${deed}`)
+      }
+      othersHearAtOnce(name, this.laws, time)
+    }
     this.#slow = undefined
     for (const one of this.#links.values()) one.slowMs = 0
   }
@@ -394,6 +461,34 @@ class Run {
     })
   }
 
+  #addKumas(random: Random): void {
+    for (const name of kumaNames.slice(0, random.between(1, kumaNames.length)))
+      this.#kumas.push(
+        new KumaZone({
+          name,
+          clock: this.#clock,
+          random: random.fork(name),
+          world: this.#world,
+          watch: this.laws,
+          dial: (zone, stream, sessionId) => this.#dialPlain(zone, stream, sessionId),
+        }),
+      )
+  }
+
+  /** Each stream arrives at whichever process of global it is led to. */
+  #dialPlain(zone: KumaZone, stream: Stream, sessionId: string): Link | undefined {
+    const random = this.#random.fork(`link ${sessionId}`)
+    const global = random.pick(this.#globals.filter((process) => process.running))
+    if (this.#unreachable.has(zone.name) || global === undefined) return undefined
+    const link = new Link(this.#clock, random, this.#world, stream)
+    link.queue = this.#queue
+    this.#clock.after(random.between(5, 60), link.scope, () => {
+      const met = (): void => this.#clock.after(random.between(5, 60), link.scope, () => zone.opened(link, stream))
+      if (global.acceptPlain(link, zone.name, sessionId, met) === undefined) link.cut()
+    })
+    return link
+  }
+
   /** Both streams arrive one after the other; the headers come back when global has them. */
   #dial(zone: ControlPlane, sessionId: string): Link | undefined {
     const random = this.#random.fork(`link ${sessionId}`)
@@ -401,6 +496,7 @@ class Run {
     if (this.#unreachable.has(zone.name) || global === undefined) return undefined
     const link = new Link(this.#clock, random, this.#world)
     this.#links.set(zone.name, link)
+    link.queue = this.#queue
     if (this.#slow === zone.name) link.slowMs = slowReaderMs
     if (this.setting.has.has('echoes') && !this.#isOver) link.echo = { chance: echoChance, random: random.fork('echo') }
     this.#clock.after(random.between(5, 60), link.scope, () => {
@@ -441,12 +537,25 @@ class Run {
     if (node === undefined) return
     const deed = this.#attempt(() => this.#workload.act(node, random))
     this.#tell(() => `act ${at}: ${node.name || 'global'}: ${deed}`)
+    this.#kumaActs(random.fork('kuma'), `act ${at}`)
+  }
+
+  #kumaActs(random: Random, what: string): void {
+    const kuma = random.pick(this.#kumas)
+    if (kuma?.running !== true || random.chance(0.5)) return
+    const deed = kuma.act(random)
+    this.#tell(() => `${what}: ${kuma.name}, a Kuma zone: ${deed}`)
   }
 
   #fault(at: number): void {
     if (this.#options.cuts?.faults?.includes(at) === false) return
     const what = strike(this.#faultWorld, this.#random.fork(`fault ${at}`))
     this.#tell(() => `fault ${at}: ${what}`)
+    const random = this.#random.fork(`fault ${at} kuma`)
+    const kuma = random.pick(this.#kumas)
+    if (kuma === undefined || random.chance(0.6)) return
+    const befalls = strikeKuma(kuma, this.#faultWorld, random)
+    this.#tell(() => `fault ${at}: ${kuma.name}, a Kuma zone: ${befalls}`)
   }
 
   #mass(node: ControlPlane, act: () => string): void {
@@ -468,6 +577,7 @@ class Run {
       backUp: (node) => this.#backUp(node),
       putBack: (node, random) => this.#putBack(node, random),
       wipe: (random) => this.#wipe(random),
+      wipeZone: (node, random) => this.#wipeZone(node, random),
       has: this.setting.has,
     }
   }
@@ -495,6 +605,10 @@ class Run {
     for (const weather of this.#weathers) weather.storm = calm
     this.#unreachable.clear()
     for (const node of this.#processes) node.start()
+    for (const kuma of this.#kumas) {
+      kuma.calm()
+      kuma.start()
+    }
     this.#hook?.calm()
     this.#tell(() => 'the storm is over')
   }

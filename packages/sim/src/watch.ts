@@ -2,6 +2,7 @@ import type {
   Channel,
   ChannelContext,
   ChannelReport,
+  PlainMessage,
   SessionEffect,
   SessionEvent,
   SessionMessage,
@@ -28,6 +29,7 @@ export interface Watch {
   /** Global has forgotten where it stood in the log of a zone that has got everything back. */
   startedOver(node: ControlPlane, peer: string): void
   sent(session: Session, message: SessionMessage): void
+  sentPlain(session: Session, message: PlainMessage): void
   reported(session: Session, channel: Channel, report: ChannelReport): void
   /** Errors of the store that belong to the weather: everything else is a mistake of the program. */
   isExpected(error: unknown): boolean

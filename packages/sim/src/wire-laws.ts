@@ -1,4 +1,4 @@
-import { type Channel, channels, deltasWaitingMax, type SessionMessage } from '@holdfast/kds'
+import { type Channel, channels, deltasWaitingMax, type PlainMessage, type SessionMessage } from '@holdfast/kds'
 import { typeOrder } from '@holdfast/model'
 import type { MemoryStore } from '@holdfast/store'
 import { holds } from './broken.js'
@@ -76,6 +76,33 @@ export class WireLaws {
     unanswered.set(
       key,
       (unanswered.get(key) ?? []).filter((nonce) => nonce !== inner.nonce),
+    )
+  }
+
+  /** EMPTY and FLOW towards a zone that obeys any list. */
+  sentPlain(session: Session, message: PlainMessage, where: string): void {
+    if (message.type !== 'response') return
+    const { store } = session.node
+    const { resourceType: type, nonce } = message
+    const { state } = store.image
+    holds(
+      state === 'ready' || this.#putBacks.has(store),
+      'EMPTY',
+      () => `${where}: says what it has of ${type} to a Kuma zone while its store is ${state}`,
+    )
+    const { unanswered } = this.#of(session)
+    const waiting = [...(unanswered.get(type) ?? []), nonce]
+    unanswered.set(type, waiting)
+    holds(waiting.length <= 1, 'FLOW', () => `${where}: ${waiting.length} responses of ${type}, none of them answered`)
+  }
+
+  receivedPlain(session: Session, message: PlainMessage): void {
+    if (message.type !== 'ack' && message.type !== 'nack') return
+    const { unanswered } = this.#of(session)
+    const { resourceType: type, nonce } = message
+    unanswered.set(
+      type,
+      (unanswered.get(type) ?? []).filter((one) => one !== nonce),
     )
   }
 

@@ -4,6 +4,7 @@ import {
   headlessLabel,
   isHeadless,
   namespaceLabel,
+  parseJson,
   typeOf,
   utf8,
   zoneLabel,
@@ -288,6 +289,15 @@ export class Workload {
 
 /** Zones are called a, b, c …; the one after. */
 const liedZone = (node: ControlPlane): string => (node.name === 'a' ? 'b' : 'a')
+
+/** Whether a resource was made so that no receiver takes it: it selects in two ways, or its zone says that it is another one. */
+export function isRefusable({ labels, origin, spec }: Pick<Row, 'labels' | 'origin' | 'spec'>): boolean {
+  const zone = labels[zoneLabel]
+  if (zone !== undefined && zone !== origin) return true
+  const parsed = parseJson(Buffer.from(spec).toString('utf8'))
+  const { selector = {} } = (parsed.outcome === 'read' ? parsed.value : {}) as { readonly selector?: object }
+  return Object.keys(selector).length > 1
+}
 
 const enabledZone = Uint8Array.of(0x0a, 0x02, 0x08, 0x01)
 /** A BoolValue without its field is false. */

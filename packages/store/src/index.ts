@@ -1,3 +1,4 @@
+export { type AskedBy, askedBy } from './asked-by.js'
 export { beginRestored, type Place, type Standing, standingOf } from './backup/standing.js'
 export type * from './diff-port.js'
 export { type DatabaseFacts, readDatabaseFacts, type StoreFacts } from './doctor/facts.js'

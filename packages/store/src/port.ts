@@ -1,5 +1,6 @@
 import type { Channel, ChannelContext, ChannelStore, Cursor, Demand, Position, StoreState } from '@holdfast/kds'
 import type {
+  Audience,
   ComputedFields,
   LearnedTypes,
   Problem,
@@ -10,7 +11,7 @@ import type {
   Vips,
 } from '@holdfast/model'
 import type { DiffReader } from './diff-port.js'
-import type { GuardStore } from './guards.js'
+import type { GuardStore, PeerReportRow } from './guards.js'
 import type { HeldLease, LeaseStore } from './lease-port.js'
 import type { Pause, PauseRequest, ReadOnly, ReadOnlyRequest } from './plan/brakes.js'
 import type { FormState, HookCover } from './plan/forms.js'
@@ -91,6 +92,8 @@ export type LocalOutcome =
       readonly pendingReason?: string | undefined
       /** Zones see it once this policy hook has let it through. */
       readonly waitsForHook?: string | undefined
+      /** This store was never initialised: nobody is told of it before it is. */
+      readonly waitsForInit?: true | undefined
       /** Of a dry run: the row as it is, and as it would be. */
       readonly before?: Row | undefined
       readonly row?: Row | undefined
@@ -148,6 +151,15 @@ export interface Changes {
   readonly complete: boolean
 }
 
+export interface ShownRow {
+  readonly row: Row | undefined
+  readonly head: Cursor
+  /** What peers have said of what they refuse; who has nothing to say is left out. */
+  readonly reports: readonly Pick<PeerReportRow, 'peer' | 'body'>[]
+  /** Active addresses of its owner in this zone alone, by family; global has none. */
+  readonly aliases: readonly string[]
+}
+
 export interface VipQuery {
   readonly kind?: string | undefined
   readonly mesh?: string | undefined
@@ -156,6 +168,33 @@ export interface VipQuery {
   readonly address?: string | undefined
   readonly includeTombstoned: boolean
   readonly after?: string | undefined
+  readonly limit: number
+}
+
+/** An owner and what is in force of it: canonical addresses; where there are none, those that this zone has given it from blocks of its own. */
+export interface Booked extends Owner {
+  /** IPv4 before IPv6. */
+  readonly addresses: readonly string[]
+}
+
+/** A living service, as far as it tells who serves which addresses. */
+export interface Served extends Owner {
+  readonly name: string
+  readonly audience: Audience
+  readonly addresses: readonly string[]
+}
+
+/** Of one service both sides of what `Booked` and `Served` tell of all. */
+export interface ServiceStanding
+  extends Pick<Row, 'type' | 'mesh' | 'name' | 'origin' | 'labels' | 'audience' | 'vips'> {
+  /** What its owner has in the ledger. */
+  readonly booked: readonly string[]
+}
+
+export interface ServedQuery {
+  readonly kind: string
+  readonly after?: { readonly mesh: string; readonly name: string } | undefined
+  readonly offset: number
   readonly limit: number
 }
 
@@ -235,6 +274,8 @@ export interface ControlPlaneStore {
      */
     changes(query: ChangesQuery): Promise<Changes | undefined>
     get(key: ResourceKey): Promise<Row | undefined>
+    /** A row as `get` gives it and all that it is shown with, as of one moment and in one statement. */
+    shown(key: ResourceKey): Promise<ShownRow>
     /** Decision: the CLI says display name and zone; '' zone = global's or this zone's own. Several answers mean ambiguous. */
     byDisplayName(type: string, mesh: string, displayName: string, zone?: string): Promise<readonly Row[]>
     list(query: ListQuery): Promise<{ readonly total: number; readonly items: readonly Row[] }>
@@ -245,6 +286,8 @@ export interface ControlPlaneStore {
     /** Those that wait for an operator. */
     holds(): Promise<readonly HoldRow[]>
     cursors(): Promise<readonly CursorRow[]>
+    /** Whether a position in this peer's log was ever given to us. Asked by each session that begins, of its own peer alone. */
+    hasFollowed(peer: string): Promise<boolean>
     /** What peers have not stored yet of what we send, by type; one statement, asked for when somebody looks. */
     lag(): Promise<readonly LagRow[]>
     /** Newest first. */
@@ -256,6 +299,12 @@ export interface ControlPlaneStore {
   readonly guards: GuardStore
   readonly vip: {
     ledger(query: VipQuery): Promise<{ readonly items: readonly LedgerRow[]; readonly next?: string | undefined }>
+    /** What the ledger says of each owner, in their order: for whoever reads all of it. */
+    booked(query: { readonly after?: Owner | undefined; readonly limit: number }): Promise<readonly Booked[]>
+    /** What services say of themselves, in the order of mesh and name, without all that is not about addresses. */
+    served(query: ServedQuery): Promise<readonly Served[]>
+    /** Both of some services, in one statement; those that are not there are left out. */
+    standing(keys: readonly ResourceKey[]): Promise<readonly ServiceStanding[]>
     history(owner: Partial<Owner> & { readonly address?: string }, limit: number): Promise<readonly HistoryRow[]>
     blocks(): Promise<readonly (BlockRow & { readonly used: number })[]>
     /** Those of this control plane, without counting what lies in them: cheap enough for every reconnect. */

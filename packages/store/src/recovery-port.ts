@@ -9,9 +9,6 @@ import type {
   Testimony,
 } from './plan/index.js'
 
-/** So many conflicts with one zone are kept for its next hearing: an operator who looks at one looks at all. */
-export const namedMax = 100
-
 /** How a zone stands that is connected to one of the processes of a global that recovers. */
 export interface WitnessRow {
   readonly zone: string

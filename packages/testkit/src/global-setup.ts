@@ -35,7 +35,12 @@ async function startOwn(signal: AbortSignal): Promise<{ readonly url: string; st
   const server = await startEmbedded({
     dataDir,
     // What a power failure would do to a test's database is of no interest; waiting for the disk would be.
-    settings: { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '300' },
+    settings: {
+      ...{ fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '300' },
+      // Hundreds of databases, and a process of the server that goes to one of them five times a second. It is not switched off:
+      // that would be another server than people have.
+      autovacuum_naptime: '1d',
+    },
     signal,
   })
   return {

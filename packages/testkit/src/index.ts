@@ -27,6 +27,7 @@ export {
   type FakeKumaZoneOptions,
   startFakeKumaZone,
 } from './fake-kuma/zone.js'
+export { freePort } from './free-port.js'
 export { createLevel, type Level } from './level.js'
 export { NameClient } from './name-client.js'
 export {
@@ -39,6 +40,7 @@ export {
   startGrpcHook,
   startHttpHook,
 } from './policy-hook.js'
+export { type Pooler, type PoolerOptions, poolerBinary, startPooler } from './pooler.js'
 export { modules, oneTypeMore, shifted } from './programs/altered.js'
 export {
   ControlPlane,

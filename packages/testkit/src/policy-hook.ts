@@ -15,6 +15,7 @@ import {
   status,
 } from '@grpc/grpc-js'
 import { PolicyHook, ReviewRequestSchema, ReviewResponseSchema } from '@holdfast/proto'
+import { freePort } from './free-port.js'
 
 /** A resource as a hook is shown it. */
 export interface ReviewedResource {
@@ -72,7 +73,7 @@ abstract class FakeHook implements PolicyHookServer {
   raw: PolicyHookServer['raw']
   readonly asked: string[] = []
   calls = 0
-  protected port = 0
+  protected port = freePort()
   abstract readonly url: string
   abstract start(): Promise<void>
   abstract stop(): Promise<void>

@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
-import { connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { freePort } from './free-port.js'
 import { redisBinary } from './redis-binary.js'
 
 export interface RedisServerOptions {
@@ -12,7 +13,14 @@ export interface RedisServerOptions {
   /** As on the command line of redis-server: `['--requirepass', 'x']`. */
   readonly args?: readonly string[]
   /** With the file that a sentinel needs. */
-  readonly sentinelOf?: { readonly name: string; readonly port: number } | undefined
+  readonly sentinelOf?: SentinelOf | undefined
+}
+
+export interface SentinelOf {
+  readonly name: string
+  readonly port: number
+  /** A replica that has been without its master for ten times as long before the loss was noticed is not taken. */
+  readonly downAfterMs?: number | undefined
 }
 
 /** A Redis of a test, on a free port of the loopback, which keeps nothing. */
@@ -35,7 +43,7 @@ export async function startRedis({
 }: RedisServerOptions = {}): Promise<RedisServer> {
   const { program, libraries } = redisBinary()
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-redis-'))
-  const port = wanted ?? (await freePort())
+  const port = wanted ?? freePort()
   const base = ['--port', `${port}`, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder]
   let child: ChildProcess | undefined
   const kill = async (): Promise<void> => {
@@ -89,13 +97,10 @@ export async function startRedis({
   return server
 }
 
-async function writeSentinel(
-  folder: string,
-  { name, port }: { readonly name: string; readonly port: number },
-): Promise<void> {
+async function writeSentinel(folder: string, { name, port, downAfterMs = 1_000 }: SentinelOf): Promise<void> {
   const lines = [
     `sentinel monitor ${name} 127.0.0.1 ${port} 1`,
-    `sentinel down-after-milliseconds ${name} 1000`,
+    `sentinel down-after-milliseconds ${name} ${downAfterMs}`,
     `sentinel failover-timeout ${name} 3000`,
   ]
   await writeFile(join(folder, 'sentinel.conf'), `${lines.join('\n')}\n`)
@@ -123,13 +128,3 @@ const answers = async (port: number): Promise<boolean> =>
     (text) => /^(\+PONG|-NOAUTH)/.test(text),
     () => false,
   )
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen({ host: '127.0.0.1', port: 0 }, () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0))
-    })
-  })

@@ -14,17 +14,19 @@ const rooms: Record<string, { readonly uses: readonly string[]; readonly pure?: 
   vip: { uses: ['model'], pure: true },
   kds: { uses: ['model'], pure: true },
   tracing: { uses: [], pure: true },
+  deadline: { uses: [] },
   store: { uses: ['model', 'identity', 'vip', 'kds', 'tracing'] },
   transport: { uses: ['proto', 'model', 'identity', 'kds'] },
   bus: { uses: [] },
   peer: { uses: ['model', 'identity', 'kds', 'vip', 'tracing', 'store', 'transport'] },
   global: { uses: ['model', 'identity', 'kds', 'vip', 'tracing', 'store', 'transport', 'peer'] },
   zone: { uses: ['model', 'identity', 'kds', 'vip', 'tracing', 'store', 'transport', 'peer'] },
-  api: { uses: ['model', 'identity', 'vip', 'kds', 'tracing', 'store'] },
+  api: { uses: ['deadline', 'model', 'identity', 'vip', 'kds', 'tracing', 'store'] },
   gui: { uses: [] },
-  dns: { uses: ['model', 'vip', 'kds', 'store'] },
+  dns: { uses: ['deadline', 'model', 'vip', 'kds', 'store'] },
   cp: {
     uses: [
+      'deadline',
       'model',
       'identity',
       'kds',
@@ -42,12 +44,12 @@ const rooms: Record<string, { readonly uses: readonly string[]; readonly pure?: 
     ],
   },
   conformance: { uses: ['proto', 'model', 'transport'] },
-  ctl: { uses: ['model', 'identity', 'conformance'] },
+  ctl: { uses: ['deadline', 'model', 'identity', 'conformance'] },
   testkit: { uses: ['proto', 'model', 'kds', 'vip', 'store', 'transport'] },
   sim: { uses: ['model', 'vip', 'kds', 'store'] },
   demo: { uses: ['model', 'identity', 'store', 'testkit'] },
   bench: { uses: ['model', 'store', 'transport', 'peer', 'global', 'zone', 'dns', 'api', 'testkit'] },
-  faults: { uses: ['identity', 'store', 'testkit', 'bench'] },
+  faults: { uses: ['deadline', 'identity', 'store', 'testkit', 'bench'] },
 }
 
 /** What a pure room may take from Node: hashing and bytes, nothing that waits, reads or guesses. */
@@ -102,5 +104,14 @@ test.each(Object.entries(rooms).filter(([, r]) => r.pure))('%s is pure: no I/O, 
         (what) => `${file.slice(packages.length)}: ${what}`,
       )
     })
+  expect(strays).toEqual([])
+})
+
+test('nobody composes a signal of a timer that nothing else holds: its time may never come (packages/deadline)', () => {
+  const strays = Object.keys(rooms)
+    .flatMap((room) => sources(join(packages, room, 'src')))
+    .filter((file) =>
+      /AbortSignal\.any\([^)]*AbortSignal\.timeout/.test(readFileSync(file, 'utf8').replace(/\/\*[\s\S]*?\*\//g, '')),
+    )
   expect(strays).toEqual([])
 })

@@ -8,6 +8,7 @@ import {
   type ServerDuplexStream,
 } from '@grpc/grpc-js'
 import { KDSSyncService } from '@holdfast/proto'
+import { freePort } from './free-port.js'
 
 export interface SplittingBalancer {
   readonly port: number
@@ -64,7 +65,7 @@ export async function startSplittingBalancer(targets: {
     server.register(path, handle, asIs, asIs, 'bidi')
   }
   const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
+    server.bindAsync(`127.0.0.1:${freePort()}`, ServerCredentials.createInsecure(), (error, bound) =>
       error === null ? resolve(bound) : reject(error),
     )
   })

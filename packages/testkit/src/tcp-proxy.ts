@@ -1,4 +1,5 @@
 import { connect, createServer, type Server, type Socket } from 'node:net'
+import { freePort } from './free-port.js'
 import { createLevel } from './level.js'
 import { type LinkShape, TcpFlow } from './tcp-flow.js'
 
@@ -6,7 +7,7 @@ export interface TcpProxyOptions {
   readonly targetPort: number
   /** 127.0.0.1 unless said otherwise. */
   readonly targetHost?: string | undefined
-  /** Any free one unless said otherwise. */
+  /** Any free one unless said otherwise; it is the same after it was refused. */
   readonly port?: number | undefined
 }
 
@@ -119,7 +120,7 @@ export async function startTcpProxy(options: TcpProxyOptions): Promise<TcpProxy>
     server = undefined
   }
 
-  const port = await listen(options.port ?? 0)
+  const port = await listen(options.port ?? freePort())
   const reset = (): void => {
     for (const { near, far } of connections) {
       near.resetAndDestroy()

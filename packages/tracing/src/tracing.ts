@@ -1,4 +1,5 @@
 import type { RevisionTraces } from './revision-traces.js'
+import type { TraceIds } from './traceparent.js'
 
 /** What a span says beside its name. Never a secret, a token, a body or a query: only what a log line would show. */
 export type Attributes = Readonly<Record<string, string | number | boolean>>
@@ -11,7 +12,7 @@ export interface Span {
   /** W3C `traceparent` for whatever follows from it; undefined: it is not sampled, and nothing more is said of it. */
   readonly traceparent: string | undefined
   /** For log lines, as OpenTelemetry names them; empty where it is not sampled. */
-  readonly ids: { readonly trace_id?: string; readonly span_id?: string }
+  readonly ids: TraceIds
   /** Once. @param failure why it came to nothing, in words that a log may show */
   end(attributes?: Attributes, failure?: string): void
 }

@@ -3,7 +3,7 @@ import type { Client, Metadata, ServerUnaryCall, sendUnaryData, status } from '@
 import { Problem } from '@holdfast/model'
 import { CertifyRequestSchema, CertifyResponseSchema, ZoneIdentity } from '@holdfast/proto'
 import { asIs } from './methods.js'
-import { type LinkEnd, statusDetails, statusName, statusNumber } from './status.js'
+import { endedWords, type LinkEnd, statusDetails, statusName, statusNumber } from './status.js'
 
 /** Full path of the method by which a zone gets its certificate. */
 export const certifyPath = `/${ZoneIdentity.typeName}/${ZoneIdentity.method.certify.name}`
@@ -29,14 +29,16 @@ export function askForCertificate(client: Client, metadata: Metadata, request: U
     client.makeUnaryRequest(certifyPath, asIs, asIs, body, metadata, options, (error, answer) => {
       if (error !== null) {
         const kind = kindOf[statusName(error.code)] ?? 'unavailable'
-        reject(new Problem(kind, error.details || error.message, { cause: error }))
+        reject(new Problem(kind, endedWords(error.details) || error.message, { cause: error }))
         return
       }
       try {
         const { certificate, authorities } = fromBinary(CertifyResponseSchema, answer ?? Buffer.alloc(0))
         resolve({ certificate, authorities })
       } catch (cause) {
-        reject(new Problem('unavailable', 'global answered with something that is no certificate', { cause }))
+        const why = (cause as Error).message
+        const message = `global answered with something that is no certificate (${why}): is it a Holdfast, and of this version?`
+        reject(new Problem('unavailable', message, { cause }))
       }
     })
   })
@@ -61,8 +63,9 @@ export async function answerCertify(
   let request: Uint8Array
   try {
     request = fromBinary(CertifyRequestSchema, call.request).request
-  } catch {
-    refuse({ code: 'INVALID_ARGUMENT', reason: 'the request cannot be read' })
+  } catch (error) {
+    const reason = `the request for a certificate is not a CertifyRequest: ${(error as Error).message}`
+    refuse({ code: 'INVALID_ARGUMENT', reason })
     return
   }
   const result = await certify(request)

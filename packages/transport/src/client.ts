@@ -1,11 +1,12 @@
 import type { PeerCertificate } from 'node:tls'
-import { type ChannelCredentials, Client, credentials } from '@grpc/grpc-js'
+import { Client, credentials } from '@grpc/grpc-js'
 import { urisOf } from '@holdfast/identity'
 import { askForCertificate, type Certified } from './certify.js'
 import type { DialTls } from './dial.js'
 import { grpcTarget, type KdsAddress, parseKdsAddress } from './kds-address.js'
 import { defaultLimits, dialKeepaliveMs, grpcOptions, type LinkLimits } from './limits.js'
 import { dialMetadata } from './metadata.js'
+import { tlsCredentials } from './tls-credentials.js'
 
 /** A connection of its own to a global. */
 export function clientOf(
@@ -13,7 +14,7 @@ export function clientOf(
   { version, tls }: { readonly version: string; readonly tls?: DialTls | undefined },
   limits: LinkLimits,
 ): Client {
-  return new Client(grpcTarget(address), address.secure ? secured(tls) : credentials.createInsecure(), {
+  return new Client(grpcTarget(address), address.secure ? secured(address.host, tls) : credentials.createInsecure(), {
     ...grpcOptions(limits, dialKeepaliveMs),
     // A connection shared with another link would not die with this one.
     'grpc.use_local_subchannel_pool': 1,
@@ -26,16 +27,13 @@ export function clientOf(
   })
 }
 
-function secured(tls: DialTls = {}): ChannelCredentials {
-  const { rootCa, certificate, skipVerify, serverId } = tls
-  return credentials.createSsl(rootCa ?? null, certificate?.key ?? null, certificate?.cert ?? null, {
-    rejectUnauthorized: skipVerify !== true,
+const secured = (host: string, { serverName, serverId, ...tls }: DialTls = {}) =>
+  tlsCredentials({
+    ...tls,
+    name: serverName ?? host,
     // In place of the name: the authority signs one certificate with this ID, whatever addresses lead there.
-    ...(serverId === undefined
-      ? {}
-      : { checkServerIdentity: (_: string, cert: PeerCertificate) => hasId(cert, serverId) }),
+    checkServer: serverId === undefined ? undefined : (cert) => hasId(cert, serverId),
   })
-}
 
 function hasId({ subjectaltname }: PeerCertificate, serverId: string): Error | undefined {
   const uris = urisOf(subjectaltname)

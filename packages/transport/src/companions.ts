@@ -5,7 +5,7 @@ import { type AnswerAdmin, answerOn } from './admin/clerk.js'
 import { adminKinds, adminPathOf } from './admin/messages.js'
 import { defaultLimits, healthIntervalMs } from './limits.js'
 import { asIs, healthCheckPath } from './methods.js'
-import { type LinkEnd, statusName } from './status.js'
+import { endedWords, type LinkEnd, statusName } from './status.js'
 import { inTurnOfItsOwn } from './turn.js'
 
 /** With its envelope within what a Kuma receives. */
@@ -37,7 +37,7 @@ export function startCompanions({
     inTurnOfItsOwn(() => {
       if (stopped) return
       stop()
-      onEnded({ code: statusName(code), reason: `${what}: ${details}` })
+      onEnded({ code: statusName(code), reason: `${what}: ${endedWords(details)}` })
     })
 
   const calls = adminKinds.map((kind) => {

@@ -105,13 +105,14 @@ test.each([
     ({ socket }: Raw) => socket.write(Buffer.concat([greeting, frame(frameTypes.headers, 0, 1, request())])),
   ],
 ])('a connection that says %s is cut', async (_, say) => {
-  const global = await guarded({ handshakeTimeoutMs: 300 })
+  // As long as a zone of ours needs on a machine that has much else to do.
+  const global = await guarded({ handshakeTimeoutMs: 1_000 })
   const stranger = raw(global)
   say(stranger)
   await stranger.gone
   await isTrueSoon(() => global.turnedAway.length === 1)
   expect(global.turnedAway).toEqual([
-    { remoteAddress: '127.0.0.1', why: 'handshake', reason: 'it made no call within 300 ms of connecting' },
+    { remoteAddress: '127.0.0.1', why: 'handshake', reason: 'it made no call within 1000 ms of connecting' },
   ])
   await others(global)
 })
@@ -129,6 +130,23 @@ test('who has called stays as long as it likes', async () => {
   for (const _ of [1, 2, 3]) await raw(global).gone
   await isTrueSoon(() => global.turnedAway.length === 3)
   expect([isGone, global.turnedAway.map(({ why }) => why)]).toEqual([false, ['handshake', 'handshake', 'handshake']])
+})
+
+test('a call that comes while our own loop stands still is in time', async () => {
+  const global = await guarded({ handshakeTimeoutMs: 100 })
+  const { socket, gone } = raw(global)
+  await isTrueSoon(() => global.server.connections() === 1)
+  // After sockets were looked at, and before timers are.
+  await new Promise<void>((resolve) =>
+    setImmediate(() => {
+      socket.write(Buffer.concat([greeting, callOn(1)]))
+      const endMs = performance.now() + 200
+      while (performance.now() < endMs);
+      resolve()
+    }),
+  )
+  expect(await Promise.race([global.next().then(() => 'taken'), gone.then(() => 'cut')])).toBe('taken')
+  expect(global.turnedAway).toEqual([])
 })
 
 test('a connection on which nothing is called any more is closed', async () => {
@@ -152,7 +170,7 @@ test('connections of one address are bounded, and a place that is free again is 
   await isTrueSoon(() => global.server.connections() === 2)
   await raw(global).gone
   expect(global.turnedAway).toMatchObject([
-    { why: 'connections-of-address', reason: '2 connections of this address stand already' },
+    { why: 'connections-of-address', reason: '2 connections of this address stand already, and no more are taken' },
   ])
   first.socket.destroy()
   await isTrueSoon(() => global.server.connections() === 1)

@@ -133,7 +133,7 @@ export class Gate {
       this.#turnAway({
         remoteAddress,
         why,
-        reason: `${max} connections ${why === 'connections' ? 'stand' : 'of this address stand'} already`,
+        reason: `${max} connections ${why === 'connections' ? 'stand' : 'of this address stand'} already, and no more are taken`,
       })
       return
     }
@@ -163,10 +163,14 @@ export class Gate {
         this.#giveTime(connection)
         return
       }
-      connection.timer = undefined
-      socket.resetAndDestroy()
-      const reason = `it made no call within ${handshakeTimeoutMs} ms of connecting`
-      this.#turnAway({ remoteAddress, why: 'handshake', reason })
+      // Timers come before sockets: a call that came while our loop was busy with somebody else is heard first.
+      setImmediate(() => {
+        if (connection.timer === undefined || socket.destroyed) return
+        connection.timer = undefined
+        socket.resetAndDestroy()
+        const reason = `it made no call within ${handshakeTimeoutMs} ms of connecting`
+        this.#turnAway({ remoteAddress, why: 'handshake', reason })
+      })
     }, handshakeTimeoutMs)
   }
 

@@ -10,9 +10,10 @@ export type { TurnedAway } from './gate.js'
 export { type HookClient, type HookEndpoint, type HookItem, type HookResult, openHook } from './hooks/client.js'
 export { HookFailure } from './hooks/failure.js'
 export { grpcTarget, type KdsAddress, parseKdsAddress } from './kds-address.js'
-export { defaultLimits, type LinkLimits } from './limits.js'
+export { defaultLimits, type LinkLimits, limitsFor } from './limits.js'
 export type { Link, LinkCounters, LinkEvent, LinkPeer, Sendable } from './link.js'
 export { type DialingPeer, extensionFeature } from './metadata.js'
+export { servedPaths } from './methods.js'
 export { type LineOptions, ReplicaClient, type ReplicaServer, serveReplicas } from './replicas/index.js'
 export {
   type Admission,
@@ -25,3 +26,4 @@ export {
 } from './serve.js'
 export type { ServeTls } from './serve-tls.js'
 export type { LinkEnd, StatusName } from './status.js'
+export { type TlsCredentialsOptions, tlsCredentials } from './tls-credentials.js'

@@ -54,6 +54,12 @@ export const defaultLimits: LinkLimits = {
   messagesPerSecond: 5_000,
 }
 
+/** Limits of links on which a message may have so much; what waits to be sent grows with it. */
+export const limitsFor = (messageBytesMax: number): Pick<LinkLimits, 'messageBytesMax' | 'bufferBytesMax'> => ({
+  messageBytesMax,
+  bufferBytesMax: Math.max(defaultLimits.bufferBytesMax, Math.ceil(3.2 * messageBytesMax)),
+})
+
 /** Bytes handed to gRPC at once; the rest waits with us, where it can still be dropped. */
 export const inGrpcBytesMax = mebibyte
 

@@ -1,6 +1,11 @@
-import { GlobalKDSService, KDSSyncService } from '@holdfast/proto'
+import { GlobalKDSService, KDSSyncService, ZoneIdentity } from '@holdfast/proto'
 
-/** Full paths of the six methods on a global's KDS port. */
+/** Full paths of every method on a global's KDS port: whoever is not let in gets nothing from any of them. */
+export const servedPaths: readonly string[] = [KDSSyncService, GlobalKDSService, ZoneIdentity].flatMap(
+  ({ typeName, methods }) => methods.map(({ name }) => `/${typeName}/${name}`),
+)
+
+/** Of the two streams. */
 export const syncPaths = {
   globalToZone: `/${KDSSyncService.typeName}/${KDSSyncService.method.globalToZoneSync.name}`,
   zoneToGlobal: `/${KDSSyncService.typeName}/${KDSSyncService.method.zoneToGlobalSync.name}`,

@@ -5,7 +5,7 @@ import { Problem } from '@holdfast/model'
 import { afterEach, expect, test } from 'vitest'
 import type { Link } from './link.js'
 import { asIs, syncPaths } from './methods.js'
-import { type KdsServer, type ServeOptions, serveKds } from './serve.js'
+import { type KdsServer, serveKds } from './serve.js'
 import { dialZone, type Global, hello, type Observed, startGlobal } from './testing/links.js'
 
 const opened: { close(): Promise<unknown> }[] = []
@@ -218,8 +218,7 @@ test('closing a link that was never started releases it', async () => {
 })
 
 test('a stopping server ends every link with UNAVAILABLE, also one that does not read, and frees its port', async () => {
-  const options: Partial<ServeOptions> = { limits: { closeTimeoutMs: 400 } }
-  const { address, next, server } = await global(options)
+  const { address, next, server } = await global()
   const reading = zone(address)
   const first = await next()
   const deaf = zone(address, {}, (event, link) => {

@@ -27,3 +27,11 @@ const detailsMax = 1000
 /** Text that fits into a status: shortened, and without the half characters that URI encoding throws at. */
 export const statusDetails = (reason: string): string =>
   Buffer.from(reason.slice(0, detailsMax), 'utf8').toString('utf8')
+
+const noConnection = /^No connection established(?:\. Last error: (?:Error: )?(.*?))?\.? ?(?:Resolution note:.*)?$/s
+
+/** Why a dialled call ended, without the words that grpc-js puts around the reason of a connection that did not come about. */
+export function endedWords(details: string): string {
+  const found = noConnection.exec(details)
+  return found === null ? details : `cannot be reached: ${found[1] ?? 'no connection'}`
+}

@@ -1,4 +1,7 @@
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
+import { createServer, type TLSSocket } from 'node:tls'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { DialTls } from './dial.js'
 import { dialZone, type Global, startGlobal } from './testing/links.js'
@@ -34,6 +37,29 @@ test.each([
   const event = await firstEvent('grpcs', tls)
   expect(event).toMatchObject({ type: 'closed', by: 'peer', code: 'UNAVAILABLE' })
   expect(event?.type === 'closed' && event.reason).toMatch(why)
+})
+
+test('an address is no server name: none is said, and the certificate is checked against the address', async () => {
+  const said: unknown[] = []
+  const server = createServer({ cert: pem('cert'), key: pem('key'), ALPNProtocols: ['h2'] }, (socket) => {
+    said.push((socket as TLSSocket & { readonly servername?: unknown }).servername)
+    socket.on('error', () => {}).destroy()
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const { port } = server.address() as AddressInfo
+  const seen = async (tls: DialTls) => {
+    const zone = dialZone(`grpcs://127.0.0.1:${port}`, { tls })
+    await zone.until((events) => events.length > 0)
+    await zone.link.close({ code: 'OK', reason: 'seen' })
+    return zone.events[0]
+  }
+  await seen({ rootCa: pem('cert') })
+  const named = await seen({ rootCa: pem('cert'), serverName: 'global.test' })
+  // Node's word for none.
+  expect([said, named?.type]).toEqual([[false, 'global.test'], 'closed'])
+  await new Promise((resolve) => server.close(resolve))
+  const other = await firstEvent('grpcs', { rootCa: pem('cert'), serverName: '10.0.0.1' })
+  expect(other?.type === 'closed' && other.reason).toMatch(/10\.0\.0\.1/)
 })
 
 test('plaintext towards a global that wants TLS ends', async () => {

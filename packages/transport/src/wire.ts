@@ -6,7 +6,7 @@ import {
   setLogVerbosity,
 } from '@grpc/grpc-js'
 import type { StreamName } from './codec/streams.js'
-import { type LinkEnd, statusDetails, statusName, statusNumber } from './status.js'
+import { endedWords, type LinkEnd, statusDetails, statusName, statusNumber } from './status.js'
 import { inTurnOfItsOwn } from './turn.js'
 
 // grpc-js writes to stderr on its own; whatever it says there reaches us as a status as well, and is logged by us.
@@ -114,7 +114,7 @@ export function clientWire(stream: StreamName, dial: () => ClientDuplexStream<Bu
         ended = true
         inTurnOfItsOwn(() => {
           settle()
-          listener.ended({ code: statusName(code), reason: details })
+          listener.ended({ code: statusName(code), reason: endedWords(details) })
         })
       })
     },

@@ -138,7 +138,7 @@ class Plan<Row extends Held> implements Allocation<Row> {
         // Every pool has an IPv4 part and may run out of it; the leased block of IPv6 is always granted, and is not
         // enough. One that was given beforehand is all that its zone can have while nobody answers.
         if (family === 4 && this.#blocks.some((b) => b.kind === owner.kind && b.generation > 0))
-          reasons.push(`no IPv4 block of ${owner.kind} is leased to this control plane yet`)
+          reasons.push(unleased(`IPv4 block of ${owner.kind}`))
         continue
       }
       const pin = pinOf(wish, family)
@@ -146,14 +146,13 @@ class Plan<Row extends Held> implements Allocation<Row> {
       if (choice !== undefined) choices.push({ ...choice, family })
       else
         reasons.push(
-          `every address of ${own.map((b) => b.cidr).join(', ')} is taken or rests: a further block is needed`,
+          `every address of ${own.map((b) => b.cidr).join(', ')} is taken or rests: a further block is needed; ${leasing}`,
         )
     }
     // All families or none: a service that got one only would never be looked at again for the other.
     if (reasons.length > 0 && !isKnown) this.pending.push({ owner, reason: reasons.join('; ') })
     else if (choices.length > 0) for (const choice of choices) this.#give(owner, choice)
-    else if (!isKnown)
-      this.pending.push({ owner, reason: `no block of ${owner.kind} is leased to this control plane yet` })
+    else if (!isKnown) this.pending.push({ owner, reason: unleased(`block of ${owner.kind}`) })
   }
 
   #give(owner: Owner, { family, block, address }: Choice): void {
@@ -220,22 +219,30 @@ class Plan<Row extends Held> implements Allocation<Row> {
     const holder = this.#ledger.holder(family, pin) ?? this.#given.get(pin)
     if (holder !== undefined && !sameOwner(holder, owner)) {
       const rests = 'state' in holder && holder.state === 'tombstoned' ? ', which was deleted; it rests' : ''
-      return problem('conflict', `${pin} belongs to ${ownerWords(holder)}${rests}`)
+      return problem('conflict', `${pin} belongs to ${ownerWords(holder)}${rests}; choose another address`)
     }
     const own = this.#blocks.filter((b) => b.kind === owner.kind && b.family === family)
     if (this.#pinned(pin, own) === undefined)
       return problem(
         'invalid',
         own.length === 0
-          ? `${pin} cannot be pinned: no IPv${family} block of ${owner.kind} is leased to this control plane yet`
-          : `${pin} lies in no block of this control plane for ${owner.kind}; it has ${own.map((b) => b.cidr).join(', ')}`,
+          ? `${pin} cannot be pinned: ${unleased(`IPv${family} block of ${owner.kind}`)}`
+          : `${pin} lies in no block of this control plane for ${owner.kind}; it has ${own.map((b) => b.cidr).join(', ')}: choose an address there`,
       )
     const range = rangeOf(own.find((b) => contains(b.cidr, pin))?.cidr ?? pin)
     if (!isUsable(range, rangeOf(pin).first - range.first))
-      return problem('invalid', `${pin} is the first or last address of its block, which are never given out`)
+      return problem(
+        'invalid',
+        `${pin} is the first or last address of its block, which are never given out; choose another address`,
+      )
     return undefined
   }
 }
+
+/** Nothing is to be done but where global is away, or has nothing left. */
+const leasing =
+  "global leases one by itself: is it connected ('holdfastctl status'), and have its pools room ('holdfastctl vip pool list' there)?"
+const unleased = (what: string): string => `no ${what} is leased to this control plane yet; ${leasing}`
 
 interface PinProblem {
   readonly kind: 'conflict' | 'invalid'

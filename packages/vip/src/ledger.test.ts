@@ -220,16 +220,16 @@ test('pins: taken, outside, and against what stands', () => {
     ledger.apply([wish]).refused.map((r) => `${r.problem.kind}: ${r.problem.message}`)
   expect(ledger.get(owner(1), 4)?.address).toBe('241.16.0.9')
   expect(messages({ owner: owner(2), v4: '241.16.0.9' })).toEqual([
-    'conflict: 241.16.0.9 belongs to MeshService "s1" of mesh default (zone east)',
+    'conflict: 241.16.0.9 belongs to MeshService "s1" of mesh default (zone east); choose another address',
   ])
   expect(messages({ owner: owner(2), v4: '10.0.0.1' })).toEqual([
-    'invalid: 10.0.0.1 lies in no block of this control plane for MeshService; it has 241.16.0.0/27',
+    'invalid: 10.0.0.1 lies in no block of this control plane for MeshService; it has 241.16.0.0/27: choose an address there',
   ])
   expect(messages({ owner: owner(1), v4: '241.16.0.10' })).toEqual([
     'conflict: MeshService "s1" of mesh default (zone east) has 241.16.0.9 and keeps it; a pin cannot move it to 241.16.0.10',
   ])
   expect(messages({ owner: owner(2), v4: '241.16.0.0' })).toEqual([
-    'invalid: 241.16.0.0 is the first or last address of its block, which are never given out',
+    'invalid: 241.16.0.0 is the first or last address of its block, which are never given out; choose another address',
   ])
   const both = ledger.apply([{ owner: owner(3), v4: '241.16.0.9', v6: 'fd00::1' }]).refused.map((r) => r.problem)
   expect(both.map(({ kind, violations }) => [kind, violations])).toEqual([
@@ -238,11 +238,12 @@ test('pins: taken, outside, and against what stands', () => {
       [
         {
           path: 'labels["holdfast.io/vip"]',
-          message: '241.16.0.9 belongs to MeshService "s1" of mesh default (zone east)',
+          message: '241.16.0.9 belongs to MeshService "s1" of mesh default (zone east); choose another address',
         },
         {
           path: 'labels["holdfast.io/vip6"]',
-          message: 'fd00::1 cannot be pinned: no IPv6 block of MeshService is leased to this control plane yet',
+          message:
+            "fd00::1 cannot be pinned: no IPv6 block of MeshService is leased to this control plane yet; global leases one by itself: is it connected ('holdfastctl status'), and have its pools room ('holdfastctl vip pool list' there)?",
         },
       ],
     ],
@@ -311,7 +312,7 @@ test('all families or none: a control plane that got an IPv6 block only, because
   const v6 = { ...smallBlock, id: 'v6', family: 6, cidr: 'fd00:1:2:3::/64', generation: 1 } as const
   ledger.blocks.push({ block: v6 })
   const result = ledger.apply([{ owner: owner(1) }])
-  const reason = `no IPv4 block of ${v6.kind} is leased to this control plane yet`
+  const reason = expect.stringMatching(`^no IPv4 block of ${v6.kind} is leased to this control plane yet; `)
   expect([result.assigned, result.pending]).toEqual([[], [{ owner: owner(1), reason }]])
 })
 

@@ -81,23 +81,32 @@ const forbidden: readonly (readonly [cidr: string, why: string])[] = [
 /** A pool has room for one first block at least. */
 const smallestBits: Readonly<Record<Family, number>> = { 4: firstBlockBits, 6: ipv6BlockBits }
 
-/** Everything that is wrong with a set of pools, by place in the list. */
-export function poolProblems(pools: readonly Pool[]): readonly Violation[] {
+/**
+ * Everything that is wrong with a set of pools.
+ * @param placeOf what whoever gave them calls the pool at that index
+ */
+export function poolProblems(
+  pools: readonly Pool[],
+  placeOf: (index: number) => string = (index) => `pools[${index}]`,
+): readonly Violation[] {
   const problems: Violation[] = []
   const ranges: (Range | undefined)[] = pools.map((pool, i) => {
     try {
       return rangeOf(pool.cidr)
     } catch (error) {
-      problems.push({ path: `pools[${i}].cidr`, message: (error as Error).message })
+      problems.push({ path: `${placeOf(i)}.cidr`, message: (error as Error).message })
       return undefined
     }
   })
   for (const [i, range] of ranges.entries()) {
     const pool = pools[i]
     if (range === undefined || pool === undefined) continue
-    const path = `pools[${i}].cidr`
+    const path = `${placeOf(i)}.cidr`
     if (!vipKinds.some((kind) => kind === pool.kind))
-      problems.push({ path: `pools[${i}].kind`, message: `must be one of ${vipKinds.join(', ')}, got "${pool.kind}"` })
+      problems.push({
+        path: `${placeOf(i)}.kind`,
+        message: `must be one of ${vipKinds.join(', ')}, got "${pool.kind}"`,
+      })
     if (range.family !== pool.family)
       problems.push({ path, message: `${pool.cidr} is IPv${range.family}, the pool says IPv${pool.family}` })
     if (range.prefixBits > smallestBits[range.family])
@@ -106,7 +115,7 @@ export function poolProblems(pools: readonly Pool[]): readonly Violation[] {
       if (overlap(range, rangeOf(cidr))) problems.push({ path, message: `${pool.cidr} has ${why} (${cidr}) in it` })
     for (const [j, other] of ranges.entries())
       if (j < i && other !== undefined && overlap(range, other))
-        problems.push({ path, message: `${pool.cidr} overlaps ${pools[j]?.cidr ?? ''} (pools[${j}])` })
+        problems.push({ path, message: `${pool.cidr} overlaps ${pools[j]?.cidr ?? ''} (${placeOf(j)})` })
   }
   return problems
 }

@@ -1,3 +1,4 @@
+import { invariant } from '@holdfast/model'
 import type { SessionHandle } from '@holdfast/peer'
 import {
   addedReturns,
@@ -57,10 +58,11 @@ export class Recall {
       seen.note(page)
       sum = addedReturns(sum, await returns.take(page))
       // A place that does not move would be asked for until the end of time.
-      if (page.next === after) throw new Error(`global answers with the same place again: ${after}`)
+      if (page.next === after)
+        throw new Error(`global answers with the same place again: "${after}"; it is asked anew in the next session`)
       after = page.next
     }
-    if (page === undefined) throw new Error('global sent no page')
+    invariant(page !== undefined, 'the first page is always asked for')
     await this.#ask('', { done: true })
     // What was said in this session spoke of the store of before: the next one compares.
     await session.close('this zone has got back what it had written; a new session compares')

@@ -1,10 +1,12 @@
 import { randomInt, randomUUID } from 'node:crypto'
 import { Problem, typeSetHash } from '@holdfast/model'
 import {
+  type AskOptions,
   Backoff,
   type BackoffOptions,
   GuardWatch,
   isMoving,
+  kumaSteadyMs,
   type Leases,
   runSession,
   type SessionEnd,
@@ -14,7 +16,7 @@ import {
 } from '@holdfast/peer'
 import { type ControlPlaneStore, isPausedReason } from '@holdfast/store'
 import type { Tracing } from '@holdfast/tracing'
-import { type DialOptions, dialKds, type Link, type ZoneNodeConfig } from '@holdfast/transport'
+import { type DialOptions, dialKds, type Link, limitsFor, type ZoneNodeConfig } from '@holdfast/transport'
 import { defaultPools, planLease, ulaPrefix } from '@holdfast/vip'
 import type { Logger } from 'pino'
 import { type EndpointFile, EndpointKeeper, type EndpointView, globalEndpointsKey } from './endpoints/index.js'
@@ -25,6 +27,8 @@ export interface ZoneOptions {
   readonly zone: string
   /** What the operator has configured, each grpc://HOST:PORT of one global; at least one. */
   readonly globalAddresses: readonly string[]
+  /** The most that one message of global has; what a Kuma receives as it comes, unless said otherwise. */
+  readonly messageBytesMax?: number | undefined
   /** Where the endpoints that global tells are remembered; undefined: in the store alone. */
   readonly endpointFile?: EndpointFile | undefined
   readonly version: string
@@ -100,9 +104,11 @@ export class ZoneRuntime {
   #session: SessionHandle | undefined
   #link: Link | undefined
   #lastEnd: SessionEnd | undefined
-  /** Global has shown the extension, perhaps too late for that session. */
   /** Of the replica of global that had our last session. */
   #affinity: string | undefined
+  /** The last global that was reached said that it is none of ours. */
+  #globalIsKuma = false
+  /** Global has shown the extension, perhaps too late for that session. */
   #globalIsHoldfast = false
   #running: Promise<void> | undefined
   #lease: NodeJS.Timeout | undefined
@@ -152,9 +158,13 @@ export class ZoneRuntime {
   }
 
   /** Asks global; see its answers. @throws Problem `unavailable` if there is no session or no answer in time */
-  async askGlobal(what: string, body: string): Promise<string> {
-    if (this.#session === undefined) throw new Problem('unavailable', 'there is no session with global')
-    return this.#session.ask(what, body, { timeoutMs: questionTimeoutMs })
+  async askGlobal(what: string, body: string, { signal }: Pick<AskOptions, 'signal'> = {}): Promise<string> {
+    if (this.#session === undefined)
+      throw new Problem(
+        'unavailable',
+        `zone ${this.#options.zone} has no session with global: try again when it has one; "holdfastctl status" here says why it has none`,
+      )
+    return this.#session.ask(what, body, { timeoutMs: questionTimeoutMs, signal })
   }
 
   get lastEnd(): SessionEnd | undefined {
@@ -222,7 +232,7 @@ export class ZoneRuntime {
     // Not where all that are dialled say so, one after the other.
     if (moves && lastedMs > movedSteadyMs) return Math.round(chance * movedWithinMs)
     if (this.#endpoints.roundGoesOn) return Math.round(chance * nextAddressMs)
-    this.#backoff.ended(lastedMs)
+    this.#backoff.ended(lastedMs, this.#globalIsKuma ? kumaSteadyMs : 0)
     return this.#backoff.nextMs(chance)
   }
 
@@ -273,7 +283,17 @@ export class ZoneRuntime {
   }
 
   async #oneSession(): Promise<SessionEnd> {
-    const { store, zone, version, instanceId, nodeConfig, log, metrics, dial = dialKds } = this.#options
+    const {
+      store,
+      zone,
+      version,
+      instanceId,
+      nodeConfig,
+      log,
+      metrics,
+      messageBytesMax,
+      dial = dialKds,
+    } = this.#options
     const sessionId = randomUUID()
     const lease = this.#options.leases?.held(dialLease)
     let isOwed = false
@@ -283,7 +303,10 @@ export class ZoneRuntime {
     const link = dial({
       address,
       ...proof,
-      ...(this.#endpoints.hasChoice ? { limits: { connectTimeoutMs } } : {}),
+      limits: {
+        ...(this.#endpoints.hasChoice ? { connectTimeoutMs } : {}),
+        ...(messageBytesMax === undefined ? {} : limitsFor(messageBytesMax)),
+      },
       zone,
       sessionId,
       version,
@@ -301,6 +324,7 @@ export class ZoneRuntime {
       store,
       version,
       instanceId,
+      messageBytesMax,
       peerIsHoldfast: this.#globalIsHoldfast,
       log,
       metrics,
@@ -308,6 +332,8 @@ export class ZoneRuntime {
       guards: this.#guards,
       onQuestion: this.#options.answer,
       onMet: (handle) => {
+        // What waits for addresses may have been written before it was known that a Kuma leases none.
+        this.#askForBlocksSoon()
         this.#recalling = this.#takeBack(handle).finally(() => {
           this.#recalling = undefined
         })
@@ -338,11 +364,14 @@ export class ZoneRuntime {
     })
     this.#session = session
     this.#link = link
+    // The other end may have been met before there was a session to ask on.
+    this.#askForBlocksSoon()
     if (this.#stop.signal.aborted) return session.close('the zone control plane stops')
     const end = await this.#whileOurs(session)
     await this.#recalling
     this.#affinity = link.peer.affinity ?? this.#affinity
     this.#globalIsHoldfast ||= link.peer.extension === true
+    this.#globalIsKuma = link.peer.extension === false || (this.#globalIsKuma && link.peer.extension !== true)
     if (isOwed) await store.returns.begin(owedReason)
     return end
   }

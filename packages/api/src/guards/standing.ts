@@ -1,5 +1,12 @@
 import type { JsonObject } from '@holdfast/model'
-import { type ControlPlaneStore, decodeReport, type HoldRow, type RefusedRow, type Row } from '@holdfast/store'
+import {
+  type ControlPlaneStore,
+  decodeReport,
+  type HoldRow,
+  type RefusedRow,
+  type Row,
+  type ShownRow,
+} from '@holdfast/store'
 import { peerName } from '../sync/sync-json.js'
 
 /** Why what is shown of a resource is not what its owner offers, or not what everybody keeps. */
@@ -31,12 +38,14 @@ export class GuardReader {
     this.#store = store
   }
 
-  /** A statement for any number of rows, and two more if one of them is not as it was offered. */
-  async of(rows: readonly Row[]): Promise<(row: Row) => readonly Guard[]> {
+  /**
+   * A statement for any number of rows unless what it gives is known, and two more if one of them is not as it was offered.
+   */
+  async of(rows: readonly Row[], reports?: ShownRow['reports']): Promise<(row: Row) => readonly Guard[]> {
     if (rows.length === 0) return () => []
     const { read, guards } = this.#store
     const byPeers = new Map<string, Guard[]>()
-    for (const { peer, body } of await guards.reports())
+    for (const { peer, body } of reports ?? (await guards.reports()))
       for (const told of body === '' ? [] : decodeReport(body).refused) {
         const found = byPeers.get(rowText(told)) ?? []
         byPeers.set(rowText(told), [...found, refusalGuard(peerName(peer), told)])

@@ -1,14 +1,19 @@
 import { defaultAccess, type Level, mayTouch, type Role, type Subject } from '@holdfast/identity'
 import { expect, test } from 'vitest'
 import { harness } from '../testing/harness.js'
+import { openReal } from '../testing/real.js'
+import { titles } from './errors.js'
 
 const jo: Subject = { name: 'jo', groups: ['team-a', 'mesh-system:authenticated'] }
 const role = (level: Level, ...meshes: readonly string[]): Role => ({ users: [], groups: ['team-a'], meshes, level })
-const asks = (subject: Subject, roles: readonly Role[] | undefined) =>
-  harness('global', {
+const modes = ['global', 'federated', 'standalone'] as const
+const asks = (subject: Subject, roles: readonly Role[] | undefined, mode: (typeof modes)[number] = 'global') =>
+  harness(mode, {
     authenticate: () => ({ ...subject, admin: false }),
     ...(roles === undefined ? {} : { access: { ...defaultAccess, roles } }),
   })
+
+const hasBody = (method: string): boolean => ['PUT', 'POST'].includes(method)
 
 /** Every path and verb that is registered, with something in place of each parameter. */
 function everyCall(app: ReturnType<typeof asks>['app']): readonly (readonly [method: string, path: string])[] {
@@ -20,31 +25,43 @@ function everyCall(app: ReturnType<typeof asks>['app']): readonly (readonly [met
     const depth = (match[1] ?? '').length / 4
     stack.length = depth
     stack.push(match[2] ?? '')
-    const path = stack.join('').replace(/:[A-Za-z]+/g, 'x')
+    const path = stack.join('').replace(/:[A-Za-z]+(\|:[A-Za-z]+)*/g, 'x')
     return (match[3] ?? '').split(', ').flatMap((method) => (method === '' ? [] : [[method, path] as const]))
   })
 }
 
-test('who is nobody gets nothing from any route but who they are and what this is', async () => {
-  const { app, call } = asks({ name: 'mesh-system:anonymous', groups: ['mesh-system:unauthenticated'] }, undefined)
+test.each(modes)('%s: who is nobody gets nothing from any route but who they are and what this is', async (mode) => {
+  const nobody = { name: 'mesh-system:anonymous', groups: ['mesh-system:unauthenticated'] }
+  const { app, call } = asks(nobody, undefined, mode)
   await app.ready()
   const calls = everyCall(app)
   expect(calls.length).toBeGreaterThan(150)
   const open: string[] = []
   for (const [method, path] of calls) {
-    const { status } = await call(method, path, ['PUT', 'POST'].includes(method) ? {} : undefined)
+    const { status } = await call(method, path, hasBody(method) ? {} : undefined)
     if (status !== 403) open.push(`${method} ${path} ${status}`)
   }
   expect(open.sort()).toEqual(['GET / 200', 'GET /who-am-i 200'])
 })
 
-test('who may read everything changes nothing', async () => {
-  const { app, call, store } = asks(jo, [role('read', '*')])
+test.each(modes)('%s: an administrator is turned away by no route', async (mode) => {
+  const { app, inject } = await openReal(mode)
+  await app.ready()
+  const away: string[] = []
+  for (const [method, path] of everyCall(app)) {
+    const { statusCode: status, body } = await inject(method as 'GET', path, hasBody(method) ? {} : undefined)
+    if (status === 401 || body.includes(titles.denied)) away.push(`${method} ${path} ${status}`)
+  }
+  expect(away).toEqual([])
+})
+
+test.each(modes)('%s: who may read everything changes nothing', async (mode) => {
+  const { app, call, store } = asks(jo, [role('read', '*')], mode)
   await app.ready()
   const writes = everyCall(app).filter(([method]) => method !== 'GET')
   const let_in: string[] = []
   for (const [method, path] of writes) {
-    const { status } = await call(method, path, ['PUT', 'POST'].includes(method) ? {} : undefined)
+    const { status } = await call(method, path, hasBody(method) ? {} : undefined)
     if (status !== 403) let_in.push(`${method} ${path} ${status}`)
   }
   expect(let_in).toEqual([])
@@ -108,3 +125,19 @@ test('levels and meshes of roles', () => {
   expect([may('operate', 'a'), may('write', undefined)]).toEqual([false, true])
   expect(mayTouch(rules, { name: 'mesh-system:admin', groups: [] }, 'operate', '*')).toBe(true)
 })
+
+test.each(modes)(
+  '%s: what the description of the API names is what is registered: the matrix of the real thing goes by it',
+  async (mode) => {
+    const { app, call } = harness(mode)
+    await app.ready()
+    const { paths } = (await call('GET', '/openapi.json')).body as {
+      readonly paths: Readonly<Record<string, Readonly<Record<string, unknown>>>>
+    }
+    const described = Object.entries(paths).flatMap(([path, item]) =>
+      Object.keys(item).map((verb) => `${verb.toUpperCase()} ${path.replace(/\{\w+\}/g, 'x')}`),
+    )
+    const registered = everyCall(app).map(([method, path]) => `${method} ${path}`)
+    expect([...new Set(registered)].sort()).toEqual([...new Set(described)].sort())
+  },
+)

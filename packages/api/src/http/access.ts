@@ -17,11 +17,12 @@ export const cannotAccessType = (subject: Subject, type: string): ApiError =>
  */
 export function checkRoute(
   { access }: Pick<ApiContext, 'access'>,
-  route: Pick<Route, 'method' | 'path' | 'type' | 'access'>,
+  route: Pick<Route, 'method' | 'path' | 'type' | 'access' | 'refused'>,
   params: Readonly<Record<string, string>>,
   subject: Subject,
 ): void {
-  if (route.access === 'handler') return
+  // A handler that nobody gets to decides nothing.
+  if (route.access === 'handler' && route.refused === undefined) return
   const isRead = route.method === 'GET'
   if (route.access !== undefined) {
     const least = route.access === 'any' ? 'read' : 'write'

@@ -14,7 +14,9 @@ export interface AuthorityStanding {
 
 /** Keys by the numbers that tokens name them with, ascending; the highest issues. */
 export interface KeyStanding {
-  readonly kind: 'user' | 'zone'
+  /** Of the tokens of Dataplanes, which each mesh has keys for. */
+  readonly mesh?: string | undefined
+  readonly kind: 'user' | 'zone' | 'dataplane'
   readonly numbers: readonly string[]
 }
 

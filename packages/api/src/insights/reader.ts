@@ -1,5 +1,13 @@
-import { type ProxyState, proxyStateOf } from '@holdfast/model'
+import {
+  type DeclaredProxy,
+  declaredProxyOf,
+  type ProxyState,
+  proxyStateFrom,
+  type ToldOfProxy,
+  toldOfProxy,
+} from '@holdfast/model'
 import type { ControlPlaneStore, MeshCount, Row } from '@holdfast/store'
+import { Followed, type Kept } from '../resources/followed.js'
 import { allRows } from '../resources/names.js'
 
 /** A proxy, and whose it is. */
@@ -20,11 +28,13 @@ export interface Estate {
 export class EstateReader {
   readonly #store: ControlPlaneStore
   readonly #nowMs: () => number
+  readonly #followed: Followed<KeptProxies>
   #kept: { readonly revision: string; readonly estate: Promise<Estate> } | undefined
 
   constructor(store: ControlPlaneStore, nowMs: () => number) {
     this.#store = store
     this.#nowMs = nowMs
+    this.#followed = new Followed(store, [dataplaneType, insightType], async () => new KeptProxies())
   }
 
   async read(): Promise<Estate> {
@@ -42,22 +52,55 @@ export class EstateReader {
   }
 
   async #compute(): Promise<Estate> {
-    const [meshes, counts, dataplanes, insights] = await Promise.all([
+    const [meshes, counts, proxies] = await Promise.all([
       allRows(this.#store, 'Mesh'),
       this.#store.read.countsByMesh(),
-      allRows(this.#store, 'Dataplane'),
-      allRows(this.#store, 'DataplaneInsight'),
+      this.#followed.now(),
     ])
-    const insightOf = new Map(insights.map((row) => [keyOf(row), row]))
-    const byMesh = new Map<string, OwnedProxy[]>()
-    for (const row of dataplanes) {
-      const state = { ...proxyStateOf(row, insightOf.get(keyOf(row))), origin: row.origin }
-      const known = byMesh.get(row.mesh)
-      if (known === undefined) byMesh.set(row.mesh, [state])
-      else known.push(state)
-    }
-    return { meshes, counts, proxiesOf: (mesh) => byMesh.get(mesh) ?? [], atMs: this.#nowMs() }
+    return { meshes, counts, proxiesOf: (mesh) => proxies.of(mesh), atMs: this.#nowMs() }
   }
 }
 
-const keyOf = ({ mesh, name }: Pick<Row, 'mesh' | 'name'>): string => `${mesh}\u0000${name}`
+const dataplaneType = 'Dataplane'
+const insightType = 'DataplaneInsight'
+
+/** The proxies of one mesh, by name. */
+class MeshProxies {
+  readonly declared = new Map<string, DeclaredProxy & { readonly origin: string }>()
+  readonly told = new Map<string, ToldOfProxy>()
+  #states: readonly OwnedProxy[] | undefined
+
+  changed(): void {
+    this.#states = undefined
+  }
+
+  get states(): readonly OwnedProxy[] {
+    this.#states ??= [...this.declared]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, { origin, ...declared }]) => ({ ...proxyStateFrom(declared, this.told.get(name)), origin }))
+    return this.#states
+  }
+}
+
+class KeptProxies implements Kept {
+  readonly #meshes = new Map<string, MeshProxies>()
+
+  of(mesh: string): readonly OwnedProxy[] {
+    return this.#meshes.get(mesh)?.states ?? []
+  }
+
+  apply(rows: readonly Row[]): boolean {
+    for (const row of rows) {
+      const proxies = this.#meshes.get(row.mesh) ?? new MeshProxies()
+      this.#meshes.set(row.mesh, proxies)
+      proxies.changed()
+      if (row.type === insightType)
+        if (row.deleted) proxies.told.delete(row.name)
+        else proxies.told.set(row.name, toldOfProxy(row))
+      else if (row.deleted) proxies.declared.delete(row.name)
+      else proxies.declared.set(row.name, { ...declaredProxyOf(row), origin: row.origin })
+      if (proxies.declared.size === 0 && proxies.told.size === 0) this.#meshes.delete(row.mesh)
+    }
+    return true
+  }
+}

@@ -1,4 +1,4 @@
-import type { Brake, ControlPlaneStore } from '@holdfast/store'
+import { type Brake, type ControlPlaneStore, isPausedReason } from '@holdfast/store'
 import { crowded, crowdedText } from '@holdfast/vip'
 import { peerName } from '../sync/sync-json.js'
 import type { SyncView } from '../sync/sync-view.js'
@@ -29,7 +29,7 @@ export async function attentionOf(store: ControlPlaneStore, sync: SyncView): Pro
     found.push({
       what: 'the store was never initialised, so nobody is told anything',
       since: null,
-      next: 'holdfast init',
+      next: 'holdfast init with its --database-url, or its --data-dir where the database is its own',
     })
   if (status.state === 'recovering') {
     const waits = sync.recoveryWaits?.() ?? []
@@ -85,18 +85,29 @@ export async function attentionOf(store: ControlPlaneStore, sync: SyncView): Pro
       found.push({
         what: `${rows.length} resource${rows.length === 1 ? '' : 's'} of ${peerName(peer)} refused, last good version kept: ${first.type} "${first.exportName}": ${first.reason}`,
         since: time(Math.min(...rows.map(({ sinceMs }) => sinceMs))),
-        next: 'see /_holdfast/refused; mend it at its origin',
+        next: 'holdfastctl refused list; mend it at its origin',
       })
   }
+  // What is wrong now is worth more than how the last session ended.
+  const lastErrors = new Map(sync.peers().map(({ peer, lastError }) => [peer, lastError]))
+  const gone = new Set(
+    zones.flatMap(({ name, decommissionedAtMs }) => (decommissionedAtMs === undefined ? [] : [name])),
+  )
   const live = new Set(sync.peers().flatMap(({ peer, connected }) => (connected ? [peer] : [])))
   const last = new Map([...sessions].reverse().map((session) => [session.peer, session]))
-  for (const [peer, session] of last)
-    if (!live.has(peer) && !paused.has(peer))
+  const claimed = new Map(zones.flatMap((zone) => (zone.claimantStoreId === undefined ? [] : [[zone.name, zone]])))
+  for (const { name, storeId, claimantStoreId, claimedAtMs } of claimed.values())
+    if (!live.has(name))
       found.push({
-        what: `${peer === '' ? 'global' : `zone ${peer}`} is not connected${session.closeReason === undefined ? '' : `: ${session.closeReason}`}`,
+        what: `zone ${name} is not connected, and another store (${claimantStoreId}) asks for its name, which belongs to ${storeId ?? 'nobody'}`,
+        since: time(claimedAtMs),
+        next: `holdfastctl zone adopt ${name}, if the store of before is gone for good; else give the new one another name`,
+      })
+  for (const [peer, session] of last)
+    if (!live.has(peer) && !paused.has(peer) && !claimed.has(peer) && !gone.has(peer))
+      found.push({
+        ...awayOf(peer, lastErrors.get(peer) ?? session.closeReason, status.identity.name),
         since: time(session.closedAtMs ?? session.lastHeartbeatMs),
-        next:
-          peer === '' ? 'look at global and at the network between' : `look at zone ${peer} and at the network between`,
       })
   for (const each of crowded(blocks.filter(({ family }) => family === 4)))
     found.push({
@@ -112,5 +123,30 @@ export async function attentionOf(store: ControlPlaneStore, sync: SyncView): Pro
     })
   return found
 }
+
+/** A peer that is away, and what that says of what to do: whoever was paused needs nobody to look at the network. */
+function awayOf(peer: string, reason: string | undefined, own: string): Pick<Attention, 'what' | 'next'> {
+  const who = peer === '' ? 'global' : `zone ${peer}`
+  const what = `${who} is not connected${reason === undefined ? '' : `: ${plainReason(reason)}`}`
+  if (peer === '' && /certificate/i.test(reason ?? ''))
+    return {
+      what,
+      next: `whoever answers there is none that this zone believes: if that global was made anew, 'holdfastctl zone add ${own}' there, and start this zone with --join`,
+    }
+  if (!isPausedReason(reason ?? '')) return { what, next: `look at ${who} and at the network between` }
+  return peer === ''
+    ? { what, next: `holdfastctl zone resume ${own} at global, once whatever it is for is over` }
+    : {
+        what: `${who} was paused, may join again and has not yet`,
+        next: `it asks by itself every few seconds; if it does not come, look at ${who}`,
+      }
+}
+
+/** Without the words that gRPC puts around what has happened. */
+const plainReason = (reason: string): string =>
+  reason
+    .replace(/^OK /, '')
+    .replace(/No connection established\. Last error: (Error: )?/, '')
+    .replace(/\. Resolution note: $/, '')
 
 const because = ({ reason }: Brake): string => (reason === '' ? '' : `: ${reason}`)

@@ -1,3 +1,4 @@
+import { within } from '@holdfast/deadline'
 import { Problem, problemOf } from '@holdfast/model'
 import { askTestimony, type Owner, ownerText } from '@holdfast/store'
 import type { ApiContext } from '../options.js'
@@ -45,9 +46,7 @@ async function remembered({ store, sync, limits }: ApiContext, signal: AbortSign
       continue
     }
     const ask = (question: string, body: unknown): Promise<unknown> =>
-      sync.askZone(peer, question, body, {
-        signal: AbortSignal.any([signal, AbortSignal.timeout(limits.zoneAnswerTimeoutMs)]),
-      })
+      within(limits.zoneAnswerTimeoutMs, [signal], (time) => sync.askZone(peer, question, body, { signal: time }))
     try {
       for await (const page of askTestimony(peer, ask, { ledger: true })) {
         const found = await store.recovery.remember(page)

@@ -1,3 +1,4 @@
+import { within } from '@holdfast/deadline'
 import { Problem, problemOf } from '@holdfast/model'
 import { askTestimony, type RecoveryItem, type Testimony } from '@holdfast/store'
 import type { ApiContext } from '../options.js'
@@ -71,9 +72,7 @@ const connectedZones = ({ sync }: ApiContext): readonly string[] =>
 
 async function heard({ sync, limits }: ApiContext, zone: string, signal: AbortSignal): Promise<readonly Testimony[]> {
   const ask = (question: string, body: unknown): Promise<unknown> =>
-    sync.askZone(zone, question, body, {
-      signal: AbortSignal.any([signal, AbortSignal.timeout(limits.zoneAnswerTimeoutMs)]),
-    })
+    within(limits.zoneAnswerTimeoutMs, [signal], (time) => sync.askZone(zone, question, body, { signal: time }))
   const pages: Testimony[] = []
   for await (const page of askTestimony(zone, ask, { ledger: false })) pages.push(page)
   return pages
@@ -94,7 +93,7 @@ export async function finishRecovery(
   if (waits.length > 0 && !options.confirmed)
     throw new Problem(
       'conflict',
-      `this global still waits for ${waits.length === 1 ? 'something' : `${waits.length} things`}, and what they would bring back would be missing: ` +
+      `this global still waits for ${waits.length === 1 ? 'something' : `${waits.length} things`}, and what would come back from there would be missing: ` +
         `${waits.map(({ what, next }) => `${what} (${next})`).join('; ')}. Say --yes if that is what you want`,
     )
   const lost = waits.map(({ what }) => what)

@@ -1,8 +1,10 @@
+import type { Cursor } from '@holdfast/kds'
 import {
   allTypes,
-  assignHostnames,
+  globalOrigin,
   type Hostname,
   type HostnameGenerator,
+  HostnameIndex,
   hostnameGeneratorOf,
   hostnamesOf,
   type ServiceHostnames,
@@ -12,80 +14,86 @@ import {
 } from '@holdfast/model'
 import type { ControlPlaneStore, Row } from '@holdfast/store'
 import type { DnsView } from '../routes/dns.js'
+import { Followed, type Kept } from './followed.js'
 
 export type ServiceNames = ServiceHostnames
 
 /** Nobody's zone: global owns no zone's services, and a template that needs a zone has none to name there. */
 const noZone = '*'
 
-interface Snapshot {
-  readonly generators: readonly HostnameGenerator[]
-  readonly names: ReadonlyMap<string, ServiceNames>
-}
-
 /**
- * The hostnames of all services as this control plane sees them, computed from the HostnameGenerators in its store and
- * kept until the store's revision moves: who holds a name depends on every service of its kind. Global shows the names
- * that a service has in all zones but its own.
+ * The hostnames of all services as this control plane sees them, computed from the HostnameGenerators in its store: who
+ * holds a name depends on every service of its kind. Global shows the names that a service has in all zones but its own.
  */
 export class Names {
-  readonly #store: ControlPlaneStore
+  readonly #followed: Followed<KeptNames>
   readonly #viewer: Viewer
   readonly #served: Pick<DnsView, 'unservedOf'> | undefined
-  #kept: { readonly revision: string; readonly snapshot: Promise<Snapshot> } | undefined
 
   /** @param served what names a zone really answers: there one name has one service, whatever its kind and mesh */
   constructor(store: ControlPlaneStore, viewer: Viewer, served?: Pick<DnsView, 'unservedOf'> | undefined) {
-    this.#store = store
     this.#viewer = viewer
     this.#served = served
+    this.#followed = new Followed(
+      store,
+      [...vipTypes, generatorType],
+      async () => new KeptNames(await allRows(store, generatorType), viewer),
+    )
   }
 
   /** What each of some rows is called; undefined for what is no service or has no VIP to be reached at. */
-  async of(rows: readonly Row[]): Promise<(row: Row) => ServiceNames | undefined> {
+  async of(rows: readonly Row[], asOf?: Cursor): Promise<(row: Row) => ServiceNames | undefined> {
     if (!rows.some((row) => typeOf(row.type).vipKind)) return () => undefined
-    const { names } = await this.#snapshot()
+    const { index } = await this.#followed.now(asOf)
     return (row) => {
-      const given = names.get(keyText(row))
+      const given = index.of(row)
       return given === undefined ? undefined : withoutTaken(given, this.#served?.unservedOf(row) ?? [])
     }
   }
 
   /** Every name under which a service can be known, its own zone's included. */
   async everyHostname(row: Row): Promise<readonly Hostname[]> {
-    return hostnamesOf(row, (await this.#snapshot()).generators, this.#viewer)
+    return hostnamesOf(row, (await this.#followed.now()).generators, this.#viewer)
   }
+}
 
-  async #snapshot(): Promise<Snapshot> {
-    const { epoch, revision, tag } = (await this.#store.status()).head
-    const now = `${epoch} ${revision} ${tag}`
-    if (this.#kept?.revision !== now) {
-      const kept = { revision: now, snapshot: this.#compute() }
-      this.#kept = kept
-      // A failed reading is told to those who wait for it, and tried again by the next.
-      kept.snapshot.catch(() => {
-        if (this.#kept === kept) this.#kept = undefined
-      })
-    }
-    return this.#kept.snapshot
-  }
+const generatorType = 'HostnameGenerator'
+const vipTypes = allTypes.filter(({ vipKind }) => vipKind).map(({ name }) => name)
 
-  async #compute(): Promise<Snapshot> {
-    const generators = (await allRows(this.#store, 'HostnameGenerator')).flatMap(
-      (row) => hostnameGeneratorOf(row, row.createdAtMs) ?? [],
-    )
-    const selected = allTypes.filter((type) => type.vipKind && generators.some(({ selects }) => selects === type.name))
-    const services: Row[] = []
-    for (const type of selected)
-      services.push(...(await allRows(this.#store, type.name)).filter((row) => isNameable(row)))
-    const { role } = this.#viewer
+/** The names that some generators give. Other generators name everything anew. */
+class KeptNames implements Kept {
+  readonly generators: readonly HostnameGenerator[]
+  readonly index: HostnameIndex
+  readonly #rows: ReadonlyMap<string, Row>
+
+  constructor(rows: readonly Row[], viewer: Viewer) {
+    this.#rows = new Map(rows.map((row) => [row.name, row]))
+    this.generators = rows.flatMap((row) => hostnameGeneratorOf(row, row.createdAtMs) ?? [])
     // A zone's own generators name what is in that zone, and for that zone only.
-    const zones = role === 'global' ? generators.filter(({ origin }) => origin === '') : generators
-    const assigned = assignHostnames(services, zones, this.#viewer.role === 'global' ? noZone : this.#viewer.zone)
-    return {
-      generators,
-      names: new Map([...assigned].map(([service, names]) => [keyText(service), names])),
-    }
+    this.index =
+      viewer.role === 'global'
+        ? new HostnameIndex(
+            this.generators.filter(({ origin }) => origin === globalOrigin),
+            noZone,
+          )
+        : new HostnameIndex(this.generators, viewer.zone)
+  }
+
+  apply(rows: readonly Row[]): boolean {
+    let areSame = true
+    for (const row of rows)
+      if (row.type === generatorType) areSame = this.#isKnown(row) && areSame
+      else if (row.deleted || !isNameable(row)) this.index.remove(row)
+      else this.index.put(row)
+    return areSame
+  }
+
+  #isKnown(row: Row): boolean {
+    const known = this.#rows.get(row.name)
+    if (row.deleted || known === undefined) return row.deleted && known === undefined
+    return (
+      row.origin === known.origin && row.createdAtMs === known.createdAtMs && Buffer.compare(row.spec, known.spec) === 0
+    )
   }
 }
 
@@ -109,8 +117,6 @@ function withoutTaken(given: ServiceNames, unserved: ReturnType<DnsView['unserve
 const isNameable = (row: Row): boolean =>
   row.audience !== 'suspended' && (row.vips !== undefined || !wantsVip(typeOf(row.type), row.labels))
 
-const keyText = ({ type, mesh, name }: Row): string => `${type}\u0000${mesh}\u0000${name}`
-
 const pageSize = 1000
 
 /** Every living row of a type, page by page. */
@@ -125,9 +131,10 @@ async function pagesOf(
   of: { readonly type: string; readonly mesh?: string },
 ): Promise<readonly Row[]> {
   const rows: Row[] = []
-  for (let offset = 0; ; offset += pageSize) {
-    const { total, items } = await store.read.list({ ...of, offset, limit: pageSize })
+  for (;;) {
+    // From the last one on, and not by number: what comes or goes meanwhile makes nobody be missed or met twice.
+    const { items } = await store.read.list({ ...of, after: rows.at(-1), offset: 0, limit: pageSize })
     rows.push(...items)
-    if (items.length === 0 || offset + pageSize >= total) return rows
+    if (items.length < pageSize) return rows
   }
 }

@@ -3,12 +3,12 @@ import { anyResourceOf } from '@holdfast/model/testing'
 import type { Row } from '@holdfast/store'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { renderedAddresses, renderRow, shownAddresses, viewerOf } from './render.js'
+import { renderRow, shownAddresses, viewerOf } from './render.js'
 
 const address = fc.oneof(fc.ipV4(), fc.ipV6())
 
 test.each(allTypes.filter(({ vipKind }) => vipKind).map((type) => [type.name, type] as const))(
-  'VIP-4: the addresses of a %s are read from what the API shows, without reading all of it',
+  'VIP-4: the API shows those addresses of a %s that its row has, and no others',
   (_, type) => {
     let some = 0
     fc.assert(
@@ -20,8 +20,7 @@ test.each(allTypes.filter(({ vipKind }) => vipKind).map((type) => [type.name, ty
           vips: addresses.length === 0 ? undefined : { addresses, generation: 0 },
         }
         for (const viewer of [viewerOf('global', ''), viewerOf('federated', 'west')])
-          expect(renderedAddresses(row)).toEqual(shownAddresses(renderRow(row, viewer, undefined)))
-        expect(renderedAddresses(row)).toEqual(addresses)
+          expect(shownAddresses(renderRow(row, viewer, undefined))).toEqual(addresses)
         some += addresses.length
       }),
       { seed: 20_261_129, numRuns: 60 },

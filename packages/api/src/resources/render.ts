@@ -111,13 +111,6 @@ const noVipCondition = (type: TypeDescriptor, row: Row): JsonObject =>
         message: 'a headless service is addressed by its instances and gets no virtual IP',
       }
 
-/**
- * The addresses that the API shows of a service: from the status that it renders, without the rest of the resource, which
- * whoever looks at all services need not have.
- */
-export const renderedAddresses = (row: Row): readonly string[] =>
-  shownAddresses({ status: statusOf(typeOf(row.type), row, undefined, [], undefined, []) })
-
 /** The labels that the API shows of a row, its origin included. */
 export const shownLabelsOf = (row: Row, viewer: Viewer): Readonly<Record<string, string>> =>
   shownLabels(authoredOf(row), typeOf(row.type), viewer)

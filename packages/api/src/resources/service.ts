@@ -1,5 +1,5 @@
 import { findType, isZoneEnabled, type JsonObject, originLabel, type TypeDescriptor } from '@holdfast/model'
-import type { ListQuery, Owner, Row } from '@holdfast/store'
+import type { ListQuery, Owner, Row, ShownRow } from '@holdfast/store'
 import { GuardReader } from '../guards/standing.js'
 import type { ListRequest } from '../http/list-query.js'
 import type { ApiContext } from '../options.js'
@@ -29,11 +29,11 @@ export class Resources {
     this.#matches = new Matches(context.store, this.#viewer)
   }
 
-  /** Rows as the API shows them, in their order. */
-  async render(rows: readonly Row[]): Promise<readonly JsonObject[]> {
-    const [named, guarded] = [await this.names.of(rows), await this.guards.of(rows)]
-    const matched = await this.#matches.of(rows)
-    const aliases = await this.#aliasesOf(rows)
+  /** Rows as the API shows them, in their order. @param seen what was read together with the only one */
+  async render(rows: readonly Row[], seen?: ShownRow): Promise<readonly JsonObject[]> {
+    const [named, guarded] = [await this.names.of(rows, seen?.head), await this.guards.of(rows, seen?.reports)]
+    const matched = await this.#matches.of(rows, seen?.head)
+    const aliases = seen === undefined ? await this.#aliasesOf(rows) : () => seen.aliases
     return rows.map((row) => renderRow(row, this.#viewer, named(row), guarded(row), matched(row), aliases(row)))
   }
 
@@ -51,8 +51,8 @@ export class Resources {
     return (row) => found.get(ownerKey(ownerOfRow(row))) ?? []
   }
 
-  async renderOne(row: Row): Promise<JsonObject> {
-    const [item = {}] = await this.render([row])
+  async renderOne(row: Row, seen?: ShownRow): Promise<JsonObject> {
+    const [item = {}] = await this.render([row], seen)
     return item
   }
 
@@ -76,14 +76,15 @@ export class Resources {
     if (origin === undefined && where === undefined) return this.#context.store.read.list({ ...query, labels })
     // Whose a resource is follows from where one looks, and is no stored label: picked here, page by page.
     const all: Row[] = []
-    for (let offset = 0; ; offset += scanSize) {
-      const { total, items } = await this.#context.store.read.list({ ...query, labels, offset, limit: scanSize })
+    for (let after: Row | undefined; ; ) {
+      const { items } = await this.#context.store.read.list({ ...query, labels, after, offset: 0, limit: scanSize })
       all.push(
         ...items.filter(
           (row) => (origin === undefined || this.shownLabels(row)[originLabel] === origin) && (where?.(row) ?? true),
         ),
       )
-      if (items.length === 0 || offset + scanSize >= total) break
+      if (items.length < scanSize) break
+      after = items.at(-1)
     }
     return { total: all.length, items: all.slice(list.offset, list.offset + list.size) }
   }

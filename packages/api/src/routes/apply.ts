@@ -17,7 +17,7 @@ import { living } from '../resources/meshes.js'
 import { checkAccess, readOnlyReason, writerOf, writtenElsewhere } from '../resources/permissions.js'
 import { type PlannedPut, plannedPut } from '../resources/put.js'
 import type { Resources } from '../resources/service.js'
-import { plannedJson, plannedRow } from './writes.js'
+import { plannedJson, plannedRow, untoldWarnings } from './writes.js'
 
 interface Wanted {
   readonly index: number
@@ -70,11 +70,14 @@ export function applyRoute(context: ApiContext, resources: Resources): Route {
       const results = ordered.map((each, i) => ({ each, outcome: outcomes[i] }))
       checkRefused(results)
       const told = [...results].sort((a, b) => a.each.index - b.each.index)
-      if (!dryRun) return ok({ results: told.map(({ each, outcome }) => resultJson(each, outcome)) })
+      const warnings = untoldWarnings(outcomes)
+      const ofAll = warnings.length === 0 ? {} : { warnings }
+      if (!dryRun) return ok({ results: told.map(({ each, outcome }) => resultJson(each, outcome)), ...ofAll })
       const rows = told.flatMap(({ outcome }) => plannedRow(outcome) ?? [])
       const shown = new Map((await resources.render(rows)).map((item, index) => [rows[index], item]))
       return ok({
         dryRun,
+        ...ofAll,
         results: told.map(({ each, outcome }) => ({
           ...resultJson(each, outcome),
           ...plannedJson(context, outcome, each.planned, shown.get(plannedRow(outcome))),

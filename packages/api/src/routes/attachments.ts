@@ -1,12 +1,16 @@
 import {
   allTypes,
   isPluginPolicy,
+  isReferred,
   meshServiceKind,
   proxyOf,
   runningGateway,
   selectedBy,
+  selectedByRoute,
+  selectedByTags,
   selects,
   selectsGateway,
+  type TargetedProxy,
   type TypeDescriptor,
   targetedProxy,
   typeOf,
@@ -29,26 +33,49 @@ export function attachmentRoutes(context: ApiContext, resources: Resources): rea
   return [
     ...policies.flatMap((type) => [
       // kumactl's `--new-api` asks for the second; Kuma has the first only.
-      metaRoute(context, resources, type, '_resources/dataplanes', attachedTo),
-      metaRoute(context, resources, type, '-resources/dataplanes', attachedTo),
-      legacyRoute(context, type, attachedTo),
+      metaRoute(context, resources, type, '_resources/dataplanes', isPluginPolicy(type) ? attachedTo : selectedByMatch),
+      metaRoute(context, resources, type, '-resources/dataplanes', isPluginPolicy(type) ? attachedTo : selectedByMatch),
+      // Of a MeshGatewayRoute there is another, below. What else is of before comes to nothing here: of several such policies
+      // one counts for a proxy, and only the zones of Kuma that obey them know which.
+      ...(type.name === 'MeshGatewayRoute' ? [] : [legacyRoute(context, type, attachedTo)]),
     ]),
     metaRoute(context, resources, service, '_dataplanes', selectedByService),
     metaRoute(context, resources, service, '_resources/dataplanes', selectedByService),
-    gatewayRoute(context),
+    gatewayRoute(context, 'MeshGateway', (gateway, proxy) => selectsGateway(gateway, proxy)),
+    gatewayRoute(context, 'MeshGatewayRoute', (route, proxy, gateways) =>
+      selectedByRoute(route, runningGateway(proxy, gateways)),
+    ),
   ]
 }
 
+/** What something may be about beside proxies. */
+interface Others {
+  readonly gateways: readonly Row[]
+  readonly routes: readonly Row[]
+}
 /** Whether a Dataplane is one that something is about. */
-type Selects = (row: Row, dataplane: Row, gateways: readonly Row[]) => boolean
+type Selects = (row: Row, dataplane: Row, others: Others) => boolean
 
-const attachedTo: Selects = (row, dataplane, gateways) => {
+const othersOf = async ({ store }: ApiContext, mesh: string): Promise<Others> => ({
+  gateways: await rowsOfMesh(store, 'MeshGateway', mesh),
+  routes: await rowsOfMesh(store, 'MeshHTTPRoute', mesh),
+})
+
+const attachedTo: Selects = (row, dataplane, { gateways, routes }) => {
   const proxy = targetedProxy(dataplane)
   return (
     isPluginPolicy(typeOf(row.type)) &&
     proxy !== undefined &&
-    selectedBy(row, runningGateway(proxy, gateways)) !== undefined
+    selectedBy(row, runningGateway(proxy, gateways), (policy, name) =>
+      routes.find((route) => isReferred(policy, name, route)),
+    ) !== undefined
   )
+}
+
+/** As Kuma looks at what is of before: by tags alone, and each policy for itself. */
+const selectedByMatch: Selects = (row, dataplane) => {
+  const proxy = targetedProxy(dataplane)
+  return proxy !== undefined && selectedByTags(row, proxy)
 }
 
 const selectedByService: Selects = (row, dataplane) => {
@@ -83,8 +110,8 @@ function metaRoute(
       if (row === undefined) throw notFound(title)
       const list = listRequestOf(request, templateOf(path), title)
       const all = await rowsOfMesh(context.store, 'Dataplane', row.mesh)
-      const gateways = await rowsOfMesh(context.store, 'MeshGateway', row.mesh)
-      const found = all.filter((each) => each.name.includes(list.nameContains ?? '') && isAbout(row, each, gateways))
+      const others = await othersOf(context, row.mesh)
+      const found = all.filter((each) => each.name.includes(list.nameContains ?? '') && isAbout(row, each, others))
       const next = nextPage(request, list, found.length)
       return ok({
         items: found.slice(list.offset, list.offset + list.size).map((each) => {
@@ -113,9 +140,9 @@ function legacyRoute(context: ApiContext, type: TypeDescriptor, isAbout: Selects
     async handle(request) {
       const row = await inspected(context, type, request)
       const all = row === undefined ? [] : await rowsOfMesh(context.store, 'Dataplane', row.mesh)
-      const gateways = row === undefined ? [] : await rowsOfMesh(context.store, 'MeshGateway', row.mesh)
+      const others = row === undefined ? undefined : await othersOf(context, row.mesh)
       const items = all
-        .filter((each) => row !== undefined && isAbout(row, each, gateways))
+        .filter((each) => row !== undefined && others !== undefined && isAbout(row, each, others))
         .map(({ mesh, name }) => ({
           kind: 'SidecarDataplane',
           dataplane: { mesh, name },
@@ -126,9 +153,16 @@ function legacyRoute(context: ApiContext, type: TypeDescriptor, isAbout: Selects
   }
 }
 
-/** Builtin gateways that a MeshGateway selects; one of them may still run another that says more of it. */
-function gatewayRoute(context: ApiContext): Route {
-  const type = typeOf('MeshGateway')
+/**
+ * Builtin gateways that a MeshGateway selects (one of them may still run another that says more of it), or that run listeners
+ * which a MeshGatewayRoute selects.
+ */
+function gatewayRoute(
+  context: ApiContext,
+  typeName: 'MeshGateway' | 'MeshGatewayRoute',
+  isAbout: (row: Row, proxy: TargetedProxy, gateways: readonly Row[]) => boolean,
+): Route {
+  const type = typeOf(typeName)
   return {
     method: 'GET',
     path: `/meshes/:mesh/${type.path}/:name/dataplanes`,
@@ -136,11 +170,12 @@ function gatewayRoute(context: ApiContext): Route {
     type,
     async handle(request) {
       const row = await inspected(context, type, request)
-      if (row === undefined) throw notFound('Could not find MeshGateway')
+      if (row === undefined) throw notFound(`Could not find ${typeName}`)
+      const gateways = await rowsOfMesh(context.store, 'MeshGateway', row.mesh)
       const items = (await rowsOfMesh(context.store, 'Dataplane', row.mesh)).flatMap((each) => {
         const proxy = targetedProxy(each)
         const { mesh, name } = each
-        return proxy !== undefined && selectsGateway(row, proxy) ? [{ dataplane: { mesh, name } }] : []
+        return proxy !== undefined && isAbout(row, proxy, gateways) ? [{ dataplane: { mesh, name } }] : []
       })
       return ok({ total: items.length, items })
     },

@@ -94,6 +94,6 @@ test('labels of brakes are checked where they are written', async () => {
   ])
   const other = await api.call('PUT', '/meshes/shop', { ...mesh, labels: { 'holdfast.io/quota-bytes': '1' } })
   expect(other.body.invalid_parameters).toEqual([
-    { field: 'labels["holdfast.io/quota-bytes"]', reason: 'limits a Zone; a Mesh has no quota' },
+    { field: 'labels["holdfast.io/quota-bytes"]', reason: 'limits a Zone; a Mesh has no quota: leave the label out' },
   ])
 })

@@ -342,6 +342,50 @@ describe('a MeshGateway', () => {
   })
 })
 
+test('what was before targetRef is about whom its tags mean, each policy for itself, as Kuma tells it', async () => {
+  const match = { 'kuma.io/service': 'web' }
+  await put('meshes/default/retries/r', {
+    type: 'Retry',
+    sources: [{ match }],
+    destinations: [{ match: { 'kuma.io/service': '*' } }],
+    conf: { tcp: { maxConnectAttempts: 3 } },
+  })
+  await put('meshes/default/proxytemplates/p', { type: 'ProxyTemplate', selectors: [{ match }], conf: {} })
+  const public_ = { 'kuma.io/service': 'edge', public: 'yes' }
+  const conf = { http: { rules: [] } }
+  await put('meshes/default/meshgatewayroutes/public', {
+    type: 'MeshGatewayRoute',
+    selectors: [{ match: public_ }],
+    conf,
+  })
+  await put('meshes/default/meshgatewayroutes/other', { type: 'MeshGatewayRoute', selectors: [{ match }], conf })
+  const names = async (path: string) =>
+    (await get(`/meshes/default/${path}`)).body.items.map(
+      ({ name, dataplane }: { name: string; dataplane?: { name: string } }) => dataplane?.name ?? name,
+    )
+  expect(await names('retries/r/_resources/dataplanes')).toEqual(['dp1', 'gw'])
+  expect(await names('proxytemplates/p/_resources/dataplanes')).toEqual(['dp1'])
+  // A route is for listeners of gateways; of those that look at tags alone it has those with the tags.
+  expect(await names('meshgatewayroutes/public/dataplanes')).toEqual(['gw'])
+  expect(await names('meshgatewayroutes/other/dataplanes')).toEqual([])
+  expect(await names('meshgatewayroutes/other/_resources/dataplanes')).toEqual(['dp1'])
+  expect(await get('/meshes/default/meshgatewayroutes/nope/dataplanes')).toEqual(
+    problem(404, 'Could not find MeshGatewayRoute', 'Not found'),
+  )
+})
+
+test('a policy about a route is about the proxies that the route is about', async () => {
+  await put('meshes/default/meshtimeouts/on-route', {
+    ...{ type: 'MeshTimeout', labels: { 'kuma.io/origin': 'zone' } },
+    spec: {
+      targetRef: { kind: 'MeshHTTPRoute', name: 'r' },
+      to: [{ targetRef: { kind: 'Mesh' }, default: { http: { requestTimeout: '2s' } } }],
+    },
+  })
+  const { body } = await get('/meshes/default/meshtimeouts/on-route/_resources/dataplanes')
+  expect(body.items.map(({ name }: { name: string }) => name)).toContain('dp1')
+})
+
 test.each([
   ['_inbounds/x/_policies', 'bad request: invalid identifier string: "x"'],
   [

@@ -45,7 +45,12 @@ export function holdRoutes({ store: { guards, read } }: ApiContext): readonly Ro
       async handle(request) {
         const id = idOf(request)
         const hold = await guards.hold(id)
-        if (hold === undefined) throw new ApiError('missing', titles.get, `there is no hold ${id}`)
+        if (hold === undefined)
+          throw new ApiError(
+            'missing',
+            titles.get,
+            `there is no hold ${id}; see those there are with 'holdfastctl hold list --all'`,
+          )
         const keys = await guards.heldKeys(id, namesMax)
         return ok({
           ...holdJson(hold),

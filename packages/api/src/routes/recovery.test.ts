@@ -31,6 +31,64 @@ test('bad input: a zone that recovers itself, is a plain Kuma, or is asked at a 
   expect(await zone.call('POST', '/_holdfast/recovery/finish', {})).toMatchObject({ status: 405 })
 })
 
+test('who is away is told with what to do: nobody looks at the network for a brake, or for a store that is gone', async () => {
+  const { call, store } = harness('global', { sync: zones({}, []) })
+  const away = (peerName: string, closeReason: string): void =>
+    void store.sessionRecords.push({
+      ...{ peer: peerName, sessionId: 's', processId: 'p', fence: 1, openedAtMs: 0, lastHeartbeatMs: 1_000 },
+      ...{ closedAtMs: 2_000, closeReason, info: {} },
+    } as unknown as (typeof store.sessionRecords)[number])
+  away('east', 'zone "east" is paused at global by me since 2026: x. Nothing is taken from it')
+  away('west', 'OK the zone ended the stream')
+  away('north', 'OK the zone ended the stream')
+  store.zoneRecords.push({
+    ...{ name: 'north', storeId: 'store-1', everInStep: true },
+    ...{ claimantStoreId: 'store-2', claimedAtMs: 3_000 },
+  })
+  const { body } = await call('GET', '/_holdfast/overview')
+  expect((body as { attention: readonly object[] }).attention).toEqual([
+    {
+      what: 'zone north is not connected, and another store (store-2) asks for its name, which belongs to store-1',
+      since: '1970-01-01T00:00:03.000Z',
+      next: 'holdfastctl zone adopt north, if the store of before is gone for good; else give the new one another name',
+    },
+    {
+      what: 'zone west is not connected: the zone ended the stream',
+      since: '1970-01-01T00:00:02.000Z',
+      next: 'look at zone west and at the network between',
+    },
+    {
+      what: 'zone east was paused, may join again and has not yet',
+      since: '1970-01-01T00:00:02.000Z',
+      next: 'it asks by itself every few seconds; if it does not come, look at zone east',
+    },
+  ])
+  // Nobody misses who was taken out of service for good.
+  store.zoneRecords.push({ name: 'west', everInStep: true, decommissionedAtMs: 4_000 })
+  expect((await call('GET', '/_holdfast/overview')).body).toMatchObject({
+    attention: [{ what: expect.stringMatching(/^zone north/) }, { what: expect.stringMatching(/^zone east/) }],
+    peers: [{ peer: 'east' }, { peer: 'north' }],
+  })
+  const zone = harness('federated', { sync: zones({}, []) })
+  zone.store.sessionRecords.push(...store.sessionRecords.slice(0, 1).map((session) => ({ ...session, peer: '' })))
+  const told = (await zone.call('GET', '/_holdfast/overview')).body as { attention: readonly { next: string }[] }
+  expect(told.attention.map(({ next }) => next)).toEqual([
+    'holdfastctl zone resume zone-1 at global, once whatever it is for is over',
+  ])
+  const lastError =
+    'UNAVAILABLE No connection established. Last error: Error: self-signed certificate in certificate chain. Resolution note: '
+  const shut = harness('federated', { sync: zones({}, [peer('', { connected: false, lastError })]) })
+  shut.store.sessionRecords.push(...zone.store.sessionRecords)
+  expect((await shut.call('GET', '/_holdfast/overview')).body).toMatchObject({
+    attention: [
+      {
+        what: 'global is not connected: UNAVAILABLE self-signed certificate in certificate chain',
+        next: expect.stringMatching(/^whoever answers there is none .* 'holdfastctl zone add zone-1' there/),
+      },
+    ],
+  })
+})
+
 test('one page of either role: who is not connected and what was refused wait for somebody, with the next act', async () => {
   const { call, store } = harness('federated', {
     sync: { ...zones({}, []), peers: () => [peer('', { connected: false, lastError: 'connection refused' })] },

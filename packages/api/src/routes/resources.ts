@@ -1,6 +1,6 @@
 import { authorityPrefix } from '@holdfast/identity'
 import { allTypes, type TypeDescriptor } from '@holdfast/model'
-import type { Row } from '@holdfast/store'
+import type { Row, ShownRow } from '@holdfast/store'
 import { notFound, titles } from '../http/errors.js'
 import { isKumactl, listRequestOf, nextPage } from '../http/list-query.js'
 import { etagOf } from '../http/preconditions.js'
@@ -75,11 +75,13 @@ function itemRoutes(context: ApiContext, resources: Resources, type: TypeDescrip
     async handle(request) {
       const mesh = type.scope === 'mesh' ? param(request, 'mesh') : ''
       const name = param(request, 'name')
-      const row = living(await context.store.read.get({ type: type.name, mesh, name }))
+      const key = { type: type.name, mesh, name }
+      const seen = method === 'GET' ? await context.store.read.shown(key) : undefined
+      const row = living(seen === undefined ? await context.store.read.get(key) : seen.row)
       // What a zone owns in a mesh that global has deleted is suspended; it is still shown, and can be deleted.
       if (type.scope === 'mesh' && (row === undefined || method === 'PUT'))
         await checkMesh(context.store, context.mode, mesh)
-      return handle({ context, resources, type, mesh, name, row, request })
+      return handle({ context, resources, type, mesh, name, row, seen, request })
     },
   })
   return [
@@ -97,15 +99,17 @@ export interface Item {
   readonly name: string
   /** What is stored there now. */
   readonly row: Row | undefined
+  /** What was read together with it, where it is only shown. */
+  readonly seen: ShownRow | undefined
   readonly request: ApiRequest
 }
 
 async function getItem(item: Item): Promise<Answer> {
-  const { type, resources, request, row } = item
+  const { type, resources, request, row, seen } = item
   const asKubernetes = wantsKubernetes(request.query)
   checkAccess(type, request.actor)
   if (row === undefined) throw notFound(titles.get)
-  const shown = await resources.renderOne(row)
+  const shown = await resources.renderOne(row, seen)
   return {
     status: 200,
     body: asKubernetes ? kubernetesObject(type, shown, request.query.get('namespace') ?? '') : shown,

@@ -1,3 +1,4 @@
+import { within } from '@holdfast/deadline'
 import { Problem } from '@holdfast/model'
 import { titles } from '../http/errors.js'
 import { ok, type Route } from '../http/route.js'
@@ -18,17 +19,18 @@ export function syncDiffRoute({ store, sync, mode, zoneName, limits }: ApiContex
         })
       if (mode !== 'global' && zone !== '' && zone !== zoneName)
         throw new Problem('invalid', `This is zone ${zoneName}: ask global to compare zone ${zone}`)
-      const within = AbortSignal.any([signal, AbortSignal.timeout(20 * limits.zoneAnswerTimeoutMs)])
-      const peer = askedDiff((question, body) =>
-        sync.askZone(mode === 'global' ? zone : '', question, body, { signal: within }),
-      )
-      return ok(
-        await syncDiff(
-          mode === 'global'
-            ? { zone, global: store.diff, atZone: peer }
-            : { zone: zoneName, global: peer, atZone: store.diff },
-        ),
-      )
+      return within(20 * limits.zoneAnswerTimeoutMs, [signal], async (time) => {
+        const peer = askedDiff((question, body) =>
+          sync.askZone(mode === 'global' ? zone : '', question, body, { signal: time }),
+        )
+        return ok(
+          await syncDiff(
+            mode === 'global'
+              ? { zone, global: store.diff, atZone: peer }
+              : { zone: zoneName, global: peer, atZone: store.diff },
+          ),
+        )
+      })
     },
   }
 }

@@ -46,7 +46,7 @@ export async function putItem(item: Item): Promise<Answer> {
     if (outcome?.outcome === 'stale')
       throw preconditionFailed(`${wordsOf(type, mesh, name)} is being changed by others all the time; read it again`)
     if (outcome?.outcome === 'refused') throw refusal(outcome.problem, title)
-    const warnings = warningsOf(outcome, planned.change.wantsVip, read.body.warnings)
+    const warnings = [...warningsOf(outcome, planned.change.wantsVip, read.body.warnings), ...untoldWarnings([outcome])]
     return dryRun
       ? ok(await dryRunJson(item, outcome, planned, warnings))
       : { status: outcome?.outcome === 'created' ? 201 : 200, body: warnings.length === 0 ? {} : { warnings } }
@@ -121,6 +121,12 @@ export function warningsOf(
     ...(hook === undefined ? [] : [`zones see it once the policy hook "${hook}" has let it through`]),
   ]
 }
+
+/** Of writes to a store of which nobody is told, once for all of them. */
+export const untoldWarnings = (outcomes: readonly (LocalOutcome | undefined)[]): readonly string[] =>
+  outcomes.some((outcome) => outcome !== undefined && 'waitsForInit' in outcome && outcome.waitsForInit === true)
+    ? ["this control plane was never initialised: nobody is told of what is written here before 'holdfast init'"]
+    : []
 
 /** What the write would do, and what would be shown afterwards. */
 async function dryRunJson(

@@ -58,6 +58,10 @@ export async function syncJson(store: ControlPlaneStore, sync: SyncView, nowMs: 
     store.read.lag(),
   ])
   const live = new Map(sync.peers().map((peer) => [peer.peer, peer]))
+  // Who was taken out of service for good is nobody's peer, unless somebody of that name has come.
+  const gone = new Set(
+    zones.flatMap(({ name, decommissionedAtMs }) => (decommissionedAtMs === undefined ? [] : [name])),
+  )
   const names = new Set([
     ...live.keys(),
     ...cursors.map(({ peer }) => peer),
@@ -72,40 +76,43 @@ export async function syncJson(store: ControlPlaneStore, sync: SyncView, nowMs: 
     head: status.head,
     ...endpointsJson(sync.endpoints?.()),
     scrub: scrubJson(scrub),
-    peers: [...names].sort().map((name) => {
-      const peer = live.get(name)
-      const last = sessions.find((session) => session.peer === name)
-      return {
-        peer: peerName(name),
-        connected: peer?.connected ?? false,
-        sessionId: peer?.sessionId ?? null,
-        kuma: peer?.connected === true && !peer.extension,
-        since: time(peer?.connected === true ? peer.connectedSinceMs : (last?.closedAtMs ?? last?.lastHeartbeatMs)),
-        lastError: peer?.lastError ?? last?.closeReason ?? null,
-        paused: brakeJson(zones.find((zone) => zone.name === name)?.paused),
-        refused: refused.filter((row) => row.peer === name).length,
-        held: holds
-          .filter((row) => row.peer === name && row.state === 'held')
-          .reduce((sum, row) => sum + row.keyCount, 0),
-        // A peer's list without removals: what is missing from it goes after a while, or is held.
-        absent: absent
-          .filter(({ origin }) => status.identity.role === 'zone' || origin === name)
-          .reduce((sum, row) => sum + row.count, 0),
-        ...theirs(reports.find((row) => row.peer === name)?.body ?? ''),
-        payloadBytesSent: peer?.payloadBytesSent ?? null,
-        payloadBytesReceived: peer?.payloadBytesReceived ?? null,
-        ...(peer?.bytesToProven === undefined ? {} : { bytesToProven: peer.bytesToProven }),
-        ...((peer?.faults ?? []).length === 0 ? {} : { faults: peer?.faults }),
-        channels: channelsOf(
-          name,
-          peer,
-          cursors,
-          lag.filter((row) => row.peer === name),
-          status.head.epoch,
-          nowMs,
-        ),
-      }
-    }),
+    peers: [...names]
+      .filter((name) => !gone.has(name) || live.get(name)?.connected === true)
+      .sort()
+      .map((name) => {
+        const peer = live.get(name)
+        const last = sessions.find((session) => session.peer === name)
+        return {
+          peer: peerName(name),
+          connected: peer?.connected ?? false,
+          sessionId: peer?.sessionId ?? null,
+          kuma: peer?.connected === true && !peer.extension,
+          since: time(peer?.connected === true ? peer.connectedSinceMs : (last?.closedAtMs ?? last?.lastHeartbeatMs)),
+          lastError: peer?.lastError ?? last?.closeReason ?? null,
+          paused: brakeJson(zones.find((zone) => zone.name === name)?.paused),
+          refused: refused.filter((row) => row.peer === name).length,
+          held: holds
+            .filter((row) => row.peer === name && row.state === 'held')
+            .reduce((sum, row) => sum + row.keyCount, 0),
+          // A peer's list without removals: what is missing from it goes after a while, or is held.
+          absent: absent
+            .filter(({ origin }) => status.identity.role === 'zone' || origin === name)
+            .reduce((sum, row) => sum + row.count, 0),
+          ...theirs(reports.find((row) => row.peer === name)?.body ?? ''),
+          payloadBytesSent: peer?.payloadBytesSent ?? null,
+          payloadBytesReceived: peer?.payloadBytesReceived ?? null,
+          ...(peer?.bytesToProven === undefined ? {} : { bytesToProven: peer.bytesToProven }),
+          ...((peer?.faults ?? []).length === 0 ? {} : { faults: peer?.faults }),
+          channels: channelsOf(
+            name,
+            peer,
+            cursors,
+            lag.filter((row) => row.peer === name),
+            status.head.epoch,
+            nowMs,
+          ),
+        }
+      }),
   }
 }
 

@@ -1,7 +1,9 @@
+import { endOf } from '@holdfast/kds'
 import { audienceOf, exportName, Problem, type Resource, type ResourceKey, typeOf } from '@holdfast/model'
 import type {
   AuditRow,
   BlockRow,
+  Booked,
   ControlPlaneStore,
   CursorRow,
   HistoryRow,
@@ -21,6 +23,25 @@ import type {
   ZoneRecord,
 } from '@holdfast/store'
 
+class Rows extends Map<string, Row> {
+  readonly #onLost: () => void
+
+  constructor(onLost: () => void) {
+    super()
+    this.#onLost = onLost
+  }
+
+  override delete(key: string): boolean {
+    this.#onLost()
+    return super.delete(key)
+  }
+
+  override clear(): void {
+    this.#onLost()
+    super.clear()
+  }
+}
+
 type Put = Extract<LocalChange, { change: 'put' }>
 
 /** A clock that tests can read in what they expect. */
@@ -31,7 +52,10 @@ export const startMs = Date.UTC(2026, 0, 2, 3, 4, 5)
  * address of 241.16.0.0/20 as long as `hasBlock`.
  */
 export class FakeStore {
-  readonly rows = new Map<string, Row>()
+  /** A test may take rows away without a trace; then the log is another one. */
+  readonly rows = new Rows(() => {
+    this.#epoch++
+  })
   readonly ledger: LedgerRow[] = []
   readonly history: HistoryRow[] = []
   readonly audits: AuditRow[] = []
@@ -47,6 +71,7 @@ export class FakeStore {
   hasBlock = true
   revision = 0
   #nextHost = 1
+  #epoch = 0
 
   /** The next call of `apply` fails with it. */
   failure: Error | undefined
@@ -65,6 +90,7 @@ export class FakeStore {
   }
 
   put(row: Partial<Row> & ResourceKey): void {
+    const next = ++this.revision
     this.rows.set(keyText(row), {
       labels: {},
       typeUrl: '',
@@ -74,15 +100,17 @@ export class FakeStore {
       displayName: row.labels?.['kuma.io/display-name'] ?? row.name,
       namespace: '',
       audience: 'all',
-      revision: ++this.revision,
       deleted: false,
       createdAtMs: startMs,
       modifiedAtMs: startMs,
       statusRevision: 0,
       exposed: false,
       ...row,
+      revision: row.revision ?? next,
     })
   }
+
+  readonly #epochText = (): string => `${this.#epoch || ''}`.padStart(32, 'e')
 
   port(): ControlPlaneStore {
     const unused = (): never => {
@@ -93,7 +121,7 @@ export class FakeStore {
       identity: { role: zone ? 'zone' : 'global', name: this.origin, storeId: 'store-1' },
       state: 'ready',
       reasons: [],
-      head: { epoch: 'e'.repeat(32), revision: this.revision, tag: 'a'.repeat(16) },
+      head: { epoch: this.#epochText(), revision: this.revision, tag: 'a'.repeat(16) },
     })
     return {
       status: async () => status(),
@@ -114,8 +142,24 @@ export class FakeStore {
         writeStatus: unused,
       },
       read: {
-        changes: unused,
+        changes: async ({ types, after, limit }) => {
+          const from = after?.position.revision ?? 0
+          if (after !== undefined && (after.epoch !== this.#epochText() || from > this.revision)) return undefined
+          const all = [...this.rows.values()]
+            .filter((row) => types.includes(row.type) && row.revision > from)
+            .sort((one, other) => one.revision - other.revision)
+          const rows = all.slice(0, limit)
+          const complete = rows.length === all.length
+          const through = endOf(complete ? this.revision : (rows.at(-1)?.revision ?? 0))
+          return { state: 'ready', epoch: this.#epochText(), rows, through, complete }
+        },
         get: async (key) => this.rows.get(keyText(key)),
+        shown: async (key) => ({
+          row: this.rows.get(keyText(key)),
+          head: status().head,
+          reports: this.reportRows,
+          aliases: [],
+        }),
         byDisplayName: async (type, mesh, displayName, origin) =>
           this.#living().filter(
             (row) =>
@@ -137,6 +181,7 @@ export class FakeStore {
         refused: async () => this.refusedRows,
         holds: async () => this.holdRows,
         cursors: async () => this.cursorRows,
+        hasFollowed: unused,
         lag: async () => this.lagRows,
         scrub: async () => this.scrubState,
         audit: async (limit) => this.audits.slice(0, limit),
@@ -177,6 +222,24 @@ export class FakeStore {
       },
       vip: {
         ledger: async (query) => this.#ledger(query),
+        booked: async ({ after, limit }) => {
+          const owners = new Map<string, Booked>()
+          for (const { kind, mesh, origin, namespace, displayName, address, state, scope } of this.ledger) {
+            if (state !== 'active' || scope !== 'canonical') continue
+            const key = JSON.stringify([kind, mesh, origin, namespace, displayName])
+            const addresses = [...(owners.get(key)?.addresses ?? []), address]
+            owners.set(key, { kind, mesh, origin, namespace, displayName, addresses })
+          }
+          const behind = after === undefined ? '' : JSON.stringify(Object.values(after))
+          const keys = [...owners.keys()].sort().filter((key) => key > behind)
+          return keys.slice(0, limit).flatMap((key) => owners.get(key) ?? [])
+        },
+        standing: unused,
+        served: async ({ kind, ...query }) =>
+          this.#list({ ...query, type: kind }).items.map(({ mesh, origin, namespace, displayName, ...row }) => ({
+            ...{ kind, mesh, origin, namespace, displayName, name: row.name, audience: row.audience },
+            addresses: row.vips?.addresses ?? [],
+          })),
         history: async (owner, limit) =>
           this.history.filter((row) => matches(row, { ...owner, displayName: owner.displayName })).slice(0, limit),
         blocks: async () => [{ ...block, used: this.ledger.length }],
@@ -236,7 +299,12 @@ export class FakeStore {
         row.name.includes(query.nameContains ?? '') &&
         Object.entries(query.labels ?? {}).every(([key, value]) => row.labels[key] === value),
     )
-    return { total: found.length, items: found.slice(query.offset, query.offset + query.limit) }
+    const { after } = query
+    const from =
+      after === undefined
+        ? found
+        : found.filter(({ mesh, name }) => mesh > after.mesh || (mesh === after.mesh && name > after.name))
+    return { total: found.length, items: from.slice(query.offset, query.offset + query.limit) }
   }
 
   #ledger(query: VipQuery) {

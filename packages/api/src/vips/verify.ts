@@ -1,3 +1,4 @@
+import { within } from '@holdfast/deadline'
 import { Problem, problemOf } from '@holdfast/model'
 import type { Owner } from '@holdfast/store'
 import type { ApiContext } from '../options.js'
@@ -180,14 +181,15 @@ const answersMost = 20
 function inTime({ sync, limits }: ApiContext, zone: string, signal: AbortSignal) {
   const whole = AbortSignal.timeout(answersMost * limits.zoneAnswerTimeoutMs)
   return async (question: string, body: unknown): Promise<unknown> => {
-    const time = AbortSignal.any([whole, AbortSignal.timeout(limits.zoneAnswerTimeoutMs)])
-    try {
-      time.throwIfAborted()
-      return await sync.askZone(zone, question, body, { signal: AbortSignal.any([signal, time]) })
-    } catch (error) {
-      if (time.aborted && !signal.aborted) throw new Problem('unavailable', 'it did not answer in time')
-      throw error
-    }
+    return within(limits.zoneAnswerTimeoutMs, [whole, signal], async (time) => {
+      try {
+        time.throwIfAborted()
+        return await sync.askZone(zone, question, body, { signal: time })
+      } catch (error) {
+        if (time.aborted && !signal.aborted) throw new Problem('unavailable', 'it did not answer in time')
+        throw error
+      }
+    })
   }
 }
 

@@ -66,7 +66,10 @@ function startOf({ headers, query }: ApiRequest): WatchPosition | undefined {
   const id = headers['last-event-id'] || query.get('after') || undefined
   if (id === undefined) return undefined
   const position = watchPositionOf(id)
-  if (position === undefined) throw badRequest(`${JSON.stringify(id)} is no id of an event that a watch has sent`)
+  if (position === undefined)
+    throw badRequest(
+      `${JSON.stringify(id)} is no id of an event that a watch has sent; begin anew without Last-Event-ID`,
+    )
   return position
 }
 

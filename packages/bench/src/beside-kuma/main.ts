@@ -3,6 +3,7 @@ import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { hasKuma } from '@holdfast/testkit'
+import { numberOf } from '../number-flag.js'
 import { asText, count, ms, type Section } from '../report.js'
 import { startServer } from '../stand/server.js'
 import { ServerCounts } from './counts.js'
@@ -78,13 +79,6 @@ function section(sides: readonly SideFigures[], sizes: MeasureSizes): Section {
     gates: [],
     figures: sides,
   }
-}
-
-function numberOf(name: string, text: string): number {
-  const value = Number(text)
-  if (!Number.isSafeInteger(value) || value < 1)
-    throw new Error(`--${name} must be a whole number of at least 1, not ${text}`)
-  return value
 }
 
 async function main(): Promise<number> {

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { numberOf } from '../number-flag.js'
 import { documentOf, loadOf, type Shape, shapes, stepOf } from './load.js'
 
 const usage = `usage: pnpm load [--shape SHAPE] [--services N] [--seed N] [--zone NAME] [--step N]
@@ -11,13 +12,6 @@ Prints MeshServices of zone NAME as YAML documents (JSON, a line each), for hold
   --zone NAME     whose they are (zone-1)
   --step N        only what step N of the churn changes, a hundredth of them; 0: all of them (0)
 `
-
-function numberOf(name: string, text: string, least: number): number {
-  const value = Number(text)
-  if (!Number.isSafeInteger(value) || value < least)
-    throw new Error(`--${name} must be a whole number of at least ${least}, not ${text}`)
-  return value
-}
 
 function main(): number {
   const { values } = parseArgs({

@@ -2,18 +2,20 @@ import { parseArgs } from 'node:util'
 import { startServer } from '../stand/server.js'
 import { rolling } from './rolling.js'
 
-const usage = `usage: pnpm rolling [--globals N] [--zones N] [--services N] [--changes-per-second N]
+const usage = `usage: pnpm rolling [--globals N] [--zones N] [--whole-zones N] [--services N] [--changes-per-second N]
 
 Restarts the globals of one database one after the other while zones change what they have. Prints what became of it as
 JSON; exit status 1 if a zone was two seconds behind or more, took everything again, or an address changed.
-Globals are processes; zones have the product's runtime over real sockets, and stores in memory.
+Globals and whole zones are processes on databases of their own; the other zones have the product's runtime over real sockets in one
+process, keep what is their own in memory, and of what they are told one copy together.
 `
 
 async function main(): Promise<number> {
   const { values } = parseArgs({
     options: {
       globals: { type: 'string', default: '3' },
-      zones: { type: 'string', default: '50' },
+      zones: { type: 'string', default: '48' },
+      'whole-zones': { type: 'string', default: '2' },
       services: { type: 'string', default: '500' },
       'changes-per-second': { type: 'string', default: '100' },
       help: { type: 'boolean' },
@@ -28,6 +30,7 @@ async function main(): Promise<number> {
     const sizes = {
       globals: Number(values.globals),
       zones: Number(values.zones),
+      wholeZones: Number(values['whole-zones']),
       services: Number(values.services),
       changesPerSecond: Number(values['changes-per-second']),
     }

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { cpuSeconds } from '../scale/usage.js'
 import { until } from '../stand/until.js'
 
 const program = fileURLToPath(new URL('../../../cp/dist/program/main.js', import.meta.url))
@@ -70,6 +71,12 @@ export class GlobalProcess {
     await ended
     if (child.exitCode !== 0) throw new Error(`${this.name} ended with ${child.exitCode}: ${this.#said}`)
     return performance.now() - startedMs
+  }
+
+  /** So far, since its start; 0 while it does not run. */
+  get cpuSeconds(): number {
+    const { pid, exitCode } = this.#child ?? { exitCode: 0 }
+    return pid === undefined || exitCode !== null ? 0 : cpuSeconds(pid)
   }
 
   kill(): void {

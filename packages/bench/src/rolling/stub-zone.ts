@@ -1,12 +1,13 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { createAnswerer } from '@holdfast/api'
-import { computedLabels, jsonSpec, namespaceLabel, typeOf } from '@holdfast/model'
+import { computedLabels, displayNameLabel, jsonSpec, namespaceLabel, typeOf, wireKey, zoneLabel } from '@holdfast/model'
 import { sessionMetrics } from '@holdfast/peer'
 import { asControlPlane, type ControlPlaneStore, type Image, LiveImage, MemoryStore } from '@holdfast/store'
 import type { DialTls } from '@holdfast/transport'
 import { ZoneRuntime } from '@holdfast/zone'
 import pino from 'pino'
 import { Registry } from 'prom-client'
+import { storeWith, ToldServices } from './told-services.js'
 
 const log = pino({ level: process.env.HOLDFAST_BENCH_LOG ?? 'silent' }, pino.destination(2))
 const signal = new AbortController().signal
@@ -27,16 +28,20 @@ export interface StubZoneOptions {
   readonly tls?: DialTls | undefined
 }
 
-/** A zone with the runtime of the product over real sockets, and a store in memory: many of them fit into one process. */
+/**
+ * A zone with the runtime of the product over real sockets, and a store in memory: many of them fit into one process. Services of
+ * others it holds as `ToldServices` do, unless it began with an image, which has them already.
+ */
 export class StubZone {
   readonly name: string
   readonly store: ControlPlaneStore
   readonly sessions: Session[] = []
   readonly #memory: MemoryStore
+  readonly #told = new ToldServices()
   readonly #options: ConstructorParameters<typeof ZoneRuntime>[0]
   #runtime: ZoneRuntime
-  /** Names under which services of others are kept here, once they are known: a look through all rows costs as much as all rows. */
-  readonly #names = new Map<string, string>()
+  /** Keys of services of others, once they are known: a look through all of them costs as much as all of them. */
+  readonly #keys = new Map<string, string>()
   #begun: { readonly sessionId: string; readonly changes: number } | undefined
 
   constructor(name: string, globalAddresses: readonly string[], { image, tls }: StubZoneOptions = {}) {
@@ -50,7 +55,8 @@ export class StubZone {
           .slice(0, length),
     })
     if (image !== undefined) this.#memory.restore(image)
-    this.store = asControlPlane(this.#memory)
+    const memory = asControlPlane(this.#memory)
+    this.store = image === undefined ? storeWith(this.#told, memory) : memory
     const answer = createAnswerer({ store: this.store, mode: 'federated', zoneName: name })
     this.#options = {
       store: this.store,
@@ -156,27 +162,36 @@ export class StubZone {
     if (outcome?.outcome === 'refused') throw outcome.problem
   }
 
-  /** Version of a service as this zone has it; undefined: not at all. */
-  async versionOf(name: string, zone: string): Promise<number | undefined> {
+  /** Version of a service of another zone as this one has it; undefined: not at all. */
+  versionOf(name: string, zone: string): number | undefined {
     const of = `${zone}/${name}`
-    const known = this.#names.get(of)
-    const row =
+    const known = this.#keys.get(of)
+    const resource =
       known === undefined
-        ? (await this.store.read.byDisplayName('MeshService', 'default', name, zone))[0]
-        : await this.store.read.get({ type: 'MeshService', mesh: 'default', name: known })
-    if (row === undefined) return undefined
-    this.#names.set(of, row.name)
-    return (JSON.parse(Buffer.from(row.spec).toString()) as { ports: readonly { port: number }[] }).ports[0]?.port
+        ? [...this.#told.all()].find(({ labels }) => labels[zoneLabel] === zone && labels[displayNameLabel] === name)
+        : this.#told.of(known)
+    if (resource === undefined) return undefined
+    this.#keys.set(of, wireKey(resource.mesh, resource.name))
+    return (JSON.parse(Buffer.from(resource.spec).toString()) as { ports: readonly { port: number }[] }).ports[0]?.port
+  }
+
+  /** Its own services and those of others. */
+  get services(): number {
+    return this.#told.count + this.countOf('MeshService')
   }
 
   /** Addresses of all services, by zone and name. */
   async vips(): Promise<Readonly<Record<string, string>>> {
     const { items } = await this.store.read.list({ type: 'MeshService', offset: 0, limit: 100_000 })
-    return Object.fromEntries(
-      items
-        .map((row): [string, string] => [`${row.origin}/${row.displayName}`, (row.vips?.addresses ?? []).join(' ')])
-        .sort(),
-    )
+    const own = items.map((row): [string, string] => [
+      `${row.origin}/${row.displayName}`,
+      (row.vips?.addresses ?? []).join(' '),
+    ])
+    const others = [...this.#told.all()].map(({ labels, vips }): [string, string] => [
+      `${labels[zoneLabel]}/${labels[displayNameLabel]}`,
+      (vips?.addresses ?? []).join(' '),
+    ])
+    return Object.fromEntries([...own, ...others].sort())
   }
 
   close(): Promise<void> {

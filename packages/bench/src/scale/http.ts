@@ -10,6 +10,8 @@ export interface HttpFigures {
   /** One service after the other on as many connections as the bare route has. */
   readonly getsPerSecond: number
   readonly bareGetsPerSecond: number
+  /** One service, right after another one was changed: the median and the longest of several. */
+  readonly getAfterChangeMs: { readonly median: number; readonly most: number }
 }
 
 const pages = 9
@@ -17,13 +19,15 @@ const pageSize = 1_000
 const connections = 16
 const gets = 4_000
 
-/** @param options.base of the API; @param options.url of its database */
+/** @param options.base of the API; @param options.url of its database; @param options.change changes a service here */
 export async function httpFigures({
   base,
   url,
+  change,
 }: {
   readonly base: string
   readonly url: string
+  readonly change: (i: number) => Promise<void>
 }): Promise<HttpFigures> {
   const names = (JSON.parse(await get(`${base}/meshes/default/meshservices?size=${pageSize}`)) as Page).items.map(
     ({ name }) => name,
@@ -38,6 +42,15 @@ export async function httpFigures({
     )
     return rows[0]
   })
+  const one = `${base}/meshes/default/meshservices/${names[0]}`
+  const afterChangeMs: number[] = []
+  for (let i = 0; i < pages; i++) {
+    await change(i)
+    const startedMs = performance.now()
+    await get(one)
+    afterChangeMs.push(performance.now() - startedMs)
+  }
+  afterChangeMs.sort((a, b) => a - b)
   try {
     const bareBase = await bare.listen({ host: '127.0.0.1', port: 0 })
     return {
@@ -51,6 +64,10 @@ export async function httpFigures({
       }),
       getsPerSecond: await perSecond((i) => `${base}/meshes/default/meshservices/${names[i % names.length]}`),
       bareGetsPerSecond: await perSecond((i) => `${bareBase}/${names[i % names.length]}`),
+      getAfterChangeMs: {
+        median: afterChangeMs[Math.floor(pages / 2)] ?? 0,
+        most: afterChangeMs.at(-1) ?? 0,
+      },
     }
   } finally {
     await bare.close()

@@ -1,5 +1,6 @@
 import { availableParallelism, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
+import { numberOf } from '../number-flag.js'
 import { asText, count, ms, type Section } from '../report.js'
 import { startServer } from '../stand/server.js'
 import { type ScaleFigures, scale } from './scale.js'
@@ -49,6 +50,12 @@ const section = (f: ScaleFigures): Section => ({
       count(Math.round(f.http.getsPerSecond)),
       `bare route ${count(Math.round(f.http.bareGetsPerSecond))}`,
     ],
+    [
+      'a get right after a change',
+      '',
+      ms(f.http.getAfterChangeMs.median),
+      `at most ${ms(f.http.getAfterChangeMs.most)}`,
+    ],
     ['start of global', '≤ 3 s', ms(f.start.tookMs), ''],
     [
       `${f.zones} zones dial at once over TLS`,
@@ -67,13 +74,6 @@ const section = (f: ScaleFigures): Section => ({
   gates: [],
   figures: f,
 })
-
-function numberOf(name: string, text: string): number {
-  const value = Number(text)
-  if (!Number.isSafeInteger(value) || value < 1)
-    throw new Error(`--${name} must be a whole number of at least 1, not ${text}`)
-  return value
-}
 
 async function main(): Promise<number> {
   const { values } = parseArgs({

@@ -103,7 +103,11 @@ export async function scale(
     }
 
     progress('pages and single services over HTTP')
-    const http = await httpFigures({ base: global.process.apiUrl, url: global.url })
+    const http = await httpFigures({
+      base: global.process.apiUrl,
+      url: global.url,
+      change: (i) => changed(east.process, global.process, i),
+    })
 
     progress('global begins anew')
     await global.process.stop()
@@ -209,6 +213,31 @@ async function fill(
       async () => (await metric(plane, 'holdfast_vips_pending')) === 0,
     )
   return { appliedMs, everywhereMs: performance.now() - startedMs }
+}
+
+/** One service more in a zone, until global has it: not asked for services, which is what is measured afterwards. */
+async function changed(zone: ControlPlane, global: ControlPlane, i: number): Promise<void> {
+  const revision = async () => (await ask<{ readonly head: Head }>(global, '/_holdfast/status')).head.revision
+  const before = await revision()
+  const [put] = services({ seed, zone: zone.name, count: 1, from: 1_000_000 + i })
+  if (put === undefined) throw new Error('no service was made')
+  const { content } = put
+  const document = documentOf({
+    ...put,
+    content: { ...content, labels: { ...content.labels, 'kuma.io/origin': 'zone' } },
+  })
+  const response = await fetch(`${zone.apiUrl}/_apply`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify([{ ...document, name: `more-${i}` }]),
+  })
+  if (!response.ok) throw new Error(`_apply answered ${response.status}: ${(await response.text()).slice(0, 500)}`)
+  await response.arrayBuffer()
+  await until('global to have it', async () => (await revision()) > before)
+}
+
+interface Head {
+  readonly revision: number
 }
 
 async function timed<T>(work: () => Promise<T>): Promise<{ readonly value: T; readonly tookMs: number }> {

@@ -15,7 +15,7 @@ import {
   DeltaDiscoveryResponseSchema,
   ZoneHealthCheckResponseSchema,
 } from '@holdfast/proto'
-import { grpcTarget, parseKdsAddress } from '@holdfast/transport'
+import { grpcTarget, parseKdsAddress, tlsCredentials } from '@holdfast/transport'
 import { Level } from './level.js'
 
 /** Written out: a check that took them from our own descriptors would follow our mistakes. */
@@ -96,7 +96,7 @@ export class Visit {
     this.zone = zone
     const address = parseKdsAddress(options.peer)
     const security = address.secure
-      ? credentials.createSsl(options.ca ?? null, null, null, { rejectUnauthorized: options.skipVerify !== true })
+      ? tlsCredentials({ name: address.host, rootCa: options.ca, skipVerify: options.skipVerify })
       : credentials.createInsecure()
     this.#client = new Client(grpcTarget(address), security, {
       'grpc.max_receive_message_length': messageBytesMax,

@@ -75,12 +75,11 @@ export async function join(visit: Visit, { withinMs, quietMs }: Patience): Promi
   const { acked } = acknowledging(visit)
   providingNothing(visit)
   visit.subscribe(askedTypes)
-  const answered = (): boolean => byType(visit.down.messages).size >= askedTypes.length
+  const answered = (): boolean => visit.down.end !== undefined || byType(visit.down.messages).size >= askedTypes.length
   await visit.level.reached(answered, withinMs)
-  await visit.level.reached(
-    () => visit.up.messages.filter((r) => r.responseNonce !== '').length >= providedTypes.length,
-    withinMs,
-  )
+  const acknowledged = (): boolean =>
+    visit.up.end !== undefined || visit.up.messages.filter((r) => r.responseNonce !== '').length >= providedTypes.length
+  await visit.level.reached(acknowledged, withinMs)
   const before = visit.down.messages.length
   const wasQuiet = await visit.level.quiet(
     () => visit.down.messages.length + visit.up.messages.length,

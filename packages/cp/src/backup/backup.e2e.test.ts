@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createDatabase, databaseUrl, dropDatabase, standingOf } from '@holdfast/store'
@@ -8,6 +8,7 @@ import { afterEach, expect, test } from 'vitest'
 import { backup, restore } from '../commands/backup.js'
 import { converged, holdsOf } from '../testing/faults.js'
 import { eager, inStep, putService, remove, startGlobal, startZone, until } from '../testing/mesh.js'
+import { labelFile, sha256Of } from './label.js'
 
 /**
  * The PostgreSQL of npm has no pg_dump: another server and its programs can be named (HOLDFAST_BACKUP_SERVER, a superuser's
@@ -101,4 +102,38 @@ test('VIP-2, EMPTY: a backup that is put back begins a new epoch, and zones brin
     action: 'new epoch',
     detail: { reason: expect.stringMatching(/restored from a backup/) },
   })
+})
+
+test('a store that is not there, a database that is taken, another schema: each is named, and nothing is done', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-backup-'))
+  closers.push(async () => rmSync(folder, { recursive: true }))
+  const file = join(folder, 'global.dump')
+  const empty = await emptyDatabase()
+  const wanted = { file, pgBin, signal, write: () => {} }
+  await expect(backup({ ...wanted, databaseUrl: empty.url })).rejects.toThrow(
+    'there is no store of Holdfast at --database-url; is it the right database?',
+  )
+  writeFileSync(file, 'a backup')
+  const label = {
+    ...{
+      format: 'holdfast-backup/1',
+      role: 'global',
+      name: '',
+      storeId: 's',
+      epoch: 'e',
+      revision: 7,
+      schema: 'elsewhere',
+    },
+    ...{ serverVersion: 140_000, programVersion: '0.1.0', at: '2026-01-02T03:04:05Z', bytes: 8 },
+    sha256: await sha256Of(file),
+  }
+  writeFileSync(labelFile(file), JSON.stringify(label))
+  await expect(restore({ ...wanted, databaseUrl: empty.url })).rejects.toThrow(
+    'the backup is of schema "elsewhere", and search_path of --database-url leads to "public": make it lead to one of that name',
+  )
+  const global = await startGlobal({ database: await emptyDatabase() })
+  closers.push(() => global.close())
+  await expect(restore({ ...wanted, databaseUrl: global.database.url })).rejects.toThrow(
+    /^the database at --database-url has the store of global at revision \d+: a backup goes into an empty one\. Make a new database, and start the control plane on that$/,
+  )
 })

@@ -31,7 +31,7 @@ export async function readLabel(file: string): Promise<Label> {
   try {
     return schema.parse(JSON.parse(await readFile(path, 'utf8')))
   } catch (cause) {
-    const words = cause instanceof z.ZodError ? z.prettifyError(cause) : (cause as Error).message
+    const words = cause instanceof z.ZodError ? issueWords(cause.issues) : (cause as Error).message
     throw new Problem(
       'invalid',
       `${path} does not tell what ${file} is: ${words}. Both files of a backup belong together`,
@@ -40,6 +40,15 @@ export async function readLabel(file: string): Promise<Label> {
       },
     )
   }
+}
+
+const namedMax = 3
+
+/** A file that is something else has every field wrong: the first ones say so. */
+function issueWords(issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[]): string {
+  const named = issues.slice(0, namedMax).map(({ path, message }) => `${path.map(String).join('.')}: ${message}`)
+  const more = issues.length - named.length
+  return `${named.join('; ')}${more > 0 ? `; and ${more} more` : ''}`
 }
 
 /** Lowercase hex. */

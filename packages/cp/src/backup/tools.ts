@@ -25,7 +25,10 @@ export async function findTool(tool: Tool, binFolder: string | undefined, server
   })
   const major = Number(/\) (\d+)/.exec(said.stdout)?.[1])
   if (Number.isNaN(major))
-    throw new Problem('conflict', `${path} --version says ${said.stdout.trim()}: is it PostgreSQL's?`)
+    throw new Problem(
+      'conflict',
+      `${path} --version says ${said.stdout.trim()}: is it PostgreSQL's? Name the folder of its own programs with --pg-bin`,
+    )
   if (major < serverMajor)
     throw new Problem(
       'conflict',

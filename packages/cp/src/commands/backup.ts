@@ -1,8 +1,8 @@
 import { rename, rm, stat, writeFile } from 'node:fs/promises'
 import { Problem } from '@holdfast/model'
-import { beginRestored, type Place, type Standing, standingOf } from '@holdfast/store'
+import { beginRestored, type Place, poolingOf, type Standing, standingOf } from '@holdfast/store'
 import { type Label, labelFile, readLabel, sha256Of, whose } from '../backup/label.js'
-import { contentsWithoutSchema, findTool, runTool } from '../backup/tools.js'
+import { contentsWithoutSchema, findTool, runTool, type Tool } from '../backup/tools.js'
 import { programVersion } from '../version.js'
 
 export interface BackupOptions {
@@ -21,6 +21,7 @@ export interface BackupOptions {
  */
 export async function backup({ databaseUrl, file, pgBin, signal, write }: BackupOptions): Promise<void> {
   const place = await standingOf(databaseUrl)
+  await refusePooler(databaseUrl, 'pg_dump')
   const { store } = place
   if (store === undefined)
     throw new Problem('missing', 'there is no store of Holdfast at --database-url; is it the right database?')
@@ -42,6 +43,18 @@ export async function backup({ databaseUrl, file, pgBin, signal, write }: Backup
   } finally {
     await rm(making, { force: true })
   }
+}
+
+/**
+ * PostgreSQL's programs set the session that they are given, and one that a pooler hands on stays so: a control plane that gets
+ * it next finds none of its tables.
+ */
+async function refusePooler(databaseUrl: string, tool: Tool): Promise<void> {
+  if ((await poolingOf(databaseUrl)) !== 'transaction') return
+  throw new Problem(
+    'conflict',
+    `a pooler in transaction mode stands before the database: what ${tool} sets for itself would stay in connections that control planes are given next. Say the server itself in --database-url, for this command alone`,
+  )
 }
 
 /** As a pattern of pg_dump: taken as it is. */
@@ -66,7 +79,11 @@ async function labelOf({ schema, serverVersion }: Place, store: Standing, file: 
 export async function restore({ databaseUrl, file, pgBin, signal, write }: BackupOptions): Promise<void> {
   const label = await readLabel(file)
   const found = await sha256Of(file).catch((cause: unknown) => {
-    throw new Problem('missing', `${file} cannot be read: ${(cause as Error).message}`, { cause })
+    throw new Problem(
+      'missing',
+      `${file} cannot be read: ${(cause as Error).message}. Both files of a backup belong together`,
+      { cause },
+    )
   })
   if (found !== label.sha256)
     throw new Problem(
@@ -74,6 +91,7 @@ export async function restore({ databaseUrl, file, pgBin, signal, write }: Backu
       `${file} is not the file that ${labelFile(file)} speaks of, or not all of it: nothing was done`,
     )
   const { schema, store } = await standingOf(databaseUrl)
+  await refusePooler(databaseUrl, 'pg_restore')
   if (store !== undefined)
     throw new Problem(
       'conflict',

@@ -1,7 +1,7 @@
 import { parseRedisUrl, RedisHints } from '@holdfast/bus'
 import { coverOf } from '@holdfast/global'
 import { Problem } from '@holdfast/model'
-import { type ControlPlaneStore, openStore, startEmbedded } from '@holdfast/store'
+import { type ControlPlaneStore, openStore, runningEmbedded, startEmbedded } from '@holdfast/store'
 import type { Tracing } from '@holdfast/tracing'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
@@ -20,11 +20,18 @@ export interface Opening {
   readonly tracing?: Tracing | undefined
   /** Told when the embedded database ended without having been asked to. */
   readonly onLost?: (reason: string) => void
+  /** A command that is over in a moment: an embedded database that a control plane runs is used where it listens. */
+  readonly usesRunning?: boolean
 }
 
 /** The configured database, or a PostgreSQL of our own under the data directory. */
-export async function databaseUrl(settings: Settings, { log, scope, signal, onLost }: Opening): Promise<string> {
+export async function databaseUrl(
+  settings: Settings,
+  { log, scope, signal, onLost, usesRunning = false }: Opening,
+): Promise<string> {
   if (settings.databaseUrl !== undefined) return settings.databaseUrl
+  const running = usesRunning ? runningEmbedded(settings.dataDir) : undefined
+  if (running !== undefined) return running
   log.info({ dataDir: settings.dataDir }, 'no --database-url: starting the embedded PostgreSQL')
   const embedded = await startEmbedded({ dataDir: settings.dataDir, signal })
   scope.own('embedded PostgreSQL', () => embedded.stop())

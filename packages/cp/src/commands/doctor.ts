@@ -8,6 +8,7 @@ import { judgeDatabase } from '../doctor/database.js'
 import { bad, doubtful, type Finding, fine } from '../doctor/finding.js'
 import { judgeStore } from '../doctor/store.js'
 import { programVersion } from '../version.js'
+import { joined } from './join.js'
 import { checkPorts } from './ports.js'
 
 export type DoctorOutput = 'text' | 'json'
@@ -19,14 +20,16 @@ export type DoctorOutput = 'text' | 'json'
  */
 export async function doctor(
   role: 'global' | 'zone',
-  settings: Settings,
+  given: Settings,
   output: DoctorOutput,
   write: (text: string) => void = (text) => process.stdout.write(text),
 ): Promise<number> {
   const nowMs = Date.now()
+  const { settings, found: ofBundle } = await withBundle(given)
   const findings: readonly Finding[] = [
     fine('program', `holdfast ${programVersion} on Node ${process.versions.node}, as ${role}`),
     ...nodeFindings(process.versions.node),
+    ...ofBundle,
     ...(await databaseFindings(role, settings, nowMs)),
     ...(await lookAtCertificates(role, settings, nowMs)),
     ...(await portFindings(role, settings)),
@@ -36,7 +39,20 @@ export async function doctor(
   return isWell ? 0 : 3
 }
 
-function nodeFindings(version: string): readonly Finding[] {
+/** Which zone this is, and where it dials, may stand in its join bundle alone. */
+async function withBundle(
+  given: Settings,
+): Promise<{ readonly settings: Settings; readonly found: readonly Finding[] }> {
+  try {
+    return { settings: (await joined(given)).settings, found: [] }
+  } catch (error) {
+    const next =
+      'holdfastctl zone add ZONE at global makes a new one; a zone that has joined needs none, and its --data-dir'
+    return { settings: given, found: [bad('bundle', (error as Error).message, next)] }
+  }
+}
+
+export function nodeFindings(version: string): readonly Finding[] {
   const major = Number(version.split('.')[0])
   return major >= 22
     ? []
@@ -55,7 +71,10 @@ async function databaseFindings(
     const name = role === 'global' ? '' : settings.zone
     // Whoever answers late has not a wrong clock for it.
     const passedMs = Date.now() - nowMs
-    return [...judgeDatabase(facts, nowMs + passedMs), ...judgeStore(facts, { role, name, programVersion })]
+    return [
+      ...judgeDatabase(facts, nowMs + passedMs, settings.redisUrl !== undefined),
+      ...judgeStore(facts, { role, name, programVersion }),
+    ]
   } catch (error) {
     const words = (error as Error).message || String(error)
     return [
@@ -101,12 +120,16 @@ async function isOurs(url: string): Promise<boolean> {
 
 const marks = { fine: 'ok', doubtful: 'look', bad: 'BAD' } as const
 
-function textOf(findings: readonly Finding[]): string {
-  const width = Math.max(...findings.map(({ about }) => about.length))
-  const lines = findings.flatMap(({ about, level, says, next }) => [
+/** One finding, and below it what to do. @param width of what they are about */
+export const findingText = ({ about, level, says, next }: Finding, width = about.length): string =>
+  [
     `${marks[level].padEnd(4)}  ${about.padEnd(width)}  ${says}`,
     ...(next === undefined ? [] : [`${' '.repeat(width + 8)}→ ${next}`]),
-  ])
+  ].join('\n')
+
+function textOf(findings: readonly Finding[]): string {
+  const width = Math.max(...findings.map(({ about }) => about.length))
+  const lines = findings.map((each) => findingText(each, width))
   const count = (level: Finding['level']): number => findings.filter((each) => each.level === level).length
   const [doubtfulOnes, badOnes] = [count('doubtful'), count('bad')]
   const sum =

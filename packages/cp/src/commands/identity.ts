@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import type { Authenticate, IdentityView } from '@holdfast/api'
 import type { ZoneGate } from '@holdfast/global'
@@ -12,6 +11,7 @@ import { StoredIssuer, type ZoneEntrance } from '../identity/issuer.js'
 import { IdentityKeeper } from '../identity/keeper.js'
 import { Rotations } from '../identity/rotation.js'
 import { ServerTls, type ServerTlsOptions } from '../identity/server-tls.js'
+import { readAuthorities } from '../identity/tls-files.js'
 import { authenticateUsers } from '../identity/users.js'
 import { StoredZoneGate } from '../identity/zone-gate.js'
 import type { Scope } from '../lifecycle/scope.js'
@@ -51,7 +51,7 @@ export function openIdentity({ role, store, settings, log, scope }: IdentityOpti
   const serverAuthorities = async (): Promise<string> => {
     if (settings.kdsTls === 'off') return ''
     if (usesOwnAuthority) return (await keeper.known()).authorities.trusted.join('')
-    return settings.kdsTlsCaFile === undefined ? '' : readFile(settings.kdsTlsCaFile, 'utf8')
+    return settings.kdsTlsCaFile === undefined ? '' : readAuthorities(settings.kdsTlsCaFile)
   }
   const entrance = async (): Promise<ZoneEntrance | undefined> => {
     if (kdsPort === undefined) return undefined

@@ -1,5 +1,5 @@
 import { Problem } from '@holdfast/model'
-import { type ControlPlaneStore, migrate, runningEmbedded, writableUrl } from '@holdfast/store'
+import { type ControlPlaneStore, migrate, writableUrl } from '@holdfast/store'
 import type { Logger } from 'pino'
 import type { Settings } from '../config/settings.js'
 import { Scope } from '../lifecycle/scope.js'
@@ -12,7 +12,7 @@ import { initialise } from './init.js'
 /** `holdfast migrate`: the migrations alone. */
 export const migrateOnce = (settings: Settings, isTerminal: boolean): Promise<number> =>
   once('migrate', settings, isTerminal, async (log, scope, signal) => {
-    const url = await databaseUrl(settings, { log, scope, signal })
+    const url = await databaseUrl(settings, { log, scope, signal, usesRunning: true })
     const { applied } = await migrate(url, { programVersion, signal })
     process.stdout.write(applied.length === 0 ? 'nothing to migrate\n' : `migrated: ${applied.join(', ')}\n`)
   })
@@ -24,7 +24,7 @@ export const initOnce = (
 ): Promise<number> =>
   once('init', settings, options.isTerminal, async (log, scope, signal) => {
     const role = settings.zone === '' ? 'global' : 'zone'
-    const store = await openConfiguredStore(role, settings, { log, scope, signal })
+    const store = await openConfiguredStore(role, settings, { log, scope, signal, usesRunning: true })
     if (options.finishRecovery) await finish(store, options.confirmed)
     const changed = await initialise(store, role, settings, log, signal)
     const { state, reasons, head } = await store.status()
@@ -46,22 +46,20 @@ export const backupOnce = (
 ): Promise<number> =>
   once(name, settings, options.isTerminal, async (log, scope, signal) => {
     const { file, pgBin } = options
-    // The embedded one of a control plane that runs is asked where it listens; that of one that does not is started.
-    const running = settings.databaseUrl === undefined ? runningEmbedded(settings.dataDir) : undefined
-    const url = running ?? (await databaseUrl(settings, { log, scope, signal }))
+    const url = await databaseUrl(settings, { log, scope, signal, usesRunning: true })
     const act = name === 'backup' ? backup : restore
     // PostgreSQL's own programs are given the one host that takes writes.
     await act({ databaseUrl: await writableUrl(url), file, pgBin, signal, write: (text) => process.stdout.write(text) })
   })
 
 /** Nobody is asked here: zones that have not been in step since the loss may hold what would be missing. */
-async function finish(store: ControlPlaneStore, confirmed: boolean): Promise<void> {
+export async function finish(store: ControlPlaneStore, confirmed: boolean): Promise<void> {
   const { state } = await store.status()
   const missing = state === 'recovering' ? await store.recovery.missingZones() : []
   if (missing.length > 0 && !confirmed)
     throw new Problem(
       'conflict',
-      `${missing.length === 1 ? 'zone' : 'zones'} ${missing.join(', ')} ${missing.length === 1 ? 'was' : 'were'} not in step since the store recovers: ` +
+      `${missing.length === 1 ? `zone ${missing.join()} was` : `zones ${missing.join(', ')} were`} not in step since the store recovers: ` +
         'what only they remember (their blocks, their services, what global owned) would be missing until they return. ' +
         'Let global run and bring them back (holdfastctl recover status tells how far it is), or say --yes',
     )

@@ -19,6 +19,7 @@ import { loadPolicyHooks } from '../config/policy-hooks.js'
 import { maskedSettings } from '../config/resolve.js'
 import type { Settings } from '../config/settings.js'
 import { endpointMetrics } from '../endpoint-metrics.js'
+import { AuthorityNews } from '../identity/authority-news.js'
 import { ZoneIdentity } from '../identity/zone-identity.js'
 import type { InheritedSockets } from '../lifecycle/inherited-sockets.js'
 import type { Scope } from '../lifecycle/scope.js'
@@ -90,6 +91,7 @@ export function globalParts({
     address: settings.kdsAddress,
     port: settings.kdsPort,
     descriptor: sockets.kds,
+    messageBytesMax: settings.kdsMessageBytes,
     version: programVersion,
     instanceId,
     log,
@@ -100,8 +102,10 @@ export function globalParts({
     answer: async (zone, question, body) => JSON.stringify(await answer(zone, question, JSON.parse(body))),
   })
   let port: number | undefined
+  const sync = globalSync(global)
+  const { kdsTls, kdsTlsCertFile, kdsTlsCaFile: file } = settings
   return {
-    sync: globalSync(global),
+    sync,
     start: async () => {
       scope.own('policy hooks', () => hooks.close())
       hooks.start()
@@ -110,6 +114,10 @@ export function globalParts({
         throw listenProblem('zones (KDS)', '--kds-port', settings.kdsAddress, settings.kdsPort, error)
       })
       identity.joinsAt(port)
+      if (kdsTls === 'off' || kdsTlsCertFile === undefined || file === undefined) return
+      const connected = () => global.views().flatMap(({ peer, extension }) => (extension ? [peer] : []))
+      const ask = (zone: string, signal: AbortSignal) => sync.askZone(zone, renewQuestion, {}, { signal })
+      new AuthorityNews({ file, connected, ask, log }).start(scope)
     },
     drain: () => global.drain(),
     kdsPort: () => port,
@@ -150,6 +158,7 @@ export function zoneParts(parts: Parts, mode: Mode, fatal: (reason: string) => v
     store,
     zone: settings.zone,
     globalAddresses: settings.globalAddresses,
+    messageBytesMax: settings.kdsMessageBytes,
     endpointFile: new EndpointFile(settings.dataDir),
     version: programVersion,
     instanceId,

@@ -21,6 +21,7 @@ import { ServiceManager } from '../lifecycle/service-manager.js'
 import { stopOnSignals } from '../lifecycle/signals.js'
 import { watchStalls } from '../lifecycle/stall-watch.js'
 import { createLog } from '../logging.js'
+import { peerMetrics } from '../peer-metrics.js'
 import { storeMetrics } from '../store-metrics.js'
 import { isInStep, isInStepElsewhere } from '../sync.js'
 import { startTracing } from '../tracing/start-tracing.js'
@@ -132,6 +133,7 @@ async function run(role: Role, given: Settings, log: Logger, scope: Scope, signa
   }
   const runtime = role === 'global' ? globalParts(parts) : zoneParts(parts, mode, fatal.resolve)
   sync = runtime.sync
+  peerMetrics(registry, { sessions: store.sessions, sync })
   const services = zoneServices(role, parts)
   if (services !== undefined) serviceMetrics(registry, services)
   const apiOptions: ApiOptions = {

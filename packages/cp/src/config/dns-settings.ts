@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import type { Upstream } from '@holdfast/dns'
+import { invariant } from '@holdfast/model'
 import { z } from 'zod'
 
 const dnsPortOfUpstreams = 53
@@ -24,7 +25,7 @@ export const dnsUpstreamsSchema = z.array(
 /** @param text as the schema has accepted it */
 export function upstreamOf(text: string): Upstream {
   const upstream = split(text)
-  if (upstream === undefined) throw new Error(`not an upstream: ${text}`)
+  invariant(upstream !== undefined, `the settings have let pass an upstream that is none: ${text}`)
   return upstream
 }
 

@@ -27,6 +27,7 @@ const samples: Partial<
   apiAddress: ['global', { KUMA_API_SERVER_HTTP_INTERFACE: '127.0.0.2' }, '127.0.0.2'],
   apiPort: ['zone', { KUMA_API_SERVER_HTTP_PORT: '15681' }, 15_681],
   kdsPort: ['global', { KUMA_MULTIZONE_GLOBAL_KDS_GRPC_PORT: '7685' }, 7_685],
+  kdsMessageBytes: ['zone', { KUMA_MULTIZONE_ZONE_KDS_MAX_MSG_SIZE: '209715200' }, 209_715_200],
   diagnosticsPort: ['global', { KUMA_DIAGNOSTICS_SERVER_PORT: '7680' }, 7_680],
   kdsTls: ['global', { KUMA_MULTIZONE_GLOBAL_KDS_TLS_ENABLED: 'false' }, 'off'],
   kdsTlsCertFile: [

@@ -1,5 +1,5 @@
 import { type StaticAction, staticActions } from '@holdfast/identity'
-import type { Command, Settings } from './settings.js'
+import { type Command, messageBytesDefault, type Settings } from './settings.js'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -48,9 +48,20 @@ export const understood: readonly Understood[] = [
   asIs('kdsPort', 'KUMA_MULTIZONE_GLOBAL_KDS_GRPC_PORT'),
   asIs('diagnosticsPort', 'KUMA_DIAGNOSTICS_SERVER_PORT'),
   {
+    key: 'kdsMessageBytes',
+    variables: ['KUMA_MULTIZONE_GLOBAL_KDS_MAX_MSG_SIZE', 'KUMA_MULTIZONE_ZONE_KDS_MAX_MSG_SIZE'],
+    read: (sizes) => {
+      const said = sizes.filter((size) => size !== undefined && size !== '')
+      if (said.length === 0) return undefined
+      const wrong = said.find((size) => !Number.isFinite(Number(size)))
+      if (wrong !== undefined) return { reason: `must be a number of bytes, not ${JSON.stringify(wrong)}` }
+      return String(Math.max(messageBytesDefault, ...said.map(Number)))
+    },
+  },
+  {
     key: 'kdsTls',
     variables: ['KUMA_MULTIZONE_GLOBAL_KDS_TLS_ENABLED'],
-    read: ([value]) => (value === 'false' ? 'off' : value === 'true' ? 'on' : { reason: 'must be true or false' }),
+    read: ([value]) => onOff(value),
   },
   asIs('kdsTlsCertFile', 'KUMA_MULTIZONE_GLOBAL_KDS_TLS_CERT_FILE'),
   asIs('kdsTlsKeyFile', 'KUMA_MULTIZONE_GLOBAL_KDS_TLS_KEY_FILE'),
@@ -58,7 +69,7 @@ export const understood: readonly Understood[] = [
   {
     key: 'gui',
     variables: ['KUMA_API_SERVER_GUI_ENABLED'],
-    read: ([value]) => (value === 'false' ? 'off' : value === 'true' ? 'on' : { reason: 'must be true or false' }),
+    read: ([value]) => onOff(value),
   },
   asIs('apiTlsPort', 'KUMA_API_SERVER_HTTPS_PORT'),
   asIs('apiTlsCertFile', 'KUMA_API_SERVER_HTTPS_TLS_CERT_FILE'),
@@ -80,7 +91,10 @@ export const understood: readonly Understood[] = [
     read: ([enabled, keys]) => {
       if (enabled !== 'true') return undefined
       return keys === undefined || keys === ''
-        ? { reason: 'which labels must be said: Holdfast has no setting for "all of them"' }
+        ? {
+            reason:
+              'which labels must be said with KUMA_MESH_SERVICE_LABEL_PROPAGATION_ALLOWED_LABEL_KEYS: Holdfast has no setting for "all of them"',
+          }
         : keys
     },
   },
@@ -99,6 +113,11 @@ export const understood: readonly Understood[] = [
   },
   { key: 'access', variables: accessVariables.map(({ variable }) => variable), read: accessOf },
 ]
+
+function onOff(value: string | undefined): string | { readonly reason: string } {
+  if (value === 'true' || value === 'false') return value === 'true' ? 'on' : 'off'
+  return { reason: `must be true or false, not ${JSON.stringify(value)}` }
+}
 
 /** What looks as if it meant the same and does not; each with what to do. */
 export const deliberatelyNot: readonly {

@@ -24,6 +24,8 @@ export interface Settings extends IdentitySettings {
   readonly apiPort: number
   readonly kdsAddress: string
   readonly kdsPort: number
+  /** The most that one message between global and a zone has. */
+  readonly kdsMessageBytes: number
   /** Global: where its replicas reach each other. */
   readonly replicaAddress: { readonly host: string; readonly port: number } | undefined
   /** Whether the web page is served with the API. */
@@ -66,6 +68,14 @@ export interface SettingSpec {
 }
 
 const port = z.number().int().min(0, 'must be between 0 and 65535').max(65_535, 'must be between 0 and 65535')
+/** Kuma's `maxMsgSize`. */
+export const messageBytesDefault = 10 * 1024 * 1024
+const messageBytesMost = 512 * 1024 * 1024
+const messageBytes = z
+  .number()
+  .int()
+  .min(messageBytesDefault, `must be at least ${messageBytesDefault}, which is what a Kuma sends`)
+  .max(messageBytesMost, `must be at most ${messageBytesMost}`)
 const zoneName = z
   .string()
   .regex(
@@ -234,6 +244,17 @@ export const settingSpecs: readonly SettingSpec[] = [
     schema: port,
     fallback: 5685,
     describe: 'port that zones dial',
+  },
+  {
+    key: 'kdsMessageBytes',
+    flag: '--kds-message-bytes',
+    env: 'HOLDFAST_KDS_MESSAGE_BYTES',
+    commands: servers,
+    kind: 'number',
+    schema: messageBytes,
+    fallback: messageBytesDefault,
+    describe:
+      'the most that one message between global and a zone has; a Kuma sends each whole list in one, so where a Kuma was told to send and receive more (KUMA_MULTIZONE_…_KDS_MAX_MSG_SIZE), say as much here',
   },
   {
     key: 'replicaAddress',

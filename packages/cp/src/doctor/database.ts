@@ -9,8 +9,11 @@ const roundTripDoubtfulMs = 50
 const connectionsFreeMin = 15
 const mebibyte = 1 << 20
 
-/** What of a database would make a control plane slow, wrong or forgetful. */
-export function judgeDatabase(facts: DatabaseFacts, nowMs: number): readonly Finding[] {
+/**
+ * What of a database would make a control plane slow, wrong or forgetful.
+ * @param hasBus hints go another way than through the database
+ */
+export function judgeDatabase(facts: DatabaseFacts, nowMs: number, hasBus = false): readonly Finding[] {
   const { settings, connections } = facts
   const about = 'database'
   const found: Finding[] = [
@@ -67,6 +70,16 @@ export function judgeDatabase(facts: DatabaseFacts, nowMs: number): readonly Fin
         )
       : fine('connections', `${connections.used} of ${connections.max} are used`),
   )
+  if (facts.pooling === 'transaction')
+    found.push(
+      hasBus
+        ? fine('pooler', 'it hands out each transaction; hints come through Redis')
+        : doubtful(
+            'pooler',
+            'it hands out each transaction, so nobody hears NOTIFY: what another process commits is seen up to a second later',
+            'give --redis-url where that is too late; backup and restore are given the server itself',
+          ),
+    )
   const off = Math.round(facts.nowMs + facts.roundTripMs / 2 - nowMs)
   const clock = `the database's clock is ${Math.abs(off)} ms ${off < 0 ? 'behind' : 'ahead of'} this machine's`
   found.push(

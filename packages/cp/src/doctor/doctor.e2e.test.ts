@@ -1,4 +1,5 @@
 import { readDatabaseFacts } from '@holdfast/store'
+import { byHand } from '@holdfast/store/testing'
 import { afterEach, expect, test } from 'vitest'
 import { doctor } from '../commands/doctor.js'
 import { resolveSettings } from '../config/resolve.js'
@@ -46,6 +47,11 @@ test('the doctor reads a database as it is, beside a global that runs on it', as
   expect(saysOf(judgeStore(facts, { role: 'zone', name: 'east', programVersion }))).toEqual([
     'it is the store of global, and this is zone east',
   ])
+  await byHand(url, 'alter table leases rename to leases_of_before')
+  expect(await examined(url)).toContainEqual(
+    expect.objectContaining({ about: 'store', level: 'bad', says: 'tables are not there: leases' }),
+  )
+  await byHand(url, 'alter table leases_of_before rename to leases')
   await global.store.brakes.readOnly({ readOnly: true, actor: 'alice', reason: '' })
   expect(await examined(url)).toContainEqual(
     expect.objectContaining({ about: 'brakes', level: 'doubtful', says: 'alice has made it read-only' }),

@@ -23,6 +23,15 @@ export function judgeStore({ store, settings }: DatabaseFacts, expected: Expecte
           : 'is it the right database? If it is a new one, the first start makes everything',
       ),
     ]
+  if (store.missingTables.length > 0)
+    return [
+      ...ownerFindings(store, expected),
+      bad(
+        'store',
+        `tables are not there: ${store.missingTables.join(', ')}`,
+        'a table was renamed or removed, or search_path leads to a part of them: put them back, or restore the whole database',
+      ),
+    ]
   return [
     ...ownerFindings(store, expected),
     ...migrationFindings(store, expected),
@@ -68,7 +77,7 @@ function migrationFindings(store: StoreFacts, { programVersion }: Expected): rea
     : [
         doubtful(
           'migrations',
-          `${store.dueMigrations.length} are due: ${store.dueMigrations.join(', ')}`,
+          `not applied yet: ${store.dueMigrations.join(', ')}`,
           'the next start applies them, or "holdfast migrate" does now',
         ),
       ]
@@ -111,7 +120,9 @@ function poolFindings({ blocks, pendingServices }: StoreFacts): readonly Finding
         'holdfastctl vip explain NAME tells why',
       ),
     )
-  return found.length > 0 ? found : [fine('pools', `${blocks.length} IPv4 blocks, no owner above ${alarmLoad * 100} %`)]
+  return found.length > 0
+    ? found
+    : [fine('pools', `IPv4 blocks: ${blocks.length}, and no owner above ${alarmLoad * 100} %`)]
 }
 
 /** Neighbouring versions work together; who is further away should be told of. */
@@ -120,18 +131,33 @@ function peerFindings({ peers, replicas }: StoreFacts, { programVersion }: Expec
     ...peers.filter(({ extension }) => extension).map(({ peer, version }) => ({ name: peer || 'global', version })),
     ...replicas.map(({ instanceId, version }) => ({ name: `replica ${instanceId}`, version })),
   ]
-  const unlike = others.filter(({ version }) => minorOf(version) !== minorOf(programVersion))
+  // A global does not say its version before it is met, so a zone has none of it.
+  const unlike = others.filter(({ version }) => version !== '' && minorOf(version) !== minorOf(programVersion))
+  const silent = others.filter(({ version }) => version === '').length
   const kuma = peers.filter(({ extension }) => !extension).length
-  const all = `${others.length} of ours${kuma === 0 ? '' : `, ${kuma} Kuma`}`
-  if (unlike.length === 0) return [fine('peers', `${all}, all of version ${minorOf(programVersion)}`)]
+  const said = `all of version ${minorOf(programVersion)}`
+  if (unlike.length === 0) {
+    const all = `${others.length} of ours${kuma === 0 ? '' : `, ${kuma} Kuma`}`
+    return [
+      fine(
+        'peers',
+        `${all}, ${silent === 0 ? said : silent === others.length ? 'of no known version' : `${said} but ${silent} of no known one`}`,
+      ),
+    ]
+  }
+  const part = partWords(unlike.length, others.length)
+  const who = kuma === 0 ? part : `${part}, beside ${kuma} Kuma`
   const named = unlike.slice(0, namedMax).map(({ name, version }) => `${name} ${version}`)
   return [
     doubtful(
       'peers',
-      `${unlike.length} of ${all} have another version than ${programVersion}: ${named.join(', ')}${unlike.length > namedMax ? ', …' : ''}`,
+      `of another version than ${programVersion}: ${named.join(', ')}${unlike.length > namedMax ? ', …' : ''} (${who})`,
       'neighbouring versions work together; upgrade those that are further away',
     ),
   ]
 }
+
+const partWords = (some: number, all: number): string =>
+  some < all ? `${some} of ${all} of ours` : all === 1 ? 'the only one of ours' : `all ${all} of ours`
 
 const minorOf = (version: string): string => version.split('.').slice(0, 2).join('.')

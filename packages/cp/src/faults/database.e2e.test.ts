@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createDatabase, databaseUrl, dropDatabase, type Embedded, startEmbedded } from '@holdfast/store'
 import type { TestDatabase } from '@holdfast/store/testing'
+import { freePort } from '@holdfast/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { bothInStep, converged, vipsOf } from '../testing/faults.js'
+import { bothInStep, converged, quiet, vipsOf } from '../testing/faults.js'
 import {
   eager,
   type GlobalPlane,
@@ -27,12 +28,12 @@ interface Server {
 const servers: { global?: Server; east?: Server } = {}
 const planes: { global?: GlobalPlane; east?: ZonePlane; west?: ZonePlane } = {}
 
-const start = async (dataDir: string, port?: number): Promise<Embedded> =>
+const start = async (dataDir: string, port: number): Promise<Embedded> =>
   startEmbedded({ dataDir, port, settings: { fsync: 'on' }, signal: AbortSignal.timeout(60_000) })
 
 async function databaseOf(role: 'global' | 'east'): Promise<TestDatabase> {
   const dataDir = mkdtempSync(join(tmpdir(), 'holdfast-faults-'))
-  const running = await start(dataDir)
+  const running = await start(dataDir, freePort())
   servers[role] = { running, dataDir }
   await createDatabase(running.url, 'faults')
   const drop = (): Promise<void> => dropDatabase(running.url, 'faults')
@@ -133,7 +134,7 @@ test.each(['east', 'global'] as const)(
 
 test('RO: killed and started again with nothing to say, nothing is written', { timeout: 60_000 }, async () => {
   const { global, east, west } = all()
-  await until('everybody to be in step', () => bothInStep(global, east) && bothInStep(global, west), 30_000)
+  await quiet([global, east], [global, west])
   const rows = await rowsOf([global, east, west])
   for (const role of ['east', 'global'] as const) {
     const restart = await kill(role)

@@ -1,6 +1,16 @@
 import { byHand } from '@holdfast/store/testing'
 import { afterEach, expect, test } from 'vitest'
-import { applyServices, bothInStep, deletedOf, get, holdsOf, type Mesh, putMesh, startMesh } from '../testing/faults.js'
+import {
+  applyServices,
+  bothInStep,
+  deletedOf,
+  get,
+  holdsOf,
+  type Mesh,
+  putMesh,
+  quiet,
+  startMesh,
+} from '../testing/faults.js'
 import {
   type GlobalPlane,
   inStep,
@@ -94,17 +104,19 @@ test('HOLD, RO: an open hold lets all else flow, survives a restart, and a recon
     ['west', 0],
   ])
   // East learns of it as well: it is what it has lost.
-  await until(
-    'east to know',
-    async () => {
-      const { peers } = await get<{ peers: readonly { heldByPeer: number }[] }>(east, '/_holdfast/sync')
-      return peers[0]?.heldByPeer === 40
-    },
-    30_000,
-  )
+  const eastKnows = (resources: number) =>
+    until(
+      `east to know of ${resources} that are held`,
+      async () => {
+        const { peers } = await get<{ peers: readonly { heldByPeer: number }[] }>(east, '/_holdfast/sync')
+        return peers[0]?.heldByPeer === resources
+      },
+      30_000,
+    )
+  await eastKnows(40)
 
   const reconnects = async (plane: GlobalPlane): Promise<void> => {
-    await settled(plane, { east, west })
+    await quiet([plane, east], [plane, west])
     const rows = await rowsOf([plane, east, west])
     const before = { session: east.runtime.view()?.sessionId, repairs: await alarmsOf(plane, divergences) }
     east.proxy.cut('reset')
@@ -126,6 +138,8 @@ test('HOLD, RO: an open hold lets all else flow, survives a restart, and a recon
     status: 200,
     body: { state: 'rejected', decided: 40 },
   })
+  // That is told as well, some seconds later, and no part of a reconnect.
+  await eastKnows(0)
   await reconnects(again)
   expect([await holdsOf(again), (await namesOf(west, 'east')).length]).toEqual([[], 44])
 

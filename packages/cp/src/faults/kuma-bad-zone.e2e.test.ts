@@ -20,7 +20,7 @@ import {
   wireResource,
 } from '@holdfast/testkit'
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
-import { deletedOf, get } from '../testing/faults.js'
+import { applyServices, deletedOf, get } from '../testing/faults.js'
 import {
   eager,
   type GlobalPlane,
@@ -347,8 +347,7 @@ test('a refusal is no new subscription, although it says * as one does: what was
   await until('the change', () => of().length === 2)
   expect(of()[1]?.resources.map(({ name }) => name.replace(/-[^-]+\.default$/, ''))).toEqual(['after-refusal'])
   // Unanswered, nothing more of the type comes, whatever changes.
-  await putService(east, 'after-refusal', 81)
-  await putService(east, 'one-more')
+  await applyServices(east, ['after-refusal', 'one-more'], 81)
   zone.globalToZone.request({ node: { id: zone.zone }, typeUrl: 'Mesh', resourceNamesSubscribe: ['*'] })
   await until('another list', () => of().some(({ typeUrl }) => typeUrl === 'Mesh'))
   expect(of().length).toBe(3)
@@ -362,7 +361,9 @@ test('a refusal is no new subscription, although it says * as one does: what was
 })
 
 test('ONE, OWN: a second connection of a name takes it over: the first is ended and says nothing any more that counts', async () => {
-  const [first, second] = [dial({ zone: 'twin' }), dial({ zone: 'twin' })]
+  const first = dial({ zone: 'twin' })
+  await until('global to ask the first', () => first.zoneToGlobal.requests.length === typesSentUp.length)
+  const second = dial({ zone: 'twin' })
   await endOf(first.zoneToGlobal)
   await until('global to ask the second', () => second.zoneToGlobal.requests.length === typesSentUp.length)
   first.zoneToGlobal.response({
@@ -377,4 +378,26 @@ test('ONE, OWN: a second connection of a name takes it over: the first is ended 
   })
   expect([await verdictOn(second, '1'), await known('twin')]).toEqual([undefined, ['new']])
   expect([second.globalToZone.ended(), second.zoneToGlobal.ended()]).toEqual([undefined, undefined])
+})
+
+test('all zones of a mesh come back in one moment, each with half a megabyte of requests: everybody gets all of its lists', async () => {
+  const names = Array.from({ length: 24 }, (_, i) => `kuma-${i}`)
+  // As a real one says it: its whole configuration stands in each of its 45 initial requests.
+  const config = JSON.stringify({ store: { type: 'postgres' }, mode: 'zone', rest: 'x'.repeat(10_000) })
+  const zones = names.map((name) => dial({ zone: name, gzip: true }))
+  for (const [i, { globalToZone }] of zones.entries())
+    for (const { name: typeUrl } of typesSentDownToKuma)
+      globalToZone.request({
+        node: { id: names[i] ?? '', metadata: { config } },
+        typeUrl,
+        resourceNamesSubscribe: ['*'],
+      })
+  const all = zones.length * typesSentDownToKuma.length
+  const answers = () => zones.reduce((sum, { globalToZone }) => sum + globalToZone.responses.length, 0)
+  await until('all answers', () => answers() >= all, 60_000)
+  const types = zones.map(({ globalToZone }) => new Set(globalToZone.responses.map(({ typeUrl }) => typeUrl)).size)
+  expect([answers(), new Set(types)]).toEqual([all, new Set([typesSentDownToKuma.length])])
+  expect(zones.map(({ globalToZone, zoneToGlobal }) => globalToZone.ended() ?? zoneToGlobal.ended())).toEqual(
+    names.map(() => undefined),
+  )
 })

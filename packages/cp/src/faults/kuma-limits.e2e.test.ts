@@ -1,14 +1,18 @@
 import {
   displayNameLabel,
+  encodeForZone,
   envLabel,
   exportName,
   type KumaResourceParts,
+  kumaVersion,
   meshLabel,
   originLabel,
+  toExported,
   typeOf,
   typesSentDownToKuma,
   typesSentUp,
   utf8,
+  wireKey,
   zoneLabel,
 } from '@holdfast/model'
 import { type CrudeZone, type FakeKumaZone, startCrudeZone, startFakeKumaZone, wireResource } from '@holdfast/testkit'
@@ -55,7 +59,10 @@ const kumaZone = (zone: string): FakeKumaZone => {
   return kuma
 }
 
-const crudeZone = (zone: string, more: { readonly gzip?: boolean; readonly paused?: boolean } = {}): CrudeZone => {
+const crudeZone = (
+  zone: string,
+  more: { readonly gzip?: boolean; readonly paused?: boolean; readonly target?: string } = {},
+): CrudeZone => {
   const crude = startCrudeZone({ target: `127.0.0.1:${global.port}`, zone, ...more })
   crudes.push(crude)
   return crude
@@ -153,6 +160,25 @@ test('ISO: a list that passes 10 MiB is left out by name, size and limit, with w
   const port = () =>
     [...(south.held().get('MeshService')?.values() ?? [])].map(({ spec }) => Buffer.from(spec).toString())
   await until('a change to arrive', () => port().some((spec) => spec.includes('"port":81')), 60_000)
+  // Who says what it has is told the difference, and that may be sent.
+  const returning = crudeZone('returning', { gzip: true })
+  const { items } = await global.store.read.list({ type: 'Secret', offset: 0, limit: 100 })
+  const had = items.filter(({ name }) => name !== 'large-1').map((row) => toExported(row))
+  returning.globalToZone.request({
+    node: { id: 'returning' },
+    typeUrl: 'Secret',
+    resourceNamesSubscribe: ['*'],
+    initialResourceVersions: {
+      ...Object.fromEntries(had.map((one) => [wireKey(one.mesh, one.name), kumaVersion(encodeForZone(one))])),
+      'gone.default': 'of-old',
+    },
+  })
+  await until('the difference', () => returning.globalToZone.responses.length === 1, 60_000)
+  const told = returning.globalToZone.responses.map(({ resources, removedResources }) => [
+    resources.map(({ name }) => name),
+    removedResources,
+  ])
+  expect(told).toEqual([[['large-1.default'], ['gone.default']]])
   for (const name of names.slice(0, 3)) await remove(global, `/meshes/default/secrets/${name}`)
   expect(south.ended()).toBeUndefined()
   south.stop()
@@ -200,4 +226,22 @@ test('gzip, as a Kuma sends: the limit is of what is in it; a list below it is k
   // The nine of a megabyte each are still under way to it, when the machine is busy.
   await until('east to be in step again', () => inStep(east), 60_000)
   expect([await known(), await deletedOf(global)]).toEqual([9, 0])
+})
+
+test('where both were told to let more through, a list of a Kuma zone over 10 MiB is kept, and another one gets it whole', async () => {
+  const roomy = await startGlobal({ messageBytesMax: 24 << 20 })
+  try {
+    const target = `127.0.0.1:${roomy.port}`
+    const large = crudeZone('large', { gzip: true, target })
+    await until('global to ask', () => large.zoneToGlobal.requests.length === typesSentUp.length, 60_000)
+    offered(large, largeList('large', 11, secretBytes))
+    const known = async () => (await roomy.store.read.list({ type: 'MeshService', offset: 0, limit: 1 })).total
+    await until('all to be here', async () => (await known()) === 11, 60_000)
+    const other = crudeZone('other', { gzip: true, target })
+    other.globalToZone.request({ node: { id: 'other' }, typeUrl: 'MeshService', resourceNamesSubscribe: ['*'] })
+    await until('the list', () => other.globalToZone.responses.length === 1, 60_000)
+    expect([other.globalToZone.responses[0]?.resources.length, large.zoneToGlobal.ended()]).toEqual([11, undefined])
+  } finally {
+    await roomy.close()
+  }
 })

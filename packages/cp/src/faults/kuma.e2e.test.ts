@@ -6,13 +6,14 @@ import {
   meshLabel,
   originLabel,
   typeOf,
+  typesSentDownToKuma,
   utf8,
   zoneLabel,
 } from '@holdfast/model'
 import { type FakeKumaGlobal, startFakeKumaGlobal, startFakeKumaLives, startFakeKumaZone } from '@holdfast/testkit'
 import { afterEach, expect, test } from 'vitest'
 import { deletedOf, vipsOf } from '../testing/faults.js'
-import { eager, inStep, putService, servicesOf, startGlobal, startZone, until } from '../testing/mesh.js'
+import { eager, inStep, type Plane, putService, servicesOf, startGlobal, startZone, until } from '../testing/mesh.js'
 
 // Stock Kuma at the other end: full lists both ways, and whoever comes back with nothing empties nobody.
 const closers: (() => Promise<unknown>)[] = []
@@ -46,6 +47,10 @@ function ofKumaZone(displayName: string): KumaResourceParts {
   }
 }
 
+/** How many services of the Kuma zone a control plane serves: with both addresses. */
+const servedOfNorth = async (plane: Plane): Promise<number> =>
+  Object.entries(await vipsOf(plane)).filter(([key, vips]) => key.startsWith('north/') && vips.length === 2).length
+
 test('a Kuma zone under our global: it gets everything, its services reach our zone, and nothing is lost when it comes back with nothing', {
   timeout: 60_000,
 }, async () => {
@@ -58,10 +63,7 @@ test('a Kuma zone under our global: it gets everything, its services reach our z
   for (const name of ['a', 'b', 'c']) kuma.put('MeshService', ofKumaZone(name))
   await until('it to have our services', () => kuma.held().get('MeshService')?.size === 2, 15_000)
   expect([...(kuma.held().get('Mesh')?.keys() ?? [])]).toEqual(['default.'])
-  await until(
-    'us to have its services',
-    async () => [...(await servicesOf(east)).keys()].filter((key) => key.startsWith('north/')).length === 3,
-  )
+  await until('us to have its services', async () => (await servedOfNorth(east)) === 3)
   expect([kuma.ended(), kuma.dropped(), kuma.verdicts().filter((verdict) => 'error' in verdict)]).toEqual([
     undefined,
     [],
@@ -132,8 +134,7 @@ test('RO: our global is away for as long as a Kuma zone backs off: nobody loses 
   )
   for (const name of ['a', 'b', 'c']) kuma.put('MeshService', ofKumaZone(name))
   const held = () => kuma.now().held().get('MeshService')?.size
-  const ofNorth = async () => [...(await servicesOf(east)).keys()].filter((key) => key.startsWith('north/')).length
-  await until('both to have all', async () => held() === 2 && (await ofNorth()) === 3, 30_000)
+  await until('both to have all', async () => held() === 2 && (await servedOfNorth(east)) === 3, 30_000)
   const before = await vipsOf(east)
 
   await first.close()
@@ -150,7 +151,7 @@ test('RO: our global is away for as long as a Kuma zone backs off: nobody loses 
   // It is still waiting, and its services stand.
   expect([await vipsOf(global), await vipsOf(east)]).toEqual([before, before])
   waiting.shift()?.()
-  await until('its first lists', () => kuma.now().received().length >= 40, 30_000)
+  await until('its first lists', () => kuma.now().received().length >= typesSentDownToKuma.length, 30_000)
   await until(
     'its own to be answered',
     () =>

@@ -1,7 +1,7 @@
 import { sessionBackoff } from '@holdfast/peer'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { allServices, bothInStep, converged, type Mesh, startMesh, vipsOf } from '../testing/faults.js'
-import { putService, remove, rowsOf, until } from '../testing/mesh.js'
+import { allServices, bothInStep, converged, type Mesh, quiet, startMesh, vipsOf } from '../testing/faults.js'
+import { eager, putService, remove, rowsOf, startZone, until } from '../testing/mesh.js'
 
 // What a cable can do. Whatever it is: no VIP moves, and where nothing changed nothing is written.
 let mesh: Mesh
@@ -14,10 +14,7 @@ afterAll(() => mesh?.close())
 const services = allServices
 const session = () => mesh.east.runtime.view()?.sessionId
 const planes = () => [mesh.global, mesh.east, mesh.west]
-const settled = async () => {
-  const { global, east, west } = mesh
-  await until('everybody to be in step', () => bothInStep(global, east) && bothInStep(global, west), 30_000)
-}
+const settled = () => quiet([mesh.global, mesh.east], [mesh.global, mesh.west])
 
 test.each(['reset', 'fin'] as const)(
   'RO: the link ends by %s and is back at once: nothing written, no VIP moved',
@@ -82,4 +79,18 @@ test('on a link so slow that headers come late, a zone never takes its Holdfast 
   expect(mesh.global.runtime.views().map(({ extension }) => extension)).toEqual([true, true])
   expect(await Promise.all(planes().map(vipsOf))).toEqual(planes().map(() => before.vips))
   expect(await rowsOf(planes())).toBe(before.rows)
+})
+
+test('a zone that joins over a link so slow that headers come late takes its global for a Kuma until they come, and no longer', {
+  timeout: 90_000,
+}, async () => {
+  const north = await startZone('north', mesh.global.port, { backoff: eager, reachable: false })
+  try {
+    north.proxy.shape({ latencyMs: 1_500 })
+    await north.proxy.restore()
+    await until('north to be in step', () => bothInStep(mesh.global, north), 60_000)
+    expect(north.runtime.view()?.extension).toBe(true)
+  } finally {
+    await north.close()
+  }
 })

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'vitest'
-import { converged, vipsOf } from '../testing/faults.js'
+import { converged, quiet, vipsOf } from '../testing/faults.js'
 import { eager, inStep, put, putService, remove, rowsOf, startGlobal, startZone, until } from '../testing/mesh.js'
 
 // A brake that an operator pulls: a zone that global neither hears nor tells anything. Two globals on one database.
@@ -85,6 +85,7 @@ test('OWN, EMPTY: a paused zone is neither heard nor told; nothing of it goes, n
   expect(await first.store.vip.verifyLocal()).toEqual([])
 
   // Where nothing has changed, a pause and its end change nothing in any zone.
+  await quiet([third, again], [second, west])
   const rows = await rowsOf([again, west])
   await post('pause')
   await until(

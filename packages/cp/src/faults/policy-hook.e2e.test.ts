@@ -3,7 +3,7 @@ import { digestEquals } from '@holdfast/model'
 import { authoredOf, type Row } from '@holdfast/store'
 import { allow, labelling, type PolicyHookServer, startGrpcHook, startHttpHook } from '@holdfast/testkit'
 import { afterEach, describe, expect, test } from 'vitest'
-import { bothInStep, type Mesh, putMesh, startMesh, vipsOf } from '../testing/faults.js'
+import { bothInStep, type Mesh, putMesh, quiet, startMesh, vipsOf } from '../testing/faults.js'
 import { inStep, type Plane, put, putService, remove, rowsOf, until, type ZonePlane } from '../testing/mesh.js'
 
 // T0: a policy hook that is away, wrong or slow keeps back the next version of what it covers, and nothing else.
@@ -171,7 +171,8 @@ test('T0 (d): a zone reconnects while it is away: it is in step with what is pub
   const { global, east, west, hook } = stood
   await changeWhileAway(stood)
   await until('the reason to be written', async () => (await globalRow(stood, 'web')).form?.reason !== undefined)
-  await until('quiet', async () => (await proven(stood, west)) && proven(stood, east))
+  await until('both to be proven', async () => (await proven(stood, west)) && proven(stood, east))
+  await quiet([global, west])
   const before = await kept(west)
   const rows = await rowsOf([west])
   const session = west.runtime.view()?.sessionId

@@ -284,6 +284,9 @@ test('a zone that goes away, or never answers, costs whoever asks no more than a
   expect(await waiting).toMatchObject({ status: 400, body: { detail: expect.stringContaining('went away') as string } })
   expect(await get(global, `${at}/xds`)).toMatchObject({
     status: 400,
-    body: { detail: 'zone mute keeps no stream open on which it could be asked' },
+    body: {
+      detail:
+        'zone mute keeps no stream open on which it could be asked: try again when it is connected, or ask the proxy on its own machine',
+    },
   })
 })

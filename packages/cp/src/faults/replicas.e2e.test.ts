@@ -1,6 +1,6 @@
 import { startRedis } from '@holdfast/testkit'
 import { afterEach, expect, test } from 'vitest'
-import { converged, vipsOf } from '../testing/faults.js'
+import { converged, quiet, vipsOf } from '../testing/faults.js'
 import {
   eager,
   type GlobalPlane,
@@ -91,7 +91,7 @@ test('RO: a zone that goes over to the other global writes nothing and is told n
   await Promise.all(['a', 'b'].flatMap((name) => [putService(east, name), putService(west, name)]))
   const keys = ['east/a', 'east/b', 'west/a', 'west/b']
   const before = await converged([first, second, east, west], keys)
-  await until('east to be in step', () => inStep(east) && first.runtime.views().every((view) => view.inStep))
+  await quiet([first, east], [second, west])
   const { database } = east
   await east.close()
   const rows = await rowsOf([first, east, west])
@@ -123,6 +123,7 @@ test('F27, RO: a global that is about to stop sends its zones to the other one: 
   const [at, other] = first.runtime.views().length > 0 ? [first, second] : [second, first]
   // Long enough in step to be sent away in earnest, and everything of before is written.
   await until('it to have lasted', () => performance.now() > settledAtMs)
+  await quiet([at, east])
   const rows = await rowsOf([first, east])
   await at.runtime.drain()
   await until('east to be in step with the other one', () => inStep(east) && other.runtime.views().length === 1, 15_000)
@@ -148,7 +149,7 @@ test('ONE: of two processes of a zone, at one global each, one dials; the other 
   expect(after['east/a']).toEqual(before['east/a'])
   await until('east to be in step again', () => inStep(east))
   expect(twin.runtime.lastEnd?.end).toBe('superseded')
-  await until('everything to be proven', () => first.runtime.views().every((view) => view.inStep) && inStep(west))
+  await quiet([first, east], [second, west])
   const rows = await rowsOf([first, east, west])
   await east.close()
   await until('the twin to have taken over', () => inStep(twin), 5_000)

@@ -2,7 +2,7 @@ import { createConnection } from 'node:net'
 import { byHand } from '@holdfast/store/testing'
 import { startSplittingBalancer } from '@holdfast/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { get, vipsOf } from '../testing/faults.js'
+import { get, quiet, vipsOf } from '../testing/faults.js'
 import {
   eager,
   type GlobalPlane,
@@ -47,7 +47,7 @@ test('ONE: streams that came to two globals are one session, at one of them, and
 })
 
 test('RO: a reconnect is as cheap as over one connection, and writes nothing but where the stream waited', async () => {
-  await until('both to have agreed', () => inStep(east) && first.runtime.views().every((view) => view.inStep))
+  await quiet([first, east])
   // What is written a moment later (status, blocks, acked positions) is written by now.
   let rows = 0
   let looksAlike = 0

@@ -135,7 +135,7 @@ export class StoredIssuer implements IdentityView {
     if (key !== undefined) return key
     const where =
       claims.kind === 'dataplane'
-        ? `Secret of name "${prefix}-1" in mesh "${mesh}"`
+        ? `Secret of name "${prefix}-1" in mesh "${claims.mesh}"`
         : `GlobalSecret of name "${prefix}-1"`
     throw new Problem(
       'missing',

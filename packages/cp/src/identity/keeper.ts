@@ -40,6 +40,8 @@ export class IdentityKeeper {
   readonly #log: Logger
   readonly #stopListening: () => void
   #known: Promise<KnownIdentity> | undefined
+  /** What was made of the secrets as they were last: most of what moves a store is none of them. */
+  #made: { readonly of: readonly NamedBytes[]; readonly known: KnownIdentity } | undefined
   #told = ''
 
   constructor(store: ControlPlaneStore, log: Logger) {
@@ -78,6 +80,12 @@ export class IdentityKeeper {
 
   async #read(): Promise<KnownIdentity> {
     const secrets = await readSecrets(this.#store)
+    if (this.#made === undefined || !isSame(this.#made.of, secrets))
+      this.#made = { of: secrets, known: this.#make(secrets) }
+    return this.#made.known
+  }
+
+  #make(secrets: readonly NamedBytes[]): KnownIdentity {
     const users = signingKeysOf(signingKeyPrefix('user'), secrets)
     const zones = signingKeysOf(signingKeyPrefix('zone'), secrets)
     const published = signingKeysOf(zonePublicKeyPrefix, secrets)
@@ -107,6 +115,10 @@ export class IdentityKeeper {
     this.#told = names
   }
 }
+
+const isSame = (before: readonly NamedBytes[], now: readonly NamedBytes[]): boolean =>
+  before.length === now.length &&
+  before.every(({ name, data }, i) => name === now[i]?.name && Buffer.from(data).equals(now[i].data))
 
 const bytesOf = (secrets: readonly NamedBytes[], name: string): Uint8Array =>
   secrets.find((secret) => secret.name === name)?.data ?? new Uint8Array()

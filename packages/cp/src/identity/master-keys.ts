@@ -41,9 +41,13 @@ async function readOf(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8')
   } catch (error) {
-    throw new Problem('invalid', `the key that secrets are sealed with cannot be read: ${(error as Error).message}`, {
-      cause: error,
-    })
+    throw new Problem(
+      'invalid',
+      `the key that secrets are sealed with cannot be read: ${(error as Error).message}; put it back from its copy, for nothing else opens them`,
+      {
+        cause: error,
+      },
+    )
   }
 }
 

@@ -1,9 +1,13 @@
-import { createHmac, createPrivateKey, generateKeyPairSync, type KeyObject, randomUUID } from 'node:crypto'
+import { createHmac, createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes, randomUUID } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
-import { request as httpsRequest } from 'node:https'
+import { connect as connectHttp2, constants } from 'node:http2'
+import { Agent, request as httpsRequest } from 'node:https'
+import { connect as connectTcp, type Socket } from 'node:net'
 import { join } from 'node:path'
+import { connect as connectTls } from 'node:tls'
 import {
   type Claims,
+  certifyGlobal,
   certifyZone,
   createAuthority,
   issueToken,
@@ -13,7 +17,15 @@ import {
 } from '@holdfast/identity'
 import { byHand } from '@holdfast/store/testing'
 import { freshDatabase, type TestDatabase } from '@holdfast/testkit'
-import { certifyAt, type DialTls, dialKds, type LinkEvent } from '@holdfast/transport'
+import {
+  certifyAt,
+  type DialTls,
+  dialKds,
+  type LinkEvent,
+  ReplicaClient,
+  servedPaths,
+  serveKds,
+} from '@holdfast/transport'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { ask, Processes, type Running, until } from '../testing/process.js'
 
@@ -90,9 +102,12 @@ beforeAll(async () => {
   await put('zone-token-revocations', 'gone-3')
 })
 afterAll(async () => {
+  agent.destroy()
   await processes.close()
   await database.drop()
 })
+
+const agent = new Agent({ keepAlive: true, maxSockets: 16 })
 
 /** Over TLS, as from elsewhere: the header takes the administrator's rights on loopback away. */
 const https = (path: string, authorization?: string, method = 'GET', body?: object): Promise<number> =>
@@ -106,6 +121,7 @@ const https = (path: string, authorization?: string, method = 'GET', body?: obje
           path,
           ca: authority.certificatePem,
           servername: 'localhost',
+          agent,
         },
         headers: {
           'x-forwarded-for': '192.0.2.1',
@@ -122,11 +138,10 @@ const https = (path: string, authorization?: string, method = 'GET', body?: obje
     request.end(body === undefined ? undefined : JSON.stringify(body))
   })
 
-test('users: every wrong token is 401, nobody is 403, and only the right one gets in', async () => {
+/** What a user may show that is no good. */
+async function wrongTokens(): Promise<Readonly<Record<string, string>>> {
   const claims = { Name: 'ann', Groups: ['mesh-system:admin'] }
-  const shown: Readonly<Record<string, string | undefined>> = {
-    nothing: undefined,
-    'another scheme': 'Basic YWRtaW46YWRtaW4=',
+  return {
     text: 'Bearer nope',
     forged: `Bearer ${await token(ann, { key: stranger })}`,
     expired: `Bearer ${await token(ann, { validForMs: -hourMs })}`,
@@ -140,6 +155,14 @@ test('users: every wrong token is 401, nobody is 403, and only the right one get
         .update(text)
         .digest('base64url'),
     )}`,
+  }
+}
+
+test('users: every wrong token is 401, nobody is 403, and only the right one gets in', async () => {
+  const shown: Readonly<Record<string, string | undefined>> = {
+    nothing: undefined,
+    'another scheme': 'Basic YWRtaW46YWRtaW4=',
+    ...(await wrongTokens()),
     right: `Bearer ${await token(ann)}`,
     "without the administrator's group": `Bearer ${await token({ kind: 'user', name: 'jo', groups: ['team-a'] })}`,
   }
@@ -157,6 +180,34 @@ test('users: every wrong token is 401, nobody is 403, and only the right one get
     "without the administrator's group": [200, 403, 200, 200],
   })
   expect(await https('/')).toBe(200)
+})
+
+test('users: no route of the API takes a wrong token, but the one that looks at none; without any, that one answers, and who-am-i', async () => {
+  const { body } = await ask('GET', `${global.apiUrl}/openapi.json`)
+  const { paths } = body as { readonly paths: Readonly<Record<string, Readonly<Record<string, unknown>>>> }
+  const verbs = new Set(['get', 'put', 'post', 'delete', 'patch'])
+  const calls = Object.entries(paths).flatMap(([path, item]) =>
+    Object.keys(item).flatMap((verb) =>
+      verbs.has(verb) ? [[verb.toUpperCase(), path.replace(/\{[^}]+\}/g, 'x')] as const] : [],
+    ),
+  )
+  expect(calls.length).toBeGreaterThan(150)
+  // Each way of being wrong is tried above; here each route.
+  const { forged, expired, revoked, "a zone's": ofZone } = await wrongTokens()
+  const wrong = { forged, expired, revoked, "a zone's": ofZone }
+  const odd: string[] = []
+  for (const [method, path] of calls) {
+    const body = method === 'PUT' || method === 'POST' || method === 'PATCH' ? {} : undefined
+    const got = await Promise.all(
+      Object.entries(wrong).map(async ([what, token]) => [what, await https(path, token, method, body)] as const),
+    )
+    // What this is: told before anything is looked at.
+    const taken = method === 'GET' && path === '/' ? 200 : 401
+    for (const [what, status] of got) if (status !== taken) odd.push(`${method} ${path} with ${what}: ${status}`)
+    const status = await https(path, undefined, method, body)
+    if (status !== 403) odd.push(`${method} ${path} with nothing: ${status}`)
+  }
+  expect(odd.sort()).toEqual(['GET / with nothing: 200', 'GET /who-am-i with nothing: 200'])
 })
 
 test('users: roles and lists of the configuration are what counts', async () => {
@@ -192,12 +243,14 @@ test('users: roles and lists of the configuration are what counts', async () => 
 
 const address = (): string => `grpcs://127.0.0.1:${global.ports.kds}`
 interface How {
+  /** Where it is dialled, if it is not global's port. */
+  readonly at?: string
   readonly tls?: DialTls
   readonly token?: string
 }
-const dial = (name: string, how: How) =>
+const dial = (name: string, { at = address(), ...how }: How) =>
   dialKds({
-    ...{ address: address(), zone: name, sessionId: randomUUID(), version: 'test', instanceId: 'test' },
+    ...{ address: at, zone: name, sessionId: randomUUID(), version: 'test', instanceId: 'test' },
     nodeConfig: { storeType: 'postgres', environment: 'universal', full: '' },
     tls: { rootCa: Buffer.from(authority.certificatePem), serverId: 'spiffe://holdfast/global', ...how.tls },
     token: how.token,
@@ -231,7 +284,8 @@ async function certificate(wish: CertificateWish = {}): Promise<DialTls> {
   return { certificate: { cert: Buffer.from(cert), key: Buffer.from(key.export({ type: 'pkcs8', format: 'pem' })) } }
 }
 
-test('zones: no stream for any wrong token or certificate, one for the right', async () => {
+/** What may be shown for zone east, and how a session that shows it begins or ends: `headers` is being let in. */
+async function proofs(): Promise<readonly (readonly [what: string, how: How, end: string, zone?: string])[]> {
   const theirs = await createAuthority(
     'holdfast',
     createPrivateKey(
@@ -243,37 +297,163 @@ test('zones: no stream for any wrong token or certificate, one for the right', a
       serial: Buffer.alloc(16, 1),
     },
   )
-  const longAgo = Date.now() - 10 * hourMs
-  const got = {
-    nothing: await dialled('east', {}),
-    'a forged token': await dialled('east', { token: await token(zone('east'), { key: stranger }) }),
-    'an expired token': await dialled('east', { token: await token(zone('east'), { validForMs: -hourMs }) }),
-    'a revoked token': await dialled('east', { token: await token(zone('east'), { tokenId: 'gone-3' }) }),
-    "another zone's token": await dialled('east', { token: await token(zone('west')) }),
-    "a user's token": await dialled('east', { token: await token(ann) }),
-    'a token of another scope': await dialled('east', { token: await token(zone('east', ['ingress', 'egress'])) }),
-    "a stranger's certificate": await dialled('east', { tls: await certificate({ by: theirs }) }),
-    'an expired certificate': await dialled('east', { tls: await certificate({ issuedAtMs: longAgo }) }),
-    "another zone's certificate": await dialled('east', { tls: await certificate({ for: 'west' }) }),
-    "another zone's certificate with the right token": await dialled('east', {
-      tls: await certificate({ for: 'west' }),
-      token: await token(zone('east')),
-    }),
-    'the right token': await dialled('east', { token: await token(zone('east')) }),
-    'the right certificate': await dialled('east', { tls: await certificate() }),
-  }
-  const no = 'UNAUTHENTICATED'
-  expect(got).toEqual({
-    ...{ nothing: no, 'a forged token': no, 'an expired token': no, 'a revoked token': no },
-    ...{ "another zone's token": 'PERMISSION_DENIED', "a user's token": no, 'a token of another scope': no },
-    ...{
-      "a stranger's certificate": no,
-      'an expired certificate': no,
-      "another zone's certificate": 'PERMISSION_DENIED',
-    },
-    "another zone's certificate with the right token": 'PERMISSION_DENIED',
-    ...{ 'the right token': 'headers', 'the right certificate': 'headers' },
+  const [longAgo, before] = [Date.now() - 10 * hourMs, Date.now() - 60_000]
+  const revoked = await ask('POST', `${global.apiUrl}/_holdfast/zones/gone/revoke`, {})
+  expect(revoked.status).toBe(200)
+  const [nobody, another] = ['UNAUTHENTICATED', 'PERMISSION_DENIED']
+  return [
+    ['nothing', {}, nobody],
+    ['a forged token', { token: await token(zone('east'), { key: stranger }) }, nobody],
+    ['an expired token', { token: await token(zone('east'), { validForMs: -hourMs }) }, nobody],
+    ['a revoked token', { token: await token(zone('east'), { tokenId: 'gone-3' }) }, nobody],
+    ["another zone's token", { token: await token(zone('west')) }, another],
+    ["a user's token", { token: await token(ann) }, nobody],
+    ['a token of another scope', { token: await token(zone('east', ['ingress', 'egress'])) }, nobody],
+    ["a stranger's certificate", { tls: await certificate({ by: theirs }) }, nobody],
+    ['an expired certificate', { tls: await certificate({ issuedAtMs: longAgo }) }, nobody],
+    ["a revoked zone's certificate", { tls: await certificate({ for: 'gone', issuedAtMs: before }) }, nobody, 'gone'],
+    ["another zone's certificate", { tls: await certificate({ for: 'west' }) }, another],
+    [
+      "another zone's certificate with the right token",
+      { tls: await certificate({ for: 'west' }), token: await token(zone('east')) },
+      another,
+    ],
+    ['the right token', { token: await token(zone('east')) }, 'headers'],
+    ['the right certificate', { tls: await certificate() }, 'headers'],
+  ]
+}
+
+test('zones: no stream for any wrong token or certificate, one for the right', async () => {
+  for (const [what, how, end, name = 'east'] of await proofs())
+    expect([what, await dialled(name, how)]).toEqual([what, end])
+})
+
+/** Statuses of one call of each method as a Kuma zone makes it, with an empty message and nothing after it. */
+async function called(paths: readonly string[], name: string, { tls, token }: How): Promise<readonly number[]> {
+  const session = connectHttp2(`https://127.0.0.1:${global.ports.kds}`, {
+    ca: authority.certificatePem,
+    servername: 'localhost',
+    checkServerIdentity: () => undefined,
+    ...tls?.certificate,
   })
+  const call = (path: string): Promise<number> =>
+    new Promise((resolve, reject) => {
+      session.once('error', reject)
+      const stream = session.request({
+        [constants.HTTP2_HEADER_METHOD]: 'POST',
+        [constants.HTTP2_HEADER_PATH]: path,
+        ...{ te: 'trailers', 'content-type': 'application/grpc', 'client-id': name },
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      })
+      let status: unknown
+      const note = (headers: Readonly<Record<string, unknown>>): void => {
+        status = headers['grpc-status'] ?? status
+      }
+      stream.on('response', note).on('trailers', note).on('error', reject).resume()
+      stream.on('close', () => resolve(Number(status)))
+      stream.end(Buffer.alloc(5))
+    })
+  const statuses = await Promise.all(paths.map(call))
+  session.close()
+  return statuses
+}
+
+test('zones: no method of the KDS port answers whoever shows no proof or a wrong one, and each answers the right one', async () => {
+  const codes: Readonly<Record<string, number>> = { PERMISSION_DENIED: 7, UNAUTHENTICATED: 16 }
+  const unimplemented = 12
+  expect(servedPaths.length).toBeGreaterThan(6)
+  const odd: string[] = []
+  for (const [what, how, end, name = 'east'] of await proofs())
+    for (const [i, got] of (await called(servedPaths, name, how)).entries()) {
+      const isIn = ![...Object.values(codes), unimplemented].includes(got)
+      if (codes[end] === undefined ? !isIn : got !== codes[end]) odd.push(`${servedPaths[i]} with ${what}: ${got}`)
+    }
+  expect(odd).toEqual([])
+})
+
+test('both ports speak TLS 1.3, and nothing older', async () => {
+  const spoken = (port: number | undefined, maxVersion?: 'TLSv1.2'): Promise<string | null> =>
+    new Promise((resolve) => {
+      const options = {
+        host: '127.0.0.1',
+        port: port ?? 0,
+        ca: authority.certificatePem,
+        ALPNProtocols: ['h2', 'http/1.1'],
+      }
+      const socket = connectTls({ ...options, ...(maxVersion === undefined ? {} : { maxVersion }) }, () => {
+        resolve(socket.getProtocol())
+        socket.destroy()
+      })
+      socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message))
+    })
+  for (const port of [global.ports.kds, global.ports.apiTls])
+    expect([await spoken(port), await spoken(port, 'TLSv1.2')]).toEqual([
+      'TLSv1.3',
+      'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION',
+    ])
+})
+
+test("zones: whoever answers in global's place with a zone's certificate, or another global's, is not spoken to", async () => {
+  const { certificate: stolen } = await certificate({ for: 'west' })
+  if (stolen === undefined) throw new Error('there is no certificate')
+  const key = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
+  const { certificatePem, privateKeyPem } = await certifyGlobal(authority, {
+    ...{ trustDomain: 'other', key, hosts: ['127.0.0.1'] },
+    ...{ issuedAtMs: Date.now(), notAfterMs: Date.now() + hourMs, serial: Buffer.alloc(16, 1) },
+  })
+  const others = { cert: Buffer.from(certificatePem), key: Buffer.from(privateKeyPem) }
+  const answered = async (tls: typeof stolen): Promise<LinkEvent> => {
+    const impostor = await serveKds({
+      ...{ address: '127.0.0.1', port: 0, identity: { version: 'test', instanceId: 'test' }, tls },
+      onLink: () => {},
+    })
+    const link = dial('east', { at: `grpcs://127.0.0.1:${impostor.port}`, token: await token(zone('east')) })
+    const first = await new Promise<LinkEvent>((resolve) => link.start(resolve))
+    await link.close({ code: 'OK', reason: 'seen' })
+    await impostor.close()
+    return first
+  }
+  const closed = { type: 'closed', code: 'UNAVAILABLE' }
+  expect(await answered(stolen)).toMatchObject({
+    ...closed,
+    reason: expect.stringContaining('unsuitable certificate purpose'),
+  })
+  expect(await answered(others)).toMatchObject({
+    ...closed,
+    reason: expect.stringContaining('who answers there is not spiffe://holdfast/global but spiffe://other/global'),
+  })
+})
+
+test('replicas: whoever has not the key that is in the database gets no further than the handshake', async () => {
+  const [row] = await byHand<{ address: string; key: Buffer }>(
+    database.url,
+    'select address, key from replicas, replica_key',
+  )
+  const { hostname: host, port } = new URL(`tcp://${row?.address}`)
+  const asked = (key: Uint8Array): Promise<string> => {
+    const client = new ReplicaClient({ host, port: Number(port), key })
+    const question = Buffer.from(JSON.stringify({ question: 'sessions', body: null }))
+    return client
+      .ask(question, { timeoutMs: 10_000 })
+      .then(
+        () => 'answered',
+        (error: Error) => error.message,
+      )
+      .finally(() => client.close())
+  }
+  const stranger = `who answers at ${host}:${port} is no replica of this database`
+  expect([await asked(randomBytes(32)), await asked(row?.key as Buffer)]).toEqual([stranger, 'answered'])
+  // As anybody else would try: without TLS, and with a certificate in place of the key.
+  const ended = (socket: Socket): Promise<string> =>
+    new Promise((resolve) => {
+      const said: Buffer[] = []
+      socket.on('data', (bytes: Buffer) => said.push(bytes)).on('error', () => {})
+      socket.once('close', () => resolve(Buffer.concat(said).subarray(0, 1).toString('hex')))
+      socket.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
+    })
+  const alert = '15'
+  expect(['', alert]).toContain(await ended(connectTcp({ host, port: Number(port) })))
+  expect(await ended(connectTls({ host, port: Number(port), rejectUnauthorized: false }))).toBe('')
 })
 
 test('certificates: only for the own name, only with a proof, and what the request wishes to be called counts for nothing', async () => {

@@ -188,6 +188,12 @@ test('signing keys: the new one issues, tokens of the old stay good until it is 
   const published = await ask('GET', `${global.apiUrl}/global-secrets/zone-token-signing-public-key-2`)
   expect(published.status).toBe(200)
   expect((await rotate({ kind: 'dataplane', mesh: 'nope' })).status).toBe(404)
+  expect((await rotate({ kind: 'dataplane', mesh: 'default' })).status).toBe(200)
+  const { body: standing } = await ask('GET', `${global.apiUrl}/_holdfast/rotation`)
+  expect((standing as { signingKeys: unknown }).signingKeys).toContainEqual({
+    ...{ kind: 'dataplane', mesh: 'default' },
+    numbers: ['1'],
+  })
   // A zone issues with keys of its own, and those of zone tokens are global's.
   expect((await ask('POST', `${east.apiUrl}/_holdfast/rotation/signing-key`, { kind: 'zone' })).status).toBe(403)
 
@@ -199,6 +205,11 @@ test('signing keys: the new one issues, tokens of the old stay good until it is 
     'admin-user-token',
   ])
     expect(lines).toContain(name)
+  // Who, what, when: and from where, whatever it was that somebody did.
+  const { items } = JSON.parse(lines) as { items: readonly { actor: string; detail: { from?: string } }[] }
+  const ofAdmin = items.filter(({ actor }) => actor === 'mesh-system:admin')
+  expect(ofAdmin.length).toBeGreaterThan(5)
+  expect(new Set(ofAdmin.map(({ detail }) => detail.from))).toEqual(new Set(['127.0.0.1']))
   expect((await ask('GET', `${global.apiUrl}/_holdfast/audit/verify`)).body).toMatchObject({ ok: true })
   for (const plane of [global, east]) expect(plane.out).not.toContain('eyJ')
 })

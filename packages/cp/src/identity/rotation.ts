@@ -62,8 +62,22 @@ export class Rotations implements RotationView {
       signingKeys: [
         { kind: 'user', numbers: numbers(userKeys) },
         { kind: 'zone', numbers: numbers(zoneKeys) },
+        ...(await this.#dataplaneKeys()),
       ],
     }
+  }
+
+  /** Each mesh has keys of its own, or none yet. */
+  async #dataplaneKeys(): Promise<RotationStanding['signingKeys']> {
+    const { store } = this.#options
+    const { items: meshes } = await store.read.list({ type: 'Mesh', offset: 0, limit: pageSize })
+    const all = await Promise.all(
+      meshes.map(async ({ name: mesh }) => {
+        const { keys } = signingKeysOf(signingKeyPrefix('dataplane', mesh), await readSecrets(store, mesh))
+        return { kind: 'dataplane' as const, mesh, numbers: [...keys.keys()].sort(byNumber) }
+      }),
+    )
+    return all.filter(({ numbers }) => numbers.length > 0)
   }
 
   async rotateAuthority({
@@ -114,7 +128,11 @@ export class Rotations implements RotationView {
     if (kind !== 'user' && role !== 'global')
       throw new Problem('forbidden', `keys of ${kind} tokens are made by global: rotate them there`)
     const isThere = kind !== 'dataplane' || (await store.read.get({ type: 'Mesh', mesh: '', name: mesh })) !== undefined
-    if (!isThere) throw new Problem('missing', `there is no mesh ${JSON.stringify(mesh)}`)
+    if (!isThere)
+      throw new Problem(
+        'missing',
+        `there is no mesh ${JSON.stringify(mesh)}; see those there are with 'holdfastctl get meshes'`,
+      )
     const place = kind === 'dataplane' ? mesh : undefined
     const prefix = signingKeyPrefix(kind, mesh)
     const secrets = await readSecrets(store, place)
@@ -209,6 +227,6 @@ function proofOf(answer: unknown): ZoneProof {
     (certificate === null || typeof certificate === 'string') &&
     Array.isArray(believes) &&
     believes.every((one) => typeof one === 'string')
-  if (!fits) throw new Error('it did not say what proves its name; is it of an older version?')
+  if (!fits) throw new Error('it did not say what proves its name, as older versions do not: upgrade it')
   return { certificate: certificate as string | null, believes: believes as readonly string[] }
 }

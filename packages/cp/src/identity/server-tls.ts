@@ -1,6 +1,6 @@
 import { hostname, networkInterfaces } from 'node:os'
 import { type Authorities, certifyGlobal } from '@holdfast/identity'
-import { Problem } from '@holdfast/model'
+import { invariant, Problem } from '@holdfast/model'
 import type { ControlPlaneStore } from '@holdfast/store'
 import type { Logger } from 'pino'
 import { newEcKey, serialNumber } from './first-keys.js'
@@ -58,7 +58,7 @@ export class ServerTls {
   }
 
   get current(): ServerPair & { readonly authorities: Authorities } {
-    if (this.#current === undefined) throw new Error('there is no certificate')
+    invariant(this.#current !== undefined, 'it is opened with a certificate')
     return this.#current
   }
 

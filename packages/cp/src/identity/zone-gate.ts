@@ -27,6 +27,9 @@ export interface ZoneGateOptions {
 /** After a revocation: what is issued in the same moment could not be told from what was issued before. */
 const revokedMomentMs = 2_000
 
+const unprovenWords = (zone: string): string =>
+  `zone "${zone}" must prove its name to get a certificate: start it with the join bundle of 'holdfastctl zone add ${zone}'`
+
 /** Lets zones in that prove who they are; what counts stands in the store, so every replica decides the same. */
 export class StoredZoneGate implements ZoneGate {
   readonly #options: ZoneGateOptions
@@ -59,7 +62,7 @@ export class StoredZoneGate implements ZoneGate {
     if (credential.how === 'allowed' && call !== 'health')
       log.warn(who, 'a zone is let in without any proof of its name (--allow-unauthenticated-zone)')
     if (credential.how === 'allowed' && call === 'certify')
-      return { code: 'UNAUTHENTICATED', reason: `zone "${peer.zone}" must prove its name to get a certificate` }
+      return { code: 'UNAUTHENTICATED', reason: unprovenWords(peer.zone) }
     return { credential }
   }
 

@@ -67,7 +67,11 @@ export async function readJoinFile(file: string): Promise<JoinBundle> {
   try {
     text = await readFile(file, 'utf8')
   } catch (error) {
-    throw new Problem('invalid', `the join bundle cannot be read: ${(error as Error).message}`, { cause: error })
+    throw new Problem(
+      'invalid',
+      `the join bundle cannot be read: ${(error as Error).message}; 'holdfastctl zone add' at global makes one`,
+      { cause: error },
+    )
   }
   return parseJoinBundle(text, file)
 }
@@ -302,6 +306,10 @@ async function readOf(file: string, flag: string): Promise<Buffer> {
   try {
     return await readFile(file)
   } catch (error) {
-    throw new Problem('unavailable', `${flag}: ${(error as Error).message}`, { cause: error })
+    throw new Problem(
+      'unavailable',
+      `the file of ${flag} cannot be read: ${(error as Error).message}; put it there, or name another one`,
+      { cause: error },
+    )
   }
 }

@@ -49,6 +49,14 @@ test('a zone joins with one file, gets a certificate for its name, and goes on w
   expect(`${east.out}${global.out}`).not.toContain('eyJ')
 })
 
+test('the doctor, asked with the settings that a zone runs with, knows by its bundle which zone this is', async () => {
+  const ports = ['--api-port', '0', '--diagnostics-port', '0', '--dns-port', '0']
+  const { ended } = processes.holdfast(['doctor', 'zone', '--join', file('east.join'), ...eastFlags(), ...ports])
+  const { out: found } = await ended
+  expect(found).toMatch(/^ok +store +it is the store of zone east/m)
+  expect(found).toMatch(/^ok +peers +1 of ours/m)
+})
+
 test('a zone without proof, with the wrong one, or with that of another is refused, and told what to do', async () => {
   await add('west')
   const { token, ...bundle } = bundleOf(file('west.join'))
@@ -82,8 +90,8 @@ test('a zone without proof, with the wrong one, or with that of another is refus
 
 test('a revoked zone: its session ends within a second, it is not let in again, and joins with a new bundle', async () => {
   const before = await vipsOf(east)
-  const atMs = performance.now()
   expect(await processes.holdfastctl(['--url', global.apiUrl, 'zone', 'revoke', 'east'])).toMatchObject({ status: 0 })
+  const atMs = performance.now()
   const connected = async (): Promise<boolean> => {
     const { body } = await ask('GET', `${global.apiUrl}/_holdfast/sync`)
     return (body as { peers: { peer: string; connected: boolean }[] }).peers.some(

@@ -101,7 +101,9 @@ function sameConversation(said: ZoneSaid, recorded: RecordedConnection): void {
       .filter(({ nonce, type }) => nonce !== '' && !newer.includes(type))
       .map((request) => ({ ...request, features: [], nodeFields: [] }))
       .sort((a, b) => Number(a.nonce) - Number(b.nonce))
-  expect(acks(ours)).toEqual(acks(theirs))
+  // See `answers-again` of the differences: word for word, on a machine that is slow enough.
+  const once = new Map(acks(ours).map((request) => [JSON.stringify(request), request]))
+  expect([...once.values()]).toEqual(acks(theirs))
 
   // Responses: the first of each type is there, empty or not; then what was said of each resource.
   const answers = responsesSaid(said.responses)

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { putMesh, putTagged, shownService } from '../testing/dataplanes.js'
+import { quiet } from '../testing/faults.js'
 import {
   type GlobalPlane,
   inStep,
@@ -99,6 +100,7 @@ test('VIP-4: every control plane has its VIP and matches the services of all zon
 })
 
 test('RO: looking at what it matches writes nothing, and a service that goes is not matched any more', async () => {
+  await quiet([global, east], [global, west])
   const before = await rowsOf(planes())
   for (let i = 0; i < 3; i++) for (const plane of planes()) await shownIn(plane, 'shop')
   expect(await rowsOf(planes())).toBe(before)

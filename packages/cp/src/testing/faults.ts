@@ -1,5 +1,6 @@
 import type { PolicyHook } from '@holdfast/global'
 import type { BackoffOptions } from '@holdfast/peer'
+import { decodeReport } from '@holdfast/store'
 import { byHand } from '@holdfast/store/testing'
 import {
   eager,
@@ -93,6 +94,27 @@ export async function converged(
 /** Both sides of the session have agreed, and nobody has anything to say. */
 export const bothInStep = (global: GlobalPlane, zone: ZonePlane): boolean =>
   inStep(zone) && global.runtime.views().some((view) => view.peer === zone.name && view.inStep)
+
+/**
+ * Nobody has anything to write any more: the ends of each session have agreed, and each zone remembers the Zone objects that an operator
+ * has made at global, which are told a second later, by a heartbeat.
+ */
+export const quiet = (...sessions: readonly (readonly [global: GlobalPlane, zone: ZonePlane])[]): Promise<void> =>
+  until(
+    `${sessions.map(([, { name }]) => name).join(' and ')} to be in step and to remember the Zone objects`,
+    async () => {
+      if (!sessions.every(([global, zone]) => bothInStep(global, zone))) return false
+      const told = await Promise.all(
+        sessions.map(async ([global, zone]) => {
+          const [report] = await zone.store.guards.reports()
+          const zones = report === undefined ? [] : (decodeReport(report.body).zones ?? [])
+          return JSON.stringify(zones) === JSON.stringify(await global.store.sessions.zoneObjects())
+        }),
+      )
+      return told.every(Boolean)
+    },
+    30_000,
+  )
 
 /** How many tombstones a store has of a type. */
 export async function deletedOf(plane: Pick<Plane, 'database'>, type = 'MeshService'): Promise<number> {

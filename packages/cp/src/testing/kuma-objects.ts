@@ -273,7 +273,10 @@ export const served = (services: ReadonlyMap<string, Service>): Readonly<Record<
 const settledMs = 8_000
 
 /** Until nothing is written any more, statuses and what else a Kuma says of a new service a little later included. */
-export async function quiet(...planes: readonly Plane[]): Promise<void> {
+export const quiet = (...planes: readonly Plane[]): Promise<void> => quietWithin(60_000, ...planes)
+
+/** The same, where there is more to wait for. */
+export async function quietWithin(withinMs: number, ...planes: readonly Plane[]): Promise<void> {
   let last = -1
   let since = performance.now()
   await until(
@@ -283,6 +286,6 @@ export async function quiet(...planes: readonly Plane[]): Promise<void> {
       if (now !== last) [last, since] = [now, performance.now()]
       return performance.now() - since > settledMs
     },
-    60_000,
+    withinMs,
   )
 }

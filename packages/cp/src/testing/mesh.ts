@@ -4,7 +4,7 @@ import { coverOf, GlobalRuntime, HookRunner, hookMetrics, type PolicyHook, Repli
 import { type BackoffOptions, Leases, sessionMetrics } from '@holdfast/peer'
 import { type ControlPlaneStore, openStore } from '@holdfast/store'
 import { countWrites, rowsWritten } from '@holdfast/store/testing'
-import { freshDatabase, startTcpProxy, type TcpProxy, type TestDatabase } from '@holdfast/testkit'
+import { freePort, freshDatabase, startTcpProxy, type TcpProxy, type TestDatabase } from '@holdfast/testkit'
 import { askProxyAdmin, EndpointFile, ServiceRuntime, type ZoneOptions, ZoneRuntime } from '@holdfast/zone'
 import type { FastifyInstance } from 'fastify'
 import pino, { type Logger } from 'pino'
@@ -67,6 +67,8 @@ interface PlaneOptions {
   readonly replicas?: boolean
   /** Instead of NOTIFY. */
   readonly redisUrl?: string
+  /** The most that one message has, if it is not what a Kuma receives as it comes. */
+  readonly messageBytesMax?: number
   /** Global: see docs/policy-hooks.md. */
   readonly hooks?: readonly PolicyHook[]
 }
@@ -104,7 +106,8 @@ export async function startGlobal(options: PlaneOptions & { readonly port?: numb
     store,
     replicas,
     address: '127.0.0.1',
-    port: options.port ?? 0,
+    port: options.port ?? freePort(),
+    messageBytesMax: options.messageBytesMax,
     version: programVersion,
     instanceId,
     log,
@@ -164,6 +167,7 @@ export async function startZone(
       `grpc://127.0.0.1:${proxy.port}`,
       ...(options.otherPorts ?? []).map((port) => `grpc://127.0.0.1:${port}`),
     ],
+    messageBytesMax: options.messageBytesMax,
     endpointFile: options.dataDir === undefined ? undefined : new EndpointFile(options.dataDir),
     version: programVersion,
     instanceId: `${name}-test`,

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ZoneDns } from '@holdfast/dns'
-import { NameClient as Asking } from '@holdfast/testkit'
+import { NameClient as Asking, freePort } from '@holdfast/testkit'
 import { expect } from 'vitest'
 import { followStore } from '../commands/dns.js'
 import { Scope } from '../lifecycle/scope.js'
@@ -50,7 +50,7 @@ export class Resolving {
   readonly #client = new NameClient(false)
   #scope: Scope | undefined
   #dns: ZoneDns | undefined
-  #port = 0
+  readonly #port = freePort()
 
   constructor(zone: string) {
     this.#zone = zone
@@ -70,7 +70,6 @@ export class Resolving {
       nowMs: Date.now,
       log: silent,
     })
-    this.#port = this.#dns.port
     await this.#client.ask(this.#port)
     followStore(this.#dns, plane.store, () => inStep(plane), this.#scope)
   }

@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { freePort } from '@holdfast/testkit'
 
 const built = (path: string): string => fileURLToPath(new URL(`../../../${path}`, import.meta.url))
 /** The real programs, as `pnpm build` has made them. */
@@ -99,19 +100,38 @@ export interface Running extends TestProcess {
   readonly apiUrl: string
 }
 
+/** A zone that has lost its global several times waits up to half a minute before it dials again. */
+const patienceMs = 60_000
+
 /** Waits for a level, with the words of whoever stands in its way. */
 export async function until(
   what: string,
   level: () => boolean | Promise<boolean>,
   options: { readonly withinMs?: number; readonly otherwise?: () => string } = {},
 ): Promise<void> {
-  const { withinMs = 20_000, otherwise = () => '' } = options
+  const { withinMs = patienceMs, otherwise = () => '' } = options
   const endMs = performance.now() + withinMs
   while (!(await level())) {
     if (performance.now() > endMs) throw new Error(`waited ${withinMs} ms for ${what}\n${otherwise()}`)
     await new Promise((resolve) => setTimeout(resolve, 15))
   }
 }
+
+/** Processes whose command line speaks of this folder, where the system tells. */
+export const speakingOf = (folder: string): readonly string[] =>
+  (existsSync('/proc') ? readdirSync('/proc') : []).flatMap((pid) => {
+    if (!/^\d+$/.test(pid)) return []
+    try {
+      const line = readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+      return line.includes(folder) ? [`${pid} ${line.replaceAll('\0', ' ')}`] : []
+    } catch {
+      return []
+    }
+  })
+
+/** Where zones dial and clients ask: whoever starts again has to come back there. */
+const steadily = (value: string, at: number, args: readonly string[]): string =>
+  value === '0' && ['--kds-port', '--dns-port', '--api-port'].includes(args[at - 1] ?? '') ? String(freePort()) : value
 
 /** What a test starts, in a folder of its own. Closing kills whatever still runs; so does the end of this process. */
 export class Processes {
@@ -158,20 +178,18 @@ export class Processes {
   ): { process: TestProcess; portsFile: string } {
     const name = `${role}-${++this.#count}`
     const portsFile = join(this.folder, `${name}.ports.json`)
-    const process = this.holdfast(
-      [
-        role,
-        ...[
-          '--api-port',
-          '0',
-          '--diagnostics-port',
-          '0',
-          ...(role === 'global' ? ['--kds-port', '0', ...openOnLoopback(flags)] : ['--dns-port', '0']),
-        ],
-        ...['--data-dir', join(this.folder, name), '--ports-file', portsFile, ...flags],
+    const args = [
+      role,
+      ...[
+        '--api-port',
+        '0',
+        '--diagnostics-port',
+        '0',
+        ...(role === 'global' ? ['--kds-port', '0', ...openOnLoopback(flags)] : ['--dns-port', '0']),
       ],
-      env,
-    )
+      ...['--data-dir', join(this.folder, name), '--ports-file', portsFile, ...flags],
+    ]
+    const process = this.holdfast(args.map(steadily), env)
     return { process, portsFile }
   }
 
@@ -195,6 +213,10 @@ export class Processes {
     this.#killAll()
     await Promise.all([...this.#children.values()].map(({ ended }) => ended))
     process.off('exit', this.#atExit)
+    // A database of theirs writes until it has noticed that they are gone.
+    await until('their databases to end', () => speakingOf(this.folder).length === 0, {
+      otherwise: () => speakingOf(this.folder).join('\n'),
+    })
     rmSync(this.folder, { recursive: true, force: true })
   }
 

@@ -1,7 +1,7 @@
 import { freshDatabase } from '@holdfast/testkit'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { type CollectedSpan, Collector } from '../testing/collector.js'
-import { inStep, Processes, type Running, service, until, vipsOf } from '../testing/process.js'
+import { ask, inStep, Processes, type Running, service, until, vipsOf } from '../testing/process.js'
 
 // One change, followed from the API of its zone over global into another zone: three real processes and a collector.
 vi.setConfig({ testTimeout: 120_000 })
@@ -108,6 +108,19 @@ test('log lines of its steps carry the ids of the trace, in every process that t
     await until('its lines', () => linesOf(plane).some(({ span_id }) => typeof span_id === 'string'))
   await until('its sending to be over', () => linesOf(global).filter(({ msg }) => msg === 'kds send').length === 2)
   expect(linesOf(north)).toEqual([])
+})
+
+test('what global refuses of a change is an alarm in its log, with the trace of that change', async () => {
+  const traceId = 'e'.repeat(32)
+  const limited = { type: 'Zone', name: 'east', labels: { 'holdfast.io/quota-bytes': '1' } }
+  expect((await ask('PUT', `${global.apiUrl}/zones/east`, limited)).status).toBeLessThan(300)
+  expect(await traced(east, '/meshes/default/meshservices/too-much', service('too-much'), traceId)).toBe(201)
+  const told = () =>
+    global.log().find(({ level, msg }) => level === 40 && msg.startsWith('refused MeshService too-much'))
+  await until('global to tell of it', () => told() !== undefined, { otherwise: () => global.out.slice(-4_000) })
+  expect(told()).toMatchObject({ trace_id: traceId, peer: 'zone east' })
+  const unlimited = { type: 'Zone', name: 'east' }
+  expect((await ask('PUT', `${global.apiUrl}/zones/east`, unlimited)).status).toBeLessThan(300)
 })
 
 test('who asks without a trace begins one; a change that changes nothing is followed no further', async () => {

@@ -4,7 +4,7 @@
  */
 export const jsonShapes: Readonly<Record<string, string>> = {
   apply:
-    '`{results: [{type, mesh?, name, outcome: created|updated|unchanged|deleted, vips?, pending?, warnings?}]}`, in the order in which they were applied; with `--dry-run` `{total, items}` of what would be sent',
+    '`{results: [{type, mesh?, name, outcome: created|updated|unchanged|deleted, vips?, pending?, waitsForHook?, warnings?}]}`, in the order in which they were applied; with `--dry-run` `{total, items}` of what would be sent',
   diff: '`{results: [{type, mesh?, name, outcome: created|updated|unchanged|deleted}], diff}`; `diff` is the unified diff as text',
   plan: '`{unchanged, changes: [{type, mesh?, name, outcome, vips?, vip?}], zones: [{zone, connected, enabled, changes, namesAdded, namesRemoved, namesMoved}]}`',
   get: 'a list `{total, items, next: null}`, or the resource, as the API shows them; with `-w` one `{event: added|modified|deleted, item}` a line',

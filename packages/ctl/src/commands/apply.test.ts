@@ -79,6 +79,7 @@ describe('output', () => {
   const answers = applied(
     result('MeshService', 'web', 'created', { vips: ['241.16.0.1', 'fd00::1'], warnings: ['it has no selector'] }),
     result('MeshService', 'api', 'created', { pending: 'no block yet' }),
+    result('MeshTimeout', 'slow', 'updated', { waitsForHook: 'owner' }),
     { type: 'Mesh', name: 'demo', outcome: 'unchanged' },
   )
 
@@ -88,11 +89,20 @@ describe('output', () => {
       out: [
         'MeshService "web" in mesh "default" created, VIP 241.16.0.1, fd00::1',
         'MeshService "api" in mesh "default" created, no VIP yet: no block yet',
+        'MeshTimeout "slow" in mesh "default" updated, zones see it once the policy hook "owner" has let it through',
         'Mesh "demo" unchanged',
         '',
       ].join('\n'),
       err: 'Warning: MeshService "web" in mesh "default": it has no selector\n',
     })
+  })
+
+  test('what holds for all of them is said once', async () => {
+    const answer = { ...(answers['POST /_apply'] as object), warnings: ['nobody is told of it'] }
+    const ran = await run(['apply', '-f', '-'], { stdin: k8s, answers: { ...answers, 'POST /_apply': answer } })
+    expect(ran.err).toBe(
+      'Warning: nobody is told of it\nWarning: MeshService "web" in mesh "default": it has no selector\n',
+    )
   })
 
   test('what was passed over or left out is said', async () => {
@@ -180,7 +190,7 @@ describe('bad input', () => {
   })
 
   test.each([
-    [['apply'], 2, "Error: required option '-f, --file <path>' not specified\n"],
+    [['apply'], 2, "Error: required option '-f, --file <path>' not specified\nsee 'holdfastctl apply --help'\n"],
     [['apply', '-f', '-', '-f', '-'], 2, 'Error: standard input (-) can be read only once\n'],
     [
       ['apply', '-f', 'nope.yaml', '-f', 'empty'],

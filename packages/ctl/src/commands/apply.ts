@@ -1,9 +1,9 @@
-import { type PlacedMessage, placedText } from '@holdfast/model'
 import { InvalidArgumentError, Option } from 'commander'
-import { type Api, ApiFailure, type JsonObject, objectsOf, textOf } from '../api.js'
+import { type Api, type JsonObject, objectsOf, textOf } from '../api.js'
 import { asOwn, isForeign, keyOf, sameAsShown } from '../changes/change.js'
 import { currentOf } from '../changes/current.js'
 import { dryRun } from '../changes/dry-run.js'
+import { withPlaces } from '../changes/placed-failure.js'
 import { type Standing, standingOf } from '../changes/standing.js'
 import { type Context, defineCommand, plainOutputs } from '../cli/command.js'
 import { fileOption, repeated, selectorOption } from '../cli/options.js'
@@ -94,7 +94,7 @@ async function applyInBatches(
           ? `applying ${resources.length} resources in one transaction …\n`
           : `applying ${from + 1} to ${from + batch.length} of ${resources.length} resources in one transaction …\n`,
       )
-    const done = await applyAtOnce(api, batch, standing, from)
+    const done = await applyAtOnce(io, api, batch, standing, from)
     // With one batch there is nothing to be told between.
     if (output === 'table' && size < resources.length) print(io, done, output)
     else results.push(...done)
@@ -104,6 +104,7 @@ async function applyInBatches(
 
 /** One request, one transaction. @param before how many were applied by those before it */
 async function applyAtOnce(
+  io: Io,
   api: Api,
   resources: readonly InputResource[],
   standing: Standing,
@@ -114,6 +115,7 @@ async function applyAtOnce(
   const { body } = await api.call('POST', '/_apply', { body: { items }, finishes: true }).catch((error: unknown) => {
     throw withPlaces(error, resources, before === 0 ? undefined : `${before} were applied in batches before it`)
   })
+  for (const warning of Array.isArray(body.warnings) ? body.warnings : []) io.err.write(`Warning: ${String(warning)}\n`)
   return objectsOf(body.results)
 }
 
@@ -131,11 +133,11 @@ async function applyOneByOne(
     io.signal.throwIfAborted()
     const path = `${type.scope === 'mesh' ? `/meshes/${encodeURIComponent(textOf(object.mesh))}` : ''}/${type.path}/${encodeURIComponent(textOf(object.name))}`
     const { status, body } = await api.call('PUT', path, { body: object, finishes: true }).catch((error: unknown) => {
-      const done =
+      const before =
         results.length === 0 ? 'nothing was applied' : `${results.length} of ${resources.length} were applied before it`
       const { file, line, column } = place('')
       throw new CliError(
-        `${file}:${line}:${column}: ${type.name} ${JSON.stringify(object.name)}: ${(error as Error).message}\n${done}`,
+        `${file}:${line}:${column}: ${type.name} ${JSON.stringify(object.name)}: ${(error as Error).message}\n${before}`,
         { cause: error },
       )
     })
@@ -210,29 +212,9 @@ function resultLine(result: JsonObject, suffix: string): string {
   const vips = Array.isArray(result.vips) ? result.vips.map(String) : []
   const pending = textOf(result.pending)
   const vip = vips.length > 0 ? `, VIP ${vips.join(', ')}` : pending === '' ? '' : `, no VIP yet: ${pending}`
-  return `${nameText(result)} ${textOf(result.outcome)}${vip}${suffix}\n`
-}
-
-/** What the control plane says of `items[3].spec` is said of the place in the file from which it came. */
-function withPlaces(error: unknown, resources: readonly InputResource[], done = 'nothing was applied'): unknown {
-  if (!(error instanceof ApiFailure)) return error
-  if (error.body === undefined || error.body.fields.length === 0) {
-    const hint = error.httpStatus === 413 ? '; --batch sends them in several transactions' : ''
-    return new CliError(`${error.message}\n${done}${hint}`, { cause: error })
-  }
-  const { title, detail, fields } = error.body
-  const lines = fields.map(({ field, reason }) => {
-    const [, index, path = ''] = /^items\[(\d+)\]\.?(.*)$/.exec(field) ?? []
-    const resource = index === undefined ? undefined : resources[Number(index)]
-    if (resource === undefined) return `* ${field}: ${reason}`
-    const what = `${resource.type.name} ${JSON.stringify(resource.object.name)}`
-    const message: PlacedMessage = {
-      ...resource.place(path),
-      message: path === '' ? `${what}: ${reason}` : `${what}: ${path}: ${reason}`,
-    }
-    return placedText(message)
-  })
-  return new CliError(`${title} (${detail.trim()}), ${done}:\n${lines.join('\n')}`, { cause: error })
+  const hook = textOf(result.waitsForHook)
+  const waits = hook === '' ? '' : `, zones see it once the policy hook ${JSON.stringify(hook)} has let it through`
+  return `${nameText(result)} ${textOf(result.outcome)}${vip}${waits}${suffix}\n`
 }
 
 function batchSize(text: string): number {

@@ -13,7 +13,7 @@ export async function auditList(
   api: Api,
   options: { readonly size: number; readonly output: Output },
 ): Promise<number> {
-  const body = await api.get(`${path}?size=${options.size}`)
+  const body = await api.tell(`${path}?size=${options.size}`, 'items')
   io.out.write(
     formatted(options.output, body, () =>
       tableText(
@@ -33,7 +33,7 @@ export async function auditList(
 
 /** `audit verify`: whether the log is what was written. */
 export async function auditVerify(io: Io, api: Api, output: Output): Promise<number> {
-  const body = await api.get(`${path}/verify`)
+  const body = await api.tell(`${path}/verify`, 'ok')
   const proven = `${String(body.proven ?? 0)} lines are what was written`
   const unproven = Number(body.unproven ?? 0)
   io.out.write(
@@ -50,7 +50,7 @@ export async function auditVerify(io: Io, api: Api, output: Output): Promise<num
 /** `audit export`: all of it, oldest first, a JSON object per line, with what proves it. */
 export async function auditExport(io: Io, api: Api, after: number): Promise<number> {
   for (let from: unknown = after; typeof from === 'number'; ) {
-    const page = await api.get(`${path}?after=${from}&size=1000`)
+    const page = await api.tell(`${path}?after=${from}&size=1000`, 'items')
     for (const line of objectsOf(page.items)) io.out.write(`${JSON.stringify(line)}\n`)
     from = page.next
   }

@@ -85,5 +85,5 @@ export const readOnlyOffCommand = defineCommand({
 export const readOnlyShowCommand = defineCommand({
   outputs: plainOutputs,
   examples: [['read-only show', 'whether it is, since when, and why']],
-  run: (context) => setReadOnly(context, (api) => api.get(readOnlyPath)),
+  run: (context) => setReadOnly(context, (api) => api.tell(readOnlyPath, 'readOnly')),
 })

@@ -2,6 +2,7 @@ import { gzipSync } from 'node:zlib'
 import { type Api, ApiFailure, type JsonObject, objectsOf, textOf } from '../api.js'
 import { maskedText, maskedValue } from '../bundle/mask.js'
 import { tarOf } from '../bundle/tar.js'
+import { standingOf } from '../changes/standing.js'
 import { type Context, defineCommand, noOutputs } from '../cli/command.js'
 import { repeated } from '../cli/options.js'
 import { exitStatus } from '../io.js'
@@ -30,10 +31,14 @@ const pages: readonly (readonly [file: string, path: string])[] = [
   ['vip-history', '/_holdfast/vips/history?size=1000'],
   ['services', '/_holdfast/services/problems'],
   ['recovery', '/_holdfast/recovery'],
-  ['sync-diff', '/_holdfast/sync/diff'],
-  ['dns', '/_holdfast/dns'],
   ['audit', '/_holdfast/audit?size=1000'],
   ['mesh-insights', '/mesh-insights?size=1000'],
+]
+
+/** What a zone is asked of itself; global asks every zone. */
+const pagesOfZone: typeof pages = [
+  ['sync-diff', '/_holdfast/sync/diff'],
+  ['dns', '/_holdfast/dns'],
 ]
 
 /** `bundle`: one file with what somebody needs who is to help, and no secret in it. */
@@ -53,7 +58,9 @@ async function bundle(context: Context, o: BundleOptions): Promise<number> {
       missing.push(`${what}: ${(error as Error).message.split('\n')[0]}`)
     }
   }
-  for (const [file, path] of pages) await take(`${file}.json`, path, async () => jsonOf(await api.get(path)))
+  const { mode } = await standingOf(api).catch(() => ({ mode: undefined }))
+  for (const [file, path] of mode === 'global' ? pages : [...pages, ...pagesOfZone])
+    await take(`${file}.json`, path, async () => jsonOf(await api.get(path)))
   for (const zone of await zonesOf(api)) {
     const query = new URLSearchParams({ zone })
     await take(`zones/${zone}-sync-diff.json`, `sync diff of zone ${zone}`, async () =>

@@ -1,3 +1,4 @@
+import type { Report } from '@holdfast/conformance'
 import { InvalidArgumentError, Option } from 'commander'
 import { defineCommand, plainOutputs } from '../cli/command.js'
 import { CliError, exitStatus, type Io, usageError } from '../io.js'
@@ -35,28 +36,28 @@ export async function conformanceKds(io: Io, output: Output, o: ConformanceComma
     ...(o.ca === undefined ? {} : { ca: Buffer.from(await pem(io, o.ca), 'utf8') }),
   })
   if (o.junit !== undefined) await io.files.writePrivate(o.junit, junit(report))
-  const { findings, zones, peer } = report
-  io.out.write(
-    formatted(output, { ...report }, () => {
-      const rows = findings.map(({ id, level, rule, outcome, evidence }) => [
-        paint(io, colours[outcome], outcome),
-        level,
-        id,
-        rule,
-        evidence,
-      ])
-      const count = (outcome: keyof typeof colours): string =>
-        `${findings.filter((finding) => finding.outcome === outcome).length} ${outcome}`
-      const left =
-        zones.length === 0 ? '' : `It was played: zone ${zones.join(' and zone ')}; ${peer} may keep the names.\n`
-      return [
-        tableText(['RESULT', 'LEVEL', 'ID', 'RULE', 'EVIDENCE'], rows),
-        `\n${count('kept')}, ${count('broken')}, ${count('undecided')}\n`,
-        left,
-      ].join('')
-    }),
-  )
+  io.out.write(formatted(output, { ...report }, () => reportText(io, report)))
   return isConformant(report) ? exitStatus.fine : exitStatus.differs
+}
+
+/** Every rule, what became of it and what was seen; how many of each; and what is left behind. */
+export function reportText(io: Pick<Io, 'colour'>, { findings, zones, peer }: Report): string {
+  const rows = findings.map(({ id, level, rule, outcome, evidence }) => [
+    paint(io, colours[outcome], outcome),
+    level,
+    id,
+    rule,
+    evidence,
+  ])
+  const count = (outcome: keyof typeof colours): string =>
+    `${findings.filter((finding) => finding.outcome === outcome).length} ${outcome}`
+  const left =
+    zones.length === 0 ? '' : `It was played: zone ${zones.join(' and zone ')}; ${peer} may keep the names.\n`
+  return [
+    tableText(['RESULT', 'LEVEL', 'ID', 'RULE', 'EVIDENCE'], rows),
+    `\n${count('kept')}, ${count('broken')}, ${count('undecided')}\n`,
+    left,
+  ].join('')
 }
 
 const colours: Readonly<Record<'kept' | 'broken' | 'undecided', 'good' | 'bad' | 'doubtful'>> = {

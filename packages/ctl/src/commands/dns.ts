@@ -83,7 +83,7 @@ const dataText = (data: unknown): string => {
 
 /** `dns status`: whether a zone answers, what, and whether that is what its store says. */
 export async function dnsStatus(io: Io, api: Api, { zone, output }: DnsOptions): Promise<number> {
-  const standing = await api.get(withQuery('/_holdfast/dns', { zone }))
+  const standing = await api.tell(withQuery('/_holdfast/dns', { zone }), 'enabled')
   io.out.write(
     formatted(output, standing, () => {
       if (standing.enabled !== true) return 'no names are answered here (--dns-port off)\n'
@@ -114,7 +114,7 @@ export async function dnsStatus(io: Io, api: Api, { zone, output }: DnsOptions):
 
 /** `dns unserved`: names that services should have and have not, and who or what is in the way. */
 export async function dnsUnserved(io: Io, api: Api, { output }: DnsOptions): Promise<number> {
-  const found = await api.get('/_holdfast/dns/unserved')
+  const found = await api.tell('/_holdfast/dns/unserved', 'items')
   const items = objectsOf(found.items)
   io.out.write(
     formatted(output, found, () =>

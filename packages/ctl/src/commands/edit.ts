@@ -29,6 +29,7 @@ async function edit(context: Context, word: string, name: string, zone: string |
   const etag = headers.get('etag')
   const original = yamlText(authored(body))
   const file = `${env.TMPDIR || '/tmp'}/holdfastctl-${type.singular[0] ?? type.path}-${textOf(found.name)}.yaml`
+  let problems: readonly string[] = []
   let text = `${heading(type.name, textOf(found.name), api.url)}${original}`
   try {
     for (let attempt = 1; attempt <= attemptMax; attempt++) {
@@ -43,15 +44,23 @@ async function edit(context: Context, word: string, name: string, zone: string |
         io.out.write('nothing was edited, nothing was changed\n')
         return exitStatus.fine
       }
-      if (withoutComments(edited).trim() === '' || (attempt > 1 && edited === text)) {
+      if (withoutComments(edited).trim() === '') {
         io.out.write('given up, nothing was changed\n')
         return exitStatus.failed
       }
-      const problems = await tried(context, { edited, file, path, etag, wanted: { type, item: found } })
-      if (problems === undefined) return exitStatus.fine
+      if (attempt > 1 && edited === text)
+        throw new CliError(
+          `${problems.join('\n')}\nnothing was changed; what you wrote is in ${await keep(context, textOf(found.name), edited)}`,
+        )
+      const wrong = await tried(context, { edited, file, path, etag, wanted: { type, item: found } })
+      if (wrong === undefined) return exitStatus.fine
+      problems = wrong
       text = `${problems.map((problem) => `# ${problem.replaceAll('\n', '\n# ')}\n`).join('')}${heading(type.name, textOf(found.name), api.url)}${withoutComments(edited)}`
     }
-    throw new CliError(`${attemptMax} attempts, and something is still wrong with it; nothing was changed`)
+    const kept = await keep(context, textOf(found.name), text)
+    throw new CliError(
+      `${attemptMax} attempts, and something is still wrong with it; nothing was changed. What you wrote is in ${kept}, and what is wrong stands at its top; mend it, then 'holdfastctl apply -f ${kept}'`,
+    )
   } finally {
     await io.files.remove(file)
   }
@@ -99,12 +108,18 @@ async function tried(
   } catch (error) {
     if (!(error instanceof ApiFailure)) throw error
     if (error.httpStatus !== 412) return [error.message]
-    const kept = `${context.env.TMPDIR || '/tmp'}/holdfastctl-kept-${textOf(item.name)}.yaml`
-    await io.files.writePrivate(kept, edited)
+    const kept = await keep(context, textOf(item.name), edited)
     throw new CliError(
       `${error.message}\nsomebody has changed it meanwhile; what you wrote is in ${kept}: see 'holdfastctl diff -f ${kept}'`,
     )
   }
+}
+
+/** What somebody has written is not thrown away. @returns the path of the file */
+async function keep({ io, env }: Context, name: string, text: string): Promise<string> {
+  const path = `${env.TMPDIR || '/tmp'}/holdfastctl-kept-${name}.yaml`
+  await io.files.writePrivate(path, text)
+  return path
 }
 
 const heading = (type: string, name: string, url: string): string =>

@@ -127,13 +127,37 @@ describe('one resource', () => {
     const ran = await run(['get', 'meshservice', 'web'], {
       answers: {
         [find(query)]: { items: [web, { ...web, name: 'web-y8', labels: { ...web.labels, 'kuma.io/zone': 'west' } }] },
+        'GET /_holdfast/status': { mode: 'global' },
       },
     })
     expect(ran).toMatchObject({
       status: 2,
       out: '',
-      err: 'Error: MeshService "web" is ambiguous; say which one with --zone:\n* web of zone east, stored as web-x7\n* web of zone west, stored as web-y8\n',
+      err: 'Error: MeshService "web" is ambiguous; say which one with --zone:\n* --zone east: web of zone east, stored as web-x7\n* --zone west: web of zone west, stored as web-y8\n',
     })
+  })
+
+  test('that a zone and others have is the zone’s own, where a zone is asked', async () => {
+    const ofWest = { ...web, name: 'web-y8', labels: { ...web.labels, 'kuma.io/zone': 'west' } }
+    const ofGlobal = { ...web, name: 'web-z9', labels: { 'kuma.io/display-name': 'web' } }
+    const answers = {
+      [find(query)]: { items: [ofGlobal, web, ofWest] },
+      'GET /_holdfast/status': { mode: 'federated', zone: 'west' },
+      'DELETE /meshes/default/meshservices/web-y8': {},
+    }
+    const ran = await run(['delete', 'meshservice', 'web'], { answers })
+    expect([ran.err, ran.asked.at(-1)]).toEqual(['', ['DELETE /meshes/default/meshservices/web-y8']])
+    // It has none of its own: nothing is guessed.
+    const status = { mode: 'federated', zone: 'north' }
+    const others = await run(['delete', 'meshservice', 'web'], {
+      answers: { ...answers, 'GET /_holdfast/status': status },
+    })
+    expect([others.status, others.err]).toEqual([2, expect.stringContaining('* --zone global: web of global,')])
+    // At global its own is no more meant than that of a zone.
+    const atGlobal = await run(['delete', 'meshservice', 'web'], {
+      answers: { ...answers, 'GET /_holdfast/status': { mode: 'global', zone: null } },
+    })
+    expect([atGlobal.status, atGlobal.asked.some(([asked]) => asked.startsWith('DELETE'))]).toEqual([2, false])
   })
 
   test('in two namespaces of a zone is told apart by its stored name', async () => {

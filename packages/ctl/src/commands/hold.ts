@@ -14,7 +14,7 @@ export async function holdList(
   api: Api,
   { all, output }: { readonly all: boolean; readonly output: Output },
 ): Promise<number> {
-  const body = await api.get(`/_holdfast/holds${all ? '?all=true' : ''}`)
+  const body = await api.tell(`/_holdfast/holds${all ? '?all=true' : ''}`, 'items')
   io.out.write(
     formatted(output, body, () => {
       const absent = objectsOf(body.absent)
@@ -57,7 +57,7 @@ export async function holdShow(
   api: Api,
   { id, output }: { readonly id: string; readonly output: Output },
 ): Promise<number> {
-  const hold = await api.get(path(id))
+  const hold = await api.tell(path(id), 'id')
   io.out.write(formatted(output, hold, () => shown(hold, io.nowMs())))
   return exitStatus.fine
 }

@@ -200,7 +200,7 @@ to a global, its addresses alone are taken over. Doing it again changes nothing.
         clientKeyFile: said.fromClientKeyFile,
         skipVerify: said.fromSkipVerify,
       })
-      const saidWith = { place: '--from', trust: '--from-ca-cert-file' }
+      const saidWith = { place: '--from', trust: '--from-ca-cert-file', token: '--from-token-file' }
       return new Api({ url, headers, version, fetch, signal: io.signal, timeoutMs: requestTimeoutMs, saidWith })
     }
     const read =

@@ -1,7 +1,7 @@
 import { Option } from 'commander'
 import { type Api, ApiFailure, type JsonObject, objectOf, objectsOf, textOf } from '../api.js'
 import { type Context, defineCommand } from '../cli/command.js'
-import { allMeshesOption, repeated } from '../cli/options.js'
+import { allMeshesOption, repeated, zoneOption } from '../cli/options.js'
 import { exitStatus } from '../io.js'
 import { ageText } from '../output/age.js'
 import { type Column, columnsOf } from '../output/columns.js'
@@ -111,28 +111,26 @@ interface OneOptions {
   readonly includeEds: boolean
   readonly shadow: boolean
   readonly include?: string
+  readonly zone?: string
 }
 
 /** `inspect dataplane NAME`: which policies it gets, what they come to, or what its proxy says of itself. */
 async function inspectOne({ io, api, mesh, output }: Context, name: string, o: OneOptions): Promise<number> {
   const asked = await api()
   const { resolve } = await import('./resolve.js')
-  const item = await resolve(asked, { type: typeOfArgument('dataplane'), name, mesh, zone: undefined })
+  const item = await resolve(asked, { type: typeOfArgument('dataplane'), name, mesh, zone: o.zone })
   const base = `/meshes/${encodeURIComponent(mesh)}/dataplanes/${encodeURIComponent(textOf(item.name))}`
-  const print = (
-    body: JsonObject,
-    headers: readonly string[],
-    rows: (body: JsonObject) => readonly (readonly string[])[],
-  ) => {
-    io.out.write(
-      output === 'json' ? jsonText(body) : output === 'yaml' ? yamlText(body) : tableText(headers, rows(body)),
-    )
+  const print = (body: JsonObject, table: (body: JsonObject) => string) => {
+    io.out.write(output === 'json' ? jsonText(body) : output === 'yaml' ? yamlText(body) : table(body))
     return exitStatus.fine
   }
-  if (o.type === 'policies') return print(await policiesOf(asked, base), ['TYPE', 'NAME', 'OF'], policyRows)
+  if (o.type === 'policies')
+    return print(await policiesOf(asked, base), (body) => tableText(['TYPE', 'NAME', 'OF'], policyRows(body)))
   if (o.type === 'rules') {
-    const { ruleHeaders, ruleRows } = await import('../output/rules.js')
-    return print(await asked.get(`${base}/_rules`), ruleHeaders, ruleRows)
+    const { ruleRows } = await import('../output/rules.js')
+    return print(await asked.get(`${base}/_rules`), (body) =>
+      tableText(['OF', 'TYPE', 'SAYS', 'POLICIES'], ruleRows(body)),
+    )
   }
   const path =
     o.type === 'config-dump'
@@ -178,6 +176,7 @@ export const inspectDataplaneCommand = defineCommand<OneOptions>({
   configure: (command) =>
     command
       .argument('<name>')
+      .addOption(zoneOption())
       .addOption(new Option('--type <type>', 'what to show').choices(kinds).default('policies'))
       .option('--include-eds', 'endpoints as well, in a config-dump', false)
       .option('--shadow', 'the configuration that shadow policies would make', false)
@@ -192,21 +191,26 @@ export const inspectDataplaneCommand = defineCommand<OneOptions>({
 })
 
 /** `inspect TYPE NAME` of a policy: whom it concerns. */
-export const inspectPolicyCommand = defineCommand<{ readonly newApi: boolean; readonly offset?: string }>({
+export const inspectPolicyCommand = defineCommand<{
+  readonly newApi: boolean
+  readonly offset?: string
+  readonly zone?: string
+}>({
   configure: (command) =>
     command
       .argument('<type>', 'of a policy, for example meshtimeout')
       .argument('<name>')
+      .addOption(zoneOption())
       .option('--new-api', 'accepted for kumactl: it is what is asked anyway', false)
       .option('--offset <position>', 'where a page begins'),
   completes: ['type', 'name'],
   outputs: ['table', 'yaml', 'json'],
   examples: [['inspect meshtimeout web', 'which Dataplanes a policy concerns']],
-  run: async ({ io, api, mesh, output }, [word = '', name = ''], { offset }) => {
+  run: async ({ io, api, mesh, output }, [word = '', name = ''], { offset, zone }) => {
     const type = typeOfArgument(word)
     const asked = await api()
     const { itemPath, resolve } = await import('./resolve.js')
-    const item = await resolve(asked, { type, name, mesh, zone: undefined })
+    const item = await resolve(asked, { type, name, mesh, zone })
     const path = `${itemPath({ type, mesh }, textOf(item.name))}/_resources/dataplanes`
     const { items } = await asked.list(path, { offset })
     const body = { total: items.length, items, next: null }

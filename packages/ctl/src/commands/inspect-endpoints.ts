@@ -14,7 +14,7 @@ const sources: Readonly<Record<string, string>> = {
 
 /** `inspect endpoints`, at a zone: where it may dial global, over which it does, and what failed. Exit 1 if over none. */
 export async function inspectEndpoints(io: Io, api: Api, options: { readonly output: Output }): Promise<number> {
-  const { globalEndpoints, globalEndpointProblems } = await api.get('/_holdfast/sync')
+  const { globalEndpoints, globalEndpointProblems } = await api.tell('/_holdfast/sync', 'peers')
   const items = objectsOf(globalEndpoints)
   const problems = Array.isArray(globalEndpointProblems) ? globalEndpointProblems.map(String) : []
   io.out.write(formatted(options.output, { items, problems }, () => endpointsText(items, problems, io.nowMs())))

@@ -10,7 +10,7 @@ const itemHeaders = ['TYPE', 'MESH', 'NAME', 'OWNER', 'STATE', 'FOR', 'TRIES', '
 
 /** `inspect hooks`: which policy hooks answer, and what is not published as it was written, oldest first. */
 export async function inspectHooks(io: Io, api: Api, options: { readonly output: Output }): Promise<number> {
-  const body = await api.get('/_holdfast/hooks')
+  const body = await api.tell('/_holdfast/hooks', 'items')
   io.out.write(formatted(options.output, body, () => hooksText(body, io.nowMs())))
   return exitStatus.fine
 }

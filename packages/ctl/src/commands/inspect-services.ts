@@ -24,7 +24,7 @@ const problemHeaders = ['MESH', 'SERVICE', 'REASON', 'SINCE', 'WHAT TO DO']
 export async function inspectServices(io: Io, api: Api, options: InspectServicesOptions): Promise<number> {
   const { mesh, allMeshes, output } = options
   const { items } = await api.list(allMeshes ? '/meshservices' : `/meshes/${encodeURIComponent(mesh)}/meshservices`)
-  const all = objectsOf((await api.get('/_holdfast/services/problems')).items)
+  const all = objectsOf((await api.tell('/_holdfast/services/problems', 'items')).items)
   const problems = allMeshes ? all : all.filter((problem) => problem.mesh === mesh)
   const body = { total: items.length, items, problems, next: null }
   io.out.write(

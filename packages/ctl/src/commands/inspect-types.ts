@@ -8,7 +8,7 @@ const headers = ['TYPE', 'SAID BY', 'RESOURCES', 'TAKEN', 'REASON']
 
 /** `inspect types`: types that this control plane does not know, who has described them, and what was not taken. */
 export async function inspectTypes(io: Io, api: Api, options: { readonly output: Output }): Promise<number> {
-  const body = await api.get('/_holdfast/types')
+  const body = await api.tell('/_holdfast/types', 'items')
   io.out.write(formatted(options.output, body, () => typesText(objectsOf(body.items))))
   return exitStatus.fine
 }

@@ -22,12 +22,14 @@ const dead = {
 
 test('inspect endpoints: which one is in use, which failed and why; 3 if none is', async () => {
   const problems = ['the list is not on disk: ENOSPC: no space left on device']
-  const answers = { 'GET /_holdfast/sync': { globalEndpoints: [used, dead], globalEndpointProblems: problems } }
+  const answers = {
+    'GET /_holdfast/sync': { peers: [], globalEndpoints: [used, dead], globalEndpointProblems: problems },
+  }
   const ran = await run(['inspect', 'endpoints'], { answers })
   expect([ran.status, ran.err]).toEqual([0, ''])
   expectGolden('inspect-endpoints.txt', ran.out)
   const none = await run(['inspect', 'endpoints'], {
-    answers: { 'GET /_holdfast/sync': { globalEndpoints: [dead], globalEndpointProblems: [] } },
+    answers: { 'GET /_holdfast/sync': { peers: [], globalEndpoints: [dead], globalEndpointProblems: [] } },
   })
   expect(none.status).toBe(3)
   const global = await run(['inspect', 'endpoints'], { answers: { 'GET /_holdfast/sync': { peers: [] } } })

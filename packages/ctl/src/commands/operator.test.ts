@@ -62,6 +62,18 @@ describe('wait', () => {
     expect([ran.status, ran.err, at]).toEqual([0, '', 2])
   })
 
+  test('until the zone’s own is gone, whoever else has one of the name', async () => {
+    let at = 0
+    const of = (zone: string) => ({ ...web, name: `web-${zone}`, labels: { 'kuma.io/zone': zone } })
+    const answers = {
+      [find]: { items: [of('east'), of('west')] },
+      [`${find}&zone=east`]: () => ({ items: at === 1 ? [of('east')] : [] }),
+      'GET /_holdfast/status': { mode: 'federated', zone: 'east' },
+    }
+    const ran = await run(['wait', '--for=deleted', 'meshservice', 'web'], { answers, onWait: () => at++ })
+    expect([ran.status, ran.err, at]).toEqual([0, '', 2])
+  })
+
   test('until something is gone; that nobody answers is not that', async () => {
     let at = 0
     const states = [{ items: [web] }, { items: [] }]
@@ -145,7 +157,12 @@ describe('edit', () => {
           : text
     })
     expect(seen[1]).toMatch(/^# line:\d+:\d+: .*\n# MeshTimeout t of /)
-    expect(ran.status).not.toBe(0)
+    // Left as it is: nothing of what was written is lost, nor what is wrong with it.
+    expect([ran.status, ran.out]).toEqual([1, ''])
+    expect(ran.err).toMatch(
+      /^Error: line:\d+:\d+: .*\nnothing was changed; what you wrote is in \/tmp\/holdfastctl-kept-t\.yaml\n$/,
+    )
+    expect(ran.written?.['/tmp/holdfastctl-kept-t.yaml']).toContain('spec: {}')
   })
 
   test('a name is not edited', async () => {
@@ -188,6 +205,11 @@ describe('zone describe', () => {
       answers: {
         ...answers(peer('east', false, false)),
         'GET /_holdfast/dns?zone=east': apiError(503, 'x', 'not connected'),
+        'GET /_holdfast/holds': {
+          items: [
+            { id: 'h1', peer: 'east', zone: 'east', type: 'MeshService', resources: 30, reason: 'all 30 are absent' },
+          ],
+        },
       },
     })
     expect(away.status).toBe(3)
@@ -259,10 +281,25 @@ describe('inspect', () => {
       },
       'GET /meshes/default/dataplanes/web-1-x7/clusters': { text: 'cluster::a\n' },
     }
-    expect((await run(['inspect', 'dataplane', 'web-1'], { answers })).out).toBe(
-      'TYPE          NAME   OF\nMeshTimeout   t      dataplane\nMeshTimeout   u      dataplane\n',
-    )
+    expectGolden('inspect-dataplane.txt', (await run(['inspect', 'dataplane', 'web-1'], { answers })).out)
     expect((await run(['inspect', 'dataplane', 'web-1', '--type=clusters'], { answers })).out).toBe('cluster::a\n')
+  })
+
+  test('one policy: whom it concerns', async () => {
+    const of = (name: string, zone: string) => ({
+      ...{ type: 'Dataplane', mesh: 'default', name: `${name}-x7` },
+      labels: { 'kuma.io/display-name': name, 'kuma.io/zone': zone },
+    })
+    const answers = {
+      'GET /_holdfast/resources?type=MeshTimeout&name=t&mesh=default&zone=east': {
+        items: [{ type: 'MeshTimeout', mesh: 'default', name: 't-x7' }],
+      },
+      'GET /meshes/default/meshtimeouts/t-x7/_resources/dataplanes?size=1000': {
+        items: [of('web-1', 'east'), of('api-1', 'west')],
+      },
+    }
+    const { out } = await run(['inspect', 'meshtimeout', 't', '--zone', 'east'], { answers })
+    expectGolden('inspect-policy.txt', out)
   })
 
   test('what policies come to for one Dataplane: for each inbound, each destination, and by tags as before', async () => {
@@ -401,5 +438,19 @@ describe('status -w', () => {
     expect(ran.out.trimEnd().split('\n').length).toBeLessThan(20)
     expect(ran.out).toContain('more lines: make the window higher')
     expect(ran.out).toContain('nothing waits for a decision')
+    // What was above the window is somebody's, and no page of ours.
+    expect(ran.out).not.toContain('\u001b[3J')
+  })
+
+  test('lines that are longer than the window is wide count as often as they are seen', async () => {
+    const reason = 'x'.repeat(100)
+    const ran = await run(['status', '-w'], {
+      answers: { [path]: { ...overview, state: 'recovering', reasons: Array.from({ length: 9 }, () => reason) } },
+      terminal: { columns: 40, rows: 20 },
+      onWait: (interrupt) => interrupt(),
+    })
+    const seen = ran.out.replace('\u001b[H\u001b[2J', '').trimEnd().split('\n')
+    expect(seen.reduce((rows, line) => rows + Math.max(1, Math.ceil(line.length / 40)), 0)).toBeLessThan(20)
+    expect([seen[0], seen.at(-1)]).toEqual(['global: recovering', 'nothing waits for a decision'])
   })
 })

@@ -3,6 +3,7 @@ import { type Api, type JsonObject, objectsOf, textOf } from '../api.js'
 import { asOwn, changeOf, keyOf } from '../changes/change.js'
 import { currentOf } from '../changes/current.js'
 import { dryRun } from '../changes/dry-run.js'
+import { withPlaces } from '../changes/placed-failure.js'
 import { type Standing, standingOf } from '../changes/standing.js'
 import { type Effect, effectsOf, type Named, type Place, placeOf, type Step } from '../changes/zones.js'
 import { type Context, defineCommand, plainOutputs } from '../cli/command.js'
@@ -45,7 +46,9 @@ async function plan(context: Context, options: DiffOptions): Promise<number> {
       ? await dryRun(
           api,
           resources.map((each) => asOwn(each, standing)),
-        )
+        ).catch((error: unknown) => {
+          throw withPlaces(error, resources)
+        })
       : undefined
   const vips = new Map(
     (said ?? []).map((result) => [`${textOf(result.type)}/${textOf(result.mesh)}/${textOf(result.name)}`, result]),

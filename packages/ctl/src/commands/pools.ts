@@ -10,7 +10,7 @@ const percent = (share: unknown): string => `${(Number(share) * 100).toFixed(1)}
 
 /** `vip pool list`. */
 export async function vipPoolList(io: Io, api: Api, output: Output): Promise<number> {
-  const body = await api.get('/_holdfast/vips/pools')
+  const body = await api.tell('/_holdfast/vips/pools', 'items')
   io.out.write(
     formatted(output, body, () =>
       tableText(

@@ -88,7 +88,10 @@ describe('config', () => {
 
   test.each(['remove', 'switch'])('%s of what is not there', async (verb) => {
     const ran = await run(['config', 'control-planes', verb, '--name', 'x'])
-    expect([ran.status, ran.err]).toEqual([1, 'Error: there is no Control Plane with name "x"\n'])
+    expect([ran.status, ran.err]).toEqual([
+      1,
+      `Error: there is no Control Plane with name "x"; see those there are with 'holdfastctl config control-planes list'\n`,
+    ])
   })
 })
 

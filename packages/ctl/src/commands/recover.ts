@@ -14,7 +14,7 @@ export interface RecoverOptions {
 
 /** `recover status`: what a global that recovers waits for. Exit status 3 while it does. */
 export async function recoverStatus(io: Io, api: Api, { output }: Pick<RecoverOptions, 'output'>): Promise<number> {
-  const body = await api.get('/_holdfast/recovery')
+  const body = await api.tell('/_holdfast/recovery', 'state')
   io.out.write(
     formatted(output, body, () =>
       [

@@ -7,7 +7,10 @@ import { tableText } from '../output/table.js'
 
 /** `refused list`: what this control plane does not take from its peers, and what they do not take from it. */
 export async function refusedList(io: Io, api: Api, { output }: { readonly output: Output }): Promise<number> {
-  const [body, { controlPlane }] = await Promise.all([api.get('/_holdfast/refused'), api.get('/_holdfast/status')])
+  const [body, { controlPlane }] = await Promise.all([
+    api.tell('/_holdfast/refused', 'items'),
+    api.get('/_holdfast/status'),
+  ])
   io.out.write(
     formatted(output, body, () => {
       const here = objectsOf(body.items).map((row) => line(row, textOf(controlPlane), io.nowMs()))

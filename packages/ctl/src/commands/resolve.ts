@@ -13,7 +13,8 @@ export interface Wanted {
 
 /**
  * The one resource that a person means: by display name, and by the exact stored name where nothing is displayed so.
- * Several control planes may own one of the same name; then the zones are told and nothing is guessed.
+ * Several control planes may own one of the same name: at a zone its own is meant; else the zones are told and nothing is
+ * guessed.
  */
 export const resolve = async (api: Api, wanted: Wanted): Promise<JsonObject> =>
   (await resolveWithGuards(api, wanted)).item
@@ -33,7 +34,7 @@ export async function resolveWithGuards(api: Api, wanted: Wanted): Promise<Resol
     ...(zone === undefined ? {} : { zone }),
   })
   const answer = await named(api, wanted, query)
-  const found = objectsOf(answer.items)
+  const found = await ownIfSeveral(api, wanted, objectsOf(answer.items))
   // Within one zone only namespaces tell them apart, and the stored name tells the namespace.
   const sameZone = new Set(found.map(zoneOf)).size === 1
   const meant = found.length === 1 ? found[0] : found.find((item) => sameZone && item.name === name)
@@ -49,6 +50,15 @@ export async function resolveWithGuards(api: Api, wanted: Wanted): Promise<Resol
       type.scope === 'mesh' ? ` in mesh ${JSON.stringify(mesh)}` : ''
     } at ${api.url}; see those there are with 'holdfastctl get ${type.path}'`,
   )
+}
+
+/** Of several of one name those of the zone that is asked, where it has any: whoever works at a zone means what is there. */
+async function ownIfSeveral(api: Api, { zone }: Wanted, found: readonly JsonObject[]): Promise<readonly JsonObject[]> {
+  if (zone !== undefined || new Set(found.map(zoneOf)).size < 2) return found
+  const { standingOf } = await import('../changes/standing.js')
+  const here = await standingOf(api)
+  const own = here.mode === 'global' ? [] : found.filter((item) => zoneOf(item) === here.zone)
+  return own.length === 0 ? found : own
 }
 
 /** By display name; a Kuma has only stored names and labels. */
@@ -72,7 +82,8 @@ export const itemPath = ({ type, mesh }: Pick<Wanted, 'type' | 'mesh'>, name: st
 function ambiguous({ type, name }: Wanted, found: readonly JsonObject[], sameZone: boolean): CliError {
   const lines = found.map((item) => {
     const zone = zoneOf(item)
-    return `* ${displayNameOf(item)}${zone === '' ? ' of global' : ` of zone ${zone}`}, stored as ${textOf(item.name)}`
+    const what = `${displayNameOf(item)}${zone === '' ? ' of global' : ` of zone ${zone}`}, stored as ${textOf(item.name)}`
+    return sameZone ? `* ${what}` : `* --zone ${zone || 'global'}: ${what}`
   })
   const next = sameZone ? 'say the stored name' : 'say which one with --zone'
   return usageError(`${type.name} ${JSON.stringify(name)} is ambiguous; ${next}:\n${lines.join('\n')}`)

@@ -8,6 +8,7 @@ const authorities = [
 const signingKeys = [
   { kind: 'user', numbers: ['1', '2'] },
   { kind: 'zone', numbers: ['1'] },
+  { kind: 'dataplane', mesh: 'shop', numbers: ['1'] },
 ]
 const answers = {
   'GET /_holdfast/rotation': { authorities, signingKeys },

@@ -10,7 +10,10 @@ const textsOf = (value: unknown): readonly string[] => (Array.isArray(value) ? v
 
 /** `rotate status`: which authorities are believed, which of them signs, and which keys sign what. */
 export async function rotateStatus(io: Io, api: Api, output: Output): Promise<number> {
-  const [rotation, sealing] = await Promise.all([api.get(path), api.get('/_holdfast/secrets')])
+  const [rotation, sealing] = await Promise.all([
+    api.tell(path, 'authorities'),
+    api.tell('/_holdfast/secrets', 'items'),
+  ])
   const body = { ...rotation, dataKey: { sealed: sealing.sealed, active: sealing.activeKey, keys: sealing.items } }
   io.out.write(formatted(output, body, () => `${authoritiesText(rotation)}\n${keysText(rotation, sealing)}`))
   return exitStatus.fine
@@ -28,9 +31,13 @@ const authoritiesText = (body: JsonObject): string =>
   )
 
 function keysText(rotation: JsonObject, sealing: JsonObject): string {
-  const signing = objectsOf(rotation.signingKeys).map(({ kind, numbers }) => {
+  const signing = objectsOf(rotation.signingKeys).map(({ kind, mesh, numbers }) => {
     const all = textsOf(numbers)
-    return [`${textOf(kind)} tokens`, all.at(-1) ?? 'none', all.slice(0, -1).join(', ')]
+    return [
+      `${textOf(kind)} tokens${textOf(mesh) === '' ? '' : ` of mesh ${textOf(mesh)}`}`,
+      all.at(-1) ?? 'none',
+      all.slice(0, -1).join(', '),
+    ]
   })
   const active = String(sealing.activeKey)
   const others = objectsOf(sealing.items).map(({ keyId }) => String(keyId))
@@ -126,8 +133,10 @@ administrator's token (GlobalSecret admin-user-token) is a new one.`,
     const what = kind === 'dataplane' ? `dataplane tokens of mesh ${mesh}` : `${kind} tokens`
     io.out.write(
       retire
-        ? `key ${gone.join(', ')} of ${what} is gone: what it signed is void; key ${textOf(number)} issues\n`
-        : `key ${textOf(number)} issues ${what} from now on; those of the keys before stay good until 'holdfastctl rotate signing-key ${kind}${kind === 'dataplane' ? ` -m ${mesh}` : ''} --retire'\n`,
+        ? `${gone.length === 1 ? `key ${gone[0]} of ${what} is gone: what it` : `keys ${gone.join(', ')} of ${what} are gone: what they`} signed is void; key ${textOf(number)} issues\n`
+        : textOf(number) === '1'
+          ? `key 1 issues ${what}: there was none before\n`
+          : `key ${textOf(number)} issues ${what} from now on; those of the keys before stay good until 'holdfastctl rotate signing-key ${kind}${kind === 'dataplane' ? ` -m ${mesh}` : ''} --retire'\n`,
     )
     return exitStatus.fine
   },

@@ -3,14 +3,14 @@ import { defineCommand, plainOutputs } from '../cli/command.js'
 import { watchOption } from '../cli/options.js'
 import { exitStatus, type Io } from '../io.js'
 import { ageText } from '../output/age.js'
-import { paint } from '../output/colour.js'
+import { paint, unpainted } from '../output/colour.js'
 import { formatted, type Output } from '../output/format.js'
 import { tableText } from '../output/table.js'
 import { brakeText } from './brakes.js'
 
 /** `status`: one page of either role. Exit status 3 while something waits for a person. */
 export async function status(io: Io, api: Api, options: { readonly output: Output }): Promise<number> {
-  const body = await api.get('/_holdfast/overview')
+  const body = await api.tell('/_holdfast/overview', 'attention')
   io.out.write(formatted(options.output, body, () => statusText(io, body)))
   return objectsOf(body.attention).length === 0 ? exitStatus.fine : exitStatus.differs
 }
@@ -25,8 +25,7 @@ function statusText(io: Io, body: JsonObject): string {
       ? [`  ${paint(io, 'doubtful', `read-only, set ${brakeText(body.readOnly, io.nowMs())}`)}`]
       : []),
     '',
-    peersText(io, body),
-    blocksText(body),
+    ...[peersText(io, body), blocksText(body)].filter((text) => text !== ''),
     attention.length === 0
       ? `${paint(io, 'good', 'nothing waits for a decision')}\n`
       : [
@@ -72,11 +71,15 @@ function peersText(io: Io, body: JsonObject): string {
         peer.kuma === true ? '' : ageText(proven, io.nowMs()),
         String(peer.refused),
         String(peer.held),
-        peer.connected === true ? '' : textOf(peer.lastError),
+        peer.connected === true ? '' : shortened(textOf(peer.lastError)),
       ]
     }),
   )
 }
+
+/** The whole of it stands below, with what to do; a row is to be a row. */
+const shortened = (text: string): string => (text.length > errorMax ? `${text.slice(0, errorMax - 1)}…` : text)
+const errorMax = 60
 
 function blocksText(body: JsonObject): string {
   const blocks = objectsOf(body.blocks).filter(({ cidr }) => !textOf(cidr).includes(':'))
@@ -100,14 +103,14 @@ const attentionText = (io: Io, { what, since, next }: JsonObject): string =>
   ].join('\n')
 
 const refreshMs = 2_000
-/** Back to the first column of the first line, and nothing below. */
-const clear = '\u001b[H\u001b[2J\u001b[3J'
+/** Back to the first column of the first line, and nothing below. What was above the window stays there to be read. */
+const clear = '\u001b[H\u001b[2J'
 
 /** `status -w`: on a terminal one screen that is renewed, elsewhere one page after the other. Until interrupted. */
 async function statusAgain(io: Io, api: Api, output: Output): Promise<number> {
   for (let round = 0; ; round++) {
     // A control plane that is away for a moment is what somebody watches for.
-    const body = await api.get('/_holdfast/overview').catch((error: unknown) => {
+    const body = await api.tell('/_holdfast/overview', 'attention').catch((error: unknown) => {
       if (io.signal.aborted) throw error
       return error as Error
     })
@@ -127,11 +130,29 @@ async function statusAgain(io: Io, api: Api, output: Output): Promise<number> {
 /** What a screen holds; the end of a page is what waits for somebody, so the middle is left out. */
 function fitting({ terminal }: Io, text: string): string {
   const lines = text.trimEnd().split('\n')
-  const rows = (terminal?.rows ?? lines.length) - 1
-  if (lines.length <= rows || rows < 4) return text
-  const half = Math.floor((rows - 1) / 2)
-  const left = lines.length - 2 * half
-  return [...lines.slice(0, half), `… ${left} more lines: make the window higher`, ...lines.slice(-half), ''].join('\n')
+  const { rows = 0, columns = 0 } = terminal ?? {}
+  const free = rows - 1
+  if (free < 4 || rowsOf(lines, columns) <= free) return text
+  const half = Math.floor((free - 1) / 2)
+  const above = countWithin(half, lines, columns)
+  const below = countWithin(half, lines.toReversed(), columns)
+  const left = lines.length - above - below
+  return [
+    ...lines.slice(0, above),
+    `… ${left} more lines: make the window higher`,
+    ...lines.slice(lines.length - below),
+    '',
+  ].join('\n')
+}
+
+/** What is longer than the window is wide goes on in its next row. */
+const rowsOf = (lines: readonly string[], columns: number): number =>
+  lines.reduce((sum, line) => sum + Math.max(1, columns > 0 ? Math.ceil(unpainted(line).length / columns) : 1), 0)
+
+function countWithin(rows: number, lines: readonly string[], columns: number): number {
+  let count = 0
+  while (count < lines.length && rowsOf(lines.slice(0, count + 1), columns) <= rows) count += 1
+  return count
 }
 
 export const statusCommand = defineCommand<{ readonly watch: boolean }>({

@@ -12,7 +12,7 @@ export async function syncDiff(
   options: { readonly zone?: string | undefined; readonly output: Output },
 ): Promise<number> {
   const query = options.zone === undefined ? '' : `?${new URLSearchParams({ zone: options.zone })}`
-  const body = await api.get(`/_holdfast/sync/diff${query}`)
+  const body = await api.tell(`/_holdfast/sync/diff${query}`, 'directions')
   const found = objectsOf(body.differences)
   io.out.write(
     formatted(options.output, body, () => {

@@ -87,7 +87,7 @@ describe('vip explain', () => {
   test('needs a subject', async () => {
     expect(await run(['vip', 'explain'])).toMatchObject({
       status: 2,
-      err: "Error: missing required argument 'subject'\n",
+      err: "Error: missing required argument 'subject'\nsee 'holdfastctl vip explain --help'\n",
     })
   })
 })

@@ -2,7 +2,7 @@ import { isIP } from 'node:net'
 import { type Api, isObject, type JsonObject, objectsOf, textOf } from '../api.js'
 import { defineCommand, plainOutputs } from '../cli/command.js'
 import { kindOption, zoneOption } from '../cli/options.js'
-import { exitStatus, type Io, usageError } from '../io.js'
+import { exitStatus, type Io } from '../io.js'
 import { ageText } from '../output/age.js'
 import { paint } from '../output/colour.js'
 import { formatted, type Output } from '../output/format.js'
@@ -69,8 +69,7 @@ export async function vipList(io: Io, api: Api, options: VipOptions & { readonly
 
 /** `vip explain ADDRESS|NAME`: who has it and why. Exit status 1 if nobody does. */
 export async function vipExplain(io: Io, api: Api, options: VipOptions): Promise<number> {
-  if (options.subject === undefined) throw usageError('say an address or a service to explain')
-  const body = await api.get(path('/_holdfast/vips/explain', options))
+  const body = await api.tell(path('/_holdfast/vips/explain', options), 'matches')
   const matches = objectsOf(body.matches)
   io.out.write(formatted(options.output, body, () => explainText(body, matches)))
   return matches.length === 0 ? exitStatus.failed : exitStatus.fine
@@ -103,7 +102,7 @@ const eventLine = (event: JsonObject): string =>
 
 /** `vip history [ADDRESS|NAME]`: what happened to it, newest first. */
 export async function vipHistory(io: Io, api: Api, options: VipOptions): Promise<number> {
-  const items = objectsOf((await api.get(path('/_holdfast/vips/history', options, { size: '1000' }))).items)
+  const items = objectsOf((await api.tell(path('/_holdfast/vips/history', options, { size: '1000' }), 'items')).items)
   io.out.write(
     formatted(options.output, { items }, () =>
       tableText(
@@ -130,7 +129,7 @@ export async function vipHistory(io: Io, api: Api, options: VipOptions): Promise
  * promise broken. 3 if all agree who could be asked, but not everyone could: a mesh that cannot be seen is not healthy.
  */
 export async function vipVerify(io: Io, api: Api, options: { readonly output: Output }): Promise<number> {
-  const body = await api.get('/_holdfast/vips/verify')
+  const body = await api.tell('/_holdfast/vips/verify', 'checked')
   io.out.write(formatted(options.output, body, () => verifyText(io, body)))
   if (body.agree !== true) return exitStatus.failed
   return body.complete === true ? exitStatus.fine : exitStatus.differs
@@ -158,6 +157,11 @@ function verifyText(io: Io, body: JsonObject): string {
     ),
     ...found.map((each) => disagreementText(each)),
     `${verdict}: ${textOf(body.scope)}\n`,
+    ...(found.length === 0
+      ? []
+      : [
+          "next: 'holdfastctl vip explain NAME' and 'holdfastctl sync diff ZONE' tell what each of them has, and why; 'holdfastctl vip rebuild' what a ledger would get back that lacks something\n",
+        ]),
   ].join('\n')
 }
 

@@ -1,11 +1,12 @@
 import { shownVips } from '@holdfast/model'
 import { Option } from 'commander'
-import { type Api, ApiFailure, objectsOf, textOf } from '../api.js'
+import { type Api, ApiFailure, isObject, objectsOf, textOf } from '../api.js'
 import { type Context, defineCommand, noOutputs } from '../cli/command.js'
 import { durationMs } from '../cli/duration.js'
 import { zoneOption } from '../cli/options.js'
 import { CliError, exitStatus, usageError } from '../io.js'
-import { resolve } from './resolve.js'
+import { zoneOf } from '../output/services.js'
+import { resolve, type Wanted } from './resolve.js'
 import { typeOfArgument } from './types.js'
 
 interface WaitOptions {
@@ -52,7 +53,21 @@ function lookOf(context: Context, api: Api, words: readonly string[], o: WaitOpt
           : 'it has no virtual IP yet'
     }
   }
-  return async () => ((await resolve(api, wanted).catch(orAbsent)) === undefined ? '' : 'it is still there')
+  return goneLook(api, wanted)
+}
+
+/**
+ * Whose it is, is settled by what is there first: at a zone its own, and once that is gone, one of the same name that another
+ * zone has is not what was waited for.
+ */
+function goneLook(api: Api, wanted: Wanted): Look {
+  let zone = wanted.zone
+  return async () => {
+    const item = await resolve(api, { ...wanted, zone }).catch(orAbsent)
+    if (item === undefined) return ''
+    zone ??= zoneOf(item) || undefined
+    return `it is still there${zone === undefined ? '' : `, that of zone ${zone}`}`
+  }
 }
 
 /** Who is not there is what is waited for; that nobody can be asked is not. */
@@ -63,7 +78,7 @@ function orAbsent(error: unknown): undefined {
 }
 
 async function notInStep(api: Api, names: readonly string[]): Promise<string> {
-  const peers = objectsOf((await api.get('/_holdfast/sync')).peers)
+  const peers = objectsOf((await api.tell('/_holdfast/sync', 'peers')).peers)
   const unknown = names.filter((name) => !peers.some(({ peer }) => peer === name))
   if (unknown.length > 0)
     throw usageError(
@@ -74,7 +89,8 @@ async function notInStep(api: Api, names: readonly string[]): Promise<string> {
     .filter(({ peer }) => names.length === 0 || names.includes(textOf(peer)))
     .flatMap((peer) => {
       const channels = objectsOf(peer.channels)
-      if (peer.connected !== true) return [`${textOf(peer.peer)} is not connected`]
+      if (peer.connected !== true)
+        return [`${textOf(peer.peer)} is ${isObject(peer.paused) ? 'paused' : 'not connected'}`]
       const behind = channels.filter(({ inStep }) => inStep !== true).map(({ channel }) => textOf(channel))
       return channels.length === 0 || behind.length > 0 ? [`${textOf(peer.peer)} is behind (${behind.join(', ')})`] : []
     })

@@ -13,10 +13,10 @@ async function describe({ io, api, output }: Context, name: string): Promise<num
   const path = encodeURIComponent(name)
   const zone = await asked.find(`/zones/${path}/_overview`)
   const [sync, names, blocks, holds, services] = await Promise.all([
-    asked.get('/_holdfast/sync'),
-    asked.get('/_holdfast/zones'),
-    asked.get('/_holdfast/vips/blocks'),
-    asked.get('/_holdfast/holds'),
+    asked.tell('/_holdfast/sync', 'peers'),
+    asked.tell('/_holdfast/zones', 'items'),
+    asked.tell('/_holdfast/vips/blocks', 'items'),
+    asked.tell('/_holdfast/holds', 'items'),
     countOf(asked, '/meshservices', name),
   ])
   const peer = objectsOf(sync.peers).find((each) => each.peer === name)

@@ -47,7 +47,7 @@ async function drain(context: Context, zone: string, enabled: boolean, o: DrainO
       headers: etag === null ? {} : { 'if-match': etag },
     })
   }
-  const { head } = await api.get('/_holdfast/status')
+  const { head } = await api.tell('/_holdfast/status', 'head')
   const revision = Number((head as JsonObject).revision)
   const endMs = io.nowMs() + timeoutMs
   for (;;) {
@@ -77,7 +77,7 @@ async function drain(context: Context, zone: string, enabled: boolean, o: DrainO
 }
 
 const peersBut = async (api: Api, zone: string): Promise<readonly JsonObject[]> =>
-  objectsOf((await api.get('/_holdfast/sync')).peers).filter(({ peer }) => peer !== zone)
+  objectsOf((await api.tell('/_holdfast/sync', 'peers')).peers).filter(({ peer }) => peer !== zone)
 
 /** It has acknowledged everything up to there; a plain Kuma zone says no position, only that nothing is under way. */
 function hasStored(peer: JsonObject, revision: number): boolean {

@@ -59,7 +59,7 @@ test('zone federate --global asks both sides, changes neither, and tells what wo
   const { status: code, out, asked } = await run(line, { answers: { ...atZone, [plan]: answer } })
   expect(code).toBe(3)
   expect(out).toBe(`global would let zone east in
-services that would join: 3, and 1 that have no address yet
+services that would join: 4, of which 1 has no address yet
 addresses that stay as they are, for everybody: 3
 blocks that global cannot confirm:
   241.16.0.0/20: it is leased to zone west

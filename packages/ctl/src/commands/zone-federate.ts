@@ -17,7 +17,7 @@ export async function zoneFederate(
   { yes, output }: { readonly yes: boolean; readonly output: Output },
 ): Promise<number> {
   const path = '/_holdfast/federation'
-  const plan = yes ? await api.post(path, {}) : await api.get(path)
+  const plan = yes ? await api.post(path, {}) : await api.tell(path, 'collisions')
   io.out.write(formatted(output, plan, () => federationText(plan, yes)))
   return exitStatus.fine
 }
@@ -152,7 +152,7 @@ function joinText(plan: JoinPlan): string {
   const conflict = addressesOf(plan, 'conflict')
   return [
     refused === '' ? `global would let zone ${zone} in` : `global would not let zone ${zone} in: ${refused}`,
-    `services that would join: ${services.length - held.length}${pending === 0 ? '' : `, and ${pending} that have no address yet`}`,
+    `services that would join: ${services.length - held.length + pending}${pending === 0 ? '' : `, of which ${pending} ${pending === 1 ? 'has' : 'have'} no address yet`}`,
     `addresses that stay as they are, for everybody: ${addressesOf(plan, 'canonical').length}`,
     ...named(
       'blocks that global cannot confirm',

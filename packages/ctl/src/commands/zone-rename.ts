@@ -29,7 +29,7 @@ async function rename({ io, api, output }: Context, zone: string, newName: strin
     throw usageError(`${JSON.stringify(newName)} can be no zone's name: it must be a DNS label such as east-1`)
   if (newName === zone) throw usageError(`the zone is called ${zone} already`)
   const asked = await api()
-  const names = objectsOf((await asked.get('/_holdfast/zones')).items)
+  const names = objectsOf((await asked.tell('/_holdfast/zones', 'items')).items)
   const known = (name: string) => names.find((each) => each.name === name)
   if (known(zone) === undefined)
     throw new CliError(
@@ -40,7 +40,7 @@ async function rename({ io, api, output }: Context, zone: string, newName: strin
     newName,
     renamed: false,
     meshServices: await countOf(asked, zone),
-    blocks: objectsOf((await asked.get('/_holdfast/vips/blocks')).items)
+    blocks: objectsOf((await asked.tell('/_holdfast/vips/blocks', 'items')).items)
       .filter((block) => block.zone === zone)
       .map((block) => `${textOf(block.kind)} ${textOf(block.cidr)}`),
     meshMultiZoneServices: await multiZoneOf(asked, zone),

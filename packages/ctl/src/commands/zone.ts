@@ -47,7 +47,7 @@ export async function zoneAdopt(io: Io, api: Api, options: AdoptOptions): Promis
   const { zone, storeId, yes, output } = options
   const path = `/_holdfast/zones/${encodeURIComponent(zone)}/adopt`
   const query = storeId === undefined ? '' : `?${new URLSearchParams({ storeId })}`
-  const plan = await api.get(`${path}${query}`)
+  const plan = await api.tell(`${path}${query}`, 'changed')
   // What is done is what was shown, although another store may ask meanwhile.
   const done = yes && plan.changed === true ? await api.post(path, { storeId: textOf(plan.to) }) : plan
   // What the zone has and global lacks is made here, as if somebody had applied it.
@@ -105,7 +105,7 @@ export interface DecommissionOptions {
 /** `zone decommission ZONE`: takes a zone out of service for good. Without `--yes` it only tells what would go with it. */
 export async function zoneDecommission(io: Io, api: Api, { zone, yes, output }: DecommissionOptions): Promise<number> {
   const path = `/_holdfast/zones/${encodeURIComponent(zone)}/decommission`
-  const report = yes ? await api.post(path, {}) : await api.get(path)
+  const report = yes ? await api.post(path, {}) : await api.tell(path, 'changed')
   io.out.write(formatted(output, report, () => decommissionText(report, yes)))
   return exitStatus.fine
 }

@@ -73,7 +73,9 @@ export class Connections {
         throw new CliError(
           `the configuration's current context ${JSON.stringify(wanted)} is not there (there are: ${known}); choose one with 'holdfastctl config control-planes switch --name NAME'`,
         )
-      throw usageError(`there is no context ${JSON.stringify(wanted)}; there are: ${known}`)
+      throw usageError(
+        `there is no context ${JSON.stringify(wanted)}; there are: ${known}. Add one with 'holdfastctl config control-planes add'`,
+      )
     }
     const found = this.controlPlanes.find(({ name }) => name === context.controlPlane)
     if (found === undefined)
@@ -138,4 +140,6 @@ export class Connections {
 }
 
 const noControlPlane = (name: string): CliError =>
-  new CliError(`there is no Control Plane with name ${JSON.stringify(name)}`)
+  new CliError(
+    `there is no Control Plane with name ${JSON.stringify(name)}; see those there are with 'holdfastctl config control-planes list'`,
+  )

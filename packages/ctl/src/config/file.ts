@@ -39,7 +39,9 @@ export function parseConfig(text: string, path: string): ConfigFile {
   try {
     value = parse(text)
   } catch (error) {
-    throw new CliError(`${path}: ${(error as Error).message}; mend the file, or go on without it with --no-config`)
+    // Below its first line is the place once more, as a picture.
+    const [said = ''] = (error as Error).message.split('\n')
+    throw new CliError(`${path}: ${said.replace(/:$/, '')}; mend the file, or go on without it with --no-config`)
   }
   if (value === null || value === undefined) return emptyConfig
   const fields = fieldsOf(value)

@@ -69,7 +69,7 @@ export async function readRunning(api: Api, options: ReadOptions): Promise<KumaR
 
 const hintOf = (error: CliError, type: string): string =>
   error instanceof ApiFailure && (error.httpStatus === 401 || error.httpStatus === 403)
-    ? `\n  give a token of an administrator with --from-token-file, or leave them out with --without ${type}`
+    ? `\n  or leave them out with --without ${type}`
     : ''
 
 /** What it is, from its own configuration. */
@@ -107,8 +107,9 @@ async function typesOf(api: Api): Promise<readonly KumaType[]> {
 /** Reads what `kumactl export` has printed, in either of its formats. */
 export async function readExport(io: Io, file: string, options: ReadOptions): Promise<KumaRead> {
   const [source] = await readSources(io, [file])
-  if (source === undefined) throw new CliError(`${file}: there is nothing in it`)
-  const { documents, problems } = readDocuments(source.text, source.file)
+  const { documents, problems } = readDocuments(source?.text ?? '', file)
+  if (documents.length === 0 && problems.length === 0)
+    throw new CliError(`${file}: there is nothing in it; is it what kumactl export has printed?`)
   const said = problems.map(placedText)
   const zone = options.as === undefined ? '' : zoneNamed(options.as)
   const objects = documents.flatMap((document) => {

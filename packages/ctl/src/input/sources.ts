@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { within } from '@holdfast/deadline'
 import { CliError, type Io, usageError } from '../io.js'
 
 /** One text to read resources from. */
@@ -71,8 +72,9 @@ const downloadTimeoutMs = 10_000
 async function download(io: Io, url: string, connect: (() => Promise<typeof fetch>) | undefined): Promise<string> {
   if (connect === undefined) throw new Error('this command reads no URLs; save it as a file first')
   const ask = await connect()
-  const signal = AbortSignal.any([io.signal, AbortSignal.timeout(downloadTimeoutMs)])
-  const response = await ask(url, { method: 'GET', signal })
-  if (response.status !== 200) throw new Error(`answered ${response.status}`)
-  return response.text()
+  return within(downloadTimeoutMs, [io.signal], async (signal) => {
+    const response = await ask(url, { method: 'GET', signal })
+    if (response.status !== 200) throw new Error(`answered ${response.status}`)
+    return response.text()
+  })
 }

@@ -1,9 +1,7 @@
 import { isObject, type JsonObject, objectOf, objectsOf, textOf } from '../api.js'
 import { displayNameOf } from './services.js'
 
-/** Headers and rows of what policies say about a Dataplane, rule by rule, as `…/_rules` has it. */
-export const ruleHeaders = ['OF', 'TYPE', 'SAYS', 'POLICIES']
-
+/** Rows of what policies say about a Dataplane, rule by rule, as `…/_rules` has it: of what, type, conf, whose word it is. */
 export const ruleRows = (body: JsonObject): readonly (readonly string[])[] =>
   objectsOf(body.rules).flatMap((rule) => {
     const type = textOf(rule.type)

@@ -25,6 +25,8 @@ export interface World {
   /** Called instead of waiting; interrupting is how a watch ends. */
   /** Told how each server is asked to prove who it is. */
   readonly onConnect?: (tls: TlsFiles) => void
+  /** Makes what is asked in place of `answers`. */
+  readonly connect?: (tls: TlsFiles) => typeof fetch
   /** Headers of requests that `asked` tells. */
   readonly sees?: readonly string[]
   readonly onWait?: (interrupt: () => void) => unknown
@@ -123,7 +125,7 @@ export async function run(args: readonly string[], world: World = {}): Promise<R
     home: '/home/me',
     connect: async (tls) => {
       world.onConnect?.(tls)
-      return asker
+      return world.connect?.(tls) ?? asker
     },
   })
   return { status, ...written, asked, ...(Object.keys(changed).length === 0 ? {} : { written: changed }) }

@@ -1,17 +1,16 @@
-import { displayNameOf, namespaceLabel } from '@holdfast/model'
-import type { ControlPlaneStore, LedgerRow } from '@holdfast/store'
-import { type ServedService, servedOf, serviceWords } from '../table/served.js'
+import type { ResourceKey } from '@holdfast/model'
+import type { ControlPlaneStore, ServiceStanding } from '@holdfast/store'
+import { isServed, serviceKey, serviceWords } from '../table/served.js'
 import type { NameTable } from '../table/table.js'
 
 /** Services looked at in one turn; a turn is at most so often. */
-export const checkedPerTurn = 50
+export const checkedPerTurn = 200
 export const turnMs = 1_000
 /** Faults told in a heartbeat; the rest is a number. */
 export const faultsToldMax = 20
 
 export interface WatchedStore {
-  readonly read: Pick<ControlPlaneStore['read'], 'get'>
-  readonly vip: Pick<ControlPlaneStore['vip'], 'ledger'>
+  readonly vip: Pick<ControlPlaneStore['vip'], 'standing'>
 }
 
 /**
@@ -48,10 +47,14 @@ export class FaultWatch {
       : [...all.slice(0, faultsToldMax), `and ${all.length - faultsToldMax} more`]
   }
 
-  /** One turn; a store that does not answer leaves everything due. */
+  /** One turn, and one question to the store; a store that does not answer leaves everything due. */
   async turn(): Promise<void> {
-    for (const key of [...this.#due].slice(0, checkedPerTurn)) {
-      const fault = await this.#look(key)
+    const keys = [...this.#due].slice(0, checkedPerTurn)
+    if (keys.length === 0) return
+    const found = await this.#store.vip.standing(keys.map(keyOf))
+    const standing = new Map(found.map((each) => [serviceKey(each), each]))
+    for (const key of keys) {
+      const fault = this.#faultOf(key, standing.get(key))
       if (fault === undefined) {
         this.#due.delete(key)
         this.#suspected.delete(key)
@@ -65,40 +68,23 @@ export class FaultWatch {
     }
   }
 
-  async #look(key: string): Promise<string | undefined> {
-    const [type = '', mesh = '', name = ''] = key.split('\u0000')
-    const row = await this.#store.read.get({ type, mesh, name })
-    const wanted = row === undefined ? undefined : servedOf(row)
+  #faultOf(key: string, row: ServiceStanding | undefined): string | undefined {
+    const wanted = row === undefined || !isServed(row) ? undefined : row
     const served = this.#table().get(key)
     if (wanted === undefined)
       return served === undefined ? undefined : `${serviceWords(served)} is answered and is not in the store`
     if (served === undefined) return `${serviceWords(wanted)} is in the store and is not answered`
     const said = textOf(served.addresses)
-    if (said !== textOf(wanted.addresses))
-      return `${serviceWords(served)}: DNS answers ${said}, the store has ${textOf(wanted.addresses)}`
-    const ledger = await this.#ledgerOf(served)
-    return said === textOf(ledger)
-      ? undefined
-      : `${serviceWords(served)}: DNS answers ${said}, the ledger has ${textOf(ledger)}`
+    const stored = textOf(wanted.vips?.addresses ?? [])
+    if (said !== stored) return `${serviceWords(served)}: DNS answers ${said}, the store has ${stored}`
+    const booked = textOf(wanted.booked)
+    return said === booked ? undefined : `${serviceWords(served)}: DNS answers ${said}, the ledger has ${booked}`
   }
+}
 
-  async #ledgerOf({ type, mesh, origin, name, labels }: ServedService): Promise<readonly string[]> {
-    const displayName = displayNameOf(name, labels)
-    const { items } = await this.#store.vip.ledger({
-      kind: type,
-      mesh,
-      origin,
-      displayName,
-      includeTombstoned: false,
-      limit: 100,
-    })
-    const namespace = labels[namespaceLabel] ?? ''
-    const rows = items.filter((row) => row.displayName === displayName && row.namespace === namespace)
-    const canonical = rows.filter(({ scope }) => scope === 'canonical')
-    // Under a Kuma global a zone gives addresses to others' services itself, from blocks of its own, in its own scope.
-    const isStandIn = ({ scope, blockId }: LedgerRow): boolean => scope !== 'canonical' && blockId !== undefined
-    return (canonical.length > 0 ? canonical : rows.filter(isStandIn)).map((row) => row.address)
-  }
+const keyOf = (key: string): ResourceKey => {
+  const [type = '', mesh = '', name = ''] = key.split('\u0000')
+  return { type, mesh, name }
 }
 
 const textOf = (addresses: readonly string[]): string =>

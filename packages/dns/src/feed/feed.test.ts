@@ -176,6 +176,19 @@ test('EMPTY: a new or restored store takes no name away before it can be believe
   expect(zone.feed.kept).toBe(0)
 })
 
+test('a store that speaks of everything that is answered is read once, also where it cannot be believed yet', async () => {
+  const log = aLog('web', 'api')
+  let whole = false
+  await using zone = await start(log, { isWhole: async () => whole, keeps: false })
+  await zone.settled()
+  const read = log.itemsRead
+  whole = true
+  log.put({ name: 'late', addresses: ['241.16.0.9'] })
+  await zone.settled()
+  expect(log.itemsRead - read).toBe(1)
+  expect(['web', 'api', 'late'].map(zone.where)).toEqual(['241.16.0.1', '241.16.0.2', '241.16.0.9'])
+})
+
 test('LKG: what came since a backup that was put back stays until the store can be believed, over a restart as well', async () => {
   const log = aLog('web', 'since')
   {

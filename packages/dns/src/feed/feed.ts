@@ -155,11 +155,13 @@ export class Feed {
     if (first === undefined) throw new Error('the log has no beginning')
     const told = await this.#pages(first, fresh)
     this.#kept.clear()
-    this.#isKeeping = !(await this.#options.isWhole())
-    if (this.#isKeeping) {
+    this.#isKeeping = false
+    if (!(await this.#options.isWhole())) {
       // Generators as well: a new store has its own from the first moment, and global's only once it was told them.
       const known = new Set(told.map(subjectOf))
       const untold = [...this.#picture.all()].filter((change) => !known.has(subjectOf(change)))
+      // Where there is nothing of which it does not speak, its word is all there is, and need not be heard a second time.
+      this.#isKeeping = untold.length > 0
       await fresh.apply(untold, fresh.served.revision, setImmediate)
       for (const key of untold.flatMap(keyOfService)) this.#kept.add(key)
     }

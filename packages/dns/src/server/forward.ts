@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { createSocket } from 'node:dgram'
 import { connect } from 'node:net'
+import { within } from '@holdfast/deadline'
 import { answersForwarded, encodeForwarded, type Query, underId } from '../message.js'
 import { Frames, framed } from './frames.js'
 
@@ -66,9 +67,11 @@ export class Forwarder {
       if (this.#options.signal.aborted) return undefined
       const id = randomInt(65_536)
       const bytes = encodeForwarded(query, id, this.#options.mark)
-      const signal = AbortSignal.any([this.#options.signal, AbortSignal.timeout(upstreamTimeoutMs)])
       const exchange = transport === 'udp' ? overUdp : overTcp
-      const answered = await exchange(upstream, bytes, (answer) => answersForwarded(answer, id, query.question), signal)
+      const fits = (answer: Buffer): boolean => answersForwarded(answer, id, query.question)
+      const answered = await within(upstreamTimeoutMs, [this.#options.signal], (signal) =>
+        exchange(upstream, bytes, fits, signal),
+      )
       if (answered !== undefined) return answered
     }
     return undefined

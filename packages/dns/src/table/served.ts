@@ -34,8 +34,7 @@ export interface ServableRow extends Resource {
  * (suspended): no service is named or served without its VIP.
  */
 export function servedOf(row: ServableRow): ServedService | undefined {
-  if (row.deleted || row.audience === 'suspended') return undefined
-  if (row.vips === undefined && !isHeadless(row.labels)) return undefined
+  if (row.deleted || !isServed(row)) return undefined
   const { type, mesh, name, labels, origin, createdAtMs, spec } = row
   return {
     type,
@@ -49,6 +48,10 @@ export function servedOf(row: ServableRow): ServedService | undefined {
     ports: portsOf(type, spec),
   }
 }
+
+/** Whether what is there is answered. */
+export const isServed = ({ audience, vips, labels }: Pick<Resource, 'audience' | 'vips' | 'labels'>): boolean =>
+  audience !== 'suspended' && (vips !== undefined || isHeadless(labels))
 
 function portsOf(type: string, spec: Uint8Array): readonly ServedPort[] {
   switch (type) {
@@ -75,5 +78,5 @@ export const serviceKey = ({ type, mesh, name }: Pick<Resource, 'type' | 'mesh' 
   `${type}\u0000${mesh}\u0000${name}`
 
 /** For people: `MeshService web of zone east in mesh default`. */
-export const serviceWords = ({ type, mesh, name, labels, origin }: NameableService): string =>
+export const serviceWords = ({ type, mesh, name, labels, origin }: Omit<NameableService, 'createdAtMs'>): string =>
   `${type} ${displayNameOf(name, labels)} of ${origin === '' ? 'global' : `zone ${origin}`} in mesh ${mesh}`

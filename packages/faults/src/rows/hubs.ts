@@ -1,7 +1,7 @@
 import { byHand, holdTable } from '@holdfast/store/testing'
 import { logged } from '../judge.js'
 import { asks, type Row } from '../row.js'
-import { answer, dialled, isProven, metric, type Plane, peersOf, sessionOf } from '../stand/plane.js'
+import { answer, ask, dialled, isProven, metric, type Plane, peersOf, sessionOf } from '../stand/plane.js'
 import { type Stand, twoAndTwo } from '../stand/stand.js'
 import type { Turn } from '../turn.js'
 
@@ -136,39 +136,82 @@ export const hubRows: readonly Row[] = [
     found: 'a process that stood still did not say so; `packages/cp/src/lifecycle/stall-watch.test.ts`',
     asked: asks('✔ fenced ✔ 10_s – Y ✔'),
     shape: twoAndTwo,
+    own: true,
+    standIn: 'the global that leads, and the process of a zone with all leases of that zone, which has a second one',
     run: async (turn) => {
       const { stand } = turn
+      const east = stand.zone('east')
+      // Whoever is there first has the leases: so the observers are at the process that stands by.
+      const flags = ['--join', await stand.bundle('east', east.links)]
+      const leader = await stand.process('east-leader', 'east', east.url, flags, east.links)
+      const leads = async (process: Plane): Promise<boolean> => {
+        const held = zoneLeases.map((lease) => metric(process, 'holdfast_lease_held', { lease }))
+        return (await Promise.all(held)).every((one) => one === 1)
+      }
+      await east.process.stop()
+      await turn.until('the other process of east to lead', () => leads(leader))
+      await east.process.start()
       const victim = await holder(turn, 'upkeep')
-      const fromByte = victim.process.logBytes
+      const zombies = [victim, leader]
+      const [fromByte, leaderFrom] = [victim.process.logBytes, leader.process.logBytes]
+      // Generated, changed while its generator stands still, and not to be changed back by it.
+      const mesh = { type: 'Mesh', name: 'default', meshServices: { mode: 'Exclusive' } }
+      await ask(stand.global(), 'PUT', '/meshes/default', mesh)
+      await ask(east, 'PUT', '/meshes/default/dataplanes/stood', dataplane(8080))
+      await turn.until('a service to be made of it', async () => (await generatedPort(east)) === 8080)
       await countZombie(victim)
+      await countZombie(leader, 'every')
       try {
-        victim.process.send('SIGSTOP')
+        for (const { process } of zombies) process.send('SIGSTOP')
+        const stoppedMs = performance.now()
+        const zoneMs = await turn.timed(() => turn.until('the process that stood by to lead', () => leads(east)))
         const tookMs = await turn.timed(() => takenOver(turn, others(stand, victim)))
         await turn.until('another to lead', async () =>
           (
             await Promise.all(others(stand, victim).map((g) => metric(g, 'holdfast_lease_held', { lease: 'upkeep' })))
           ).includes(1),
         )
-        await turn.last(turn.full ? 60_000 - Math.min(tookMs, 60_000) : 2_000)
-        await byHand(victim.url, 'delete from zombie_rows')
-        victim.process.send('SIGCONT')
+        await ask(east, 'PUT', '/meshes/default/dataplanes/stood', dataplane(9090))
+        await turn.until('the service to follow', async () => (await generatedPort(east)) === 9090)
+        const stoodMs = performance.now() - stoppedMs
+        await turn.last(turn.full ? 60_000 - Math.min(stoodMs, 60_000) : 2_000)
+        const stood = performance.now() - stoppedMs
+        for (const { url } of zombies) await byHand(url, 'delete from zombie_rows')
+        for (const { process } of zombies) process.send('SIGCONT')
         const everywhereMs = await turn.converged()
         await turn.until('the zombie to be itself again', async () =>
           (await peersOf(victim)).every((p) => !p.connected || p.channels.length > 0),
         )
-        const rows = await byHand<{ what: string }>(victim.url, 'select what from zombie_rows')
+        const isStandingBy = () =>
+          leader.process.log(leaderFrom).some(({ msg }) => /of this zone has the session|standing by/.test(msg))
+        await turn.until('the zombie of east to stand by', isStandingBy)
+        const written = await Promise.all(
+          zombies.map(async ({ name, url }) =>
+            (await byHand<{ what: string }>(url, 'select what from zombie_rows')).map(({ what }) => `${name}: ${what}`),
+          ),
+        )
+        const port = await generatedPort(east)
         return {
           converged: { ms: everywhereMs, boundMs: turn.bound(10_000) },
           alarm: logged(victim, fromByte, /lease|stood still|session|fence/i),
           figures: [
-            `zones were with the other one after ${Math.round(tookMs)} ms`,
-            `the zombie wrote ${rows.length} rows of zones`,
+            `both stood for ${Math.round(stood / 1_000)} s`,
+            `all leases of the zone were with its other process after ${Math.round(zoneMs)} ms`,
+            `zones were with the other global after ${Math.round(tookMs)} ms`,
+            `the zombies wrote ${written.flat().length} rows of zones`,
           ],
-          wrong: { W: rows.map(({ what }) => `the zombie wrote ${what}`) },
+          wrong: {
+            W: [
+              ...written.flat().map((what) => `a zombie wrote ${what}`),
+              ...(port === 9090 ? [] : [`the generated service has port ${port} again`]),
+            ],
+          },
         }
       } finally {
-        victim.process.send('SIGCONT')
-        await byHand(victim.url, 'drop function note_zombie cascade; drop table zombie_rows')
+        for (const { process, url } of zombies) {
+          process.send('SIGCONT')
+          await byHand(url, 'drop function if exists note_zombie cascade; drop table if exists zombie_rows')
+        }
       }
     },
   },
@@ -223,16 +266,40 @@ const multiZone = (name: string): Readonly<Record<string, unknown>> => ({
   },
 })
 
-/** The database itself counts what this process still writes for zones. */
-const countZombie = (victim: Plane): Promise<unknown> =>
-  byHand(
+const zoneLeases = ['dial', 'services', 'upkeep', 'scrub'] as const
+
+const dataplane = (port: number): Readonly<Record<string, unknown>> => ({
+  ...{ type: 'Dataplane', mesh: 'default', name: 'stood' },
+  networking: { address: '127.0.0.1', inbound: [{ port, name: 'main', tags: { 'kuma.io/service': 'stood' } }] },
+})
+
+/** What the service says that is made of it; undefined: there is none yet. */
+async function generatedPort(zone: Plane): Promise<number | undefined> {
+  const { status, body } = await answer(zone, 'GET', '/meshes/default/meshservices/stood')
+  const { spec } = body as { readonly spec?: { readonly ports?: readonly { readonly port: number }[] } }
+  return status === 200 ? spec?.ports?.[0]?.port : undefined
+}
+
+/**
+ * The database itself counts what this process still writes: at global what is of zones, for its own is written by clients
+ * wherever they ask; of a zone's process that nobody asks everything.
+ */
+async function countZombie(victim: Plane, whose: 'zones' | 'every' = 'zones'): Promise<void> {
+  await byHand(
     victim.url,
     `create table zombie_rows (what text not null);
      create function note_zombie() returns trigger language plpgsql as $$
      begin
        if current_setting('application_name') = '${victim.name}' then insert into zombie_rows values (tg_table_name); end if;
        return null;
-     end $$;
-     create trigger zombie after insert or update on resources for each row when (new.origin <> '') execute function note_zombie();
-     create trigger zombie after insert or update or delete on cursors for each row execute function note_zombie();`,
+     end $$`,
   )
+  const tables = whose === 'zones' ? ['resources', 'cursors'] : ['resources', 'cursors', 'vip_ledger', 'refused']
+  // Each by itself: whoever writes meanwhile has locks on some of them, and wants the others.
+  for (const table of tables) {
+    const ofZones = table === 'resources' && whose === 'zones' ? "when (new.origin <> '')" : ''
+    const events = table === 'resources' ? 'insert or update' : 'insert or update or delete'
+    const trigger = `create trigger zombie after ${events} on ${table} for each row ${ofZones}`
+    await byHand(victim.url, `${trigger} execute function note_zombie()`)
+  }
+}

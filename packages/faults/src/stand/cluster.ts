@@ -3,9 +3,10 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { within } from '@holdfast/deadline'
 import { createDatabase, databaseUrl, dropDatabase, type Embedded, migrate, startEmbedded } from '@holdfast/store'
 import { countWrites } from '@holdfast/store/testing'
-import { steadyPort } from './ports.js'
+import { freePort } from '@holdfast/testkit'
 
 const template = 'holdfast_template'
 /** What is tried here is never too old for its own migrations. */
@@ -39,17 +40,19 @@ export class Cluster {
 
   async start(): Promise<void> {
     const isFirst = this.#server === undefined
-    this.#server = await startEmbedded({
-      dataDir: this.#folder,
-      port: this.#server?.port ?? (await steadyPort()),
-      // Losing power is none of the faults: what the processes of a server have written stays when they are killed.
-      settings: { fsync: 'off', max_connections: '300' },
-      signal: this.#within(),
-    })
+    this.#server = await this.#inTime((signal) =>
+      startEmbedded({
+        dataDir: this.#folder,
+        port: this.#server?.port ?? freePort(),
+        // Losing power is none of the faults: what the processes of a server have written stays when they are killed.
+        settings: { fsync: 'off', max_connections: '300' },
+        signal,
+      }),
+    )
     if (!isFirst) return
     await createDatabase(this.url, template)
     const url = databaseUrl(this.url, template)
-    await migrate(url, { programVersion: newestProgram, signal: this.#within() })
+    await this.#inTime((signal) => migrate(url, { programVersion: newestProgram, signal }))
     // Copied with every database: rows are counted from the first one on.
     await countWrites(url)
   }
@@ -120,8 +123,8 @@ export class Cluster {
     await this.start()
   }
 
-  #within(): AbortSignal {
-    return AbortSignal.any([this.#signal, AbortSignal.timeout(startTimeoutMs)])
+  #inTime<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    return within(startTimeoutMs, [this.#signal], work)
   }
 
   #postmaster(): number {

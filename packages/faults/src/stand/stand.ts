@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
   ControlPlane,
+  freePort,
   holdfastctl,
   type RedisServer,
   startRedis,
@@ -12,7 +13,6 @@ import {
 } from '@holdfast/testkit'
 import type { Cluster } from './cluster.js'
 import { isProven, type Plane, sessionOf } from './plane.js'
-import { steadyPort } from './ports.js'
 
 /** What stands, before anything happens to it. */
 export interface Shape {
@@ -225,7 +225,7 @@ export class Stand {
     const { shape } = this
     mkdirSync(this.folder, { recursive: true })
     if (shape.redis)
-      this.redis = await startRedis({ port: await steadyPort() }).then(
+      this.redis = await startRedis({ port: freePort() }).then(
         (server) => this.own(server),
         () => undefined,
       )
@@ -243,9 +243,9 @@ export class Stand {
   ): Promise<ControlPlane> {
     const { folder, signal } = this
     const ports = {
-      api: await steadyPort(),
-      diagnostics: await steadyPort(),
-      ...(role === 'global' ? { kds: await steadyPort() } : { dns: await steadyPort() }),
+      api: freePort(),
+      diagnostics: freePort(),
+      ...(role === 'global' ? { kds: freePort() } : { dns: freePort() }),
     }
     const process = new ControlPlane({
       ...{ name, role, databaseUrl, folder, flags, signal, startTimeoutMs, ports },

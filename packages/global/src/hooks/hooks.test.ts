@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from 'node:fs'
 import type { JsonObject } from '@holdfast/model'
 import { jsonSpec, typeOf } from '@holdfast/model'
 import type { HookStore, HookWork, Row } from '@holdfast/store'
@@ -220,7 +221,9 @@ test('several hooks: in order, each with what the one before has left; the first
   expect(failed?.judgement).toMatchObject({ kind: 'failed', hook: 'second' })
 })
 
-test.each<readonly [string, (resource: JsonObject) => unknown, RegExp]>([
+const nested = (levels: number): unknown => JSON.parse(`${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`)
+
+const lies: readonly (readonly [string, (resource: JsonObject) => unknown, RegExp])[] = [
   [
     'another type',
     (r) => ({ ...r, type: 'MeshTimeout' }),
@@ -260,18 +263,66 @@ test.each<readonly [string, (resource: JsonObject) => unknown, RegExp]>([
   ],
   ['an invalid spec', (r) => ({ ...r, spec: { ports: [{ port: 'eighty' }] } }), /not valid: .*port/],
   ['no spec', ({ spec: _, ...r }) => r, /not valid: .*spec/],
-  [
-    'a spec without end',
-    (r) => ({ ...r, spec: JSON.parse(`${'{"a":'.repeat(5_000)}1${'}'.repeat(5_000)}`) as unknown }),
-    /cannot be read|not valid/,
-  ],
-])('a hook that answers %s: contained, with the reason', async (_, change, reason) => {
+  ['a spec without end', (r) => ({ ...r, spec: nested(5_000) }), /cannot be read|not valid/],
+  ['a spec too deep to be compared', (r) => ({ ...r, spec: nested(200) }), /cannot be read|not valid/],
+]
+
+/** What becomes of a resource that a hook answers with this. */
+async function judgedAs(change: (resource: JsonObject) => unknown) {
   const hook = new FakeHook(settings('first'))
   hook.script = (items) =>
     items.map((item) => ({ id: item.id, outcome: 'allowed', resource: change(resourceOf(item)) }))
   const [verdict] = await hook.judge([workOf('web')])
-  if (verdict?.judgement.kind !== 'failed') throw new Error(`it was ${verdict?.judgement.kind}`)
-  expect(verdict.judgement.reason).toMatch(reason)
+  return verdict?.judgement
+}
+const reasonOf = (judgement: unknown): string => (judgement as { readonly reason?: string } | undefined)?.reason ?? ''
+
+test.each(lies)('a hook that answers %s: contained, with the reason', async (_, change, reason) => {
+  const judgement = await judgedAs(change)
+  expect([judgement?.kind, reasonOf(judgement)]).toEqual(['failed', expect.stringMatching(reason)])
+})
+
+/** What becomes of a resource whose hook says so, alone or after another one. */
+async function judgedBy(script: Script, works = 1) {
+  const hook = new FakeHook(settings('first'))
+  hook.script = script
+  const verdicts = await hook.judge(Array.from({ length: works }, (_, at) => workOf(`web-${at}`)))
+  return verdicts.at(-1)?.judgement
+}
+
+test('why a hook lets nothing through stands in a file that a person has read', async () => {
+  const cases: readonly (readonly [what: string, judged: () => Promise<unknown>])[] = [
+    ...lies.map(([what, change]) => [what, () => judgedAs(change)] as const),
+    ['nothing about it', () => judgedBy(() => [])],
+    ['two results', () => judgedBy(([item]) => Array(2).fill({ id: item?.id, outcome: 'allowed' }))],
+    ['no, without a reason', () => judgedBy(([item]) => [{ id: item?.id ?? '', outcome: 'denied', reasons: [] }])],
+    [
+      'no, with reasons',
+      () => judgedBy(([item]) => [{ id: item?.id ?? '', outcome: 'denied', reasons: ['no owner', 'no team'] }]),
+    ],
+    [
+      'that it cannot judge',
+      () => judgedBy(([item]) => [{ id: item?.id ?? '', outcome: 'failed', reason: 'no such team' }]),
+    ],
+    ['nothing: it is away', () => judgedBy(down)],
+    [
+      'what breaks us',
+      () =>
+        judgedBy(() => {
+          throw new TypeError('x is not a function')
+        }),
+    ],
+    ['nothing a moment ago', () => judgedBy(down, 65)],
+  ]
+  const told: string[] = []
+  for (const [what, judged] of cases) {
+    const reason = reasonOf(await judged())
+    if (reason !== '') told.push(`# ${what}\n${reason}\n`)
+    else throw new Error(`${what}: no reason`)
+  }
+  const golden = new URL('../../testdata/hooks.txt', import.meta.url)
+  if (process.env.HOLDFAST_GOLDEN === 'write') writeFileSync(golden, told.join('\n'))
+  expect(told.join('\n')).toBe(readFileSync(golden, 'utf8'))
 })
 
 test('what is said back as it was keeps its bytes, in whatever order; labels that are left out stay', () => {

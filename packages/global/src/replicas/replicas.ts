@@ -40,6 +40,9 @@ const answerSchema = z.union([
   z.object({ problem: z.string() }),
 ])
 
+const partnerLost = (instanceId: string, why: string): string =>
+  `the other stream of this session is at replica ${instanceId}: ${why}; dial again`
+
 type Take = Awaited<ReturnType<NonNullable<ServeOptions['seek']>>>
 
 /**
@@ -142,7 +145,7 @@ export class Replicas {
           }
           void client
             .forward(call, stream, end)
-            .catch((error: unknown) => end(14, `the other stream of this session is at another replica: ${error}`))
+            .catch((error: Error) => end(14, partnerLost(other.instanceId, error.message)))
         }
       }
       if (at !== undefined) await this.#beat()

@@ -9,8 +9,9 @@ export function createAsk(tokenOf: () => string): (path: string, timeoutMs?: num
       headers: { accept: 'application/json', ...(token === '' ? {} : { authorization: `Bearer ${token}` }) },
       signal: AbortSignal.timeout(timeoutMs),
     })
-    if (response.status === 401 || response.status === 403) throw new WhoAreYou(`${path} answered ${response.status}`)
-    if (!response.ok) throw new Error(`${path} answered ${response.status}`)
+    if (response.status === 401 || response.status === 403)
+      throw new WhoAreYou(`${path} answered ${response.status}: give a token of somebody who may look`)
+    if (!response.ok) throw new Error(`${path} answered ${response.status}; the log of this control plane says why`)
     return response.json()
   }
 }

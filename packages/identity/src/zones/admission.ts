@@ -53,7 +53,7 @@ export function admitZone({ zone, certificate, token }: Presented, rules: GateRu
   const anothers = (whose: string, what: string): Admitted => ({
     ok: false,
     code: 'PERMISSION_DENIED',
-    told: `this ${what} is not that of zone "${zone}"`,
+    told: `this ${what} is not that of zone "${zone}"; make one of its own at global with 'holdfastctl zone add ${zone}'`,
     reason: `it calls itself ${zone} with the ${what} of zone ${whose}`,
   })
   if (certificate !== undefined) {

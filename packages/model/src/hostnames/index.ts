@@ -1,11 +1,10 @@
+export { assignHostnames, type Hostname, hostnamesOf } from './assign.js'
+export { type DefaultGenerator, defaultHostnameGenerators } from './defaults.js'
+export { generateHostname, type HostnameGenerator, hostnameGeneratorOf, type NameableService } from './generator.js'
 export {
-  assignHostnames,
-  type Hostname,
   type HostnameAddress,
   type HostnameCondition,
   type HostnameGeneratorStatus,
-  hostnamesOf,
+  HostnameIndex,
   type ServiceHostnames,
-} from './assign.js'
-export { type DefaultGenerator, defaultHostnameGenerators } from './defaults.js'
-export { generateHostname, type HostnameGenerator, hostnameGeneratorOf, type NameableService } from './generator.js'
+} from './hostname-index.js'

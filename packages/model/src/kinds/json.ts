@@ -6,6 +6,7 @@ export interface JsonObject {
 
 /** Deeper than any resource is; what recurses over a value after this check cannot run out of stack. */
 const depthMax = 100
+export const tooDeepReason = `nested deeper than ${depthMax} levels`
 
 export type JsonResult =
   | { readonly outcome: 'read'; readonly value: Json }
@@ -17,7 +18,7 @@ export function parseJson(text: string): JsonResult {
     const value: Json = JSON.parse(text)
     // Each level has two brackets: most texts are too short to be deep.
     return text.length > 2 * depthMax && isTooDeep(value)
-      ? { outcome: 'unreadable', reason: `nested deeper than ${depthMax} levels` }
+      ? { outcome: 'unreadable', reason: tooDeepReason }
       : { outcome: 'read', value }
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)

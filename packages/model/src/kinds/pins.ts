@@ -40,10 +40,12 @@ export function pinViolations(type: TypeDescriptor, labels: Labels): readonly Vi
   ].filter(({ label }) => labels[label] !== undefined)
   return given.flatMap(({ label, family, isAddress }) => {
     const path = `labels[${JSON.stringify(label)}]`
-    if (!type.vipKind) return [{ path, message: `a ${type.name} has no virtual IP to pin` }]
+    if (!type.vipKind) return [{ path, message: `a ${type.name} has no virtual IP to pin: leave the label out` }]
     return [
       ...(isAddress ? [] : [{ path, message: `must be ${family}` }]),
-      ...(isHeadless(labels) ? [{ path, message: 'a headless service has no virtual IP to pin' }] : []),
+      ...(isHeadless(labels)
+        ? [{ path, message: 'a headless service has no virtual IP to pin: leave the label out' }]
+        : []),
     ]
   })
 }

@@ -95,3 +95,13 @@ export const plainProtoKinds: Readonly<Record<string, ProtoKind>> = {
   ZoneIngress: plain(ZoneIngressSchema),
   ZoneInsight: plain(ZoneInsightSchema),
 }
+
+/** Whom a policy of before the targetRef family is about; nobody for what is none, or cannot be read. */
+export function legacyPolicyOf(type: string, spec: Uint8Array): LegacyPolicy {
+  const kind = plainProtoKinds[type]
+  try {
+    return kind === undefined ? {} : (fromBinary(kind.message, spec) as LegacyPolicy)
+  } catch {
+    return {}
+  }
+}

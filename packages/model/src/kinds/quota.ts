@@ -44,7 +44,8 @@ export function brakeViolations(type: TypeDescriptor, labels: Labels): readonly 
     const value = labels[label]
     const path = `labels[${JSON.stringify(label)}]`
     if (value === undefined) return []
-    if (type.name !== 'Zone') return [{ path, message: `limits a Zone; a ${type.name} has no quota` }]
+    if (type.name !== 'Zone')
+      return [{ path, message: `limits a Zone; a ${type.name} has no quota: leave the label out` }]
     return isCount(value) ? [] : [{ path, message: 'must be a whole number of 1 or more, in digits' }]
   })
   const protection = labels[protectionLabel]

@@ -3,7 +3,7 @@ import { equalBytes, utf8 } from '../bytes.js'
 import { invalid, Problem } from '../problems.js'
 import type { TypeDescriptor } from '../type-table.js'
 import { type Finding, refused, warning } from './finding.js'
-import { canonicalJson, isTooDeep, type Json } from './json.js'
+import { canonicalJson, isTooDeep, type Json, tooDeepReason } from './json.js'
 import { inexactFindings, readJsonSpec } from './json-kind.js'
 import { specKindOf, specTypeUrl } from './kinds.js'
 import { unknownFields } from './schema.js'
@@ -35,7 +35,7 @@ export function encodeJsonSpec(type: TypeDescriptor, spec: Json): Uint8Array {
  */
 export function jsonSpec(type: TypeDescriptor, spec: Json): { readonly typeUrl: string; readonly spec: Uint8Array } {
   if (type.encoding.kind !== 'json') throw new Problem('internal', `the spec of a ${type.name} is not JSON`)
-  const violations = isTooDeep(spec) ? [refused('spec', 'is nested too deeply')] : jsonFindings(type, spec)
+  const violations = isTooDeep(spec) ? [refused('spec', tooDeepReason)] : jsonFindings(type, spec)
   const wrong = violations.filter(({ level }) => level !== 'warning')
   if (wrong.length > 0) throw invalid(`invalid ${type.name}`, wrong)
   return { typeUrl: specTypeUrl(type), spec: encodeJsonSpec(type, spec) }

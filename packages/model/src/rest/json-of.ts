@@ -1,31 +1,36 @@
-import { isTooDeep, type Json, type JsonResult } from '../kinds/json.js'
+import { isTooDeep, type Json, type JsonResult, tooDeepReason } from '../kinds/json.js'
 
 /** A value that came from a reader of JSON or YAML, if it is one that JSON can say. */
 export function jsonOf(value: unknown): JsonResult {
-  if (!isJson(value, 0))
-    return { outcome: 'unreadable', reason: 'holds values that JSON cannot say, or too many levels' }
-  return isTooDeep(value)
-    ? { outcome: 'unreadable', reason: 'holds values that JSON cannot say, or too many levels' }
-    : { outcome: 'read', value }
+  const reason = jsonProblem(value, 0) ?? (isTooDeep(value as Json) ? tooDeepReason : undefined)
+  return reason === undefined ? { outcome: 'read', value: value as Json } : { outcome: 'unreadable', reason }
 }
 
+/** So that what holds itself comes to an end. */
 const levelsMax = 200
 
-function isJson(value: unknown, level: number): value is Json {
-  if (level > levelsMax) return false
+const strange = 'holds a value that JSON cannot say'
+
+/** Undefined for what JSON can say, as far as these levels go. */
+function jsonProblem(value: unknown, level: number): string | undefined {
+  if (level > levelsMax) return tooDeepReason
   switch (typeof value) {
     case 'string':
     case 'boolean':
-      return true
+      return undefined
     case 'number':
-      return Number.isFinite(value)
-    case 'object':
-      if (value === null) return true
-      return Array.isArray(value)
-        ? value.every((each) => isJson(each, level + 1))
-        : isPlain(value) && Object.values(value).every((each) => isJson(each, level + 1))
+      return Number.isFinite(value) ? undefined : strange
+    case 'object': {
+      if (value === null) return undefined
+      if (!Array.isArray(value) && !isPlain(value)) return strange
+      for (const each of Object.values(value)) {
+        const problem = jsonProblem(each, level + 1)
+        if (problem !== undefined) return problem
+      }
+      return undefined
+    }
     default:
-      return false
+      return strange
   }
 }
 

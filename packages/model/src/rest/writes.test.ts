@@ -153,11 +153,18 @@ test('a headless service has no VIP to pin, and a policy has none at all', () =>
   expect(write('MeshService', labels).outcome).toBe('parsed')
   expect(write('MeshService', headless)).toEqual({
     outcome: 'invalid',
-    violations: [{ path: 'labels["holdfast.io/vip"]', message: 'a headless service has no virtual IP to pin' }],
+    violations: [
+      {
+        path: 'labels["holdfast.io/vip"]',
+        message: 'a headless service has no virtual IP to pin: leave the label out',
+      },
+    ],
   })
   expect(write('MeshRetry', labels)).toEqual({
     outcome: 'invalid',
-    violations: [{ path: 'labels["holdfast.io/vip"]', message: 'a MeshRetry has no virtual IP to pin' }],
+    violations: [
+      { path: 'labels["holdfast.io/vip"]', message: 'a MeshRetry has no virtual IP to pin: leave the label out' },
+    ],
   })
 })
 

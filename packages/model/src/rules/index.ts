@@ -1,5 +1,6 @@
 export { proxyOfGateway, runningGateway, selectsGateway } from './gateway.js'
 export type { InboundRule } from './inbound-rules.js'
+export { selectedByRoute, selectedByTags } from './legacy-selectors.js'
 export {
   fromRulesOfInbounds,
   type InboundRules,
@@ -10,7 +11,7 @@ export {
   toRules,
 } from './matched.js'
 export { type Outbound, outboundsOf } from './outbounds.js'
-export { type ProxyInbound, selectedBy, type TargetedProxy, targetedProxy } from './proxy-target.js'
+export { isReferred, type ProxyInbound, selectedBy, type TargetedProxy, targetedProxy } from './proxy-target.js'
 export {
   matchesHash,
   type Referables,

@@ -1,7 +1,7 @@
 import type { JsonObject } from '../kinds/json.js'
 import { type InboundRule, inboundRules } from './inbound-rules.js'
 import { mergedConfs } from './merge.js'
-import { byAttributes, byName } from './policy-order.js'
+import { byWhole } from './policy-order.js'
 import { objectsOf, type PolicyResource, policySpec } from './policy-spec.js'
 import { isReferred, type ProxyInbound, type Selected, selectedBy, type TargetedProxy } from './proxy-target.js'
 import { itemConf, matchesHash, type ReadPolicy } from './resource-rules.js'
@@ -28,7 +28,7 @@ export function matchedPolicies(
         ? []
         : [{ policy, top: spec.targetRef, spec, inbounds: selected.inbounds }]
     })
-    .sort((a, b) => byAttributes(a, b) || byName(a, b))
+    .sort(byWhole)
 }
 
 /** What the policies of one kind say about a proxy as a whole; undefined where none does. */

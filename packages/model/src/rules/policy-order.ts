@@ -39,10 +39,16 @@ interface Ordered {
  * global's before the zone's own, then by role. What is equal is left to the names, see `byName`.
  */
 export const byAttributes = (a: Ordered, b: Ordered): number =>
-  byKind(a.top, b.top) ||
-  byDataplane(a.top, b.top) ||
-  Number(a.policy.origin !== '') - Number(b.policy.origin !== '') ||
-  roleOf(a.policy) - roleOf(b.policy)
+  byTarget(a, b) || byOrigin(a, b) || roleOf(a.policy) - roleOf(b.policy)
+
+/** The order of whole policies: as that of their items, but of two about listeners of a gateway that with fewer tags is first. */
+export const byWhole = (a: Ordered, b: Ordered): number =>
+  byTarget(a, b) || byOrigin(a, b) || byListeners(a.top, b.top) || roleOf(a.policy) - roleOf(b.policy) || byName(a, b)
+
+const byTarget = (a: Ordered, b: Ordered): number => byKind(a.top, b.top) || byDataplane(a.top, b.top)
+const byOrigin = (a: Ordered, b: Ordered): number => Number(a.policy.origin !== '') - Number(b.policy.origin !== '')
+const byListeners = (a: TargetRef, b: TargetRef): number =>
+  a.kind === 'MeshGateway' ? Object.keys(a.tags ?? {}).length - Object.keys(b.tags ?? {}).length : 0
 
 const roleOf = ({ labels }: PolicyResource): number => roles.indexOf(labels[policyRoleLabel] ?? 'system')
 

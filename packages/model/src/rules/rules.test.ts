@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { utf8 } from '../bytes.js'
 import type { JsonObject } from '../kinds/json.js'
 import { runningGateway, selectsGateway } from './gateway.js'
-import { matchedPolicies } from './matched.js'
+import { matchedPolicies, toRules } from './matched.js'
 import { mergedConfs, routeConf } from './merge.js'
 import type { PolicyResource } from './policy-spec.js'
 import type { TargetedProxy } from './proxy-target.js'
@@ -114,6 +114,34 @@ test('of gateways, those that are delegated are meant by name, builtin ones by t
     ...{ all: [80, 443], gateways: [80, 443], elsewhere: [80, 443] },
     ...{ tags: [80, 443], edge: [80, 443], tls: [443] },
   })
+})
+
+test('routes of one gateway: those for listeners with more tags are merged later, whatever their names', () => {
+  const route = (name: string, tags: JsonObject, hostnames: JsonObject, matches: string): PolicyResource => ({
+    ...policy(name, {
+      targetRef: { kind: 'MeshGateway', name: 'edge', ...tags },
+      to: [{ targetRef: { kind: 'Mesh' }, ...hostnames, rules: [{ matches: [{ method: matches }], default: {} }] }],
+    }),
+    type: 'MeshHTTPRoute',
+  })
+  const tls = { tags: { tls: 'yes' } }
+  const routes = [
+    route('route-1', {}, {}, 'GET'),
+    route('route-2', tls, {}, 'PUT'),
+    route('route-3', tls, { hostnames: ['foo.com'] }, 'POST'),
+  ]
+  const matched = matchedPolicies(routes, runningGateway(gatewayProxy('builtin'), [edge]))
+  expect(matched.map(({ policy: { name } }) => name)).toEqual(['route-1', 'route-3', 'route-2'])
+  const rules = toRules('MeshHTTPRoute', matched, routes) ?? []
+  const methods = (conf: JsonObject) =>
+    (conf.rules as readonly { readonly matches: readonly { readonly method: string }[] }[]).map(
+      ({ matches }) => matches[0]?.method,
+    )
+  // As Kuma 2.14.3 shows them: first those of every host, then each host's own.
+  expect(rules.map(({ conf }) => [conf.hostnames ?? null, ...methods(conf)])).toEqual([
+    [null, 'PUT', 'GET'],
+    [['foo.com'], 'POST'],
+  ])
 })
 
 test('a builtin gateway runs the MeshGateway that says most of it, of its own zone or global', () => {

@@ -28,5 +28,15 @@ export {
   proxyOf,
   type ServingProxy,
 } from './proxy.js'
-export { type ProxyKind, type ProxyState, type ProxyStatus, proxyStateOf } from './proxy-state.js'
+export {
+  type DeclaredProxy,
+  declaredProxyOf,
+  type ProxyKind,
+  type ProxyState,
+  type ProxyStatus,
+  proxyStateFrom,
+  proxyStateOf,
+  type ToldOfProxy,
+  toldOfProxy,
+} from './proxy-state.js'
 export { pairsOf, pairsWanted, selects } from './selector.js'

@@ -21,25 +21,44 @@ export interface MultiZoneStatus {
  * Of one mesh, for traffic does not leave its mesh; Kuma does not look at that.
  */
 export class MultiZoneIndex {
-  readonly #byLabel = new Map<string, Candidate[]>()
+  readonly #candidates = new Map<string, Candidate>()
+  readonly #byLabel = new Map<string, Set<Candidate>>()
 
-  constructor(candidates: readonly Candidate[]) {
-    for (const candidate of candidates)
-      for (const [label, value] of Object.entries(candidate.labels)) {
-        const key = textOf(candidate.mesh, label, value)
-        const same = this.#byLabel.get(key)
-        if (same === undefined) this.#byLabel.set(key, [candidate])
-        else same.push(candidate)
-      }
+  constructor(candidates: Iterable<Candidate> = []) {
+    for (const candidate of candidates) this.put(candidate)
+  }
+
+  put(candidate: Candidate): void {
+    this.remove(candidate)
+    this.#candidates.set(keyText(candidate), candidate)
+    for (const [label, value] of Object.entries(candidate.labels)) {
+      const key = textOf(candidate.mesh, label, value)
+      const same = this.#byLabel.get(key)
+      if (same === undefined) this.#byLabel.set(key, new Set([candidate]))
+      else same.add(candidate)
+    }
+  }
+
+  /** Nothing happens where it is not known. */
+  remove(key: Pick<Candidate, 'mesh' | 'name'>): void {
+    const candidate = this.#candidates.get(keyText(key))
+    if (candidate === undefined) return
+    this.#candidates.delete(keyText(key))
+    for (const [label, value] of Object.entries(candidate.labels)) {
+      const text = textOf(candidate.mesh, label, value)
+      const same = this.#byLabel.get(text)
+      same?.delete(candidate)
+      if (same?.size === 0) this.#byLabel.delete(text)
+    }
   }
 
   statusOf({ mesh, spec }: Pick<Resource, 'mesh' | 'spec'>): MultiZoneStatus {
     const wanted = Object.entries(meshMultiZoneServiceKind.read(spec)?.selector.meshService.matchLabels ?? {})
     // The rarest label leaves the fewest to look at; a selector without labels matches nothing.
     const [fewest = []] = wanted
-      .map(([label, value]) => this.#byLabel.get(textOf(mesh, label, value)) ?? [])
-      .sort((a, b) => a.length - b.length)
-    const matched = fewest
+      .map(([label, value]) => this.#byLabel.get(textOf(mesh, label, value)) ?? new Set<Candidate>())
+      .sort((a, b) => a.size - b.size)
+    const matched = [...fewest]
       .filter(({ labels }) => wanted.every(([label, value]) => labels[label] === value))
       .map(({ name, labels }) => ({
         name: displayNameOf(name, labels),
@@ -52,6 +71,7 @@ export class MultiZoneIndex {
   }
 }
 
+const keyText = ({ mesh, name }: Pick<Candidate, 'mesh' | 'name'>): string => `${mesh}\u0000${name}`
 const textOf = (mesh: string, label: string, value: string): string => `${mesh}\u0000${label}\u0000${value}`
 
 const identity = (of: { readonly name: string; readonly namespace: string; readonly zone: string }): string =>

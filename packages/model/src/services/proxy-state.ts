@@ -36,36 +36,69 @@ type Stored = Pick<Resource, 'mesh' | 'name' | 'labels' | 'spec'>
 
 const insightKind = protoKind(DataplaneInsightSchema, () => [])
 
-/** Bytes that are no Dataplane count as a proxy that is offline. */
-export function proxyStateOf(
-  { mesh, name, labels, spec }: Stored,
-  insight: Pick<Resource, 'spec'> | undefined,
-): ProxyState {
+/** What a Dataplane says of itself. */
+export interface DeclaredProxy extends Pick<ProxyState, 'mesh' | 'name' | 'labels' | 'kind' | 'tags' | 'services'> {
+  /** What it is while it is connected. */
+  readonly whileConnected: ProxyStatus
+}
+
+/** What the DataplaneInsight beside it tells. */
+export interface ToldOfProxy extends Pick<ProxyState, 'kumaDp' | 'envoy' | 'issuedBackend' | 'supportedBackends'> {
+  readonly isConnected: boolean
+}
+
+const nothingTold: ToldOfProxy = {
+  isConnected: false,
+  kumaDp: 'unknown',
+  envoy: 'unknown',
+  issuedBackend: '',
+  supportedBackends: [],
+}
+
+export function declaredProxyOf({ mesh, name, labels, spec }: Stored): DeclaredProxy {
   const networking = dataplaneKind.read(spec)?.networking
-  const told = insight === undefined ? undefined : insightKind.read(insight.spec)
-  const subscriptions = told?.subscriptions ?? []
-  const isOnline = subscriptions.some(
-    ({ connectTime, disconnectTime }) => connectTime !== undefined && disconnectTime === undefined,
-  )
-  const version = subscriptions.at(-1)?.version
   const tags = tagsOf(networking)
   return {
     mesh,
     name,
     labels,
-    status: isOnline ? statusOf(networking) : 'offline',
+    whileConnected: statusOf(networking),
     kind: kindOf(networking),
     tags,
     services: tags.flatMap((each) => {
       const service = each[serviceTag]
       return service === undefined ? [] : [{ name: service, zone: each[zoneLabel] ?? '' }]
     }),
-    kumaDp: version?.kumaDp?.version || 'unknown',
-    envoy: version?.envoy?.version || 'unknown',
+  }
+}
+
+export function toldOfProxy({ spec }: Pick<Resource, 'spec'>): ToldOfProxy {
+  const told = insightKind.read(spec)
+  const subscriptions = told?.subscriptions ?? []
+  const version = subscriptions.at(-1)?.version
+  return {
+    isConnected: subscriptions.some(
+      ({ connectTime, disconnectTime }) => connectTime !== undefined && disconnectTime === undefined,
+    ),
+    kumaDp: version?.kumaDp?.version || nothingTold.kumaDp,
+    envoy: version?.envoy?.version || nothingTold.envoy,
     issuedBackend: told?.mTLS?.issuedBackend ?? '',
     supportedBackends: told?.mTLS?.supportedBackends ?? [],
   }
 }
+
+/** Both together; undefined: nothing was told. */
+export function proxyStateFrom(
+  { whileConnected, ...declared }: DeclaredProxy,
+  told: ToldOfProxy = nothingTold,
+): ProxyState {
+  const { isConnected, ...rest } = told
+  return { ...declared, ...rest, status: isConnected ? whileConnected : 'offline' }
+}
+
+/** Bytes that are no Dataplane count as a proxy that is offline. */
+export const proxyStateOf = (dataplane: Stored, insight: Pick<Resource, 'spec'> | undefined): ProxyState =>
+  proxyStateFrom(declaredProxyOf(dataplane), insight === undefined ? undefined : toldOfProxy(insight))
 
 type Networking = Dataplane_Networking | undefined
 

@@ -1,6 +1,8 @@
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { utf8 } from '../bytes.js'
 import { keepComputed, sameAuthored, withComputed } from '../kinds/computed.js'
+import { meshMultiZoneServiceKind } from '../kinds/mesh-multi-zone-service.js'
 import { meshServiceKind } from '../kinds/mesh-service.js'
 import { typeOf } from '../types.js'
 import { computedService, serviceStatusBytes } from './computed.js'
@@ -122,4 +124,34 @@ test('a MeshMultiZoneService matches by all of its labels, in its mesh, in a fix
   })
   expect(of({}).meshServices).toEqual([])
   expect(of({ tier: 'z' }).condition).toMatchObject({ status: 'False', reason: 'NoMatchesFound' })
+})
+
+test('an index of services that came, changed and went matches what one of those that are there matches', () => {
+  const labels = fc.record({ app: fc.constantFrom('a', 'b'), team: fc.constantFrom('x', 'y') })
+  const candidate = fc.record({
+    mesh: fc.constantFrom('default', 'other'),
+    name: fc.constantFrom('s1', 's2', 's3', 's4'),
+    labels,
+  })
+  const multi = meshMultiZoneServiceKind.encode({
+    selector: { meshService: { matchLabels: { app: 'a', team: 'x' } } },
+    ports: [{ port: 80 }],
+  })
+  fc.assert(
+    fc.property(fc.array(fc.record({ put: fc.boolean(), candidate })), (steps) => {
+      const index = new MultiZoneIndex()
+      const there = new Map<string, (typeof steps)[number]['candidate']>()
+      for (const { put, candidate: one } of steps)
+        if (put) {
+          index.put(one)
+          there.set(`${one.mesh} ${one.name}`, one)
+        } else {
+          index.remove(one)
+          there.delete(`${one.mesh} ${one.name}`)
+        }
+      const anew = new MultiZoneIndex(there.values())
+      for (const mesh of ['default', 'other'])
+        expect(index.statusOf({ mesh, spec: multi })).toEqual(anew.statusOf({ mesh, spec: multi }))
+    }),
+  )
 })

@@ -1,5 +1,6 @@
 import { protectionLabel, quotaBytesLabel, quotaRateLabel, quotaResourcesLabel } from '@holdfast/model'
 import { expect, test } from 'vitest'
+import { askedBy } from '../asked-by.js'
 import type { LocalChange } from '../port.js'
 import {
   actor,
@@ -31,6 +32,23 @@ const resumeEast = { zone: 'east', paused: false, actor, reason: '' }
 
 /** What an operator stops on purpose. */
 export function brakeConformance(open: OpenStore): void {
+  test('whatever somebody does says in the audit from where it was asked; what the store does meanwhile by itself does not', async () => {
+    await using global = await Subject.ready(open, 'global')
+    const { store } = global
+    const readOnly = { readOnly: true, actor, reason: 'its database moves' }
+    await askedBy.run({ actor, source: '192.0.2.7' }, async () => {
+      await store.brakes.readOnly(readOnly)
+      await store.brakes.readOnly({ ...readOnly, actor: 'holdfast', readOnly: false })
+    })
+    await store.brakes.readOnly(readOnly)
+    const lines = (await store.read.audit(3)).map((line) => [line.actor, line.detail.from]).reverse()
+    expect(lines).toEqual([
+      [actor, '192.0.2.7'],
+      ['holdfast', undefined],
+      [actor, undefined],
+    ])
+  })
+
   const met = async () => {
     const global = await Subject.ready(open, 'global')
     const admit = () =>

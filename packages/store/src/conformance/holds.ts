@@ -344,11 +344,14 @@ export function holdConformance(open: OpenStore): void {
     await guards.noteReport(first, 'older')
     await guards.noteReport({ ...first, atMs: global.nowMs + 1_000 }, 'older')
     expect(await guards.reports()).toEqual([first])
+    const shown = async () => (await global.store.read.shown(mesh('shop'))).reports
+    expect(await shown()).toMatchObject([{ peer: 'west', body: '{"a":1}' }])
     await session('newer')
     await guards.noteReport({ ...first, hash: 'f'.repeat(16), body: '{}' }, 'older')
     expect(await guards.reports()).toEqual([first])
     const second = { peer: 'west', hash: '', body: '', atMs: global.nowMs + 5_000 }
     await guards.noteReport(second, 'newer')
     expect(await guards.reports()).toEqual([second])
+    expect(await shown()).toEqual([])
   })
 }

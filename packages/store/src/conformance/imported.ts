@@ -105,6 +105,15 @@ export function importedConformance(open: OpenStore): void {
     expect(api).toMatch(/^241\.16\./)
     const aliases = await zone.store.vip.aliases([web, { ...web, displayName: 'api' }], 'east')
     expect(aliases.map(({ address, scope }) => [address, scope])).toEqual([['241.0.0.1', 'zone:east']])
+    const { head } = await zone.store.status()
+    for (const [name, own] of [
+      ['web', []],
+      ['api', ['241.0.0.1']],
+      ['nobody', []],
+    ] as const)
+      expect(await zone.store.read.shown(serviceKey(name))).toEqual({
+        ...{ row: await zone.store.read.get(serviceKey(name)), head, reports: [], aliases: own },
+      })
     expect(
       await bring(true, claim('241.16.0.7'), claim('241.16.0.8'), claim('241.32.0.1', { displayName: 'db' })),
     ).toEqual([

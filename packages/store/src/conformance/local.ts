@@ -16,6 +16,14 @@ export function localConformance(open: OpenStore): void {
     expect(row).toMatchObject({ origin: 'east', displayName: 'web', audience: 'all', revision: revision + 1 })
   })
 
+  test('what is written before anybody has said that this is no loss is told to nobody, and the writer learns it', async () => {
+    await using zone = await Subject.open(open, 'zone', 'east')
+    expect(await zone.apply(putService('web'))).toMatchObject([{ outcome: 'created', waitsForInit: true }])
+    await zone.store.initialise({ actor: 'operator', random: Uint8Array.of(1, 2, 3, 4, 5) })
+    const [after] = await zone.apply(putService('web', { port: 81 }))
+    expect([after?.outcome, after !== undefined && 'waitsForInit' in after]).toEqual(['updated', false])
+  })
+
   test('what says the same in other bytes keeps the stored bytes', async () => {
     await using zone = await Subject.ready(open, 'zone')
     await zone.apply(putService('web'))
@@ -32,6 +40,14 @@ export function localConformance(open: OpenStore): void {
     expect(outcome).toMatchObject({ outcome: 'refused', problem: { kind: 'missing' } })
     expect(outcome?.outcome === 'refused' ? outcome.problem.message : '').toContain('"shop"')
     expect((await zone.apply(putService('web'))).map((o) => o.outcome)).toEqual(['created'])
+    await using global = await Subject.ready(open, 'global')
+    const said = [...(await global.apply(putService('web', { mesh: 'shop' }))), outcome].map((one) =>
+      one?.outcome === 'refused' ? one.problem.message : '',
+    )
+    expect(said).toEqual([
+      'mesh "shop" does not exist; create it first',
+      'mesh "shop" does not exist; create it at global first',
+    ])
   })
 
   test('an atomic request is all or nothing', async () => {

@@ -160,6 +160,27 @@ export function plainZoneConformance(open: OpenStore): void {
     expect(await aliases(global)).toEqual([])
   })
 
+  test('RO: what a mesh has taken along is said again in each list, and written only when the mesh is back', async () => {
+    const { global, north } = await ready()
+    await using _ = global
+    const listOf = (...names: readonly string[]) => ({
+      ...{ type: 'MeshService', wholeList: true, plain: true },
+      offers: names.map((name) => offerOf(withStatus(name))),
+    })
+    await north.apply(listOf('a', 'b'))
+    const before = await vipsOf(global, 'a', 'b')
+    await global.apply(deleteOf({ type: 'Mesh', mesh: '', name: 'default' }))
+    const revision = await global.revision()
+    expect((await north.apply(listOf('a', 'b'))).writtenRows).toBe(0)
+    expect(await global.revision()).toBe(revision)
+    expect(await global.store.vip.verifyLocal()).toEqual([])
+    // b goes while there is no mesh: the mesh does not bring it back.
+    await north.apply(listOf('a'))
+    await global.apply(putMesh('default'))
+    expect(await vipsOf(global, 'a', 'b')).toEqual([before[0], undefined])
+    expect(await global.store.vip.verifyLocal()).toEqual([])
+  })
+
   test('two services with one address, as a Kuma may come to: the first keeps it, and nothing flaps', async () => {
     const { global, offer } = await ready()
     await using _ = global
@@ -212,6 +233,27 @@ export function plainZoneConformance(open: OpenStore): void {
     const { refused } = await offer(lying, headless)
     expect(refused.map(({ key }) => key)).toEqual([keyOf(lying)])
     expect([await vipsOf(global, 'h'), await ledger(global, 'canonical')]).toEqual([[undefined], []])
+  })
+
+  test('RO: what is refused of a Kuma and comes again on its next stream leaves its refusal as it is; another reason does not', async () => {
+    const { global, north } = await ready()
+    await using _ = global
+    const lying = { ...withStatus('liar'), name: 'liar-0000000000000000' }
+    const unreadable = { key: 'noise.default', version: '1', reason: 'not protobuf' }
+    const say = async (reason: string) => {
+      const more = { unreadable: [{ ...unreadable, reason }], plain: true }
+      return (await north.apply({ type: 'MeshService', offers: [offerOf(lying)], ...more })).refused
+    }
+    const first = await say('not protobuf')
+    const told = await global.store.read.refused()
+    expect(told.length).toBe(2)
+    global.pass(60_000)
+    expect(await say('not protobuf')).toEqual(first)
+    expect(await global.store.read.refused()).toEqual(told)
+    await say('no KumaResource')
+    expect(
+      (await global.store.read.refused()).filter((row) => !told.some(({ reason }) => reason === row.reason)),
+    ).toMatchObject([{ name: 'noise', reason: 'no KumaResource', tries: 1, sinceMs: global.nowMs }])
   })
 
   test('more services than a block has room for: another block, and nobody moves', async () => {
@@ -297,6 +339,14 @@ export function plainGlobalConformance(open: OpenStore): void {
     const before = await vipsOf(east)
     expect([before.web?.length, before.api?.length, before.web?.[0] === before.api?.[0]]).toEqual([1, 1, false])
     expect(await east.store.vip.verifyLocal()).toEqual([])
+    // What a zone has given itself is in force where there is nothing else; an alias that came otherwise is not.
+    const { items: rows } = await east.store.read.list({ type: 'MeshService', offset: 0, limit: 100 })
+    for (const said of [await east.store.vip.booked({ limit: 10 }), await east.store.vip.standing(rows)])
+      expect(said).toHaveLength(2)
+    expect(
+      (await east.store.vip.booked({ limit: 10 })).map(({ displayName: of, addresses }) => [of, addresses]),
+    ).toEqual(Object.entries(before).sort())
+    for (const { vips, booked } of await east.store.vip.standing(rows)) expect(booked).toEqual(vips?.addresses)
     const revision = await east.revision()
     expect((await down.apply(list(web, api))).writtenRows).toBe(0)
     expect(await east.revision()).toBe(revision)

@@ -53,6 +53,24 @@ export function receivedConformance(open: OpenStore): void {
     expect(await global.store.read.refused()).toEqual([])
   })
 
+  test('a peer is known to be followed from its first complete statement on, and nobody else is', async () => {
+    await using global = await Subject.ready(open, 'global')
+    const followed = async () => [
+      await global.store.read.hasFollowed('east'),
+      await global.store.read.hasFollowed('west'),
+    ]
+    const up = global.channel(fromEast)
+    await up.apply({ type: 'MeshService', offers: [offerOf(service({ name: 'web', zone: 'east' }))] })
+    const before = await followed()
+    const { offered } = await up.perform({ op: 'standing' })
+    const cursor = { epoch: 'ab'.repeat(16), revision: 7, tag: '0123456789abcdef' }
+    await up.perform({ op: 'verify', mark: { cursor, digest: offered } })
+    expect([before, await followed()]).toEqual([
+      [false, false],
+      [true, false],
+    ])
+  })
+
   test('a changed offer replaces content and keeps status (kumahq/kuma#13592)', async () => {
     await using global = await Subject.ready(open, 'global')
     const up = global.channel(fromEast)

@@ -385,6 +385,64 @@ export function recoveryConformance(open: OpenStore): void {
     })
   })
 
+  test('DUR: what an operator of a zone has let go because global lacked it is no memory of a removal', async () => {
+    await using global = await used(open)
+    await using east = await Subject.ready(open, 'zone', 'east')
+    await follow(east, global, 'east')
+    const down = east.channel(fromGlobal)
+    const said = async () =>
+      (await testimonyOf(east, 'east')).flatMap(({ rows }) => rows.filter(({ exportName }) => exportName === 'shop'))
+    expect(await said()).toHaveLength(1)
+    await down.apply({ type: 'Mesh', absent: [keyOf(mesh('shop'))], epoch: someEpoch })
+    const [hold] = await east.store.read.holds()
+    east.pass(60_000)
+    await east.store.guards.approve({ id: hold?.id ?? '', actor: 'the operator of east' })
+    expect(await east.store.read.get(mesh('shop'))).toBeUndefined()
+    expect(await said()).toEqual([])
+    // What global itself has removed is one.
+    east.pass(1_000)
+    await down.apply({ type: 'Mesh', offers: [offerOf(mesh('shop'))] })
+    await down.apply({ type: 'Mesh', removals: [removalOf(mesh('shop'), east.nowMs)] })
+    expect(await said()).toMatchObject([{ exportName: 'shop', deletedAtMs: east.nowMs }])
+  })
+
+  test('DUR: of two lives that were lost the later memory counts, if the log that was never here is known to be ours', async () => {
+    await using global = await used(open)
+    await using east = await Subject.ready(open, 'zone', 'east')
+    await global.apply(putMultiZone('api'))
+    await follow(east, global, 'east')
+    await global.apply(deleteOf(multiZone('api')))
+    const { head } = await global.store.status()
+    const row = (await testimonyOf(east, 'east'))
+      .flatMap(({ rows }) => rows)
+      .find(({ exportName }) => /^api/.test(exportName))
+    if (row === undefined) throw new Error('east does not remember it')
+    const atMs = global.nowMs
+    const said = (zone: string, cursor: typeof head, rows: Testimony['rows']): Testimony => ({
+      ...{ witness: { zone, storeId: zone, state: 'ready', cursor }, rows, ledger: [] },
+    })
+    // West has followed this log beyond its end, and heard a removal; east the log that began when that was found out.
+    const testimonies = [
+      said('west', { ...head, revision: head.revision + 4 }, [{ ...row, deletedAtMs: atMs + 30_000 }]),
+      said('east', { epoch: someEpoch, revision: head.revision + 9, tag: someTag }, [
+        { ...row, modifiedAtMs: atMs + 60_000 },
+      ]),
+    ]
+    // As far as is known east comes from another installation.
+    expect(await recover(global, testimonies, false)).toEqual([])
+    await global.channel({ channel: 'down', peer: 'east' }).perform({ op: 'acked', cursor: head })
+    await global.channel({ channel: 'down', peer: 'east' }).perform({ op: 'settled' })
+    expect(await recover(global, testimonies, true)).toMatchObject([
+      {
+        action: 'create',
+        name: 'api',
+        witness: 'east',
+        conflicts: [expect.stringMatching(/west remembers it as deleted; .* stored it later/)],
+      },
+    ])
+    expect((await global.store.read.get(multiZone('api')))?.vips).toEqual(row.vips)
+  })
+
   test('the public half of a key that is lost does not come back over that of the new key', async () => {
     await using global = await used(open)
     await using zone = await Subject.ready(open, 'zone')

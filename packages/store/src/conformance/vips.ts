@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { BlockRow } from '../plan/types.js'
 import { familyOf } from '../plan/vips.js'
+import type { Booked, Served } from '../port.js'
 import {
   block,
   deleteOf,
@@ -66,6 +67,50 @@ export function vipConformance(open: OpenStore): void {
     const whole = await pagesOf(1_000)
     expect(whole).toEqual(['a', 'b', 'c', 'd', 'e'].flatMap((name) => [`${name} 4`, `${name} 6`]))
     for (const limit of [1, 2, 3, 7, 10]) expect(await pagesOf(limit), `pages of ${limit}`).toEqual(whole)
+  })
+
+  test('what is booked and what is served is read in pages of any size, each owner once', async () => {
+    await using zone = await zoneWithBlock(open)
+    await tellPools(zone)
+    await lease(zone, v6Cidr)
+    const names = ['a', 'b', 'c', 'd', 'e']
+    await zone.apply(...names.map((name) => putService(name)), deleteOf(serviceKey('c')))
+    const left = names.filter((name) => name !== 'c')
+    const { vip, read } = zone.store
+    const standing = await vip.standing([...names, 'nobody'].map((name) => serviceKey(name)))
+    expect(standing.map(({ name }) => name).sort()).toEqual(left)
+    for (const { vips, booked } of standing) expect([booked.length, booked]).toEqual([2, vips?.addresses])
+    const addressesOf = new Map<string, readonly string[]>()
+    for (const name of left) addressesOf.set(name, (await read.get(serviceKey(name)))?.vips?.addresses ?? [])
+    for (const limit of [1, 2, 3, 4, 10]) {
+      const booked: Booked[] = []
+      for (
+        let page = await vip.booked({ limit });
+        page.length > 0;
+        page = await vip.booked({ after: booked.at(-1), limit })
+      ) {
+        expect(page.length).toBeLessThanOrEqual(limit)
+        booked.push(...page)
+      }
+      const served: Served[] = []
+      const after = () => served.at(-1)
+      const query = { kind: 'MeshService', limit }
+      for (let page = await vip.served({ ...query, offset: 0 }); page.length > 0; ) {
+        served.push(...page)
+        page = await vip.served({ ...query, after: after(), offset: 0 })
+      }
+      for (const said of [booked, served]) {
+        expect(
+          said.map(({ displayName }) => displayName),
+          `pages of ${limit}`,
+        ).toEqual(left)
+        for (const { displayName, addresses } of said) {
+          expect(addresses).toHaveLength(2)
+          expect(addresses).toEqual(addressesOf.get(displayName))
+        }
+      }
+      expect(await vip.served({ ...query, offset: 1 })).toEqual(served.slice(1, 1 + limit))
+    }
   })
 
   test('VIP-5: without a block a service says why it has no VIP; with the lease it gets one in the same revision', async () => {

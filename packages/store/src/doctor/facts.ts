@@ -1,6 +1,7 @@
 import pg from 'pg'
-import { migrationsFolder, readMigrations } from '../migrate/files.js'
+import { migrationsFolder, readMigrations, tablesOf } from '../migrate/files.js'
 import { writableUrl } from '../pg/hosts.js'
+import { type Pooling, poolingOf } from '../pg/pooler.js'
 
 /** What a database says of itself, read in one transaction that writes nothing: whether or not a program runs on it. */
 export interface DatabaseFacts {
@@ -14,6 +15,8 @@ export interface DatabaseFacts {
   /** A standby, or a session in which nothing can be written. */
   readonly isStandby: boolean
   readonly canCreate: boolean
+  /** What stands between us and the server. */
+  readonly pooling: Pooling
   readonly connections: { readonly used: number; readonly max: number }
   readonly sizeBytes: number
   /** Undefined: nothing of ours is in sight. */
@@ -32,6 +35,8 @@ export interface StoreFacts {
   readonly dueMigrations: readonly string[]
   /** Version of the oldest program that may run on it. */
   readonly oldestProgram: string
+  /** That it should have by its migrations. With any, nothing below is looked for. */
+  readonly missingTables: readonly string[]
   readonly readOnlyBy: string | undefined
   readonly pausedZones: readonly string[]
   readonly blocks: readonly {
@@ -69,11 +74,15 @@ const wanted = [
 /** @throws what the driver throws where the database does not answer */
 export async function readDatabaseFacts(url: string): Promise<DatabaseFacts> {
   const connectionString = await writableUrl(url)
-  const client = new pg.Client({ connectionString, connectionTimeoutMillis: 10_000, statement_timeout: 10_000 })
+  const pooling = await poolingOf(url)
+  const client = new pg.Client({ connectionString, connectionTimeoutMillis: 10_000, query_timeout: 15_000 })
   client.on('error', () => {})
   try {
     await client.connect()
-    await client.query('begin transaction isolation level repeatable read read only')
+    // Set in the transaction: what is said when a connection is made a pooler does not take.
+    await client.query(
+      "begin transaction isolation level repeatable read read only; set local statement_timeout = '10s'",
+    )
     const one = async <T extends object>(text: string, values: readonly unknown[] = []): Promise<T> => {
       const [row] = (await client.query<T>(text, [...values])).rows
       if (row === undefined) throw new Error(`the database answered nothing to: ${text}`)
@@ -106,6 +115,7 @@ export async function readDatabaseFacts(url: string): Promise<DatabaseFacts> {
       settings: Object.fromEntries(settings.rows.map(({ name, setting }) => [name, setting])),
       isStandby: server.standby,
       canCreate: about.can,
+      pooling,
       connections: { used: Number(about.used), max: Number(about.max) },
       sizeBytes: Number(about.size),
       store,
@@ -113,6 +123,10 @@ export async function readDatabaseFacts(url: string): Promise<DatabaseFacts> {
   } finally {
     await client.end().catch(() => {})
   }
+}
+
+const nothing = {
+  ...{ readOnlyBy: undefined, pausedZones: [], blocks: [], pendingServices: 0, peers: [], replicas: [], bloated: [] },
 }
 
 /** Columns that an older schema lacks are not asked for: how old it is, is what is told then. */
@@ -138,6 +152,23 @@ async function storeFacts(client: pg.Client): Promise<StoreFacts | undefined> {
     'select id, oldest_program from migrations order by id',
   )
   const newest = applied.at(-1)
+  const known = readMigrations(migrationsFolder())
+  const about = {
+    ...head,
+    revision: Number(head.revision),
+    newestMigration: newest?.id ?? 0,
+    dueMigrations: known.flatMap(({ id, name }) => (id > (newest?.id ?? 0) ? [name] : [])),
+    oldestProgram: newest?.oldest_program ?? '0.0.0',
+  }
+  const there = await rowsOf<{ name: string }>(
+    'select tablename as name from pg_tables where schemaname = current_schema()',
+  )
+  // What another version of the program has made or dropped is not ours to miss.
+  const missingTables =
+    newest?.id === known.length
+      ? tablesOf(migrationsFolder()).filter((name) => there.every((table) => table.name !== name))
+      : []
+  if (missingTables.length > 0) return { ...about, missingTables, ...nothing }
   const readOnly = (await has('store_head', 'read_only_by'))
     ? await rowsOf<{ by: string | null }>('select read_only_by as by from store_head')
     : []
@@ -165,11 +196,8 @@ async function storeFacts(client: pg.Client): Promise<StoreFacts | undefined> {
      where schemaname = current_schema() and n_dead_tup > 10000 and n_dead_tup > 2 * n_live_tup order by 1`,
   )
   return {
-    ...head,
-    revision: Number(head.revision),
-    newestMigration: newest?.id ?? 0,
-    dueMigrations: readMigrations(migrationsFolder()).flatMap(({ id, name }) => (id > (newest?.id ?? 0) ? [name] : [])),
-    oldestProgram: newest?.oldest_program ?? '0.0.0',
+    ...about,
+    missingTables,
     readOnlyBy: readOnly[0]?.by ?? undefined,
     pausedZones: paused.map(({ name }) => name),
     blocks: blocks.map((block) => ({ ...block, used: Number(block.used) })),

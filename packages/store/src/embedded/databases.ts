@@ -11,9 +11,14 @@ const uniqueViolation = '23505'
  */
 export async function createDatabase(url: string, name: string, template?: string): Promise<void> {
   await withClient(url, async (client) => {
-    const { rowCount } = await client.query('select from pg_database where datname = $1', [name])
-    if (rowCount !== 0) return
-    const from = template === undefined ? '' : ` template ${client.escapeIdentifier(template)}`
+    const { rows } = await client.query<{ readonly version: number; readonly isThere: boolean }>(
+      `select current_setting('server_version_num')::int as version,
+              exists (select from pg_database where datname = $1) as "isThere"`,
+      [name],
+    )
+    if (rows[0]?.isThere !== false) return
+    const from =
+      template === undefined ? '' : ` template ${client.escapeIdentifier(template)}${copying(rows[0].version)}`
     try {
       await client.query(`create database ${client.escapeIdentifier(name)}${from}`)
     } catch (error) {
@@ -22,6 +27,12 @@ export async function createDatabase(url: string, name: string, template?: strin
     }
   })
 }
+
+/**
+ * From 15 on PostgreSQL writes every page of a copy to its log as well, unless told not to: half as much CPU again for a
+ * database of 10 MB. Before it copied the files and knows no other way.
+ */
+const copying = (version: number): string => (version >= 150_000 ? ' strategy file_copy' : '')
 
 /** Drops a database with everybody who is connected to it. `url` must name another one. */
 export async function dropDatabase(url: string, name: string): Promise<void> {

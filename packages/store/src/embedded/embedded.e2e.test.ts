@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { databaseUrl, withoutPassword } from './databases.js'
 import { readLockFile } from './lock-file.js'
 import { type Embedded, startEmbedded } from './start.js'
@@ -102,6 +102,26 @@ test('a parent that is killed takes it along, and the next start goes on where t
   expect(await query(next.url, 'select * from committed')).toEqual([])
 })
 
+test('a first process that is killed alone leaves others behind: the next start waits until they have ended', async () => {
+  const { url } = await start()
+  const client = new pg.Client({ connectionString: url })
+  client.on('error', () => {})
+  await client.connect()
+  const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid')
+  const left = rows[0]?.pid ?? 0
+  // It has no part in the machine just now, and notices nothing.
+  process.kill(left, 'SIGSTOP')
+  process.kill(readLockFile(join(dataDir, 'postgres'))?.pid ?? 0, 'SIGKILL')
+  const logFile = join(dataDir, 'postgres.log')
+  const next = start()
+  await Promise.race([
+    next,
+    vi.waitFor(() => expect(readFileSync(logFile, 'utf8')).toContain('pre-existing shared memory block'), 30_000),
+  ]).finally(() => process.kill(left, 'SIGKILL'))
+  expect(await query((await next).url, 'select 1 as one')).toEqual([{ one: 1 }])
+  await client.end().catch(() => {})
+})
+
 test('a data folder that is in use is left alone, and its user named', async () => {
   const { url } = await start()
   const pid = readLockFile(join(dataDir, 'postgres'))?.pid
@@ -111,8 +131,12 @@ test('a data folder that is in use is left alone, and its user named', async () 
 })
 
 test('two first starts in one folder make one database', async () => {
-  const both = await Promise.allSettled([1, 2].map(() => start({ signal: AbortSignal.timeout(10_000) })))
-  expect(both.map((one) => one.status).sort()).toEqual(['fulfilled', 'rejected'])
+  const stop = new AbortController()
+  const both = [1, 2].map(() => start({ signal: stop.signal }))
+  // The other one waits for this one to end.
+  await Promise.any(both)
+  stop.abort()
+  expect((await Promise.allSettled(both)).map((one) => one.status).sort()).toEqual(['fulfilled', 'rejected'])
   const [winner] = started
   expect(await query(winner?.url ?? '', 'select 1 as one')).toEqual([{ one: 1 }])
 })

@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import {
   chownSync,
@@ -13,12 +12,12 @@ import {
 } from 'node:fs'
 import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
-import { promisify } from 'node:util'
 import { Problem } from '@holdfast/model'
 import { type Account, chooseAccount, commandFor, giveTo } from './account.js'
 import { type Binaries, findBinaries } from './binaries.js'
 import { createDatabase } from './databases.js'
 import { type LockFile, readLockFile } from './lock-file.js'
+import { runToEnd } from './run-to-end.js'
 import { type Supervised, supervise } from './supervisor.js'
 
 export interface EmbeddedOptions {
@@ -28,6 +27,8 @@ export interface EmbeddedOptions {
   readonly port?: number | undefined
   /** Settings of PostgreSQL beside ours. Only a test has a reason to turn `fsync` off. */
   readonly settings?: Readonly<Record<string, string>> | undefined
+  /** PostgreSQL's programs; undefined: those that the package registry carries for this platform. */
+  readonly binaries?: Binaries | undefined
   /** Bounds the start; a database that has started is stopped by `stop`. */
   readonly signal: AbortSignal
 }
@@ -47,6 +48,8 @@ const stopGraceMs = 15_000
 const startTimeoutMs = 60_000
 /** How long a predecessor that was killed a moment ago may take to end. */
 const predecessorTimeoutMs = 20_000
+/** Its first process was killed alone: the others end as soon as they notice, and until then a new one is refused by PostgreSQL. */
+const isLeftBehind = /pre-existing shared memory block/
 const pollMs = 10
 /** Another program may take a free port between our finding it and using it. */
 const portAttemptsMax = 5
@@ -64,7 +67,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
   const folder = join(dataDir, 'postgres')
   // Others may pass through but not look around: where we are root, the database runs as somebody else.
   if (!existsSync(dataDir)) mkdirSync(dataDir, { recursive: true, mode: 0o711 })
-  const { account, binaries } = chooseAccount(findBinaries(), dataDir)
+  const { account, binaries } = chooseAccount(options.binaries ?? findBinaries(), dataDir)
   const password = passwordIn(dataDir)
   const logFile = join(dataDir, 'postgres.log')
   if (existsSync(logFile) && statSync(logFile).size > logBytesMax) renameSync(logFile, `${logFile}.1`)
@@ -73,7 +76,8 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
     await initialise({ account, binaries, dataDir, folder, password, options })
   giveTo(account, folder)
 
-  for (let attempt = 1; ; attempt++) {
+  const leftEndMs = performance.now() + predecessorTimeoutMs
+  for (let portAttempt = 1; ; ) {
     const port = options.port ?? (await freePort())
     const stale = readLockFile(folder)?.text
     const logFrom = existsSync(logFile) ? statSync(logFile).size : 0
@@ -85,8 +89,10 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
       return running(child, port, url('holdfast'), logFile)
     } catch (error) {
       await child.stop(stopGraceMs)
-      const portTaken = error instanceof Problem && /could not bind|Address already in use/.test(error.message)
-      if (options.port !== undefined || !portTaken || attempt === portAttemptsMax) throw error
+      const words = error instanceof Problem ? error.message : ''
+      const portTaken = options.port === undefined && /could not bind|Address already in use/.test(words)
+      if (isLeftBehind.test(words) && performance.now() < leftEndMs) await pause(signal)
+      else if (!portTaken || portAttempt++ === portAttemptsMax) throw error
     }
   }
 }
@@ -152,14 +158,18 @@ async function initialise({ account, binaries, dataDir, folder, password, option
     ...(options.settings?.fsync === 'off' ? ['--no-sync'] : []),
   ])
   try {
-    await promisify(execFile)(program, args, { ...ids, cwd: '/', signal, env: { ...process.env, LC_ALL: 'C' } })
+    await runToEnd(program, args, { ...ids, cwd: '/', signal, env: { ...process.env, LC_ALL: 'C' } })
     if (!existsSync(join(folder, 'PG_VERSION'))) renameSync(making, folder)
   } catch (cause) {
     signal.throwIfAborted()
     // A rival's database is as good as ours.
     if (existsSync(join(folder, 'PG_VERSION'))) return
     const words = cause instanceof Error && 'stderr' in cause ? String(cause.stderr).trim() : String(cause)
-    throw new Problem('unavailable', `cannot make a database in ${dataDir}: ${words}`, { cause })
+    throw new Problem(
+      'unavailable',
+      `cannot make a database in ${dataDir}: ${words}; mend that, or choose another --data-dir`,
+      { cause },
+    )
   } finally {
     rmSync(passwordFile, { force: true })
     rmSync(making, { recursive: true, force: true })
@@ -169,7 +179,16 @@ async function initialise({ account, binaries, dataDir, folder, password, option
 /** The password of an existing database, or a new one. It is on disk before the database is made. */
 function passwordIn(dataDir: string): string {
   const file = join(dataDir, 'postgres.password')
-  if (existsSync(file)) return readFileSync(file, 'utf8').trim()
+  if (existsSync(file)) {
+    const kept = readFileSync(file, 'utf8').trim()
+    // Without a word PostgreSQL lets nobody in, and its driver says something else about it.
+    if (kept === '')
+      throw new Problem(
+        'unavailable',
+        `${file} is empty, and the database beside it cannot be opened without it. Restore it from the backup that the folder came from, or remove it where there is no database yet.`,
+      )
+    return kept
+  }
   if (existsSync(join(dataDir, 'postgres', 'PG_VERSION')))
     throw new Problem(
       'unavailable',

@@ -129,7 +129,7 @@ export class MemoryChannel implements SyncChannelStore {
       this.#store.judge([
         {
           from: 'peer',
-          acked: this.#ackedLog(),
+          acked: this.#store.logHistory().ackedLog(this.#context.peer),
           witness: originWords(this.#context.peer),
           cursor: furthestOf(said, standing.partial, head.revision),
         },
@@ -149,11 +149,6 @@ export class MemoryChannel implements SyncChannelStore {
 
   #isStranger(stands: StoreResults['compare']['cursor']): boolean {
     return stands === 'foreign-epoch' && this.#isGlobalSending()
-  }
-
-  #ackedLog(): string | undefined {
-    const { peer, channel } = this.#context
-    return this.#image.cursors.get(cursorText({ peer, channel, side: 'acked' }))?.cursor?.epoch
   }
 
   #isGlobalSending(): boolean {
@@ -203,8 +198,11 @@ export class MemoryChannel implements SyncChannelStore {
     const proof = provenAtMs === undefined ? { diverged } : { provenAtMs }
     const row: CursorRow = { ...before, ...at, ...proof }
     this.#image.cursors.set(cursorText(row), row)
-    if (provenAtMs === undefined) return
-    if (this.#context.channel === 'down') this.#store.run(firstStepUnit(this.#store.options(provenAtMs)))
+    if (provenAtMs === undefined || this.#context.channel !== 'down') return
+    // Once in the life of a zone: it reads every row of the mesh.
+    const { name } = this.#store.identity
+    if (this.#image.zones.get(name)?.everInStep !== true)
+      this.#store.run(firstStepUnit(this.#store.options(provenAtMs)))
   }
 
   #received(): CursorRow {

@@ -1,7 +1,8 @@
-import { equalBytes, invariant } from '@holdfast/model'
+import { equalBytes, invariant, type ResourceKey } from '@holdfast/model'
 import { entryOfRow } from '../plan/entries.js'
 import { type LedgerRow, type Row, takesRevision, type WritePlan } from '../plan/index.js'
 import { keyText, ledgerText } from '../plan/keys.js'
+import { shaped } from '../plan/row-shape.js'
 import { refusedText, tagText } from './image.js'
 import type { LiveImage } from './live-image.js'
 
@@ -18,6 +19,12 @@ export function commit(plan: WritePlan, image: LiveImage, nextTag: () => string)
   for (const hold of plan.holds) image.holds.set(hold.id, hold)
   for (const { origin, hidden } of plan.visibility) image.visibility.set(origin, { hidden, revision })
   for (const zone of plan.zones) image.zones.set(zone.name, zone)
+  for (const { zone, conflicts } of plan.named) {
+    const { epoch } = image.head
+    const before = image.witnesses.get(zone)
+    const seen = before?.epoch === epoch ? before.row : { zone, heard: false, inStep: false }
+    image.witnesses.set(zone, { row: { ...seen, conflicts }, atMs: plan.atMs, epoch })
+  }
   image.audit.push(...plan.audit)
   checkConstraints(plan, booked, image)
   if (revision === image.head.revision) return
@@ -26,9 +33,12 @@ export function commit(plan: WritePlan, image: LiveImage, nextTag: () => string)
 }
 
 function writeRows(plan: WritePlan, image: LiveImage, revision: number): void {
-  for (const { expectedRevision, deletedAtMs, offeredEntry, absentSinceMs, suspended, ...key } of plan.tombstones) {
-    const before = present(expect(image, key, expectedRevision))
-    image.rows.set(keyText(key), {
+  const write = (row: Row): void => void image.rows.set(keyText(row), shaped(row, row.entry))
+  const kept = (key: ResourceKey): Row => present(image.rows.get(keyText(key)))
+  for (const one of plan.tombstones) {
+    const { expectedRevision, deletedAtMs, offeredEntry, absentSinceMs, suspended } = one
+    const before = present(expect(image, one, expectedRevision))
+    write({
       ...before,
       entry: undefined,
       revision,
@@ -44,14 +54,14 @@ function writeRows(plan: WritePlan, image: LiveImage, revision: number): void {
     })
   }
   for (const { to, ...key } of plan.movedTombstones) {
-    const tombstone = present(image.rows.get(keyText(key)))
+    const tombstone = kept(key)
     image.rows.delete(keyText(key))
-    image.rows.set(keyText({ ...key, name: to }), { ...tombstone, name: to })
+    write({ ...tombstone, name: to })
   }
   for (const { row, expectedRevision, statusMoves } of plan.upserts) {
     const before = expect(image, row, expectedRevision)
     if (before === undefined) dropReplaced(image, row)
-    image.rows.set(keyText(row), {
+    write({
       ...row,
       deletedAtMs: undefined,
       entry: entryOfRow(row),
@@ -65,24 +75,20 @@ function writeRows(plan: WritePlan, image: LiveImage, revision: number): void {
       form: before?.form,
     })
   }
-  for (const { name, ...times } of plan.zoneTimes) {
-    const key = keyText({ type: 'Zone', mesh: '', name })
-    image.rows.set(key, { ...present(image.rows.get(key)), ...times })
+  for (const { name, ...times } of plan.zoneTimes) write({ ...kept({ type: 'Zone', mesh: '', name }), ...times })
+  for (const one of plan.offered) {
+    const { offeredEntry, holdId, absentSinceMs } = one
+    write({ ...kept(one), offeredEntry, holdId, absentSinceMs })
   }
-  for (const { offeredEntry, holdId, absentSinceMs, ...key } of plan.offered) {
-    const before = present(image.rows.get(keyText(key)))
-    image.rows.set(keyText(key), { ...before, offeredEntry, holdId, absentSinceMs })
-  }
-  for (const key of plan.formRemovals)
-    image.rows.set(keyText(key), { ...present(image.rows.get(keyText(key))), form: undefined })
-  for (const { form, rowEntry, ...key } of plan.forms)
-    image.rows.set(keyText(key), { ...present(image.rows.get(keyText(key))), form: { ...form, rowEntry } })
-  for (const { status, offeredStatusEntry, ...key } of plan.statuses) {
-    const before = present(image.rows.get(keyText(key)))
+  for (const key of plan.formRemovals) write({ ...kept(key), form: undefined })
+  for (const { form, rowEntry, ...key } of plan.forms) write({ ...kept(key), form: { ...form, rowEntry } })
+  for (const one of plan.statuses) {
+    const { status, offeredStatusEntry } = one
+    const before = kept(one)
     const same =
       before.status === status ||
       (before.status !== undefined && status !== undefined && equalBytes(before.status, status))
-    image.rows.set(keyText(key), {
+    write({
       ...before,
       status,
       offeredStatusEntry,

@@ -1,13 +1,14 @@
 import type { ChannelContext, ChannelStore, StoreOp, StoreResults } from '@holdfast/kds'
 import { Problem, readLearnedTypes } from '@holdfast/model'
 import { addPoolUnit, importAddresses, type LedgerRow, learnUnit, pausedWords, type Row } from '../plan/index.js'
-import { byText, keyText, ledgerText, ownerText } from '../plan/keys.js'
-import { meetPlainUnit } from '../plan/plain-zones.js'
+import { byText, keyText, ledgerText, ownerOf, ownerText } from '../plan/keys.js'
+import type { Owner } from '../plan/types.js'
 import { zoneObjectsOf } from '../plan/zone-objects.js'
-import { type ControlPlaneStore, type SessionRecord, scrubOff } from '../port.js'
+import { type Booked, type ControlPlaneStore, type Served, type SessionRecord, scrubOff } from '../port.js'
 import { changesIn } from './changes.js'
-import { memoryGuards } from './guards.js'
+import { memoryGuards, reportsOf } from './guards.js'
 import { memoryHooks } from './hooks.js'
+import { InOrder, notAfter } from './in-order.js'
 import { lagOf } from './lag.js'
 import { MemoryLeases } from './leases.js'
 import type { MemoryStore } from './memory-store.js'
@@ -23,6 +24,9 @@ const sessionsPerPeerMax = 10
 /** A store in memory behind the port that the product uses, so that one conformance suite judges both. */
 export function asControlPlane(store: MemoryStore): ControlPlaneStore {
   const leases = new MemoryLeases(store.nowMs)
+  const image = () => store.image
+  const rowsInOrder = new InOrder<Row>(image, (now, type) => now.ofType(type), placeOf)
+  const ledgerInOrder = new InOrder<LedgerRow>(image, (now) => now.ledger.values(), idOf)
   const rows = (): readonly Row[] => [...store.image.rows.values()].filter((row) => !row.deleted)
   return {
     status: async () => store.status(),
@@ -39,6 +43,21 @@ export function asControlPlane(store: MemoryStore): ControlPlaneStore {
     read: {
       changes: async (query) => changesIn(store.image, query, store.identity.name),
       get: async (key) => store.get(key),
+      shown: async (key) => {
+        const row = store.get(key)
+        const { name, role } = store.identity
+        const owner = row === undefined ? '' : ownerText({ ...row, kind: row.type })
+        const scope = `zone:${role === 'zone' ? name : ''}`
+        return {
+          row,
+          head: store.status().head,
+          reports: reportsOf(store).filter(({ body }) => body !== ''),
+          aliases: [...store.image.ledger.values()]
+            .filter((each) => each.scope === scope && each.state === 'active' && ownerText(each) === owner)
+            .sort((a, b) => a.family - b.family)
+            .map(({ address }) => address),
+        }
+      },
       byDisplayName: async (type, mesh, displayName, zone) =>
         [...store.image.ofType(type)].filter(
           (row) =>
@@ -46,21 +65,18 @@ export function asControlPlane(store: MemoryStore): ControlPlaneStore {
             row.displayName === displayName &&
             (zone === undefined || row.origin === (zone === '' ? store.identity.name : zone)),
         ),
-      list: async (query) => {
-        const found = [...store.image.ofType(query.type)]
+      list: async ({ type, mesh, nameContains, labels = {}, after, offset, limit }) => {
+        const wanted = Object.entries(labels)
+        const found = rowsInOrder
+          .list(type)
           .filter(
-            (row) =>
-              (query.mesh === undefined || row.mesh === query.mesh) &&
-              (query.nameContains === undefined || row.name.includes(query.nameContains)) &&
-              Object.entries(query.labels ?? {}).every(([label, value]) => row.labels[label] === value),
+            ({ item: row }) =>
+              (mesh === undefined || row.mesh === mesh) &&
+              (nameContains === undefined || row.name.includes(nameContains)) &&
+              wanted.every(([label, value]) => row.labels[label] === value),
           )
-          .sort((a, b) => byText(a.mesh, b.mesh) || byText(a.name, b.name))
-        const { after, offset, limit } = query
-        const from =
-          after === undefined
-            ? found
-            : found.filter((row) => (byText(row.mesh, after.mesh) || byText(row.name, after.name)) > 0)
-        return { total: found.length, items: from.slice(offset, offset + limit) }
+        const from = offset + (after === undefined ? 0 : notAfter(found, placeOf(after)))
+        return { total: found.length, items: found.slice(from, from + limit).map(({ item }) => item) }
       },
       counts: async () => {
         const counts = new Map<string, { type: string; origin: string; count: number }>()
@@ -86,6 +102,10 @@ export function asControlPlane(store: MemoryStore): ControlPlaneStore {
       refused: async () => [...store.image.refused.values()],
       holds: async () => [...store.image.holds.values()].filter((hold) => hold.state === 'held'),
       cursors: async () => [...store.image.cursors.values()],
+      hasFollowed: async (peer) =>
+        [...store.image.cursors.values()].some(
+          (row) => row.peer === peer && row.side === 'received' && row.cursor !== undefined,
+        ),
       lag: async () => lagOf(store),
       scrub: async () => scrubOff,
       audit: async (limit, { actor, action, subject = '', sinceMs = 0 } = {}) =>
@@ -103,19 +123,46 @@ export function asControlPlane(store: MemoryStore): ControlPlaneStore {
     hooks: memoryHooks(store),
     guards: memoryGuards(store),
     vip: {
-      ledger: async (query) => {
-        const found = [...store.image.ledger.values()]
-          .filter(
-            (row) =>
-              matches(row, query) &&
-              (query.includeTombstoned || row.state === 'active') &&
-              (query.after === undefined || idOf(row) > query.after),
-          )
-          .sort((a, b) => byText(idOf(a), idOf(b)))
-        const items = found.slice(0, query.limit)
-        const last = items.at(-1)
-        return { items, next: found.length > items.length && last !== undefined ? idOf(last) : undefined }
+      ledger: async ({ includeTombstoned, after, limit, ...query }) => {
+        const all = ledgerInOrder.list()
+        const items: LedgerRow[] = []
+        for (let at = after === undefined ? 0 : notAfter(all, after); at < all.length; at++) {
+          const { item } = all[at] as (typeof all)[number]
+          if (!matches(item, query) || !(includeTombstoned || item.state === 'active')) continue
+          const last = items.at(-1)
+          if (items.length === limit && last !== undefined) return { items, next: idOf(last) }
+          items.push(item)
+        }
+        return { items, next: undefined }
       },
+      booked: async ({ after, limit }) => {
+        const all = ledgerInOrder.list()
+        const items: Booked[] = []
+        let at = after === undefined ? 0 : notAfter(all, lastOf(after))
+        while (at < all.length && items.length < limit) {
+          const { item: first } = all[at] as (typeof all)[number]
+          const rows: LedgerRow[] = []
+          for (; at < all.length && sameOwner(all[at]?.item ?? first, first); at++)
+            rows.push((all[at] as (typeof all)[number]).item)
+          const addresses = addressesInForce(rows, store.identity.name)
+          const { kind, mesh, origin, namespace, displayName } = first
+          if (addresses.length > 0) items.push({ kind, mesh, origin, namespace, displayName, addresses })
+        }
+        return items
+      },
+      served: async ({ kind, after, offset, limit }) => {
+        const all = rowsInOrder.list(kind)
+        const from = offset + (after === undefined ? 0 : notAfter(all, placeOf(after)))
+        return all.slice(from, from + limit).map(({ item }) => servedOf(item))
+      },
+      standing: async (keys) =>
+        keys.flatMap((key) => {
+          const row = store.get(key)
+          if (row === undefined) return []
+          const of = ownerText(ownerOf(row))
+          const rows = [...store.image.ledger.values()].filter((each) => ownerText(each) === of)
+          return [{ ...row, booked: addressesInForce(rows, store.identity.name) }]
+        }),
       history: async (owner, limit) =>
         store.image.history
           .filter((row) => matches(row, owner))
@@ -163,7 +210,7 @@ export function asControlPlane(store: MemoryStore): ControlPlaneStore {
         return [...peers.values()].flat()
       },
       zones: async () => [...store.image.zones.values()],
-      meetPlain: async (zone) => store.run(meetPlainUnit(zone, store.options(store.nowMs()))),
+      meetPlain: async (zone) => store.meetPlain(zone),
       zoneObjects: async () => zoneObjectsOf([...store.image.ofType('Zone')]),
       deletedZones: async (names) =>
         names.filter((name) => {
@@ -214,7 +261,28 @@ export function asControlPlane(store: MemoryStore): ControlPlaneStore {
   }
 }
 
+/** By mesh and name: no text of either has a NUL in it. */
+const placeOf = ({ mesh, name }: Pick<Row, 'mesh' | 'name'>): string => `${mesh}\u0000${name}`
 const idOf = (row: LedgerRow): string => ledgerText(row, row.scope, row.family)
+/** Behind every row of an owner. */
+const lastOf = (owner: Owner): string => `${ownerText(owner)}\u0001`
+const sameOwner = (one: Owner, other: Owner): boolean => ownerText(one) === ownerText(other)
+
+const servedOf = (row: Row): Served => ({
+  ...ownerOf(row),
+  ...{ name: row.name, audience: row.audience, addresses: row.vips?.addresses ?? [] },
+})
+
+/** Of the rows of one owner; where none is canonical, what `zone` has given it from blocks of its own. */
+function addressesInForce(rows: readonly LedgerRow[], zone: string): readonly string[] {
+  const active = rows.filter(({ state }) => state === 'active')
+  const canonical = active.filter(({ scope }) => scope === 'canonical')
+  const stands = active.filter(({ scope, blockId }) => scope === `zone:${zone}` && blockId !== undefined)
+  const inForce = canonical.length > 0 ? canonical : stands
+  return [...inForce].sort((a, b) => a.family - b.family).map(({ address }) => address)
+}
+
+const matchable = ['kind', 'mesh', 'origin', 'namespace', 'displayName', 'address'] as const
 
 function matches(
   row: { readonly [K in 'kind' | 'mesh' | 'origin' | 'namespace' | 'displayName' | 'address']: string },
@@ -222,10 +290,7 @@ function matches(
     readonly [K in 'kind' | 'mesh' | 'origin' | 'namespace' | 'displayName' | 'address']?: string | undefined
   },
 ): boolean {
-  const { kind, mesh, origin, namespace, displayName, address } = wanted
-  return Object.entries({ kind, mesh, origin, namespace, displayName, address }).every(
-    ([field, value]) => value === undefined || Object.entries(row).some(([f, v]) => f === field && v === value),
-  )
+  return matchable.every((field) => wanted[field] === undefined || wanted[field] === row[field])
 }
 
 function supersede(store: MemoryStore, peer: string, sessionId: string): void {

@@ -46,7 +46,7 @@ export const memoryGuards = (store: MemoryStore): GuardStore => ({
 })
 
 /** Of a zone that was deleted nobody wants to know any more. */
-const reportsOf = (store: MemoryStore): readonly PeerReportRow[] =>
+export const reportsOf = (store: MemoryStore): readonly PeerReportRow[] =>
   [...store.image.reports.values()]
     .filter(
       ({ peer }) =>

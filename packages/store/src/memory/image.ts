@@ -15,6 +15,7 @@ import type {
   ZoneRow,
 } from '../plan/index.js'
 import type { HookHealth, SessionRecord } from '../port.js'
+import type { WitnessRow } from '../recovery-port.js'
 
 /** Everything that a store in memory keeps. Rows are never changed in place, so a copy of the maps is a snapshot. */
 export interface Image {
@@ -47,6 +48,15 @@ export interface Image {
   hookSweep: string | undefined
   /** Operators change nothing. */
   readOnly: Brake | undefined
+  /** What the processes of a global that recovers see of its zones, by zone. */
+  readonly witnesses: Map<string, SeenWitness>
+}
+
+export interface SeenWitness {
+  readonly row: WitnessRow
+  readonly atMs: number
+  /** Of the log that is recovered into; what was seen of another one says nothing. */
+  readonly epoch: string
 }
 
 export const emptyImage = (epoch: string): Image => ({
@@ -74,6 +84,7 @@ export const emptyImage = (epoch: string): Image => ({
   hookHealth: new Map(),
   hookSweep: undefined,
   readOnly: undefined,
+  witnesses: new Map(),
 })
 
 /** A backup, as it is now. */
@@ -102,6 +113,7 @@ export const copyOf = (image: Image): Image => ({
   history: [...image.history],
   audit: [...image.audit],
   hookHealth: new Map(image.hookHealth),
+  witnesses: new Map(image.witnesses),
 })
 
 export const tagText = (epoch: string, revision: number): string => `${epoch} ${revision}`

@@ -17,7 +17,7 @@ import type {
 } from '../plan/index.js'
 import { addressKeyText, displayText, keyText, ownerText } from '../plan/keys.js'
 import type { HookHealth, SessionRecord } from '../port.js'
-import type { Image } from './image.js'
+import type { Image, SeenWitness } from './image.js'
 import { RevisionLog } from './revision-log.js'
 import { RowSums } from './row-sums.js'
 import { isKept } from './settled.js'
@@ -73,6 +73,7 @@ export class LiveImage implements Image {
   readonly fences: MemoryTable<{ readonly sessionId: string; readonly fence: number }>
   readonly sessions: MemoryTable<SessionRecord>
   readonly hookHealth: MemoryTable<HookHealth>
+  readonly witnesses: MemoryTable<SeenWitness>
   hookSweep: string | undefined
   readOnly: Brake | undefined
   readonly history: HistoryRow[]
@@ -143,6 +144,7 @@ export class LiveImage implements Image {
     this.fences = table(image.fences)
     this.sessions = table(image.sessions)
     this.hookHealth = table(image.hookHealth)
+    this.witnesses = table(image.witnesses)
     this.hookSweep = image.hookSweep
     this.readOnly = image.readOnly
     this.history = []

@@ -58,15 +58,19 @@ export function loadNeeds(needs: Needs, image: LiveImage, identity: RoleIdentity
         changedLately: rows.filter(({ modifiedAtMs }) => modifiedAtMs > nowMs - quotaWindowMs).length,
       }
     }),
+    named: needs.namedBy.flatMap((zone) => {
+      const seen = image.witnesses.get(zone)
+      return seen?.epoch === image.head.epoch ? [{ zone, conflicts: seen.row.conflicts }] : []
+    }),
     zones: needs.zones.flatMap((name) => {
       const zone = image.zones.get(name)
       const open = openSession(image, name)
       const session =
         open === undefined
-          ? {}
-          : { session: { id: open.sessionId, instanceId: open.peerInstanceId, plain: open.extension === false } }
+          ? undefined
+          : { id: open.sessionId, instanceId: open.peerInstanceId, plain: open.extension === false }
       const superseded = supersededIn(image, name)
-      return zone === undefined ? [] : [{ ...zone, hasSession: open !== undefined, superseded, ...session }]
+      return zone === undefined ? [] : [{ ...zone, hasSession: open !== undefined, superseded, session }]
     }),
   }
 }
@@ -86,15 +90,16 @@ function rowsOf(needs: Needs, image: LiveImage, identity: RoleIdentity): readonl
   const { pendingOfKinds: kinds, lackingFamily, wholeTypes, heldBy } = needs
   if ([kinds, lackingFamily, wholeTypes, heldBy].every((need) => need.length === 0)) return [...found]
   for (const row of image.rows.values()) {
-    if (row.deleted) continue
+    if (row.deleted && row.offeredEntry === undefined) continue
     const isOwn = row.origin === identity.name
     const isPending = isOwn && row.pendingReason !== undefined && kinds.includes(row.type)
     const isLacking = ({ type, family }: Needs['lackingFamily'][number]): boolean =>
       isOwn && type === row.type && row.vips !== undefined && !hasFamily(row.vips, family)
     const isOfWhole = (of: Needs['wholeTypes'][number]): boolean =>
-      of.type === row.type && (of.origin === 'foreign' ? !isOwn : of.origin === row.origin)
+      of.type === row.type && (of.origin === 'foreign' ? !isOwn && !row.deleted : of.origin === row.origin)
     const isHeld = row.holdId !== undefined && heldBy.includes(row.holdId)
-    if (isPending || isHeld || lackingFamily.some(isLacking) || wholeTypes.some(isOfWhole)) found.add(row)
+    const isLive = !row.deleted && (isPending || isHeld || lackingFamily.some(isLacking))
+    if (isLive || wholeTypes.some(isOfWhole)) found.add(row)
   }
   return [...found]
 }
@@ -118,7 +123,17 @@ function ledgerOf(needs: Needs, image: LiveImage): readonly LedgerRow[] {
 }
 
 export const blocksOf = (image: LiveImage): Loaded['blocks'] =>
-  [...image.blocks.values()].map((block) => ({ ...block, used: image.ledgerByBlock.keys(block.id).size }))
+  Array.from(image.blocks.values(), (block) => ({
+    id: block.id,
+    kind: block.kind,
+    family: block.family,
+    cidr: block.cidr,
+    owner: block.owner,
+    storeId: block.storeId,
+    generation: block.generation,
+    createdAtMs: block.createdAtMs,
+    used: image.ledgerByBlock.keys(block.id).size,
+  }))
 
 /** Processes whose last session was ended by a newer one. */
 function supersededIn(image: LiveImage, peer: string): readonly string[] {

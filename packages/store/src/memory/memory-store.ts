@@ -1,7 +1,10 @@
 import type { ChannelContext, Demand, StoreState } from '@holdfast/kds'
 import { invariant, isHeadless, type ResourceKey, type Violation } from '@holdfast/model'
+import { toldFrom } from '../asked-by.js'
 import {
+  type Adoption,
   adoptUnit,
+  adoptZoneUnit,
   approveUnit,
   type BlockRow,
   demandOf,
@@ -43,10 +46,11 @@ import {
   type WritePlan,
 } from '../plan/index.js'
 import { keyText } from '../plan/keys.js'
+import { meetPlainUnit, type PlainMeeting } from '../plan/plain-zones.js'
 import type { LocalOutcome, LocalRequest, PoolSetting, SessionRecord, StoreStatus } from '../port.js'
 import { MemoryChannel } from './channel.js'
 import { commit } from './commit.js'
-import { copyOf, emptyImage, type Image, tagText } from './image.js'
+import { copyOf, cursorText, emptyImage, type Image, tagText } from './image.js'
 import { LiveImage, type StoreListener, type WatchedTable } from './live-image.js'
 import { blocksOf, loadNeeds } from './load.js'
 
@@ -74,8 +78,8 @@ export interface Planted {
  * at all. Losing power loses nothing that was committed; `restore` is a backup that somebody has put back.
  */
 export class MemoryStore {
-  readonly identity: RoleIdentity
   readonly nowMs: () => number
+  #identity: RoleIdentity
   readonly #hexDigits: (length: number) => string
   readonly #planted: Planted
   readonly #hooks: HookCover | undefined
@@ -93,10 +97,14 @@ export class MemoryStore {
     this.#hooks = hooks
     this.#thresholds = thresholds
     this.#planted = planted
-    this.identity = identity
+    this.#identity = identity
     this.nowMs = nowMs
     this.#hexDigits = hexDigits
     this.#image = this.#live(emptyImage(hexDigits(32)))
+  }
+
+  get identity(): RoleIdentity {
+    return this.#identity
   }
 
   /** What is stored now; of a transaction under way inside it. */
@@ -119,9 +127,13 @@ export class MemoryStore {
     return copyOf(this.#image)
   }
 
-  /** Puts a backup back. What witnesses remember of the time since is judged when they come. */
-  restore(image: Image): void {
+  /**
+   * Puts a backup back. What witnesses remember of the time since is judged when they come.
+   * @param storeId of another store, which stands in the place of the one that was here
+   */
+  restore(image: Image, storeId: string = this.#identity.storeId): void {
     invariant(!this.#inTransaction, 'a backup is not put back in the middle of a transaction')
+    this.#identity = { ...this.#identity, storeId }
     this.#image = this.#live(image)
     for (const watcher of this.#watchers) watcher.replaced()
   }
@@ -166,7 +178,8 @@ export class MemoryStore {
   }
 
   /** Reads, plans and commits one unit. */
-  run<T>(unit: Unit<T>): T {
+  run<T>(asked: Unit<T>): T {
+    const unit = toldFrom(asked)
     const nowMs = this.nowMs()
     return this.transaction(undefined, () => {
       const read = (needs: Needs): Loaded => {
@@ -326,7 +339,19 @@ export class MemoryStore {
           if (tags.has(tagText(epoch, revision))) return revision
         return undefined
       },
+      ackedLog: (zone) =>
+        this.#image.cursors.get(cursorText({ peer: zone, channel: 'down', side: 'acked' }))?.cursor?.epoch,
     }
+  }
+
+  /** A zone that speaks plain Kuma KDS begins a stream. Global only. */
+  meetPlain(zone: string): PlainMeeting {
+    return this.run(meetPlainUnit(zone, this.options(this.nowMs())))
+  }
+
+  /** An operator of global gives a zone's name to the store that asks for it. */
+  adoptZone(zone: string, actor: string): Adoption {
+    return this.run(adoptZoneUnit({ zone, actor, apply: true }, this.options(this.nowMs())))
   }
 
   /** Takes the fence of a peer: every older session of it has no effects from here on. */

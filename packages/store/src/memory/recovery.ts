@@ -1,65 +1,49 @@
 import { findType } from '@holdfast/model'
 import {
   type HistoryRow,
+  type HoldRow,
   type Remembered,
   rebuildPlan,
   rebuildUnit,
   recoverUnit,
   recoveryPlanUnit,
   releaseUnit,
-  rememberedOf,
+  remembering,
   rememberUnit,
   servingUnit,
   type Testimony,
 } from '../plan/index.js'
 import { byText, keyText, ledgerText } from '../plan/keys.js'
-import { namedMax, type RecoveryStore, type WitnessRow } from '../recovery-port.js'
+import type { RecoveryStore, WitnessRow } from '../recovery-port.js'
+import type { Image } from './image.js'
 import type { MemoryStore } from './memory-store.js'
 
 /** What the processes on a store in memory see of the zones that come back. */
 export class MemoryWitnesses {
   readonly #store: MemoryStore
-  readonly #seen = new Map<string, { readonly row: WitnessRow; readonly atMs: number; readonly epoch: string }>()
 
   constructor(store: MemoryStore) {
     this.#store = store
   }
 
   note(row: WitnessRow): void {
-    const before = this.#of(row.zone)
-    const conflicts = row.heard ? row.conflicts : (before?.conflicts ?? row.conflicts)
-    this.#put({ ...row, conflicts })
+    const { nowMs, image } = this.#store
+    const { epoch } = image.head
+    const before = image.witnesses.get(row.zone)
+    const conflicts = row.heard || before?.epoch !== epoch ? row.conflicts : before.row.conflicts
+    image.witnesses.set(row.zone, { row: { ...row, conflicts }, atMs: nowMs(), epoch })
   }
 
   within(ms: number): readonly WitnessRow[] {
     const { nowMs, image } = this.#store
-    return [...this.#seen.values()].flatMap(({ row, atMs, epoch }) =>
+    return [...image.witnesses.values()].flatMap(({ row, atMs, epoch }) =>
       atMs > nowMs() - ms && epoch === image.head.epoch ? [row] : [],
     )
   }
 
   remember(testimony: Testimony): Remembered {
     const store = this.#store
-    const { zone } = testimony.witness
-    const before = this.#of(zone)
-    const named = before?.conflicts ?? []
-    const options = store.options(store.nowMs())
-    const found = store.run(rememberUnit(testimony, options, store.logHistory().epochs, named))
-    if (found.conflicts.some((conflict) => !named.includes(conflict)))
-      this.#put({
-        ...(before ?? { zone, heard: false, inStep: false }),
-        conflicts: [...new Set([...named, ...found.conflicts])].slice(0, namedMax),
-      })
-    return found
-  }
-
-  #of(zone: string): WitnessRow | undefined {
-    const seen = this.#seen.get(zone)
-    return seen?.epoch === this.#store.image.head.epoch ? seen.row : undefined
-  }
-
-  #put(row: WitnessRow): void {
-    this.#seen.set(row.zone, { row, atMs: this.#store.nowMs(), epoch: this.#store.image.head.epoch })
+    return store.run(rememberUnit(testimony, store.options(store.nowMs()), store.logHistory().epochs))
   }
 }
 
@@ -77,7 +61,8 @@ export function memoryRecovery(store: MemoryStore): RecoveryStore {
         .filter(([key, row]) => row.origin !== own && (row.origin === '' || row.deleted) && (after ?? '') < key)
         .sort(([a], [b]) => byText(a, b))
       const page = found.slice(0, limit)
-      const items = page.flatMap(([, row]) => rememberedOf(row, own) ?? [])
+      const remember = remembering(own, approvedOf(store.image))
+      const items = page.flatMap(([, row]) => remember(row) ?? [])
       const last = page.at(-1)?.[0]
       return found.length > page.length && last !== undefined ? { items, next: last } : { items }
     },
@@ -116,3 +101,7 @@ export function memoryRecovery(store: MemoryStore): RecoveryStore {
     onStranger: (listener) => store.onStranger(listener),
   }
 }
+
+/** Every hold that was ever approved. */
+export const approvedOf = ({ holds }: Pick<Image, 'holds'>): readonly HoldRow[] =>
+  [...holds.values()].filter(({ state }) => state === 'approved')

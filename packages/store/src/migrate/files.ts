@@ -27,9 +27,16 @@ export function migrationsFolder(): string {
   )
   const found = candidates.find((path) => existsSync(join(path, '0001_head.sql')))
   if (found === undefined)
-    throw new Problem('internal', `the migrations are not where they should be: ${candidates.join(' or ')}`)
+    throw new Problem(
+      'internal',
+      `the migrations are not where they should be: ${candidates.join(' or ')}; install the program again`,
+    )
   return found
 }
+
+/** Names of the tables that all migrations of a folder make together, as `schema.sql` beside them says. */
+export const tablesOf = (folder: string): readonly string[] =>
+  [...readFileSync(join(folder, 'schema.sql'), 'utf8').matchAll(/^create table (\w+)/gim)].map(([, name = '']) => name)
 
 /**
  * All migrations of a folder, in order.

@@ -104,7 +104,10 @@ async function checkServer(client: pg.Client): Promise<void> {
   )
   const [server] = rows
   if (server !== undefined && Number(server.number) < oldestServer)
-    throw new Problem('unavailable', `the database is PostgreSQL ${server.text}; Holdfast needs 14 or later`)
+    throw new Problem(
+      'unavailable',
+      `the database is PostgreSQL ${server.text}; Holdfast needs 14 or later: upgrade the server`,
+    )
 }
 
 async function lock(client: pg.Client, signal: AbortSignal): Promise<void> {
@@ -156,7 +159,10 @@ function check(applied: readonly AppliedRow[], migrations: readonly Migration[],
     // Without a file it is a newer program's that lets us run.
     if (migration !== undefined && migration.sha256 !== row.sha256)
       return [`${migration.name} was edited after it had been applied; restore the file and add a new one instead`]
-    return row.id === index + 1 ? [] : [`the database lacks migration ${index + 1} and has ${row.name}`]
+    const before = applied[index - 1]?.id ?? 0
+    return row.id === before + 1
+      ? []
+      : [`the database lacks migration ${before + 1} and has ${row.name}; restore a backup of it`]
   })
   if (problems.length > 0)
     throw new Problem('conflict', `the migrations of this program and of the database differ: ${problems.join('; ')}`)

@@ -33,7 +33,7 @@ import { keyParts, offeredBuckets, offeredEntries, repairParts, viewBuckets } fr
 import { noteDivergence, noteRepairs, turnsOf } from './statements/repairs.js'
 import { lockFences } from './statements/sessions.js'
 import { settledFacts } from './statements/settled.js'
-import { ackedLogOf, dueRefusals, readOffered, readStanding } from './statements/sync-read.js'
+import { ackedLogsOf, dueRefusals, readOffered, readStanding } from './statements/sync-read.js'
 import { readSeenDigests } from './statements/tail.js'
 import { inPageOrder, logPage, toggledOrigins, wholeList } from './statements/views.js'
 import { digestsByType, View } from './view.js'
@@ -203,7 +203,7 @@ export class PgChannel implements ChannelStore {
     if (!(await readEpochs(database)).has(cursor.epoch)) {
       // That others are in step, and that this one was, is learned from what they have acked.
       await acks.flush()
-      const acked = await ackedLogOf(database, peer)
+      const acked = (await ackedLogsOf(database, [peer])).get(peer)
       await onEvidence({ from: 'peer', acked, witness: originWords(peer), cursor })
     }
     const isLoss = (await tail.fresh()).head.epoch !== epoch
@@ -255,7 +255,10 @@ export class PgChannel implements ChannelStore {
       const said = this.#view.typeDigests(digests).find((row) => row.type === type)?.digest.count ?? 0
       // A Kuma obeys an empty list (EMPTY).
       if (offers.length === 0 && said > 0)
-        throw new Problem('unavailable', `0 rows for ${type}, digest says ${said}: no list is sent`)
+        throw new Problem(
+          'unavailable',
+          `0 rows for ${type}, digest says ${said}: no list is sent; holdfastctl status tells what was lost`,
+        )
       return { offers, head: { cursor: cursorOf(head), digest: this.#view.digest(digests) } }
     })
   }

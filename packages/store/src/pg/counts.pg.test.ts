@@ -90,6 +90,25 @@ test('what comes in bulk is told to the planner, once, and what comes in small n
   expect(counter.byName.analyze).toBe(1)
 })
 
+test('a list of a whole type has its total from the sums: no row is counted for it', async () => {
+  const counter = new Counter()
+  await using opened = await zoneWith(counter)
+  const { store } = opened
+  await store.vip.adoptBlocks(['241.16.0.0/20'])
+  await applyAll(store, 'web-', 3)
+  counter.reset()
+  // As the API asks for it where nobody has asked for labels.
+  const all = await store.read.list({ type: 'MeshService', labels: {}, offset: 0, limit: 2 })
+  expect([all.total, all.items.length]).toEqual([3, 2])
+  expect(counter.byName).toEqual({ 'count of type': 1, list: 1 })
+  counter.reset()
+  await store.read.list({ type: 'MeshService', mesh: 'default', offset: 0, limit: 2 })
+  expect(counter.byName).toEqual({ 'count list': 1, list: 1 })
+  counter.reset()
+  await store.read.shown({ type: 'MeshService', mesh: 'default', name: 'web-1' })
+  expect(counter.byName).toEqual({ 'row as it is shown': 1 })
+}, 60_000)
+
 /** What a zone's store does when it comes back and nothing has changed. */
 async function idleReconnect(
   store: PgStore,

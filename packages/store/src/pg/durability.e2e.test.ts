@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { startOfLog } from '@holdfast/kds'
 import { expect, test } from 'vitest'
-import { freshDatabase } from '../testing/index.js'
+import { byHand, freshDatabase } from '../testing/index.js'
 import { openOn } from './testing.js'
 
 const { signal } = new AbortController()
@@ -33,6 +33,13 @@ const receiver = `
   }
   await store.close()`
 
+/** Nobody is connected any more: the server ends what a process that was killed has asked of it before it notices that nobody waits. */
+async function left(url: string): Promise<void> {
+  const others =
+    "select from pg_stat_activity where datname = current_database() and backend_type = 'client backend' and pid <> pg_backend_pid()"
+  while ((await byHand(url, others)).length > 0) await new Promise((resolve) => setImmediate(resolve))
+}
+
 const pages = 60
 const rowsPerPage = 25
 
@@ -55,6 +62,7 @@ test('DUR: data and position are of one commit, wherever the process is killed',
       if (said >= before + 7 * life) setTimeout(() => child.kill('SIGKILL'), life)
     })
     await new Promise((resolve) => child.once('close', resolve))
+    await left(database.url)
     const store = await openOn(database.url, { role: 'zone', dataDir, listen: false })
     const { partial = startOfLog } = await store
       .channel({ channel: 'down', peer: '' })

@@ -8,11 +8,11 @@ import { WorkingSet } from '../plan/working-set.js'
 import { isEmptyPlan, takesRevision } from '../plan/write-plan.js'
 import { execute } from './execute.js'
 import { load } from './load.js'
-import { type Sql, timestamp } from './sql.js'
+import { type Sql, timestamp, together } from './sql.js'
 import { advanceHead, type Head, readHead } from './statements/head.js'
 import { lostLeases } from './statements/leases.js'
 import { lockFences } from './statements/sessions.js'
-import { cursorsOf, readOffered } from './statements/sync-read.js'
+import { cursorsOf, type DigestRow, readOffered } from './statements/sync-read.js'
 import { writeCursors } from './statements/sync-write.js'
 import { markOf, offeredDigest, type ProgressStep, type Proof, type Work } from './work.js'
 
@@ -50,7 +50,7 @@ function attempted(work: Work<unknown>, ws: WorkingSet): Outcome {
 
 /** Works whose session was superseded or whose lease was lost meanwhile, each with what its caller is told (OWN, ONE). */
 export async function voided(sql: Sql, works: readonly Work<unknown>[]): Promise<ReadonlyMap<Work<unknown>, Problem>> {
-  return new Map([...(await leaseless(sql, works)), ...(await superseded(sql, works))])
+  return new Map((await together([leaseless(sql, works), superseded(sql, works)])).flat())
 }
 
 async function leaseless(sql: Sql, works: readonly Work<unknown>[]): Promise<readonly [Work<unknown>, LeaseLost][]> {
@@ -79,7 +79,10 @@ export interface Written {
   readonly proofs: ReadonlyMap<Work<unknown>, Proof>
 }
 
-/** Everything that a group writes, the head last. The head's row is locked by the caller. */
+/**
+ * Everything that a group writes, the head last. The head's row is locked by the caller. What is read of what was written is
+ * sent right behind it: the server takes one after the other.
+ */
 export async function writeGroup(
   sql: Sql,
   { head, plan, outcomes }: Planned,
@@ -88,40 +91,66 @@ export async function writeGroup(
   const isEmpty = isEmptyPlan(plan)
   const taken = takesRevision(plan)
   const revision = head.revision + (taken ? 1 : 0)
-  if (!isEmpty) await execute(sql, plan, { revision, atMs: plan.atMs })
-  for (const [work, outcome] of outcomes) if (outcome.ok) await work.also?.(sql, outcome.value)
-  const proofs = await writeProgress(sql, outcomes)
+  const execution = isEmpty ? undefined : execute(sql, plan, { revision, atMs: plan.atMs })
+  const stepping = [...outcomes].flatMap(([work, outcome]): Stepping[] =>
+    work.progress !== undefined && outcome.ok ? [[work, work.progress]] : [],
+  )
+  const others = [...outcomes].flatMap(([{ also }, outcome]) =>
+    also !== undefined && outcome.ok ? [() => also(sql, outcome.value)] : [],
+  )
+  if (execution?.isSent === false || others.length > 0) await execution?.done
+  for (const write of others) await write()
+  const [, standing] = await together([execution?.done, readStandings(sql, stepping)])
+  const { moved, proofs } = advanced(stepping, standing)
   const cursor = taken ? { epoch: head.epoch, revision, tag } : undefined
-  if (!isEmpty) await advanceHead(sql, { cursor, at: timestamp(nowMs), mark })
+  await together([
+    moved.length === 0 ? undefined : writeCursors(sql, moved),
+    isEmpty ? undefined : advanceHead(sql, { cursor, at: timestamp(nowMs), mark }),
+  ])
   return { cursor, proofs }
 }
 
 type Stepping = readonly [Work<unknown>, ProgressStep]
 
-/**
- * Cursors after what was just written, and proofs over it: the sums that the marks are compared with are read in the
- * same transaction. A cursor is written only if it moves or was proven.
- */
-async function writeProgress(sql: Sql, outcomes: Planned['outcomes']): Promise<ReadonlyMap<Work<unknown>, Proof>> {
-  const stepping = [...outcomes].flatMap(([work, outcome]): Stepping[] =>
-    work.progress !== undefined && outcome.ok ? [[work, work.progress]] : [],
-  )
-  const proofs = new Map<Work<unknown>, Proof>()
-  if (stepping.length === 0) return proofs
-  const keyOf = ({ peer, channel }: Pick<CursorRow, 'peer' | 'channel'>): string => `${channel} ${peer}`
+type Part = 'content' | 'status'
+
+interface Standings {
+  readonly cursors: readonly CursorRow[]
+  /** Of the parts that a mark speaks of. */
+  readonly sums: ReadonlyMap<Part, readonly DigestRow[]>
+}
+
+const partOf = ({ channel }: ProgressStep): Part => (channel === 'status' ? 'status' : 'content')
+const keyOf = ({ peer, channel }: Pick<CursorRow, 'peer' | 'channel'>): string => `${channel} ${peer}`
+
+/** Where the peers stood, and the sums that their marks are compared with: in the transaction that has written, and after it. */
+async function readStandings(sql: Sql, stepping: readonly Stepping[]): Promise<Standings> {
   const targets = new Map(stepping.map(([, step]) => [keyOf(step), { peer: step.peer, channel: step.channel }]))
-  const cursors = new Map((await cursorsOf(sql, [...targets.values()])).map((row) => [keyOf(row), row]))
+  const marked = new Map(
+    stepping.flatMap(([, step]) => (markOf(step) === undefined ? [] : [[partOf(step), step.channel] as const])),
+  )
+  const [cursors, ...sums] = await together([
+    targets.size === 0 ? [] : cursorsOf(sql, [...targets.values()]),
+    ...[...marked].map(async ([part, channel]) => [part, await readOffered(sql, channel)] as const),
+  ])
+  return { cursors, sums: new Map(sums) }
+}
+
+/** Cursors after what was just written, and proofs over it. A cursor is written only if it moves or was proven. */
+function advanced(
+  stepping: readonly Stepping[],
+  standing: Standings,
+): { readonly moved: readonly CursorRow[]; readonly proofs: ReadonlyMap<Work<unknown>, Proof> } {
+  const proofs = new Map<Work<unknown>, Proof>()
+  const cursors = new Map(standing.cursors.map((row) => [keyOf(row), row]))
   const moved = new Map<string, CursorRow>()
-  const sums = new Map<string, Awaited<ReturnType<typeof readOffered>>>()
   for (const [work, progress] of stepping) {
     const key = keyOf(progress)
     const before: CursorRow = cursors.get(key) ?? { ...progressKey(progress), side: 'received' }
     const mark = markOf(progress)
     let proof: Proof | undefined
     if (mark !== undefined) {
-      const part = progress.channel === 'status' ? 'status' : 'content'
-      const rows = sums.get(part) ?? (await readOffered(sql, progress.channel))
-      sums.set(part, rows)
+      const rows = standing.sums.get(partOf(progress)) ?? []
       const offered = offeredDigest(rows, progress.channel, progress.peer)
       proof = { verified: digestEquals(offered, mark.digest), offered }
       proofs.set(work, proof)
@@ -139,8 +168,7 @@ async function writeProgress(sql: Sql, outcomes: Planned['outcomes']): Promise<R
     cursors.set(key, row)
     moved.set(key, row)
   }
-  if (moved.size > 0) await writeCursors(sql, [...moved.values()])
-  return proofs
+  return { moved: [...moved.values()], proofs }
 }
 
 const progressKey = ({ peer, channel }: ProgressStep) => ({ peer, channel })

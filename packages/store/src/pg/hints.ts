@@ -1,5 +1,6 @@
 import pg from 'pg'
 import { writableUrl } from './hosts.js'
+import { isPooled, poolingOf } from './pooler.js'
 import { logChannel } from './statements/head.js'
 
 /** Another way than NOTIFY to tell other processes of the same database that the log has grown. It may lose any hint. */
@@ -20,7 +21,9 @@ export interface HintsOptions {
   /** Something may have been committed: look. */
   readonly onHint: () => void
   readonly onFailure: (error: unknown) => void
-  /** Without, only the poll remains, as behind a pooler that hands every transaction another session. */
+  /** Nobody can listen through what stands before the database: only the poll remains. Told once. */
+  readonly onDeaf: () => void
+  /** Without, only the poll remains. */
   readonly listen: boolean
   readonly pollEveryMs: number
 }
@@ -29,7 +32,8 @@ const reconnectMs = { first: 250, most: 30_000 }
 
 /**
  * When to look at the log: at every NOTIFY of a commit, or hint of another bus, and every second whatever happens. A hint that is lost costs a
- * second, never data.
+ * second, never data. Through a pooler that hands out each transaction nobody listens: what a session was left to listen for would
+ * come to whoever has it next, or be complained of by the pooler at every commit.
  */
 export class Hints {
   readonly #options: HintsOptions
@@ -77,6 +81,12 @@ export class Hints {
         if (payload?.endsWith(` ${this.#options.mark}`) !== true) this.#options.onHint()
       })
       await client.connect()
+      if ((await isPooled(client)) && (await poolingOf(this.#options.url)) === 'transaction') {
+        lost = true
+        await client.end()
+        this.#options.onDeaf()
+        return
+      }
       await client.query(`listen ${logChannel}`)
       this.#waitMs = reconnectMs.first
       // Something may have been committed between the last look and the first hint.

@@ -5,7 +5,8 @@ import { emptyDigest } from '@holdfast/model'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { putMesh, putService } from '../conformance/fixtures.js'
 import { createDatabase, databaseUrl, dropDatabase } from '../embedded/databases.js'
-import { freshDatabase, type TestDatabase } from '../testing/index.js'
+import type { Testimony } from '../plan/index.js'
+import { byHand, freshDatabase, type TestDatabase } from '../testing/index.js'
 import type { PgStore } from './store.js'
 import { openOn } from './testing.js'
 
@@ -171,4 +172,33 @@ test('a store that recovers allocates nothing', async () => {
   const [made] = await zone.local.apply({ changes: [putService('web')], atomic: true, actor: 'test' }, { signal })
   expect(made).toMatchObject({ outcome: 'created', pendingReason: expect.stringContaining('recovering') })
   await zone.close()
+})
+
+test('VIP-2: what a zone says against us is kept with what is taken over from it, or neither is', async () => {
+  const store = await used()
+  const said = (zone: string, addresses: Readonly<Record<string, string>>): Testimony => ({
+    witness: { zone, storeId: zone, state: 'ready' },
+    rows: [],
+    ledger: Object.entries(addresses).map(([displayName, address]) => ({
+      ...{ kind: 'MeshService', mesh: 'default', origin: 'west', namespace: '', displayName },
+      ...{ scope: 'canonical', family: 4, address, generation: 0, state: 'active', allocatedAtMs: 0 },
+    })),
+  })
+  const addresses = async () =>
+    (await store.vip.ledger({ includeTombstoned: true, limit: 9 })).items.map(({ address }) => address)
+  await store.recovery.remember(said('east', { web: '241.16.0.21' }))
+  await byHand(
+    database.url,
+    `create function no_room() returns trigger language plpgsql as $$ begin raise exception 'no room'; end $$;
+     create trigger no_room before insert on recovery_witnesses for each row execute function no_room()`,
+  )
+  const north = said('north', { web: '241.16.0.22', api: '241.16.0.30' })
+  await expect(store.recovery.remember(north)).rejects.toThrow()
+  expect(await addresses()).toEqual(['241.16.0.21'])
+  await byHand(database.url, 'drop trigger no_room on recovery_witnesses')
+  const { conflicts } = await store.recovery.remember(north)
+  expect(conflicts).toEqual([expect.stringMatching(/north remembers 241\.16\.0\.22 .* has 241\.16\.0\.21 here/)])
+  expect(await store.recovery.witnesses(60_000)).toEqual([{ zone: 'north', heard: false, inStep: false, conflicts }])
+  expect((await addresses()).sort()).toEqual(['241.16.0.21', '241.16.0.30'])
+  await store.close()
 })

@@ -16,6 +16,9 @@ export interface HistoryOptions {
   readonly log: StoreLog
 }
 
+/** However often it grows: between two hints so much time passes, so that sessions send what came meanwhile as one answer. */
+export const tellEveryMs = 50
+
 /**
  * What this process knows of the log, who is told when it grows, and the judgement whether the database still is what
  * it was. A backup that was put back is found out by a position that somebody remembers and the history does not have.
@@ -28,7 +31,9 @@ export class History {
   #seen: Cursor
   #isInitialised: boolean
   #judging: Promise<void> | undefined
-  #telling = false
+  #isGrown = false
+  #telling: NodeJS.Immediate | undefined
+  #pause: NodeJS.Timeout | undefined
 
   constructor(options: HistoryOptions) {
     this.#options = options
@@ -140,15 +145,31 @@ export class History {
     this.tell()
   }
 
-  /** Whoever listens looks again. */
+  /** Whoever listens looks again: at once if nothing was told of late, otherwise once the pause is over. */
   tell(): void {
-    if (this.#telling) return
-    this.#telling = true
+    this.#isGrown = true
+    if (this.#pause !== undefined) return
     // Not within the commit that has found it out: a listener may ask the store at once.
-    setImmediate(() => {
-      this.#telling = false
-      for (const listener of this.#listeners) listener()
+    this.#telling ??= setImmediate(() => {
+      this.#telling = undefined
+      this.#tellAll()
     })
+  }
+
+  /** Nobody is told from here on. */
+  close(): void {
+    this.#listeners.clear()
+    clearTimeout(this.#pause)
+    clearImmediate(this.#telling)
+  }
+
+  #tellAll(): void {
+    this.#isGrown = false
+    this.#pause = setTimeout(() => {
+      this.#pause = undefined
+      if (this.#isGrown) this.#tellAll()
+    }, tellEveryMs)
+    for (const listener of this.#listeners) listener()
   }
 
   #remember(): void {

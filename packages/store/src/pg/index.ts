@@ -1,5 +1,6 @@
 export { writableUrl } from './hosts.js'
 export { type OpenStoreOptions, openStore } from './open.js'
+export { type Pooling, poolingOf } from './pooler.js'
 export type { StatementCount } from './sql.js'
 export { PgStore, type StoreLog } from './store.js'
 export type { PoolUse } from './turns.js'

@@ -1,6 +1,6 @@
 import { isNothing, type Loaded } from '../plan/loaded.js'
 import type { Needs } from '../plan/types.js'
-import type { Sql } from './sql.js'
+import { type Sql, together } from './sql.js'
 import type { Head } from './statements/head.js'
 import { heldRows, holdsById, keepingHolds } from './statements/holds.js'
 import {
@@ -23,6 +23,7 @@ import {
 } from './statements/rows-read.js'
 import { cursorsOf, refusedOfPeers, zoneFacts } from './statements/sync-read.js'
 import { usageOf } from './statements/usage.js'
+import { namedConflicts } from './statements/witnesses.js'
 
 /** A session that has said nothing for so long does not count as connected: three heartbeats and a slow one. */
 const sessionAliveMs = 20_000
@@ -47,6 +48,7 @@ export async function load(sql: Sql, needs: Needs, head: Head, nowMs: number): P
     cursors: [],
     vanishing: [],
     usage: [],
+    named: [],
     zones: [],
   }
   if (isNothing(needs)) return base
@@ -55,36 +57,42 @@ export async function load(sql: Sql, needs: Needs, head: Head, nowMs: number): P
   const some = <N, T>(
     need: readonly N[],
     read: (need: readonly N[]) => Promise<readonly T[]>,
-  ): Promise<readonly T[]> => (need.length === 0 ? Promise.resolve([]) : read(need))
-  // One after the other: `sql` may be the one connection of a transaction.
+  ): readonly T[] | Promise<readonly T[]> => (need.length === 0 ? [] : read(need))
+  // All are on their way before the first is answered.
+  const [rows, ledger, pastGenerationRows, blocks, refused, holds, cursors, vanishing, usage, named, zones] =
+    await together([
+      joined([
+        some(keys, (n) => rowsByKey(sql, n)),
+        some(needs.exportNames, (n) => rowsByExportName(sql, n)),
+        some(needs.displayNames, (n) => rowsByDisplayName(sql, n)),
+        some(needs.rowsOfMeshes, (n) => rowsOfMeshes(sql, n)),
+        some(needs.heldBy, (n) => heldRows(sql, n)),
+        some(needs.pendingOfKinds, (n) => pendingRows(sql, n, own)),
+        some(needs.lackingFamily, (n) => rowsLackingFamily(sql, n, own)),
+        some(needs.wholeTypes, (n) => rowsOfTypes(sql, n, own)),
+      ]),
+      joined([
+        some(needs.owners, (n) => ledgerOfOwners(sql, n)),
+        some(needs.addresses, (n) => ledgerOfAddresses(sql, n)),
+        some(needs.takenInBlocks, (n) => ledgerInBlocks(sql, n)),
+        needs.aliases ? aliases(sql) : [],
+      ]),
+      some(needs.owners, (n) => pastGenerations(sql, n)),
+      needs.blocks ? readBlocks(sql, 'us') : [],
+      some(needs.refusedOf, (n) => refusedOfPeers(sql, n)),
+      joined([some(needs.holds, (n) => holdsById(sql, n)), needs.openHolds ? keepingHolds(sql) : []]),
+      some(needs.cursors, (n) => cursorsOf(sql, n)),
+      some(needs.vanishing, (n) => vanishingCounts(sql, n, nowMs)),
+      some(needs.usage, (n) => usageOf(sql, n, nowMs)),
+      some(needs.namedBy, (n) => namedConflicts(sql, n)),
+      some(needs.zones, (n) => zoneFacts(sql, n, nowMs - sessionAliveMs)),
+    ])
   return {
     ...base,
-    rows: [
-      ...(await some(keys, (n) => rowsByKey(sql, n))),
-      ...(await some(needs.exportNames, (n) => rowsByExportName(sql, n))),
-      ...(await some(needs.displayNames, (n) => rowsByDisplayName(sql, n))),
-      ...(await some(needs.rowsOfMeshes, (n) => rowsOfMeshes(sql, n))),
-      ...(await some(needs.heldBy, (n) => heldRows(sql, n))),
-      ...(await some(needs.pendingOfKinds, (n) => pendingRows(sql, n, own))),
-      ...(await some(needs.lackingFamily, (n) => rowsLackingFamily(sql, n, own))),
-      ...(await some(needs.wholeTypes, (n) => rowsOfTypes(sql, n, own))),
-    ],
-    ledger: [
-      ...(await some(needs.owners, (n) => ledgerOfOwners(sql, n))),
-      ...(await some(needs.addresses, (n) => ledgerOfAddresses(sql, n))),
-      ...(await some(needs.takenInBlocks, (n) => ledgerInBlocks(sql, n))),
-      ...(needs.aliases ? await aliases(sql) : []),
-    ],
-    pastGenerations: needs.owners.length === 0 ? [] : await pastGenerations(sql, needs.owners),
-    blocks: needs.blocks ? await readBlocks(sql, 'us') : [],
-    refused: await some(needs.refusedOf, (n) => refusedOfPeers(sql, n)),
-    holds: [
-      ...(await some(needs.holds, (n) => holdsById(sql, n))),
-      ...(needs.openHolds ? await keepingHolds(sql) : []),
-    ],
-    cursors: await some(needs.cursors, (n) => cursorsOf(sql, n)),
-    vanishing: await some(needs.vanishing, (n) => vanishingCounts(sql, n, nowMs)),
-    usage: await some(needs.usage, (n) => usageOf(sql, n, nowMs)),
-    zones: await some(needs.zones, (n) => zoneFacts(sql, n, nowMs - sessionAliveMs)),
+    ...{ rows, ledger, pastGenerations: pastGenerationRows, blocks, refused, holds, cursors },
+    ...{ vanishing, usage, named, zones },
   }
 }
+
+const joined = async <T>(parts: readonly (readonly T[] | Promise<readonly T[]>)[]): Promise<readonly T[]> =>
+  (await together(parts)).flat()

@@ -1,9 +1,11 @@
+import { setImmediate } from 'node:timers/promises'
 import { type ChannelStore, endOf, type LogItem, type Position, startOfLog } from '@holdfast/kds'
 import { jsonSpec, typeOf, wireKey } from '@holdfast/model'
 import pg from 'pg'
 import { expect, test } from 'vitest'
 import { deleteOf, putMesh } from '../conformance/fixtures.js'
 import type { LocalChange } from '../port.js'
+import { tellEveryMs } from './history.js'
 import type { PgStore } from './store.js'
 import { Counter, freshStore, openOn } from './testing.js'
 
@@ -75,7 +77,7 @@ class Tailing {
       await new Promise<void>((resolve) => {
         const stop = store.onAdvanced(() => {
           stop()
-          setImmediate(resolve)
+          void setImmediate().then(resolve)
         })
         if (this.#reading !== undefined) void this.#reading.then(() => resolve())
       })
@@ -111,8 +113,7 @@ async function write(store: PgStore, writer: number, rounds: number): Promise<vo
     if (random.next().value < 0.2) await apply(store, deleteOf({ type: 'MeshTimeout', mesh: 'default', name }))
     else await apply(store, put(name, writer * 1_000 + round), put(`own-${writer}`, round))
     // So that groups are made of other requests every time.
-    for (let turns = Math.floor(random.next().value * 4); turns > 0; turns--)
-      await new Promise((resolve) => setImmediate(resolve))
+    for (let turns = Math.floor(random.next().value * 4); turns > 0; turns--) await setImmediate()
   }
 }
 
@@ -196,6 +197,26 @@ test('one change is read once, and its offer is one object, however many zones l
   expect(counter.byName).toEqual({ 'read tail': 1 })
   const offers = new Set(pages.flatMap((page) => page.items.map(({ change }) => 'offer' in change && change.offer)))
   expect([pages.length, offers.size]).toEqual([50, 1])
+})
+
+test('however often the log grows, who listens is told once in a while, and of the last commit as well', async () => {
+  await using opened = await freshStore({ role: 'global', listen: false, pollEveryMs: 60_000 })
+  const { store } = opened
+  await apply(store, putMesh('default'))
+  const reader = new Tailing(store, 'east')
+  let told = 0
+  const startedMs = performance.now()
+  const stop = store.onAdvanced(() => {
+    told++
+  })
+  for (let i = 0; i < 100; i++) await apply(store, put('a', i))
+  // It reads when it is told, and is told by nobody else: were the last commit not told of, this would not end.
+  const held = await reader.reaching(store, (await store.status()).head.revision)
+  expect([...held.values()]).toContain(JSON.stringify(specOf(99)))
+  // A timer may come a millisecond early.
+  expect(told).toBeLessThanOrEqual(1 + (performance.now() - startedMs) / (tellEveryMs - 1))
+  reader.stop()
+  stop()
 })
 
 test('a page out of memory is the page out of the table', async () => {

@@ -89,6 +89,7 @@ export async function openStore(options: OpenStoreOptions): Promise<PgStore> {
     const nextTag = (): string => randomBytes(8).toString('hex')
     const nextEpoch = (): string => randomBytes(16).toString('hex')
     const history = new History({ database, head, highWater, nowMs, nextEpoch, nextTag, log })
+    closers.push(async () => history.close())
     const soundness = new Soundness({ database, log, onChange: () => history.tell() })
     closers.push(() => soundness.close())
     await soundness.start()
@@ -121,6 +122,11 @@ export async function openStore(options: OpenStoreOptions): Promise<PgStore> {
       bus,
       onHint: look,
       onFailure: (error) => log.warn({ err: error }, 'no hints from the database; its log is polled'),
+      onDeaf: () =>
+        log.info(
+          {},
+          'a pooler in transaction mode stands before the database: what other processes commit is seen by a look every second; with --redis-url at once',
+        ),
       listen: options.listen ?? true,
       pollEveryMs: options.pollEveryMs ?? pollEveryMs,
     })

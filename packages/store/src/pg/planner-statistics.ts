@@ -3,8 +3,16 @@ import type { StoreLog } from './store.js'
 
 /** New rows after which a small table is looked at again. */
 const freshRowsMin = 2_000
-/** A large one is when it has grown by this share. */
-const growth = 0.5
+/** A large one is when it has grown by this share: in between the planner reckons with the size that the table has. */
+const growth = 1
+/**
+ * What rows are looked for by. To look at the rest (contents and labels, most of a row's bytes) takes several times as long, and no
+ * statement of a change or a reconnect asks for it; autovacuum looks at all of it in its own time.
+ */
+const looked =
+  'resources (type, mesh, name, type_order, export_name, origin, namespace, display_name, audience, bucket, revision, ' +
+  'deleted, status_revision, hold_id, pending_reason, absent_since), vip_ledger, ' +
+  'vip_history (id, kind, mesh, origin, namespace, display_name, address)'
 
 /**
  * Tells PostgreSQL what its tables hold when much has come at once. Autovacuum does so too, up to a minute later; until then
@@ -30,7 +38,7 @@ export class PlannerStatistics {
     this.#known += this.#fresh
     this.#fresh = 0
     this.#running = this.#database
-      .run('analyze', 'analyze resources, vip_ledger')
+      .run('analyze', `analyze ${looked}`)
       .then(() => undefined)
       .catch((error: unknown) => this.#log.warn({ err: error }, 'the statistics of large tables could not be renewed'))
       .finally(() => {

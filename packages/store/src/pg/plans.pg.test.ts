@@ -105,6 +105,7 @@ async function changes(store: PgStore, peer: string): Promise<void> {
   await store.read.get(serviceKey('web'))
   await store.read.byDisplayName('MeshService', 'default', 'web', '')
   await store.read.list({ type: 'MeshService', offset: 0, limit: 100 })
+  await store.read.shown({ type: 'MeshService', mesh: 'default', name: 'web' })
 }
 
 /** One level of a repair, and what is said at its end. */
@@ -181,6 +182,7 @@ test.each(roles)(
       await pretendMany(client, big)
       const looks = await looksOf(client, statements, big)
       expect(scansIn(looks)).toEqual([])
+      expect(scansIn(await looksOf(client, statements, big, { kept: true }))).toEqual([])
       // It would tell: without any of these a statement goes through the table.
       expect(await neededIndexes(client, looks, big)).toEqual(expect.arrayContaining([...needed]))
     })

@@ -10,16 +10,18 @@ import {
 } from '../plan/rebuild.js'
 import { type RecoveryItem, recoverUnit, recoveryPlanUnit } from '../plan/recover.js'
 import { type Remembered, rememberUnit } from '../plan/remember.js'
-import { type RememberedRow, rememberedOf, type Testimony } from '../plan/testimony.js'
+import { type RememberedRow, remembering, type Testimony } from '../plan/testimony.js'
 import type { Owner, RoleIdentity } from '../plan/types.js'
 import type { Unit } from '../plan/unit.js'
 import { servingUnit } from '../plan/upkeep.js'
-import { namedMax, type RecoveryStore, type WitnessRow } from '../recovery-port.js'
+import type { RecoveryStore, WitnessRow } from '../recovery-port.js'
 import type { Database } from './sql.js'
 import { endOfEpoch, readEpochs, tagsAt } from './statements/head.js'
+import { approvedHolds } from './statements/holds.js'
 import { foreignPage, lastEvents, missingZones, wholeLedger } from './statements/recovery.js'
+import { ackedLogsOf } from './statements/sync-read.js'
 import { serviceRows } from './statements/vip-read.js'
-import { nameConflicts, namedConflicts, readWitnesses, writeWitnesses } from './statements/witnesses.js'
+import { readWitnesses, writeWitnesses } from './statements/witnesses.js'
 
 const vipKinds = allTypes.filter((type) => type.vipKind).map((type) => type.name)
 
@@ -47,17 +49,13 @@ export class PgRecovery implements RecoveryStore {
   ): Promise<{ readonly items: readonly RememberedRow[]; readonly next?: string | undefined }> {
     const { database, identity } = this.#parts
     const { rows, next } = await foreignPage(database, { own: identity.name, after, limit })
-    return { items: rows.flatMap((row) => rememberedOf(row, identity.name) ?? []), next }
+    const remember = remembering(identity.name, await approvedHolds(database))
+    return { items: rows.flatMap((row) => remember(row) ?? []), next }
   }
 
   async remember(testimony: Testimony): Promise<Remembered> {
     const { database, options, run } = this.#parts
-    const { zone } = testimony.witness
-    const named = await namedConflicts(database, zone)
-    const found = await run(rememberUnit(testimony, options(), await readEpochs(database), named))
-    if (found.conflicts.some((conflict) => !named.includes(conflict)))
-      await nameConflicts(database, zone, [...new Set([...named, ...found.conflicts])].slice(0, namedMax))
-    return found
+    return run(rememberUnit(testimony, options(), await readEpochs(database)))
   }
 
   async recover(request: Parameters<RecoveryStore['recover']>[0]): Promise<readonly RecoveryItem[]> {
@@ -117,6 +115,7 @@ async function historyFor(
   testimonies: readonly Testimony[],
 ): Promise<Parameters<typeof recoverUnit>[0]['history']> {
   const cursors = testimonies.flatMap(({ witness }) => witness.cursor ?? [])
+  const zones = [...new Set(testimonies.map(({ witness }) => witness.zone))]
   return database.transaction('read', async (sql) => {
     const ends = new Map<string, number | undefined>()
     for (const { epoch } of cursors) if (!ends.has(epoch)) ends.set(epoch, await endOfEpoch(sql, epoch))
@@ -124,8 +123,10 @@ async function historyFor(
       sql,
       cursors.map(({ revision }) => revision),
     )
+    const acked = await ackedLogsOf(sql, zones)
     return {
       epochs: await readEpochs(sql),
+      ackedLog: (zone) => acked.get(zone),
       endOf: (epoch) => ends.get(epoch),
       tagAt: (epoch, revision) => tags.find((row) => row.epoch === epoch && row.revision === revision)?.tag,
     }

@@ -10,7 +10,7 @@ import { keyGraceMs } from './vault.js'
 const master = (id: string, fill: number): MasterKey => ({ id, key: new Uint8Array(32).fill(fill) })
 const [k1, k2] = [master('k1', 1), master('k2', 2)]
 const treasure = 'the treasure lies under the third oak'
-const signal = AbortSignal.timeout(60_000)
+const { signal } = new AbortController()
 
 let database: TestDatabase
 let nowMs = Date.now()

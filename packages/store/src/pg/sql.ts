@@ -2,6 +2,7 @@ import { Problem } from '@holdfast/model'
 import pg from 'pg'
 import { withoutPassword } from '../embedded/databases.js'
 import { Hosts, urlsOf } from './hosts.js'
+import { Prepared } from './prepared.js'
 import { type PoolUse, Turns } from './turns.js'
 import type { SealedPlace } from './vault.js'
 
@@ -20,7 +21,10 @@ export interface Sealer {
   open(keyId: number, sealed: Uint8Array, place: SealedPlace): Uint8Array
 }
 
-/** Runs named statements: on a connection of the pool each, or all on the one of a transaction. */
+/**
+ * Runs named statements: on a connection of the pool each, or all on one. On one they are sent as they come and run in that
+ * order: what need not know the answer of what is before it need not wait for it (`together`).
+ */
 export interface Sql {
   run<R extends object = Record<string, never>>(
     name: string,
@@ -29,6 +33,20 @@ export interface Sql {
   ): Promise<{ readonly rows: readonly R[]; readonly count: number }>
   /** Undefined: secrets stand as they are. */
   readonly sealer?: Sealer | undefined
+}
+
+/**
+ * Answers of statements that were sent one behind the other, once there are all.
+ * @throws the first failure in this order: it is the cause, and those behind it say only that the transaction is over
+ */
+export async function together<T extends readonly unknown[]>(
+  sent: readonly [...T],
+): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
+  const answers = await Promise.allSettled(sent)
+  for (const answer of answers) if (answer.status === 'rejected') throw answer.reason
+  return answers.map((answer) => (answer as PromiseFulfilledResult<unknown>).value) as {
+    -readonly [K in keyof T]: Awaited<T[K]>
+  }
 }
 
 /** What a statement selects that reads specs: without `key_id` it would get what it cannot read. */
@@ -58,12 +76,16 @@ export interface DatabaseOptions {
 /** A lock was not to be had within its time: `unavailable`, and trying again at once would only wait as long again. */
 export class LockedOut extends Problem {}
 
+/** What was prepared on a connection is not there any more, or is something else: nothing was done, and asking again is enough. */
+class NotKept extends Problem {}
+
 export type TransactionMode = 'read' | 'write'
 
 /** A connection is made within this time, or the database does not answer. */
 const connectTimeoutMs = 10_000
 /** As long as for a lock: whoever has a connection gives up by then. */
 const turnTimeoutMs = 30_000
+const isRead = /^\s*select\b/i
 const beginOf = { read: 'begin isolation level repeatable read read only', write: 'begin' } as const
 /**
  * A process that stands still (a paused machine, SIGSTOP) in the middle of a transaction must not keep the lock of the head
@@ -85,7 +107,7 @@ const headHolder = `
   order by a.xact_start limit 1`
 const idleTimeoutMs = 60_000
 
-/** Connections to one database. Statements are not prepared by name: a pooler hands each transaction another session. */
+/** Connections to one database. */
 export class Database implements Sql {
   readonly url: string
   /** Set once, before anything secret is read. */
@@ -96,6 +118,7 @@ export class Database implements Sql {
   readonly #connectionsMax: number
   readonly #turns: Turns
   readonly #left = new Set<Promise<void>>()
+  readonly #prepared = new Prepared()
   #pool: pg.Pool
   #poolUrl: string
   readonly #limits: string
@@ -124,8 +147,12 @@ export class Database implements Sql {
       connectionTimeoutMillis: connectTimeoutMs,
       idleTimeoutMillis: idleTimeoutMs,
       keepAlive: true,
+      // A change is some sixty statements in three control planes, and most of its time was waiting for answers to them.
+      pipeline: true,
       types,
     })
+    // Ahead of the first statement on the connection, which does not wait for it; one that breaks meanwhile is told to that one.
+    pool.on('connect', (client) => void this.#prepared.met(client).catch(() => {}))
     // Without a listener an idle client whose server dies would take the process with it.
     pool.on('error', (error) => {
       // The pool hangs its whole client on the error, with the key that cancels its statements: none of a log's business.
@@ -150,7 +177,48 @@ export class Database implements Sql {
   }
 
   async run<R extends object>(name: string, text: string, values: readonly unknown[] = []) {
-    return this.#turns.in(async () => this.#run<R>(await this.#current(), name, text, values))
+    return this.#turns.in(() => this.#alone(name, (client) => this.#run<R>(client, name, text, values)))
+  }
+
+  /** All statements of `work` on one connection, each in a transaction of its own. It may be run twice. */
+  onOne<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
+    const on = (client: pg.PoolClient): Sql => ({
+      run: (name, text, values = []) => this.#run(client, name, text, values),
+      sealer: this.sealer,
+    })
+    return this.#turns.in(() => this.#alone(undefined, (client) => work(on(client))))
+  }
+
+  /** A statement outside of a transaction: what was prepared and is not kept is sent once more, as it is. */
+  async #alone<T>(name: string | undefined, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+    try {
+      return await this.#onConnection(name, work)
+    } catch (error) {
+      if (!(error instanceof NotKept)) throw error
+      return this.#onConnection(name, work)
+    }
+  }
+
+  /** @param name of the statement, for what is thrown where no connection is to be had */
+  async #onConnection<T>(name: string | undefined, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+    const pool = await this.#current()
+    const client = await pool.connect().catch((error: unknown) => {
+      throw this.#translated(error, name)
+    })
+    let broken = false
+    const noteBroken = (): void => {
+      broken = true
+    }
+    client.on('error', noteBroken)
+    try {
+      return await work(client)
+    } catch (error) {
+      broken = true
+      throw error
+    } finally {
+      client.off('error', noteBroken)
+      client.release(broken)
+    }
   }
 
   get poolUse(): PoolUse {
@@ -162,11 +230,7 @@ export class Database implements Sql {
     return {
       run: async <R extends object>(name: string, text: string, values: readonly unknown[] = []) => {
         try {
-          return await this.#turns.in(async () => {
-            const pool = await this.#current()
-            const { rows, rowCount } = await pool.query<R>({ text, values: [...values] })
-            return { rows, count: rowCount ?? 0 }
-          })
+          return await this.#turns.in(() => this.#alone(name, (client) => this.#sent<R>(client, text, values)))
         } catch (error) {
           throw this.#translated(error, name)
         }
@@ -192,16 +256,33 @@ export class Database implements Sql {
     function noteBroken(error: Error): void {
       broken = error
     }
+    const begun = this.#run(client, 'begin', `${beginOf[mode]}; ${this.#limits}`, [])
+    let isBegun = false
+    let waits = false
+    const beginning = begun.then(() => {
+      isBegun = true
+    })
+    // Told below.
+    beginning.catch(() => {})
     const sql: Sql = {
-      run: (name, text, values = []) => this.#run(client, name, text, values),
+      run: async (name, text, values = []) => {
+        // Where the begin failed it would stand alone: harmless for what reads, and for nothing else.
+        waits ||= !isRead.test(text)
+        if (!isBegun && waits) await beginning
+        return this.#run(client, name, text, values)
+      },
       sealer: this.sealer,
     }
     try {
-      await sql.run('begin', `${beginOf[mode]}; ${this.#limits}`)
       const value = await work(sql)
-      await sql.run('commit', 'commit')
+      await beginning
+      await this.#run(client, 'commit', 'commit', [])
       return value
-    } catch (error) {
+    } catch (failure) {
+      const error = await beginning.then(
+        () => failure,
+        (first: unknown) => first,
+      )
       await client.query('rollback').catch((failure: unknown) => {
         broken = failure instanceof Error ? failure : new Error(String(failure))
       })
@@ -218,7 +299,7 @@ export class Database implements Sql {
   }
 
   async #run<R extends object>(
-    on: pg.Pool | pg.PoolClient,
+    on: pg.PoolClient,
     name: string,
     text: string,
     values: readonly unknown[],
@@ -226,8 +307,7 @@ export class Database implements Sql {
     const startedMs = performance.now()
     this.#onUnderWay?.(1)
     try {
-      const { rows, rowCount } = await on.query<R>({ text, values: [...values] })
-      const count = rowCount ?? 0
+      const { rows, count } = await this.#sent<R>(on, text, values)
       // Several statements in one message have no rows of their own.
       if (rows?.[0] !== undefined && 'key_id' in rows[0]) this.#open(rows as unknown as SealedRecord[])
       this.#onStatement?.({ name, rows: count, durationMs: performance.now() - startedMs })
@@ -236,6 +316,30 @@ export class Database implements Sql {
       throw this.#translated(error, name)
     } finally {
       this.#onUnderWay?.(-1)
+    }
+  }
+
+  async #sent<R extends object>(
+    on: pg.PoolClient,
+    text: string,
+    values: readonly unknown[],
+  ): Promise<{ readonly rows: readonly R[]; readonly count: number }> {
+    const prepared = this.#prepared.nameOf(on, text)
+    const query = { text, values: [...values] }
+    if (prepared === undefined) {
+      const { rows, rowCount } = await on.query<R>(query)
+      return { rows, count: rowCount ?? 0 }
+    }
+    try {
+      const { rows, rowCount } = await on.query<R>({ ...query, name: prepared })
+      return { rows, count: rowCount ?? 0 }
+    } catch (error) {
+      if (!this.#prepared.refusedBy(error)) throw error
+      throw new NotKept(
+        'unavailable',
+        `the database at ${withoutPassword(this.url)} does not keep what was prepared: something in between hands its sessions on, or it was migrated; asking again is enough`,
+        { cause: error },
+      )
     }
   }
 
@@ -259,7 +363,10 @@ export class Database implements Sql {
     for (const row of rows) {
       if (row.key_id === null) continue
       if (this.sealer === undefined)
-        throw new Problem('conflict', `${row.type} ${row.export_name} is sealed, and there is no key that opens it`)
+        throw new Problem(
+          'conflict',
+          `${row.type} ${row.export_name} is sealed, and there is no key that opens it: start with --secrets-key-file, or with HOLDFAST_SECRETS_KEY`,
+        )
       const place = { type: row.type, mesh: row.mesh, exportName: row.export_name }
       row.spec = Buffer.from(this.sealer.open(row.key_id, row.spec, place))
     }

@@ -46,6 +46,7 @@ import { countWords, scrubStep } from './scrub.js'
 import type { Soundness } from './soundness.js'
 import { type Database, timestamp } from './sql.js'
 import { readChanges } from './statements/changes.js'
+import { bookedPage, doubtful, servedPage, standingOf } from './statements/claims-read.js'
 import { type Head, readHead, setReadOnly, setState } from './statements/head.js'
 import { openHolds } from './statements/holds.js'
 import { readLag } from './statements/lag.js'
@@ -67,7 +68,8 @@ import {
   zoneRecords,
 } from './statements/sessions.js'
 import { lowestSettled } from './statements/settled.js'
-import { allCursors, allRefused, auditLines, lastAudit } from './statements/sync-read.js'
+import { readShown } from './statements/shown.js'
+import { allCursors, allRefused, auditLines, hasFollowed, lastAudit } from './statements/sync-read.js'
 import { activeLedger, historyOf, ledgerPage, serviceRows, wrongCounts } from './statements/vip-read.js'
 import type { PoolUse } from './turns.js'
 import { upkeep } from './upkeep.js'
@@ -238,6 +240,7 @@ export class PgStore implements ControlPlaneStore {
       const [row] = await rowsByKey(this.database, [key])
       return row === undefined || row.deleted ? undefined : row
     },
+    shown: (key) => readShown(this.database, key, this.identity.role === 'zone' ? this.identity.name : ''),
     byDisplayName: (type, mesh, displayName, zone) =>
       namedRows(this.database, { type, mesh, displayName, origin: zone === '' ? this.identity.name : zone }),
     list: (query) => listRows(this.database, query),
@@ -249,6 +252,7 @@ export class PgStore implements ControlPlaneStore {
       await this.#acks.flush()
       return allCursors(this.database)
     },
+    hasFollowed: (peer) => hasFollowed(this.database, peer),
     lag: async () => {
       await this.#acks.flush()
       return readLag(this.database.unobserved, this.identity.name)
@@ -260,6 +264,9 @@ export class PgStore implements ControlPlaneStore {
 
   readonly vip: ControlPlaneStore['vip'] = {
     ledger: (query) => ledgerPage(this.database, query),
+    booked: (query) => bookedPage(this.database, { ...query, zone: this.identity.name }),
+    served: (query) => servedPage(this.database, query),
+    standing: (keys) => standingOf(this.database, keys, this.identity.name),
     history: (owner, limit) => historyOf(this.database, owner, limit),
     blocks: () => readBlocks(this.database, 'anybody'),
     ownBlocks: () => blocksOf(this.database, this.identity.name),
@@ -271,13 +278,15 @@ export class PgStore implements ControlPlaneStore {
       importAddresses(request, { options: () => this.#options(), run: (unit) => this.#run(unit) }),
     aliases: (owners, zone) => aliasesOf(this.database, owners, zone),
     verifyLocal: async () => {
-      const [services, ledger, counts] = await this.database.transaction('read', async (sql) => [
-        await serviceRows(sql, vipKinds),
-        await activeLedger(sql),
-        await wrongCounts(sql),
-      ])
+      const { image, counts } = await this.database.transaction('read', async (sql) => ({
+        image: (await doubtful(sql, vipKinds, this.identity.name)) ?? {
+          rows: await serviceRows(sql, vipKinds),
+          ledger: await activeLedger(sql),
+        },
+        counts: await wrongCounts(sql),
+      }))
       return [
-        ...differencesOf({ rows: services, ledger }, this.identity.name),
+        ...differencesOf(image, this.identity.name),
         ...counts.map((count) => ({ subject: count.what, problem: countWords(count) })),
       ]
     },

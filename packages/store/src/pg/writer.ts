@@ -1,10 +1,11 @@
 import type { Cursor } from '@holdfast/kds'
 import { Problem, problemOf } from '@holdfast/model'
 import type { RevisionTraces, TracedWrite } from '@holdfast/tracing'
+import { toldFrom } from '../asked-by.js'
 import { isEmptyPlan } from '../plan/write-plan.js'
 import { Stale } from './execute.js'
 import { type Outcome, type Planned, planGroup, voided, type Written, writeGroup } from './group.js'
-import { codeOf, type Database, LockedOut } from './sql.js'
+import { codeOf, type Database, LockedOut, together } from './sql.js'
 import { type Head, lockHead, readHead } from './statements/head.js'
 import { type Done, markOf, type Work } from './work.js'
 
@@ -74,7 +75,7 @@ export class Writer {
     return new Promise<Done<T>>((resolve, reject) => {
       // The unit answers its own caller: what comes out is what its type says.
       this.#queue.push({
-        work: work as Work<unknown>,
+        work: { ...(work as Work<unknown>), unit: toldFrom<unknown>(work.unit) },
         signal,
         resolve: resolve as (done: Done<unknown>) => void,
         reject,
@@ -149,7 +150,7 @@ export class Writer {
   async #attempt(group: readonly Waiting[], attempt: number): Promise<void> {
     const { database, nowMs, nextTag, seen, mark, onCommitted, onContradiction } = this.#options
     const works = group.map((waiting) => waiting.work)
-    const early = attempt === 1 ? await planGroup(database, works, nowMs()) : undefined
+    const early = attempt === 1 ? await database.onOne((sql) => planGroup(sql, works, nowMs())) : undefined
     if (early !== undefined && (await this.#isDone(early, works))) {
       settle(group, early.outcomes, new Map())
       return
@@ -158,9 +159,8 @@ export class Writer {
     let noted: number | undefined
     const committed = await database
       .transaction('write', async (sql) => {
-        const locked = await lockHead(sql, known.revision)
+        const [locked, refused] = await together([lockHead(sql, known.revision), voided(sql, works)])
         if (contradicts(locked, known)) return { contradiction: locked }
-        const refused = await voided(sql, works)
         const rest = works.filter((work) => !refused.has(work))
         const isFresh = early !== undefined && early.head.writeSequence === locked.head.writeSequence
         const planned = isFresh && refused.size === 0 ? early : await planGroup(sql, rest, nowMs())
@@ -178,7 +178,7 @@ export class Writer {
       })
     if (committed.contradiction !== undefined) {
       await onContradiction(committed.contradiction)
-      throw new Problem('unavailable', 'the database is not what it was; look at the status of the store')
+      throw new Problem('unavailable', 'the database is not what it was: holdfastctl status tells what was lost')
     }
     const { outcomes, written, inserted, hasForms } = committed
     this.#options.onInserted?.(inserted)

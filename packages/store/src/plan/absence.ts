@@ -59,6 +59,10 @@ export function planMissing(
         !listed.has(wireKeyOf(row)),
     )
   if (listed.size === 0 || type === 'Mesh') return settle(missing, true, listed.size === 0, hearing, ws, options)
+  // What its mesh has taken along comes back with it only while its zone has it.
+  for (const row of ws.ofType(type))
+    if (row.deleted && row.offeredEntry !== undefined && maySpeakFor(row.origin, hearing, ws.identity))
+      if (!listed.has(wireKeyOf(row))) ws.setOffered(row, withdrawn)
   const fresh = missing.filter((row) => row.absentSinceMs === undefined)
   for (const row of fresh)
     ws.setOffered(row, { offeredEntry: undefined, holdId: undefined, absentSinceMs: options.nowMs })
@@ -153,6 +157,8 @@ function holdAll(
   })
   ws.noteHeld(type, origin, rows.length)
 }
+
+const withdrawn = { offeredEntry: undefined, holdId: undefined, absentSinceMs: undefined }
 
 /** By type and origin, never empty. */
 function groups(rows: readonly Row[]): readonly (readonly [Row, ...Row[]])[] {

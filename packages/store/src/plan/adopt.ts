@@ -65,7 +65,7 @@ function planAdoption(request: AdoptRequest, ws: WorkingSet, options: PlanOption
   if (storeId === undefined)
     throw new Problem(
       'conflict',
-      `no other store has asked for the name of zone "${name}": start the new one first (it is refused, and that is how its store becomes known), or name the store`,
+      `no other store has asked for the name of zone "${name}": start the new one first (it is refused, and that is how its store becomes known), or name the store with --store-id`,
     )
   rebindBlocks(name, storeId, ws, options)
   if (zone?.decommissionedAtMs !== undefined) makeZone(name, ws, nowMs)
@@ -114,8 +114,12 @@ export function knownZone(name: string, ws: WorkingSet): ZoneFacts | undefined {
   return zone
 }
 
+/** By whom it is, as far as this store knows. */
+export const connectedWords = ({ session }: ZoneFacts): string =>
+  session === undefined ? 'connected' : `connected (session ${session.id} of process ${session.instanceId})`
+
 const livingText = (name: string, zone: ZoneFacts): string =>
-  `zone "${name}" is connected${zone.session === undefined ? '' : ` (session ${zone.session.id} of process ${zone.session.instanceId})`} and belongs to the store ${zone.storeId ?? '(none)'}: stop it first if it is to give its name away`
+  `zone "${name}" is ${connectedWords(zone)} and ${zone.storeId === undefined ? 'is a Kuma zone' : `belongs to the store ${zone.storeId}`}: stop it first if it is to give its name away`
 
 /** The zone has stored everything again: what it says from here on counts, and begins with a comparison. */
 export const returnDoneUnit = (zone: string, options: PlanOptions): Unit<boolean> => ({

@@ -26,6 +26,8 @@ export interface Hearing {
   readonly channel: Channel
   /** Zone name, or '' for global. */
   readonly peer: string
+  /** A Kuma: it says all that it has on every new stream, and cannot be asked for one thing. */
+  readonly plain?: boolean | undefined
 }
 
 /**

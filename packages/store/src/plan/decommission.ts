@@ -1,5 +1,5 @@
 import { allTypes, findType, isProtected, isZoneEnabled, Problem, protectionLabel } from '@holdfast/model'
-import { knownZone } from './adopt.js'
+import { connectedWords, knownZone } from './adopt.js'
 import { ownerOf } from './keys.js'
 import { nothingNeeded } from './loaded.js'
 import type { PlanOptions } from './local.js'
@@ -65,7 +65,7 @@ function planDecommission(request: DecommissionRequest, ws: WorkingSet, { nowMs 
   if (zone?.hasSession === true)
     throw new Problem(
       'conflict',
-      `zone "${name}" is connected${zone.session === undefined ? '' : ` (session ${zone.session.id} of process ${zone.session.instanceId})`}: stop it before it is taken out of service`,
+      `zone "${name}" is ${connectedWords(zone)}: stop it before it is taken out of service`,
     )
   const object = ws.liveRow({ type: 'Zone', mesh: '', name })
   if (object !== undefined && isProtected(object.labels))

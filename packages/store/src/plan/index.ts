@@ -101,7 +101,7 @@ export {
   type ReturnStanding,
   returnRules,
 } from './returned.js'
-export { type RememberedRow, rememberedOf, type Testimony, type Witness } from './testimony.js'
+export { type RememberedRow, remembering, type Testimony, type Witness } from './testimony.js'
 export type * from './types.js'
 export type { Unit } from './unit.js'
 export { adoptUnit, freeUnit, servingUnit, statusUnit } from './upkeep.js'

@@ -7,6 +7,7 @@ import type {
   CursorRow,
   HoldRow,
   LedgerRow,
+  NamedConflicts,
   Needs,
   Owner,
   RefusedRow,
@@ -39,6 +40,7 @@ export interface Loaded {
   readonly cursors: readonly CursorRow[]
   readonly vanishing: readonly Vanishing[]
   readonly usage: readonly Usage[]
+  readonly named: readonly NamedConflicts[]
   readonly zones: readonly ZoneFacts[]
 }
 
@@ -89,6 +91,7 @@ export const nothingNeeded: Needs = {
   zones: [],
   cursors: [],
   usage: [],
+  namedBy: [],
 }
 
 /** One set of needs for a whole group: asked for once, whoever needs it. */
@@ -151,6 +154,7 @@ export function mergedNeeds(given: readonly Needs[]): Needs {
       json,
     ),
     usage: texts(all.map((n) => n.usage)),
+    namedBy: texts(all.map((n) => n.namedBy)),
   }
 }
 

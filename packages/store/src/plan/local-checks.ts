@@ -52,9 +52,11 @@ function protectedProblem(row: Row, ws: WorkingSet): Problem | undefined {
     ? undefined
     : new Problem(
         'conflict',
-        `Mesh "${row.name}" has ${inside.length} resource${inside.length === 1 ? '' : 's'} that ${inside.length === 1 ? 'is' : 'are'} protected from deletion, ${first.type} "${first.name}" of ${originWords(first.origin)} among them: take the label ${protectionLabel} off first`,
+        `Mesh "${row.name}" has ${inside.length === 1 ? '1 resource that is' : `${inside.length} resources that are`} protected from deletion, ${first.type} "${first.name}" of ${originWords(first.origin)} among them: take the label ${protectionLabel} off first`,
       )
 }
+
+const placeOfMeshes = ({ identity }: WorkingSet): string => (identity.role === 'global' ? '' : 'at global ')
 
 function putProblem(
   put: Extract<LocalChange, { change: 'put' }>,
@@ -65,7 +67,7 @@ function putProblem(
   const type = typeOf(key.type)
   const mesh = type.scope === 'mesh' ? ws.mesh(key.mesh) : 'live'
   if (mesh === 'unknown' || mesh === 'deleted')
-    return new Problem('missing', `mesh "${key.mesh}" does not exist; create it at global first`, {
+    return new Problem('missing', `mesh "${key.mesh}" does not exist; create it ${placeOfMeshes(ws)}first`, {
       violations: [{ path: 'mesh', message: `mesh of name ${key.mesh} is not found` }],
     })
   const violations = [

@@ -175,8 +175,11 @@ function drafted(put: Put, before: Row | undefined, ws: WorkingSet, { identity, 
   const same = stored !== undefined && put.sameAs?.(stored) === true
   const own = audienceOf(type, put.content.labels, put.key.name, identity.name)
   const audience = own === 'all' && put.key.mesh !== '' && !ws.isMeshSeen(put.key.mesh) ? 'suspended' : own
+  const { mesh, name } = put.key
   return {
-    ...put.key,
+    type: type.name,
+    mesh,
+    name,
     labels: put.content.labels,
     typeUrl: same ? stored.typeUrl : put.content.typeUrl,
     // What was stored is the same value in other bytes: they stay, and with them hash, revision and every replica.
@@ -242,7 +245,13 @@ function finish(
   }
   const { vips: given, pendingReason, form } = after
   const waitsForHook = form?.state === 'waiting' ? form.hook : undefined
-  return { outcome, vips: given, pendingReason, ...(waitsForHook === undefined ? {} : { waitsForHook }) }
+  return {
+    outcome,
+    vips: given,
+    pendingReason,
+    ...(waitsForHook === undefined ? {} : { waitsForHook }),
+    ...(ws.state === 'uninitialised' ? { waitsForInit: true } : {}),
+  }
 }
 
 export const headlessReason = 'headless service: its name resolves to its endpoints, so it gets no VIP'

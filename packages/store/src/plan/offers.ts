@@ -5,6 +5,8 @@ import {
   audienceOfRaw,
   displayNameOf,
   type ExportedResource,
+  emptyBytes,
+  equalBytes,
   findType,
   type Origin,
   type ResourceKey,
@@ -18,8 +20,8 @@ import {
   ownerOfOffer,
   wireKeyOf,
 } from './attribution.js'
-import { entryOfOffer } from './entries.js'
-import { authoredEntryOf, awaitHooks, isDamaged } from './forms.js'
+import { entryOfOffer, entryOfRow } from './entries.js'
+import { authoredEntryOf, authoredOf, awaitHooks, isDamaged } from './forms.js'
 import { originWords, sameKey } from './keys.js'
 import { learnedType, refusedTypeOf } from './learned-types.js'
 import type { PlanOptions } from './local.js'
@@ -56,6 +58,7 @@ export function planOffer(
   const offeredEntry = entryOfOffer(resource, origin)
   // RO: the same again touches nothing. It was let in as it is, so nothing about it is checked again.
   if (existing !== undefined && isSettled(existing, origin, offeredEntry)) return { warnings: [], written: false }
+  if (asleepAs(resource, origin, ws)?.offeredEntry === offeredEntry) return { warnings: [], written: false }
   const { problem, warnings } = offerProblem(resource, origin, existing, hearing, ws)
   if (problem !== undefined)
     return refuseOffer({ key, exportName: resource.name, origin, offeredEntry, reason: problem }, hearing, ws, options)
@@ -68,6 +71,20 @@ export function planOffer(
   ws.clearRefusal({ ...key, peer: hearing.peer, channel: hearing.channel })
   if (hearing.channel === 'up') statusIsDue(key, hearing.peer, ws, options.nowMs)
   return { warnings: warnings.map((warning) => `${resource.type} ${wireKeyOf(resource)}: ${warning}`), written }
+}
+
+/**
+ * A copy that its mesh has taken along, and that its zone offers as it was: it comes back with the mesh, with the virtual
+ * IPs that rest with it, and until then there is nothing to write, however often it is said (RO).
+ */
+export function asleepAs(resource: ExportedResource, origin: Origin, ws: WorkingSet): Row | undefined {
+  const row = ws.row(keyOfOffer(resource))
+  if (row?.deleted !== true || row.origin !== origin || row.audience !== 'suspended') return undefined
+  if (ws.identity.role !== 'global' || ws.mesh(row.mesh) !== 'deleted') return undefined
+  // A status of a Kuma zone comes with it, and is to be kept.
+  if (resource.status !== undefined && !equalBytes(resource.status, row.status ?? emptyBytes)) return undefined
+  const asOffered = entryOfOffer({ ...resource, vips: row.vips }, origin)
+  return row.offeredEntry === asOffered && entryOfRow(authoredOf(row)) === asOffered ? row : undefined
 }
 
 /** What keeps an offered resource from being kept; its virtual IPs are judged apart. */
@@ -181,7 +198,8 @@ function audienceOfCopy(resource: ExportedResource, origin: Origin, ws: WorkingS
   const isHeld = (mesh: string): boolean => ws.mesh(mesh) === 'unknown' || !ws.isMeshSeen(mesh)
   if (ws.identity.role === 'global' && resource.mesh !== '' && isHeld(resource.mesh)) return 'suspended'
   const type = findType(resource.type)
+  const { labels, name, spec } = resource
   return type === undefined
-    ? audienceOfRaw(learnedType(resource.type, ws), { ...resource, origin })
-    : audienceAt(ws.identity.role, type, { ...resource, origin })
+    ? audienceOfRaw(learnedType(resource.type, ws), { labels, origin, spec })
+    : audienceAt(ws.identity.role, type, { labels, name, origin, spec })
 }

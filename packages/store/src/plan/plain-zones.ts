@@ -19,7 +19,7 @@ import { blockId, needsOfBehalf, planLeases } from './lease.js'
 import type { BlockUse } from './ledger-set.js'
 import { mergedNeeds, nothingNeeded } from './loaded.js'
 import type { PlanOptions } from './local.js'
-import { offerProblem } from './offers.js'
+import { asleepAs, offerProblem } from './offers.js'
 import type { OverQuota } from './quota.js'
 import type { LedgerRow, Needs, Owner, RoleIdentity, Scope } from './types.js'
 import type { Unit } from './unit.js'
@@ -121,7 +121,9 @@ const wishesOf = (batch: Batch, hearing: Hearing, ws: WorkingSet): readonly VipW
   if (type?.vipKind !== true) return []
   const wishes = new Map<string, VipWish>()
   for (const { resource } of batch.offers) {
-    const owner = ownerOfOffer(resource, originOf(resource, hearing))
+    const origin = originOf(resource, hearing)
+    const owner = ownerOfOffer(resource, origin)
+    if (asleepAs(resource, origin, ws) !== undefined) continue
     if (wantsVip(type, resource.labels) && givenTo(owner, ws) === undefined)
       wishes.set(ownerText(owner), { key: keyOfOffer(resource), owner })
   }
@@ -148,7 +150,8 @@ export function withVips(
   })
   const warnings = allocated(batch.type, wishes, hearing.peer, ws, options)
   const offers = batch.offers.map((offer) => {
-    const vips = givenTo(ownerOfOffer(offer.resource, originOf(offer.resource, hearing)), ws)
+    const origin = originOf(offer.resource, hearing)
+    const vips = asleepAs(offer.resource, origin, ws)?.vips ?? givenTo(ownerOfOffer(offer.resource, origin), ws)
     const wants = wantsVip(typeOf(batch.type), offer.resource.labels)
     return { ...offer, resource: { ...offer.resource, vips: wants ? vips : undefined } }
   })

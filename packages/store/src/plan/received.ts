@@ -59,6 +59,9 @@ function needsOfAny(batch: Batch, hearing: Hearing, identity: RoleIdentity): Nee
   const offered = batch.offers.map(({ resource }) => ({ resource, origin: originOf(resource, hearing) }))
   const services = findType(batch.type)?.vipKind === true
   const absence = batch.absent.length > 0 || batch.wholeList === true
+  const waiting = needsOfWaiting(
+    batch.type === 'VipBlock' ? [...new Set(batch.offers.flatMap((o) => blockOfOffer(o.resource)?.kind ?? []))] : [],
+  )
   return {
     ...nothingNeeded,
     keys: identity.role === 'global' ? [...keys, zoneKey(hearing.peer)] : keys,
@@ -70,9 +73,8 @@ function needsOfAny(batch: Batch, hearing: Hearing, identity: RoleIdentity): Nee
     owners: services ? offered.map(({ resource, origin }) => ownerOfOffer(resource, origin)) : [],
     addresses: services ? [...new Set(offered.flatMap(({ resource }) => resource.vips?.addresses ?? []))] : [],
     meshes: identity.role === 'global' ? [...new Set(keys.map((key) => key.mesh).filter((mesh) => mesh !== ''))] : [],
-    ...needsOfWaiting(
-      batch.type === 'VipBlock' ? [...new Set(batch.offers.flatMap((o) => blockOfOffer(o.resource)?.kind ?? []))] : [],
-    ),
+    pendingOfKinds: waiting.pendingOfKinds,
+    lackingFamily: waiting.lackingFamily,
     blocks: services || batch.type === 'VipBlock',
     wholeTypes: [
       ...(batch.wholeList === true
@@ -130,15 +132,16 @@ export function planReceived(batch: Batch, hearing: Hearing, ws: WorkingSet, opt
   if (hearing.channel === 'status') return planStatuses(batch, hearing, ws, options)
   const plain = isOfPlainPeer(batch, hearing, ws.identity)
   const standIn = plain && ws.identity.role === 'zone'
+  const heard: Hearing = plain ? { ...hearing, plain } : hearing
   const over = quotaRefusals(batch, hearing, ws)
   const { offers: offered, warnings: withoutVip } = plain
     ? withVips(batch, hearing, ws, options, over)
     : { offers: batch.offers, warnings: [] }
   const offers = [
     ...offered.map((offer) =>
-      planOffer(offer, hearing, ws, options, standIn, over.get(keyText(keyOfOffer(offer.resource)))),
+      planOffer(offer, heard, ws, options, standIn, over.get(keyText(keyOfOffer(offer.resource)))),
     ),
-    ...(batch.unreadable ?? []).map((it) => planUnreadable(batch.type, it, hearing, ws, options)),
+    ...(batch.unreadable ?? []).map((it) => planUnreadable(batch.type, it, heard, ws, options)),
   ]
   const statuses = plain ? planPlainStatuses(batch, hearing, ws, options) : 0
   const removed = batch.removals.filter((removal) => planRemoval(batch, removal, hearing, ws, options)).length

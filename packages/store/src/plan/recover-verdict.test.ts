@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { bestFirst, preference, type Recollection, recoveryVerdict } from './recover-verdict.js'
+import { bestFirst, lostLogsOf, preference, type Recollection, recoveryVerdict } from './recover-verdict.js'
 import type { Row } from './types.js'
 
 const epoch = 'a'.repeat(32)
@@ -7,10 +7,17 @@ const epoch = 'a'.repeat(32)
 const history = {
   epochs: new Set([epoch]),
   endOf: () => 25,
-  tagAt: (_: string, revision: number) => (revision <= 25 ? `here ${revision}` : undefined),
+  tagAt: (of: string, revision: number) => (of === epoch && revision <= 25 ? `here ${revision}` : undefined),
+  lostLogs: new Set<string>(),
 }
-const remembers = (zone: string, revision: number, tag: string, row: Partial<Recollection['row']>): Recollection => ({
-  witness: { zone, storeId: zone, state: 'ready', cursor: { epoch, revision, tag } },
+const remembers = (
+  zone: string,
+  revision: number,
+  tag: string,
+  row: Partial<Recollection['row']>,
+  log = epoch,
+): Recollection => ({
+  witness: { zone, storeId: zone, state: 'ready', cursor: { epoch: log, revision, tag } },
   row: {
     ...{ type: 'Mesh', mesh: '', exportName: 'shop', displayName: 'shop', namespace: '', origin: '' },
     ...{ labels: {}, typeUrl: '', spec: new Uint8Array(), modifiedAtMs: 19_000, asOffered: true, ...row },
@@ -39,4 +46,50 @@ test('within one history the one that has followed further counts', () => {
   const [near, far] = [remembers('east', 21, 'here 21', {}), remembers('west', 25, 'here 25', { deletedAtMs: 2_000 })]
   expect(bestFirst([near, far], history)).toEqual([far, near])
   expect(preference(far, near, history)).toMatch(/west has followed global to revision 25, zone east to 21/)
+})
+
+const later = 'b'.repeat(32)
+const acks = (of: Readonly<Record<string, string>>) => ({ ...history, ackedLog: (zone: string) => of[zone] })
+
+test('a log that was never here was ours if anybody in it has followed us before, and then so it was for all in it', () => {
+  const [east, west, north] = [
+    remembers('east', 38, 'lost', {}, later),
+    remembers('west', 39, 'lost', {}, later),
+    remembers('north', 40, 'lost', {}, 'c'.repeat(32)),
+  ].map(({ witness }) => witness)
+  if (east === undefined || west === undefined || north === undefined) throw new Error('no witnesses')
+  const all = [east, west, north]
+  expect(lostLogsOf(all, acks({ east: epoch }))).toEqual(new Set([later]))
+  expect(lostLogsOf(all, acks({ east: 'd'.repeat(32) }))).toEqual(new Set())
+  // Who is in a log that is known here proves nothing about another one.
+  expect(lostLogsOf([remembers('east', 30, 'lost', {}).witness, west], acks({ east: epoch }))).toEqual(new Set())
+})
+
+test('DUR: of two lives that were both lost the later memory counts, whichever of them is known here', () => {
+  const ours = { ...history, lostLogs: new Set([later]) }
+  const removed = remembers('west', 30, 'lost', { deletedAtMs: 16_000, modifiedAtMs: 30_000 })
+  const made = remembers('east', 38, 'lost', { modifiedAtMs: 47_000 }, later)
+  for (const both of [
+    [removed, made],
+    [made, removed],
+  ]) {
+    const best = bestFirst(both, ours)
+    expect(best.map(({ witness }) => witness.zone)).toEqual(['east', 'west'])
+    expect(recoveryVerdict(best, deleted, ours)).toMatchObject({ verdict: 'create' })
+  }
+  expect(preference(made, removed, ours)).toBe('zone east has stored it later')
+  // Of another installation it would be nobody's word against ours.
+  expect(bestFirst([removed, made], history)).toEqual([removed, made])
+})
+
+test('three memories of two logs have one order, whoever is heard first', () => {
+  const [near, far] = [remembers('a', 21, 'here 21', { modifiedAtMs: 30_000 }), remembers('b', 25, 'here 25', {})]
+  const other = remembers('c', 3, 'there', { modifiedAtMs: 25_000 }, later)
+  // By times alone the first is better than the other one, that than the second, which has followed further than the first.
+  for (const order of [
+    [near, far, other],
+    [far, other, near],
+    [other, near, far],
+  ])
+    expect(bestFirst(order, history).map(({ witness }) => witness.zone)).toEqual(['c', 'b', 'a'])
 })

@@ -28,36 +28,73 @@ export const entryOfRemembered = (row: RememberedRow): string =>
 /** When a zone has learned of it, as far as it says so. */
 const knownSinceMs = ({ row }: Recollection): number => row.deletedAtMs ?? row.modifiedAtMs
 
-type History = Pick<WholeHistory, 'epochs' | 'endOf' | 'tagAt'>
+/** Our history, as memories are held against it. */
+export interface RecoveredHistory extends Pick<WholeHistory, 'epochs' | 'endOf' | 'tagAt'> {
+  /** Logs of ours of which nothing is known here: see `lostLogsOf`. */
+  readonly lostLogs: ReadonlySet<string>
+}
+
+/**
+ * Logs that witnesses have followed, that this store never had, and that were its own all the same: whoever has followed
+ * one log of ours and then another one was told it by a later life of this store (0083), and so was everybody else in it.
+ */
+export const lostLogsOf = (
+  witnesses: readonly Witness[],
+  { epochs, ackedLog }: Pick<WholeHistory, 'epochs' | 'ackedLog'>,
+): ReadonlySet<string> =>
+  new Set(
+    witnesses.flatMap(({ zone, cursor }) => {
+      if (cursor === undefined || cursor.revision === 0 || epochs.has(cursor.epoch)) return []
+      return epochs.has(ackedLog(zone) ?? '') ? [cursor.epoch] : []
+    }),
+  )
 
 /**
  * Whether a witness has followed a life of our log that was lost. What one remembers that stands where our own history
  * stands we have, whatever its revision is.
  */
-function isOfLost({ witness: { cursor } }: Recollection, { epochs, endOf, tagAt }: History): boolean {
-  if (cursor === undefined || !epochs.has(cursor.epoch)) return false
+function isOfLost(
+  { witness: { cursor } }: Recollection,
+  { epochs, endOf, tagAt, lostLogs }: RecoveredHistory,
+): boolean {
+  if (cursor === undefined) return false
+  if (!epochs.has(cursor.epoch)) return lostLogs.has(cursor.epoch)
   const tag = tagAt(cursor.epoch, cursor.revision)
   return tag === undefined ? cursor.revision > (endOf(cursor.epoch) ?? cursor.revision) : tag !== cursor.tag
 }
 
-/** The better memory first: of what was lost here, else further in the same log, else the later one. */
-function compareRecollections(a: Recollection, b: Recollection, history: History): number {
-  const [lostA, lostB] = [isOfLost(a, history), isOfLost(b, history)]
-  if (lostA !== lostB) return lostA ? -1 : 1
-  const [x, y] = [a.witness.cursor, b.witness.cursor]
-  if (x !== undefined && y !== undefined && x.epoch === y.epoch && x.revision !== y.revision)
-    return y.revision - x.revision
-  return knownSinceMs(b) - knownSinceMs(a) || (a.witness.zone < b.witness.zone ? -1 : 1)
+const later = (a: Recollection, b: Recollection): number =>
+  knownSinceMs(b) - knownSinceMs(a) || (a.witness.zone < b.witness.zone ? -1 : 1)
+
+/**
+ * In one log whoever has followed further comes first. Positions of two logs say nothing about each other, so the one
+ * log or the other comes first, whole, by when the furthest of it have stored theirs: compared one by one, by positions here
+ * and by times there, three memories might each be better than the next.
+ */
+function furthestFirst(all: readonly Recollection[]): readonly Recollection[] {
+  const logs = new Map<string, Recollection[]>()
+  for (const one of all) {
+    const log = one.witness.cursor?.epoch ?? `of zone ${one.witness.zone}`
+    logs.set(log, [...(logs.get(log) ?? []), one])
+  }
+  const revision = ({ witness: { cursor } }: Recollection): number => cursor?.revision ?? 0
+  return [...logs.values()]
+    .map((log) => log.sort((a, b) => revision(b) - revision(a) || later(a, b)))
+    .sort(([a], [b]) => (a === undefined || b === undefined ? 0 : later(a, b)))
+    .flat()
 }
 
-export const bestFirst = (all: readonly Recollection[], history: History): readonly Recollection[] =>
-  [...all].sort((a, b) => compareRecollections(a, b, history))
+/** The better memory first: of what was lost here, else further in the same log, else the later one. */
+export const bestFirst = (all: readonly Recollection[], history: RecoveredHistory): readonly Recollection[] => [
+  ...furthestFirst(all.filter((one) => isOfLost(one, history))),
+  ...furthestFirst(all.filter((one) => !isOfLost(one, history))),
+]
 
 const says = ({ witness, row }: Recollection): string =>
   `zone ${witness.zone} ${row.deletedAtMs === undefined ? 'has' : 'remembers as deleted'}`
 
 /** Why one memory is believed and not another one of the same resource. */
-export function preference(best: Recollection, other: Recollection, history: History): string {
+export function preference(best: Recollection, other: Recollection, history: RecoveredHistory): string {
   if (isOfLost(best, history) && !isOfLost(other, history))
     return `zone ${best.witness.zone} has followed a life of this store that was lost, zone ${other.witness.zone} has not`
   const [x, y] = [best.witness.cursor, other.witness.cursor]
@@ -76,7 +113,7 @@ export function preference(best: Recollection, other: Recollection, history: His
 export function recoveryVerdict(
   recollections: readonly Recollection[],
   here: Row | undefined,
-  history: History,
+  history: RecoveredHistory,
 ): RecoveryVerdict {
   const [best] = recollections
   if (best === undefined) return { verdict: 'same' }

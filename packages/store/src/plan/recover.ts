@@ -17,8 +17,10 @@ import { meshGoes, meshReturns } from './meshes.js'
 import {
   bestFirst,
   entryOfRemembered,
+  lostLogsOf,
   preference,
   type Recollection,
+  type RecoveredHistory,
   type RecoveryVerdict,
   recoveryVerdict,
 } from './recover-verdict.js'
@@ -54,35 +56,49 @@ export interface RecoverRequest {
   /** Undefined: whatever anybody remembers. */
   readonly zone?: string | undefined
   readonly actor: string
-  readonly history: Pick<WholeHistory, 'epochs' | 'endOf' | 'tagAt'>
+  readonly history: Pick<WholeHistory, 'epochs' | 'endOf' | 'tagAt' | 'ackedLog'>
+}
+
+type Heard = Omit<RecoverRequest, 'history'> & { readonly history: RecoveredHistory }
+
+function heardOf(request: RecoverRequest): Heard {
+  const { epochs, endOf, tagAt } = request.history
+  const witnesses = request.testimonies.map(({ witness }) => witness)
+  return { ...request, history: { epochs, endOf, tagAt, lostLogs: lostLogsOf(witnesses, request.history) } }
 }
 
 /** What would be restored; changes nothing. */
-export const recoveryPlanUnit = (request: RecoverRequest): Unit<readonly RecoveryItem[]> => ({
-  needs: needsOfRecover(request),
-  more: (ws) => moreOfRecover(request, ws),
-  plan: (ws) => decided(request, ws).map(({ item }) => item),
-})
+export function recoveryPlanUnit(asked: RecoverRequest): Unit<readonly RecoveryItem[]> {
+  const request = heardOf(asked)
+  return {
+    needs: needsOfRecover(request),
+    more: (ws) => moreOfRecover(request, ws),
+    plan: (ws) => decided(request, ws).map(({ item }) => item),
+  }
+}
 
 /** Restores, as global's own resources with the same names, specs and VIPs, audited. Global only. */
-export const recoverUnit = (request: RecoverRequest, options: PlanOptions): Unit<readonly RecoveryItem[]> => ({
-  needs: needsOfRecover(request),
-  more: (ws) => moreOfRecover(request, ws),
-  plan: (ws) =>
-    ws.wholly(() => {
-      const all = decided(request, ws)
-      // What is referred to comes before what refers to it; removals go the other way round (ORDER).
-      const order = ({ item }: Decided): number =>
-        (findType(item.type)?.order ?? 0) * (item.action === 'delete' ? -1 : 1)
-      const due = all.filter(({ item }) => item.problem === undefined && item.action !== 'keep')
-      for (const one of [
-        ...due.filter(({ item }) => item.action !== 'delete').sort((a, b) => order(a) - order(b)),
-        ...due.filter(({ item }) => item.action === 'delete').sort((a, b) => order(a) - order(b)),
-      ])
-        carryOut(one, ws, options, request.actor)
-      return all.map(({ item }) => item)
-    }),
-})
+export function recoverUnit(asked: RecoverRequest, options: PlanOptions): Unit<readonly RecoveryItem[]> {
+  const request = heardOf(asked)
+  return {
+    needs: needsOfRecover(request),
+    more: (ws) => moreOfRecover(request, ws),
+    plan: (ws) =>
+      ws.wholly(() => {
+        const all = decided(request, ws)
+        // What is referred to comes before what refers to it; removals go the other way round (ORDER).
+        const order = ({ item }: Decided): number =>
+          (findType(item.type)?.order ?? 0) * (item.action === 'delete' ? -1 : 1)
+        const due = all.filter(({ item }) => item.problem === undefined && item.action !== 'keep')
+        for (const one of [
+          ...due.filter(({ item }) => item.action !== 'delete').sort((a, b) => order(a) - order(b)),
+          ...due.filter(({ item }) => item.action === 'delete').sort((a, b) => order(a) - order(b)),
+        ])
+          carryOut(one, ws, options, request.actor)
+        return all.map(({ item }) => item)
+      }),
+  }
+}
 
 /** Pools and blocks are remembered by themselves; the rest of what global gives its zones is restored on demand. */
 const isRestorable = (row: RememberedRow): boolean =>
@@ -92,7 +108,7 @@ const isRestorable = (row: RememberedRow): boolean =>
 const groupText = (row: RememberedRow): string =>
   `${row.origin}\u0000${keyText({ type: row.type, mesh: row.mesh, name: row.exportName })}`
 
-function groupsOf({ testimonies, zone, history }: RecoverRequest): readonly (readonly Recollection[])[] {
+function groupsOf({ testimonies, zone, history }: Heard): readonly (readonly Recollection[])[] {
   const groups = new Map<string, Recollection[]>()
   for (const { witness, rows } of testimonies)
     for (const row of rows) {
@@ -107,8 +123,7 @@ function groupsOf({ testimonies, zone, history }: RecoverRequest): readonly (rea
     .map((group) => bestFirst(group, history))
 }
 
-const rowsOf = (request: RecoverRequest): readonly RememberedRow[] =>
-  groupsOf(request).flatMap((group) => group[0]?.row ?? [])
+const rowsOf = (request: Heard): readonly RememberedRow[] => groupsOf(request).flatMap((group) => group[0]?.row ?? [])
 
 /** What global calls a resource of its own: the display name, with the namespace where it is not the default one. */
 const storedName = ({ origin, exportName: exported, displayName, namespace }: RememberedRow): string =>
@@ -120,7 +135,7 @@ const storedName = ({ origin, exportName: exported, displayName, namespace }: Re
 
 const keyOf = (row: RememberedRow): ResourceKey => ({ type: row.type, mesh: row.mesh, name: storedName(row) })
 
-function needsOfRecover(request: RecoverRequest): Needs {
+function needsOfRecover(request: Heard): Needs {
   const rows = rowsOf(request)
   const services = rows.filter((row) => findType(row.type)?.vipKind === true)
   return {
@@ -136,7 +151,7 @@ function needsOfRecover(request: RecoverRequest): Needs {
 }
 
 /** A mesh takes its services with it, and brings them back. */
-const moreOfRecover = (request: RecoverRequest, ws: WorkingSet): Needs => ({
+const moreOfRecover = (request: Heard, ws: WorkingSet): Needs => ({
   ...nothingNeeded,
   owners: rowsOf(request)
     .filter((row) => row.type === 'Mesh')
@@ -151,7 +166,7 @@ interface Decided {
   readonly here: Row | undefined
 }
 
-function decided(request: RecoverRequest, ws: WorkingSet): readonly Decided[] {
+function decided(request: Heard, ws: WorkingSet): readonly Decided[] {
   const arriving = new Set(
     groupsOf(request).flatMap(([best]) =>
       best?.row.type === 'Mesh' && best.row.deletedAtMs === undefined ? [best.row.exportName] : [],
@@ -206,7 +221,7 @@ const differs = (a: Recollection, b: Recollection): boolean =>
   (a.row.deletedAtMs === undefined) !== (b.row.deletedAtMs === undefined) ||
   (a.row.deletedAtMs === undefined && entryOfRemembered(a.row) !== entryOfRemembered(b.row))
 
-const conflictWords = (best: Recollection, other: Recollection, history: RecoverRequest['history']): string =>
+const conflictWords = (best: Recollection, other: Recollection, history: RecoveredHistory): string =>
   `zone ${other.witness.zone} ${other.row.deletedAtMs === undefined ? 'has another version' : 'remembers it as deleted'}; ${preference(best, other, history)}`
 
 function problemOf(

@@ -33,6 +33,8 @@ export interface LogHistory {
 export interface WholeHistory extends LogHistory {
   /** The highest revision that this store has had in a log; undefined: none of that log is known any more. */
   endOf(epoch: string): number | undefined
+  /** Global: the log of which a zone has acked something last; undefined: it has followed nothing that is known here. */
+  ackedLog(zone: string): string | undefined
 }
 
 export type Judgement =

@@ -37,6 +37,13 @@ export function refuseOffer(refusal: Refusal, hearing: Hearing, ws: WorkingSet, 
     })
   const before = ws.refusal({ ...key, peer: hearing.peer, channel: hearing.channel })
   const again = before !== undefined && before.entry === offeredEntry && before.reason === reason
+  const outcome: OfferOutcome = {
+    refused: { key: wireKeyOf({ mesh: key.mesh, name: key.name }), reason, remembered },
+    warnings: [],
+    written: false,
+  }
+  // RO: whoever says everything on every stream has not tried again, and nothing is known that was not.
+  if (again && hearing.plain === true) return outcome
   const tries = again ? before.tries + 1 : 1
   ws.refuse({
     ...key,
@@ -52,9 +59,5 @@ export function refuseOffer(refusal: Refusal, hearing: Hearing, ws: WorkingSet, 
     nextTryMs: nowMs + (againMs ?? Math.min(refusalPauseMs * 2 ** (tries - 1), refusalPauseMaxMs)),
     tries,
   })
-  return {
-    refused: { key: wireKeyOf({ mesh: key.mesh, name: key.name }), reason, remembered },
-    warnings: [],
-    written: false,
-  }
+  return outcome
 }

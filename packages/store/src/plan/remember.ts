@@ -19,6 +19,9 @@ import type { WorkingSet } from './working-set.js'
 import { rememberZones } from './zone-objects.js'
 import { makeZone } from './zones.js'
 
+/** So many conflicts with one zone are kept for its next hearing: an operator who looks at one looks at all. */
+const namedMax = 100
+
 export interface Remembered {
   readonly pools: number
   /** CIDRs of blocks that are leased again as they were. */
@@ -41,12 +44,10 @@ export const rememberUnit = (
   options: PlanOptions,
   /** Every epoch that this store has had: another installation's word on zones is none. */
   epochs: ReadonlySet<string>,
-  /** Conflicts with this zone that were named since the present log began. */
-  named: readonly string[],
 ): Unit<Remembered> => ({
   needs: needsOfRemember(testimony),
   more: () => nothingNeeded,
-  plan: (ws) => ws.wholly(() => planRemember(testimony, ws, options, epochs, named)),
+  plan: (ws) => ws.wholly(() => planRemember(testimony, ws, options, epochs)),
 })
 
 const isLive = (row: RememberedRow, type: string): boolean =>
@@ -67,6 +68,7 @@ function needsOfRemember({ rows, ledger, witness, zones = [] }: Testimony): Need
     zones: [...new Set([witness.zone, ...owners])],
     owners: canonical,
     addresses: [...new Set(canonical.map((row) => row.address))],
+    namedBy: [witness.zone],
   }
 }
 
@@ -78,10 +80,10 @@ function planRemember(
   ws: WorkingSet,
   options: PlanOptions,
   epochs: ReadonlySet<string>,
-  named: readonly string[],
 ): Remembered {
   if (ws.identity.role !== 'global') return { pools: 0, blocks: [], addresses: 0, zones: [], conflicts: [] }
   const conflicts: string[] = []
+  const named = ws.namedBy(witness.zone)
   const says = `zone ${witness.zone} remembers`
   const pools = rows.filter((row) => isLive(row, 'VipPool') && rememberPool(row, says, ws, options, conflicts)).length
   const blocks = rows.flatMap((row) => {
@@ -101,6 +103,9 @@ function planRemember(
       detail: { enabled },
     })
   const found = { pools, blocks, addresses, zones: zones.map(({ name }) => name), conflicts }
+  // With what was taken over beside them, or a process that dies in between would have forgotten what it was told.
+  if (conflicts.some((conflict) => !named.includes(conflict)))
+    ws.nameConflicts({ zone: witness.zone, conflicts: [...new Set([...named, ...conflicts])].slice(0, namedMax) })
   for (const conflict of conflicts) note('recovery conflict', { conflict }, witness.zone, ws, options)
   if (pools + blocks.length + addresses > 0)
     note('remembered', { pools, blocks, addresses, epoch: ws.epoch }, witness.zone, ws, options)

@@ -1,5 +1,12 @@
 import type { Batch, Refused } from '@holdfast/kds'
-import { type ExportedResource, emptyBytes, parseWireKey, type ResourceKey, statusEntry } from '@holdfast/model'
+import {
+  type ExportedResource,
+  emptyBytes,
+  invariant,
+  parseWireKey,
+  type ResourceKey,
+  statusEntry,
+} from '@holdfast/model'
 import { attributionProblem, type Hearing, keyOfOffer } from './attribution.js'
 import type { PlanOptions } from './local.js'
 import type { Received } from './received.js'
@@ -38,14 +45,15 @@ function planStatus(resource: ExportedResource, hearing: Hearing, ws: WorkingSet
     attributionProblem(resource, origin, hearing, ws.identity) ??
     (status === undefined ? 'it carries no status' : undefined) ??
     (own === undefined || own.deleted ? isAhead : undefined)
-  if (reason === undefined && own !== undefined) {
+  if (reason === undefined) {
+    invariant(own !== undefined, 'a status of nothing')
     ws.clearRefusal({ ...key, peer: hearing.peer, channel: hearing.channel })
     ws.setStatus(own, status, offeredEntry)
     return { refused: undefined, written: true }
   }
   // From here on the refusal counts what is offered, so a row that remembers an older status stops counting it.
   if (own?.offeredStatusEntry !== undefined) ws.setStatus(own, own.status)
-  const refusal = { key, exportName: resource.name, origin, offeredEntry, reason: reason ?? 'it belongs to nothing' }
+  const refusal = { key, exportName: resource.name, origin, offeredEntry, reason }
   const outcome = refuseOffer(refusal, hearing, ws, options)
   // ORDER: statuses have a channel of their own, so this is no mistake of the sender's. It is asked for again when the
   // resource has come.

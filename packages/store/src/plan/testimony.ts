@@ -1,7 +1,7 @@
 import type { Cursor, StoreState } from '@holdfast/kds'
 import type { Labels, Origin, Vips } from '@holdfast/model'
 import { authoredOf } from './forms.js'
-import type { LedgerRow, Row } from './types.js'
+import type { HoldRow, LedgerRow, Row } from './types.js'
 import type { ZoneObject } from './zone-objects.js'
 
 /** Who remembers: a zone, as its session has authenticated it. */
@@ -43,8 +43,24 @@ export interface Testimony {
   readonly zones?: readonly ZoneObject[] | undefined
 }
 
+/** How the rows of a zone testify: see `rememberedOf`. */
+export type Remember = (row: Row) => RememberedRow | undefined
+
+/**
+ * How the rows of this control plane testify. What its own operator has let go because its origin lacked it was not
+ * removed by anybody else: if the origin had lost it, that is no reason to lose it for good.
+ *
+ * @param approved every hold that was ever approved here
+ */
+export function remembering(own: Origin, approved: Iterable<HoldRow>): Remember {
+  const fate = (type: string, origin: Origin, atMs: number | undefined): string => JSON.stringify([type, origin, atMs])
+  const letGo = new Set([...approved].map(({ type, origin, endedAtMs }) => fate(type, origin, endedAtMs)))
+  return (row) =>
+    row.deleted && letGo.has(fate(row.type, row.origin, row.deletedAtMs)) ? undefined : rememberedOf(row, own)
+}
+
 /** What this row testifies to; undefined if it is our own, or says nothing about what its origin wanted. */
-export function rememberedOf(row: Row, own: Origin): RememberedRow | undefined {
+function rememberedOf(row: Row, own: Origin): RememberedRow | undefined {
   if (row.origin === own || (row.deleted && (row.absentSinceMs !== undefined || row.deletedAtMs === undefined)))
     return undefined
   // What lives at another zone is that zone's to say; that it has deleted something, others may have heard before us.

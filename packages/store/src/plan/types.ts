@@ -221,6 +221,14 @@ export interface WritePlan {
   readonly zoneTimes: readonly ZoneTimes[]
   readonly audit: readonly AuditRow[]
   readonly zones: readonly ZoneRow[]
+  /** Takes no place in the log, and is kept with what was taken over beside it. */
+  readonly named: readonly NamedConflicts[]
+}
+
+/** All that a zone has said against what is known here, since the present log began. */
+export interface NamedConflicts {
+  readonly zone: string
+  readonly conflicts: readonly string[]
 }
 
 export interface ZoneTimes {
@@ -317,6 +325,8 @@ export interface Needs {
   readonly cursors: readonly { readonly peer: string; readonly channel: Channel }[]
   /** What is kept of these origins, counted; only of zones that have a quota. */
   readonly usage: readonly Origin[]
+  /** Global: what these zones have said against what is known here, since the present log began. */
+  readonly namedBy: readonly string[]
 }
 
 /** What is kept of a zone. */

@@ -74,17 +74,21 @@ const everyKind = '*'
 
 /**
  * The pools of a new installation: the default ones, and in their place those that were asked for, by kind and family.
- * Throws with all that is wrong.
+ * Throws with all that is wrong, by place in the settings.
  */
 export function poolsOf(settings: readonly PoolSetting[] | undefined, random: Uint8Array): readonly Pool[] {
-  const given = settings ?? []
-  const prefix = given.find((setting) => setting.kind === everyKind)?.cidr ?? ulaPrefix(random)
-  const asked = given.filter((setting) => setting.kind !== everyKind).map(poolOf)
-  const pools = [
-    ...defaultsOf(prefix).filter((pool) => !asked.some((a) => a.kind === pool.kind && a.family === pool.family)),
-    ...asked,
+  const given = (settings ?? []).map((setting, index) => ({ setting, place: `pools[${index}]` }))
+  const whole = given.find(({ setting }) => setting.kind === everyKind)
+  const asked = given.filter(({ setting }) => setting.kind !== everyKind)
+  const defaults = defaultsOf(whole?.setting.cidr ?? ulaPrefix(random)).filter(
+    (pool) => !asked.some(({ setting }) => setting.kind === pool.kind && setting.family === pool.family),
+  )
+  const pools = [...defaults, ...asked.map(({ setting }) => poolOf(setting))]
+  const places = [
+    ...defaults.map(({ family }) => (family === 6 && whole !== undefined ? whole.place : 'a default pool')),
+    ...asked.map(({ place }) => place),
   ]
-  const violations = poolProblems(pools)
+  const violations = poolProblems(pools, (index) => places[index] ?? '')
   if (violations.length > 0) throw invalid('VIP pools', violations)
   return pools
 }

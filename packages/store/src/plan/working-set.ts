@@ -5,12 +5,14 @@ import { isUnpublished } from './forms.js'
 import { displayText, keyText, pairText } from './keys.js'
 import { LedgerSet } from './ledger-set.js'
 import type { Loaded, Vanishing, ZoneFacts } from './loaded.js'
+import { shaped } from './row-shape.js'
 import { Index, Journal, List, Table } from './table.js'
 import type {
   AuditRow,
   Brake,
   CursorRow,
   HoldRow,
+  NamedConflicts,
   RefusedRow,
   RoleIdentity,
   Row,
@@ -63,9 +65,11 @@ export class WorkingSet {
   readonly #zoneTimes = new Table<ZoneTimes>(this.#journal)
   readonly #everInStep: Table<boolean> = new Table(this.#journal)
   readonly #audit = new List<AuditRow>(this.#journal)
+  #asked: { readonly actor: string; readonly source: string } | undefined
   readonly #cursors = new Map<string, CursorRow>()
   readonly #vanishing = new Table<Vanishing>(this.#journal)
   readonly #usage = new Table<Usage>(this.#journal)
+  readonly #named = new Table<NamedConflicts>(this.#journal)
 
   constructor(identity: RoleIdentity, loaded: Loaded) {
     this.identity = identity
@@ -87,6 +91,7 @@ export class WorkingSet {
     for (const zone of loaded.zones) this.#zones.load(zone.name, zone)
     for (const cursor of loaded.cursors) this.#cursors.set(cursorText(cursor), cursor)
     for (const usage of loaded.usage) this.#usage.load(usage.origin, usage)
+    for (const named of loaded.named) this.#named.load(named.zone, named)
     for (const counts of loaded.vanishing) this.#vanishing.load(pairText(counts.type, counts.origin), counts)
   }
 
@@ -168,7 +173,7 @@ export class WorkingSet {
 
   /** @param knownEntry its digest entry, where it has been computed already over the same content */
   put(draft: RowDraft, knownEntry?: string): Row {
-    const row: Row = { ...draft, entry: draft.deleted ? undefined : (knownEntry ?? entryOfRow(draft)) }
+    const row = shaped(draft, draft.deleted ? undefined : (knownEntry ?? entryOfRow(draft)))
     const before = this.row(row)
     if (before !== undefined && before.holdId !== row.holdId) this.#endHoldOf(before, !row.deleted)
     this.#rows.set(keyText(row), row)
@@ -206,12 +211,8 @@ export class WorkingSet {
   /** Bookkeeping of what was offered; the row keeps its content and its place in the log. */
   setOffered(row: Row, now: Pick<Row, 'offeredEntry' | 'holdId' | 'absentSinceMs'>): void {
     if (row.holdId !== now.holdId) this.#endHoldOf(row, true)
-    this.#rows.set(keyText(row), {
-      ...row,
-      offeredEntry: now.offeredEntry,
-      holdId: now.holdId,
-      absentSinceMs: now.absentSinceMs,
-    })
+    const { offeredEntry, holdId, absentSinceMs } = now
+    this.#rows.set(keyText(row), { ...row, offeredEntry, holdId, absentSinceMs })
   }
 
   setStatus(row: Row, status: Uint8Array | undefined, offeredStatusEntry?: string | undefined): void {
@@ -320,8 +321,30 @@ export class WorkingSet {
     this.#vanishing.set(pairText(type, origin), { ...counts, kept: kept + count, keptLately: keptLately + count })
   }
 
+  /** What a zone has said against what is known here, that was asked for with `namedBy`. */
+  namedBy(zone: string): readonly string[] {
+    return this.#named.get(zone)?.conflicts ?? []
+  }
+
+  nameConflicts(named: NamedConflicts): void {
+    this.#named.set(named.zone, named)
+  }
+
+  /** Lines of the audit in the name of who has asked say from where, until `work` is done. */
+  askedBy<T>(asked: { readonly actor: string; readonly source: string }, work: () => T): T {
+    this.#asked = asked
+    try {
+      return work()
+    } finally {
+      this.#asked = undefined
+    }
+  }
+
   audit(row: AuditRow): void {
-    this.#audit.push(row)
+    const { actor, source } = this.#asked ?? {}
+    this.#audit.push(
+      source === undefined || row.actor !== actor ? row : { ...row, detail: { from: source, ...row.detail } },
+    )
   }
 
   /** What is to be written so that the store becomes what this set is now. */
@@ -334,6 +357,7 @@ export class WorkingSet {
         zones: this.#zones.changes(),
         visibility: this.#visibility.changes(),
         zoneTimes: this.#zoneTimes.changes(),
+        named: this.#named.changes(),
         audit: this.#audit.all(),
         ledger: this.ledger,
       },

@@ -7,10 +7,10 @@ import type {
   BlockRow,
   HoldRow,
   LedgerRow,
+  NamedConflicts,
   Owner,
   RefusedRow,
   Row,
-  RowWrite,
   Scope,
   WritePlan,
   ZoneTimes,
@@ -25,6 +25,7 @@ export interface Changed {
   readonly zones: Changes<ZoneFacts>
   readonly visibility: Changes<boolean>
   readonly zoneTimes: Changes<ZoneTimes>
+  readonly named: Changes<NamedConflicts>
   readonly audit: readonly AuditRow[]
   readonly ledger: LedgerSet
 }
@@ -57,6 +58,7 @@ export function writePlanOf(changed: Changed, nowMs: number): WritePlan {
     zoneTimes: [],
     audit: [...changed.audit],
     zones: [],
+    named: [],
   }
   for (const { before, after } of changed.rows) if (after !== undefined) writeRow(plan, before, after)
   for (const { before, after } of changed.refused)
@@ -70,6 +72,7 @@ export function writePlanOf(changed: Changed, nowMs: number): WritePlan {
       const { hasSession: _, session: __, superseded: ___, ...zone } = after
       plan.zones.push(zone)
     }
+  for (const { after } of changed.named) if (after !== undefined) plan.named.push(after)
   for (const { after } of changed.zoneTimes) if (after !== undefined) plan.zoneTimes.push(after)
   for (const { key, after } of changed.visibility)
     if (after !== undefined) plan.visibility.push({ origin: key, hidden: after })
@@ -112,7 +115,7 @@ function writeRow(plan: Mutable<WritePlan>, loaded: Row | undefined, after: Row)
   else if (!after.deleted && (before === undefined || before.deleted || !sameKept(before, after))) {
     plan.upserts.push({
       ...key,
-      row: writtenPart(after),
+      row: after,
       statusMoves:
         before === undefined ? after.statusRevision > 0 : before.deleted || before.audience !== after.audience,
       expectedRevision: before?.revision,
@@ -131,29 +134,6 @@ function writeRow(plan: Mutable<WritePlan>, loaded: Row | undefined, after: Row)
   if (!sameStatus(before, after))
     plan.statuses.push({ ...key, status: after.status, offeredStatusEntry: after.offeredStatusEntry })
 }
-
-/** Without what the commit gives (revision, times, entry) and what has its own writers (status). */
-const writtenPart = (row: Row): RowWrite['row'] => ({
-  type: row.type,
-  mesh: row.mesh,
-  name: row.name,
-  labels: row.labels,
-  typeUrl: row.typeUrl,
-  spec: row.spec,
-  origin: row.origin,
-  exportName: row.exportName,
-  displayName: row.displayName,
-  namespace: row.namespace,
-  audience: row.audience,
-  vips: row.vips,
-  deleted: row.deleted,
-  deletedAtMs: row.deletedAtMs,
-  offeredEntry: row.offeredEntry,
-  exposed: row.exposed,
-  pendingReason: row.pendingReason,
-  holdId: row.holdId,
-  absentSinceMs: row.absentSinceMs,
-})
 
 /** Whether everything that takes a place in the log is the same. */
 const sameKept = (a: Row, b: Row): boolean =>

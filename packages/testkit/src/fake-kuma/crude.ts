@@ -17,6 +17,7 @@ import {
   type Resource,
   ResourceSchema,
 } from '@holdfast/proto'
+import { freePort } from '../free-port.js'
 import { asIs, globalToZonePath, zoneToGlobalPath } from './paths.js'
 
 /** One stream of a peer that keeps no rules: it says exactly what a test tells it to, and answers nothing by itself. */
@@ -112,7 +113,7 @@ export async function startCrudeGlobal(): Promise<CrudeGlobal> {
   serve(globalToZonePath, 'globalToZone', 'requests')
   serve(zoneToGlobalPath, 'zoneToGlobal', 'responses')
   const port = await new Promise<number>((resolve, reject) =>
-    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
+    server.bindAsync(`127.0.0.1:${freePort()}`, ServerCredentials.createInsecure(), (error, bound) =>
       error === null ? resolve(bound) : reject(error),
     ),
   )

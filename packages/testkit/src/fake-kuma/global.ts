@@ -3,6 +3,7 @@ import { create, toBinary } from '@bufbuild/protobuf'
 import { type Metadata, Server, ServerCredentials, type ServerDuplexStream, status } from '@grpc/grpc-js'
 import { type KumaResourceParts, typesSentDownToKuma, typesSentUp } from '@holdfast/model'
 import { ZoneHealthCheckResponseSchema } from '@holdfast/proto'
+import { freePort } from '../free-port.js'
 import { createLevel, type Level } from '../level.js'
 import { type AdminAsked, type AdminSaid, adminWhat, readAnswer, writeQuestion } from './admin.js'
 import { KumaConsumer } from './consumer.js'
@@ -193,7 +194,7 @@ export async function startFakeKumaGlobal(options: FakeKumaGlobalOptions = {}): 
   )
 
   const port = await new Promise<number>((resolve, reject) =>
-    server.bindAsync(`127.0.0.1:${options.port ?? 0}`, ServerCredentials.createInsecure(), (error, bound) =>
+    server.bindAsync(`127.0.0.1:${options.port ?? freePort()}`, ServerCredentials.createInsecure(), (error, bound) =>
       error === null ? resolve(bound) : reject(error),
     ),
   )

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { createWriteStream, existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { freePort } from '../free-port.js'
 import { until } from './until.js'
 
 export interface Ports {
@@ -32,7 +33,7 @@ export interface ControlPlaneOptions extends StartOptions {
   readonly folder: string
   readonly flags: readonly string[]
   readonly signal: AbortSignal
-  /** Those of its first start, too; otherwise any that are free. */
+  /** Those of its first start, too; otherwise any that are free, and the same at each start. */
   readonly ports?: Ports | undefined
   /** 30 s unless said otherwise. */
   readonly startTimeoutMs?: number | undefined
@@ -128,10 +129,11 @@ export class ControlPlane {
       started,
       role,
       ...(role === 'zone'
-        ? ['--zone', this.zone, '--dns-port', String(ports?.dns ?? 0)]
-        : ['--kds-port', String(ports?.kds ?? 0)]),
+        ? ['--zone', this.zone, '--dns-port', String(ports?.dns ?? freePort())]
+        : ['--kds-port', String(ports?.kds ?? freePort())]),
       ...['--database-url', databaseUrl, '--data-dir', this.dataDir, '--init'],
-      ...['--api-port', String(ports?.api ?? 0), '--diagnostics-port', String(ports?.diagnostics ?? 0)],
+      ...['--api-port', String(ports?.api ?? freePort())],
+      ...['--diagnostics-port', String(ports?.diagnostics ?? freePort())],
       ...['--ports-file', this.#portsFile, ...(options.flags ?? this.#options.flags), ...(options.moreFlags ?? [])],
     ]
     const env = { ...ownEnvironment(), ...this.#options.env, ...options.env }

@@ -13,6 +13,7 @@ import {
   kumaLimits,
   zoneToGlobalPath,
 } from '../fake-kuma/paths.js'
+import { freePort } from '../free-port.js'
 import { createLevel } from '../level.js'
 import type { RecordedConnection } from './conversation.js'
 
@@ -182,7 +183,7 @@ export async function startGlobalPlayer({
     'unary',
   )
   const port = await new Promise<number>((resolve, reject) =>
-    server.bindAsync(`127.0.0.1:${wanted ?? 0}`, ServerCredentials.createInsecure(), (error, bound) =>
+    server.bindAsync(`127.0.0.1:${wanted ?? freePort()}`, ServerCredentials.createInsecure(), (error, bound) =>
       error === null ? resolve(bound) : reject(error),
     ),
   )

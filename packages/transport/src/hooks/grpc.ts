@@ -8,6 +8,8 @@ import {
   ReviewResponseSchema,
 } from '@holdfast/proto'
 import { asIs } from '../methods.js'
+import { endedWords } from '../status.js'
+import { tlsCredentials } from '../tls-credentials.js'
 import { inTurnOfItsOwn } from '../turn.js'
 import type { HookClient, HookEndpoint, HookItem, HookResult } from './client.js'
 import { HookFailure, printable } from './failure.js'
@@ -18,9 +20,10 @@ const path = `/${PolicyHook.typeName}/${PolicyHook.method.review.name}`
 /** The protocol over gRPC, on a connection of its own that comes back by itself. */
 export function grpcHook(endpoint: HookEndpoint): HookClient {
   const [scheme = '', target = ''] = endpoint.url.split('://')
+  const name = endpoint.serverName ?? target.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1')
   const client = new Client(
     target,
-    scheme === 'grpcs' ? credentials.createSsl(endpoint.rootCa ?? null) : credentials.createInsecure(),
+    scheme === 'grpcs' ? tlsCredentials({ name, rootCa: endpoint.rootCa }) : credentials.createInsecure(),
     {
       'grpc.use_local_subchannel_pool': 1,
       'grpc.enable_retries': 0,
@@ -79,9 +82,8 @@ export function grpcHook(endpoint: HookEndpoint): HookClient {
     if (code === status.DEADLINE_EXCEEDED) return `does not answer within ${endpoint.timeoutMs} ms`
     // A call that we cancel ourselves is answered with our own reason before this.
     if (code === status.CANCELLED) return 'closes the call without an answer'
-    const refused =
-      /^No connection established(?:\. Last error: (?:Error: )?(.*?))?\.? ?(?:Resolution note:.*)?$/s.exec(details)
-    if (code === status.UNAVAILABLE && refused !== null) return `cannot be reached: ${refused[1] ?? 'no connection'}`
+    const said = endedWords(details)
+    if (code === status.UNAVAILABLE && said !== details) return said
     const name = status[code] ?? String(code)
     const limit =
       code === status.RESOURCE_EXHAUSTED && /larger than max/i.test(details)

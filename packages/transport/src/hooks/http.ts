@@ -67,12 +67,12 @@ export function httpHook(endpoint: HookEndpoint): HookClient {
         const refusal = statusProblem(response)
         const length = Number(response.headers['content-length'] ?? 0)
         if (refusal !== undefined) return fail(refusal)
-        if (length > endpoint.maxBodyBytes) return fail(tooLarge(`${length} bytes`))
+        if (length > endpoint.maxBodyBytes) return fail(tooLarge(`${length}`))
         const chunks: Buffer[] = []
         let size = 0
         response.on('data', (chunk: Buffer) => {
           size += chunk.length
-          if (size > endpoint.maxBodyBytes) fail(tooLarge('more'))
+          if (size > endpoint.maxBodyBytes) fail(tooLarge(`more than ${endpoint.maxBodyBytes}`))
           else chunks.push(chunk)
         })
         response.on('error', (error) => fail(connectionWords(error), error))
@@ -91,7 +91,7 @@ export function httpHook(endpoint: HookEndpoint): HookClient {
   }
 
   function tooLarge(given: string): string {
-    return `answers ${given}, and ${endpoint.maxBodyBytes} are allowed (maxBodyBytes)`
+    return `answers ${given} bytes, and ${endpoint.maxBodyBytes} are allowed (maxBodyBytes)`
   }
 }
 

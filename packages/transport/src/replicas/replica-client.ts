@@ -1,4 +1,4 @@
-import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2'
+import { type ClientHttp2Session, type ClientHttp2Stream, connect, type IncomingHttpHeaders } from 'node:http2'
 import type { ServerDuplexStream } from '@grpc/grpc-js'
 import type { StreamName } from '../codec/streams.js'
 import { syncPaths } from '../methods.js'
@@ -9,6 +9,16 @@ import { connectSecurely, type LineOptions } from './secure-line.js'
 type Call = ServerDuplexStream<Buffer, Buffer>
 
 const unavailable = 14
+
+/** How a call ended. Of one that failed before it said anything, the status comes with the headers and nothing else does. */
+function onStatus(stream: ClientHttp2Stream, told: (code: number, message: string) => void): void {
+  const look = (headers: IncomingHttpHeaders): void => {
+    const code = headers['grpc-status']
+    if (code !== undefined) told(Number(code), decodeURIComponent(String(headers['grpc-message'] ?? '')))
+  }
+  stream.on('response', look)
+  stream.on('trailers', look)
+}
 
 /** One other replica: asked over one connection, which is made when it is needed and made anew when it has ended. */
 export class ReplicaClient {
@@ -39,8 +49,8 @@ export class ReplicaClient {
         if (messages === undefined) stream.close()
         else answer ??= messages[0]
       })
-      stream.on('trailers', (trailers) => {
-        if (trailers['grpc-status'] !== '0') problem = decodeURIComponent(String(trailers['grpc-message'] ?? 'refused'))
+      onStatus(stream, (code, message) => {
+        if (code !== 0) problem = message || 'refused'
       })
       stream.once('close', () => {
         clearTimeout(timer)
@@ -76,12 +86,11 @@ export class ReplicaClient {
           call.once('drain', () => there.resume())
         }
     })
-    there.on('trailers', (trailers) => {
-      status = {
-        code: Number(trailers['grpc-status'] ?? unavailable),
-        reason: decodeURIComponent(String(trailers['grpc-message'] ?? '')),
-      }
+    onStatus(there, (code, reason) => {
+      status = { code, reason }
     })
+    // Over when the other side is: what a zone still says to a stream that was refused keeps it open otherwise.
+    there.once('end', () => there.close())
     there.once('close', () => {
       if (status.code === 0) call.end()
       else end(status.code, status.reason)

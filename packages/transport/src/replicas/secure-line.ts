@@ -71,16 +71,23 @@ export function connectSecurely({ host, port, key }: LineOptions): Promise<TLSSo
       checkServerIdentity: () => undefined,
       pskCallback: () => ({ psk: key, identity: 'replica' }),
     })
-    socket.once('error', reject)
+    const failed = (error: Error): void => reject(isOfTls(error) ? strange(host, port, error) : error)
+    socket.once('error', failed)
     socket.once('timeout', () =>
       socket.destroy(new Error(`no answer from ${host}:${port} in ${handshakeTimeoutMs} ms`)),
     )
     socket.once('secureConnect', () => {
       socket.setTimeout(0)
       socket.setKeepAlive(true, 10_000)
-      socket.off('error', reject)
+      socket.off('error', failed)
       socket.on('error', () => {})
       resolve(socket)
     })
   })
 }
+
+const isOfTls = (error: Error & { readonly code?: string }): boolean => /^(ERR_SSL_|EPROTO)/.test(error.code ?? '')
+
+/** What OpenSSL says of it is told with a place in our memory, and nobody knows more for it. */
+const strange = (host: string, port: number, cause: Error): Error =>
+  new Error(`who answers at ${host}:${port} is no replica of this database`, { cause })

@@ -50,6 +50,8 @@ async function costAmong(count: number) {
       )
       return row?.spec.includes('"port":81') === true
     })
+    // What it has written is in the log, which it reads once more; a closing before that would cut this off, or not.
+    await until('its own write read', async () => statements.get('read changes') === 2, 60_000)
     // Closing waits for what is under way.
     await services.close()
     return { statements: Object.fromEntries([...statements].sort()), rows: await rowsWritten(database.url) }

@@ -99,6 +99,13 @@ export const differences = [
     holdfast: 'sends it when its content or status changes, several changes in one message',
     why: 'the last version counts, and fewer are fewer writes at global',
   },
+  {
+    id: 'answers-again',
+    at: 'both',
+    kuma: 'answers each response once',
+    holdfast: 'says its answers again every 30 s',
+    why: 'a Kuma may have forgotten that we wait ([0087](decisions/0087-what-was-answered-is-said-again.md))',
+  },
 ] as const satisfies readonly Difference[]
 
 export type DifferenceId = (typeof differences)[number]['id']

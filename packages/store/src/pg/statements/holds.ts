@@ -50,6 +50,9 @@ export const holdsById = (sql: Sql, ids: readonly string[]): Promise<readonly Ho
 export const openHolds = (sql: Sql): Promise<readonly HoldRow[]> =>
   holdsWhere(sql, 'open holds', `state = 'held' order by since, id`, [])
 
+export const approvedHolds = (sql: Sql): Promise<readonly HoldRow[]> =>
+  holdsWhere(sql, 'approved holds', `state = 'approved'`, [])
+
 /** Undecided ones, and those whose rows an operator has told to stay. */
 export const keepingHolds = (sql: Sql): Promise<readonly HoldRow[]> =>
   holdsWhere(sql, 'keeping holds', 'key_count > 0', [])

@@ -60,7 +60,8 @@ export const ownerColumns = (owners: readonly Owner[]): readonly (readonly strin
   owners.map((owner) => owner.displayName),
 ]
 
-const ownerList =
+/** Some owners as a table `k`, in `$1` to `$5`. */
+export const ownerList =
   'unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[]) k (kind, mesh, origin, namespace, display_name)'
 const sameOwner = (table: string): string =>
   `${table}.kind = k.kind and ${table}.mesh = k.mesh and ${table}.origin = k.origin

@@ -38,17 +38,18 @@ export async function listRows(
   sql: Sql,
   query: ListQuery,
 ): Promise<{ readonly total: number; readonly items: readonly Row[] }> {
+  const labels = Object.keys(query.labels ?? {}).length === 0 ? undefined : JSON.stringify(query.labels)
   const conditions = new Conditions()
     .add('r.type = ?', query.type)
     .add('not r.deleted')
     .addIf('r.mesh = ?', query.mesh)
     .addIf('position(? in r.name) > 0', query.nameContains)
-    .addIf('r.labels @> ?::jsonb', query.labels === undefined ? undefined : JSON.stringify(query.labels))
+    .addIf('r.labels @> ?::jsonb', labels)
   const { where } = conditions
   const values = [...conditions.values]
-  const isWholeType = query.mesh === undefined && query.nameContains === undefined && query.labels === undefined
+  const isWholeType = query.mesh === undefined && query.nameContains === undefined && labels === undefined
   const { rows: totals } = await sql.run<{ total: number }>(
-    'count list',
+    isWholeType ? 'count of type' : 'count list',
     isWholeType ? countOfType : `select count(*) as total from resources r ${where}`,
     values,
   )

@@ -2,13 +2,13 @@ import type { PeerReportRow } from '../../guards.js'
 import { type Sql, timestamp } from '../sql.js'
 
 /** Of a zone that was deleted nobody wants to know any more. */
+export const isReportOfNow = `not exists (select from zones s where s.name = p.peer and s.store_id is not null)
+       or exists (select from resources z where z.type = 'Zone' and z.mesh = '' and z.name = p.peer and not z.deleted)`
+
 export async function allReports(sql: Sql): Promise<readonly PeerReportRow[]> {
   const { rows } = await sql.run<{ peer: string; hash: string; body: string; at: number }>(
     'peer reports',
-    `select r.peer, r.hash, r.body, r.at from peer_reports r
-     where not exists (select from zones s where s.name = r.peer and s.store_id is not null)
-       or exists (select from resources z where z.type = 'Zone' and z.mesh = '' and z.name = r.peer and not z.deleted)
-     order by r.peer`,
+    `select p.peer, p.hash, p.body, p.at from peer_reports p where ${isReportOfNow} order by p.peer`,
   )
   return rows.map(({ at, ...row }) => ({ ...row, atMs: at }))
 }

@@ -89,14 +89,17 @@ export const rowsLackingFamily = (sql: Sql, of: Needs['lackingFamily'], own: Ori
     [of.map((one) => one.type), of.map((one) => one.family), own],
   )
 
-/** @param own origin of our own rows: `foreign` is everybody else's */
+/**
+ * With them what a named origin still offers although we have deleted it.
+ * @param own origin of our own rows: `foreign` is everybody else's
+ */
 export const rowsOfTypes = (sql: Sql, types: Needs['wholeTypes'], own: Origin): Promise<readonly Row[]> =>
   rowsWhere(
     sql,
     'rows of types',
     `resources r join unnest($1::text[], $2::text[], $3::boolean[]) k (type, origin, is_foreign)
        on r.type = k.type and case when k.is_foreign then r.origin <> $4 else r.origin = k.origin end
-     where not r.deleted`,
+     where not r.deleted or (not k.is_foreign and r.offered_entry is not null)`,
     [
       types.map((one) => one.type),
       types.map((one) => (one.origin === 'foreign' ? '' : one.origin)),

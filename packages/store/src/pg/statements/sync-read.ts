@@ -155,14 +155,25 @@ export async function cursorsOf(sql: Sql, of: Needs['cursors']): Promise<readonl
   return rows.map(cursorOf)
 }
 
-/** The log of ours of which a zone has acked something last. */
-export async function ackedLogOf(sql: Sql, zone: string): Promise<string | undefined> {
-  const { rows } = await sql.run<{ readonly epoch: string | null }>(
-    'acked log',
-    `select c.epoch from cursors c where c.peer = $1 and c.channel = 'down' and c.side = 'acked'`,
-    [zone],
+/** The log of ours of which each of these zones has acked something last. */
+export async function ackedLogsOf(sql: Sql, zones: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const { rows } = await sql.run<{ readonly peer: string; readonly epoch: string }>(
+    'acked logs',
+    `select c.peer, c.epoch from cursors c
+     where c.peer = any($1::text[]) and c.channel = 'down' and c.side = 'acked' and c.epoch is not null`,
+    [zones],
   )
-  return rows[0]?.epoch ?? undefined
+  return new Map(rows.map(({ peer, epoch }) => [peer, epoch]))
+}
+
+export async function hasFollowed(sql: Sql, peer: string): Promise<boolean> {
+  const { rows } = await sql.run<{ readonly followed: boolean }>(
+    'has followed',
+    `select exists (
+       select from cursors c where c.peer = $1 and c.side = 'received' and c.epoch is not null) as followed`,
+    [peer],
+  )
+  return rows[0]?.followed === true
 }
 
 export async function allCursors(sql: Sql): Promise<readonly CursorRow[]> {

@@ -5,7 +5,7 @@ import type { Family, HistoryEvent, HistoryRow, LedgerRow, Owner, Scope } from '
 import type { VipQuery } from '../../port.js'
 import type { Sql } from '../sql.js'
 import { storedVips } from './columns.js'
-import { type LedgerRecord, ledgerColumns, ledgerRowOf } from './ledger-read.js'
+import { type LedgerRecord, ledgerColumns, ledgerRowOf, ownerColumns, ownerList } from './ledger-read.js'
 import { Conditions } from './read.js'
 
 const ownerNames = ['kind', 'mesh', 'origin', 'namespace', 'display_name'] as const
@@ -196,41 +196,60 @@ export async function lowestAcked(sql: Sql): Promise<number> {
   return rows[0]?.lowest ?? 0
 }
 
+interface ServiceRecord {
+  readonly type: string
+  readonly mesh: string
+  readonly name: string
+  readonly origin: Origin
+  readonly namespace: string
+  readonly display_name: string
+  readonly labels: Labels
+  readonly vips: Buffer
+  readonly pending_reason: string | null
+  readonly offered_entry: Buffer | null
+}
+
+const serviceColumns =
+  'r.type, r.mesh, r.name, r.origin, r.namespace, r.display_name, r.labels, r.vips, r.pending_reason, r.offered_entry'
+
+const serviceRowOf = (row: ServiceRecord) => ({
+  type: row.type,
+  mesh: row.mesh,
+  name: row.name,
+  origin: row.origin,
+  namespace: row.namespace,
+  displayName: row.display_name,
+  labels: row.labels,
+  vips: storedVips(row.vips),
+  pendingReason: row.pending_reason ?? undefined,
+  offeredEntry: row.offered_entry?.toString('hex'),
+  deleted: false,
+})
+
 /** Services with what they serve, without their specs: for the comparison with the ledger. */
 export async function serviceRows(
   sql: Sql,
   kinds: readonly string[],
 ): Promise<readonly (ServiceRow & { readonly name: string })[]> {
-  const { rows } = await sql.run<{
-    readonly type: string
-    readonly mesh: string
-    readonly name: string
-    readonly origin: Origin
-    readonly namespace: string
-    readonly display_name: string
-    readonly labels: Labels
-    readonly vips: Buffer
-    readonly pending_reason: string | null
-    readonly offered_entry: Buffer | null
-  }>(
+  const { rows } = await sql.run<ServiceRecord>(
     'service rows',
-    `select type, mesh, name, origin, namespace, display_name, labels, vips, pending_reason, offered_entry
-     from resources where type = any($1::text[]) and not deleted order by type, mesh, name`,
+    `select ${serviceColumns} from resources r where r.type = any($1::text[]) and not r.deleted
+     order by r.type, r.mesh, r.name`,
     [kinds],
   )
-  return rows.map((row) => ({
-    type: row.type,
-    mesh: row.mesh,
-    name: row.name,
-    origin: row.origin,
-    namespace: row.namespace,
-    displayName: row.display_name,
-    labels: row.labels,
-    vips: storedVips(row.vips),
-    pendingReason: row.pending_reason ?? undefined,
-    offeredEntry: row.offered_entry?.toString('hex'),
-    deleted: false,
-  }))
+  return rows.map(serviceRowOf)
+}
+
+/** The same of some owners. */
+export async function servicesOfOwners(sql: Sql, owners: readonly Owner[]): Promise<readonly ServiceRow[]> {
+  const { rows } = await sql.run<ServiceRecord>(
+    'services of owners',
+    `select ${serviceColumns} from resources r join ${ownerList} on r.type = k.kind and r.mesh = k.mesh
+       and r.origin = k.origin and r.namespace = k.namespace and r.display_name = k.display_name
+     where not r.deleted order by r.type, r.mesh, r.name`,
+    ownerColumns(owners),
+  )
+  return rows.map(serviceRowOf)
 }
 
 export async function activeLedger(sql: Sql): Promise<readonly LedgerRow[]> {

@@ -1,3 +1,4 @@
+import type { NamedConflicts } from '../../plan/types.js'
 import type { WitnessRow } from '../../recovery-port.js'
 import type { Sql } from '../sql.js'
 
@@ -27,26 +28,29 @@ export async function writeWitnesses(sql: Sql, rows: readonly WitnessRow[]): Pro
   )
 }
 
-/** What a zone said against us since the present log began. */
-export async function namedConflicts(sql: Sql, zone: string): Promise<readonly string[]> {
-  const { rows } = await sql.run<{ readonly conflicts: readonly string[] }>(
+/** What zones said against us since the present log began. */
+export async function namedConflicts(sql: Sql, zones: readonly string[]): Promise<readonly NamedConflicts[]> {
+  const { rows } = await sql.run<NamedConflicts>(
     'read named conflicts',
-    'select w.conflicts from recovery_witnesses w join store_head h on h.epoch = w.epoch where w.zone = $1',
-    [zone],
+    `select w.zone, w.conflicts from recovery_witnesses w join store_head h on h.epoch = w.epoch
+     where w.zone = any($1::text[])`,
+    [zones],
   )
-  return rows[0]?.conflicts ?? []
+  return rows
 }
 
-/** While a zone is being heard; that it was is for those to say who hear it. */
-export async function nameConflicts(sql: Sql, zone: string, conflicts: readonly string[]): Promise<void> {
+/** While zones are being heard; that they were is for those to say who hear them. */
+export async function nameConflicts(sql: Sql, named: readonly NamedConflicts[]): Promise<void> {
   await sql.run(
     'name conflicts',
     `insert into recovery_witnesses as w (zone, epoch, heard, in_step, conflicts, at)
-     select $1, h.epoch, false, false, $2::text[], now() from store_head h
+     select n.zone, h.epoch, false, false, array(select jsonb_array_elements_text(n.conflicts)), now()
+     from unnest($1::text[], $2::jsonb[]) n (zone, conflicts) cross join store_head h
+     order by n.zone
      on conflict (zone) do update set conflicts = excluded.conflicts,
        heard = w.heard and w.epoch = excluded.epoch, in_step = w.in_step and w.epoch = excluded.epoch,
        open_waits = case when w.epoch = excluded.epoch then w.open_waits end, epoch = excluded.epoch, at = excluded.at`,
-    [zone, conflicts],
+    [named.map(({ zone }) => zone), named.map(({ conflicts }) => JSON.stringify(conflicts))],
   )
 }
 
