@@ -190,7 +190,10 @@ test('VIP-2, VIP-4: an address that a service had in this zone is shown behind e
   expect((await bring([claim('241.0.0.4')])).body.items).toMatchObject([{ verdict: 'here' }])
   expect((await zone.store.status()).head.revision).toBe(revision)
   expect((await zone.call('GET', '/_holdfast/audit')).body.items).toContainEqual(
-    expect.objectContaining({ action: 'VIPs imported', detail: { aliases: 1, canonical: 0, zones: ['east'] } }),
+    expect.objectContaining({
+      action: 'VIPs imported',
+      detail: { aliases: 1, canonical: 0, zones: ['east'], from: '127.0.0.1' },
+    }),
   )
 })
 
