@@ -98,8 +98,6 @@ test('a plan says of each object what becomes of it, and changes nothing', async
   expect(plan.applied).toBe(false)
   expect(todo(plan)).toMatchInlineSnapshot(`
     [
-      "change MeshTimeout mesh-gateways-timeout-all-default",
-      "change MeshTimeout mesh-timeout-all-default",
       "copy Dataplane web-1-v7wd4bdwc9994762",
       "copy HostnameGenerator local-mesh-external-service-6b28v9789424f4wx",
       "copy HostnameGenerator local-mesh-external-service-6b28vd789424f9z9",

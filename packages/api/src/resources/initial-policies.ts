@@ -7,47 +7,49 @@ const mesh = { kind: 'Mesh' }
 const backOff = { baseInterval: '25ms', maxInterval: '250ms' }
 const retries = { numRetries: 5, perTryTimeout: '16s', backOff }
 
-const timeout = (prefix: string, proxyType: string, directions: object) => ({
-  type: 'MeshTimeout',
-  prefix,
-  spec: { targetRef: { ...mesh, proxyTypes: [proxyType] }, ...directions },
-})
-
-/**
- * What a new mesh begins with, so that no request waits for ever: the values of Kuma 2.14 in the form that its next version
- * gives them, which 2.13 takes as well. What proxies receive stands by itself, because `rules` allow no `to` beside them, and
- * `from`, in which both stood together, is deprecated.
- */
+/** What a new mesh begins with, so that no request waits for ever: Kuma 2.14's values. */
 const policies: readonly { readonly type: string; readonly prefix: string; readonly spec: Json }[] = [
-  timeout('mesh-timeout-all', 'Sidecar', {
-    rules: [
-      {
-        default: {
-          connectionTimeout: '10s',
-          idleTimeout: '2h0m0s',
-          http: { requestTimeout: '0s', streamIdleTimeout: '1h0m0s', maxStreamDuration: '0s' },
+  {
+    type: 'MeshTimeout',
+    prefix: 'mesh-timeout-all',
+    spec: {
+      targetRef: { kind: 'Mesh', proxyTypes: ['Sidecar'] },
+      to: [
+        {
+          targetRef: mesh,
+          default: {
+            connectionTimeout: '5s',
+            idleTimeout: '1h0m0s',
+            http: { requestTimeout: '15s', streamIdleTimeout: '30m0s' },
+          },
         },
-      },
-    ],
-  }),
-  timeout('mesh-timeout-to-all', 'Sidecar', {
-    to: [
-      {
-        targetRef: mesh,
-        default: {
-          connectionTimeout: '5s',
-          idleTimeout: '1h0m0s',
-          http: { requestTimeout: '15s', streamIdleTimeout: '30m0s' },
+      ],
+      from: [
+        {
+          targetRef: mesh,
+          default: {
+            connectionTimeout: '10s',
+            idleTimeout: '2h0m0s',
+            http: { requestTimeout: '0s', streamIdleTimeout: '1h0m0s', maxStreamDuration: '0s' },
+          },
         },
-      },
-    ],
-  }),
-  timeout('mesh-gateways-timeout-all', 'Gateway', {
-    rules: [{ default: { idleTimeout: '5m0s', http: { streamIdleTimeout: '5s', requestHeadersTimeout: '500ms' } } }],
-  }),
-  timeout('mesh-gateways-timeout-to-all', 'Gateway', {
-    to: [{ targetRef: mesh, default: { idleTimeout: '1h0m0s', http: { streamIdleTimeout: '5s' } } }],
-  }),
+      ],
+    },
+  },
+  {
+    type: 'MeshTimeout',
+    prefix: 'mesh-gateways-timeout-all',
+    spec: {
+      targetRef: { kind: 'Mesh', proxyTypes: ['Gateway'] },
+      to: [{ targetRef: mesh, default: { idleTimeout: '1h0m0s', http: { streamIdleTimeout: '5s' } } }],
+      from: [
+        {
+          targetRef: mesh,
+          default: { idleTimeout: '5m0s', http: { streamIdleTimeout: '5s', requestHeadersTimeout: '500ms' } },
+        },
+      ],
+    },
+  },
   {
     type: 'MeshCircuitBreaker',
     prefix: 'mesh-circuit-breaker-all',

@@ -321,9 +321,7 @@ test('VIP-1, VIP-2: yesterday’s backup, which wrote on before it was noticed: 
   expect(timeouts.items.map(({ name }) => name).sort()).toEqual([
     'meanwhile',
     'mesh-gateways-timeout-all-default',
-    'mesh-gateways-timeout-to-all-default',
     'mesh-timeout-all-default',
-    'mesh-timeout-to-all-default',
     'slow',
   ])
   expect(JSON.stringify(timeouts.items.find(({ name }) => name === 'slow')?.spec)).toContain('20s')
