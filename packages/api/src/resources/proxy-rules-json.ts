@@ -96,7 +96,10 @@ function ruleOf({ type, policies }: PoliciesOfType, { proxy }: ProxyPolicies, pa
     fromRules: old.from.map(({ inbound, rules }) => ({ inbound: inboundOf(inbound), rules: rules.map(tagRule) })),
     inboundRules: inbounds.map(({ inbound, rules }) => ({
       inbound: inboundOf(inbound),
-      rules: rules.map(({ conf: of, origin }) => ({ conf: [of], origin: originsOf([origin]) })),
+      rules: rules.map(({ conf: of, match, origin }) => ({
+        ...{ conf: [of], ...(match === undefined ? {} : { match }) },
+        origin: originsOf([origin]),
+      })),
     })),
     ...(conf === undefined ? {} : { proxyRule: { conf, origin: policies.map(({ policy }) => meta(policy)) } }),
     toResourceRules: [...towards.values()]

@@ -318,7 +318,20 @@ describe('inspect', () => {
             type: 'MeshTimeout',
             inboundRules: [
               { ...http, rules: [{ conf: [{ idleTimeout: '3s' }], origin: origin('base') }] },
-              { inbound: { port: 9, tags: null }, rules: [{ conf: [{}], origin: origin('base') }] },
+              {
+                inbound: { port: 9, tags: null },
+                rules: [
+                  {
+                    conf: [{ http: { requestTimeout: '1s' } }],
+                    match: {
+                      spiffeID: { type: 'Prefix', value: 'spiffe://mesh/ns/' },
+                      sni: { type: 'Exact', value: 'web' },
+                    },
+                    origin: origin('few'),
+                  },
+                  { conf: [{}], origin: origin('base') },
+                ],
+              },
             ],
             fromRules: [{ ...http, rules: [{ conf: {}, matchers: [], origin: [meta('said above')] }] }],
             toResourceRules: [

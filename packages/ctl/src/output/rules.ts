@@ -15,7 +15,9 @@ export const ruleRows = (body: JsonObject): readonly (readonly string[])[] =>
     return [
       ...(isObject(rule.proxyRule) ? [row('proxy', rule.proxyRule.conf, objectsOf(rule.proxyRule.origin))] : []),
       ...byInbound.flatMap((each) =>
-        objectsOf(each.rules).map(({ conf, origin }) => row(inboundText(each), conf, metasOf(origin))),
+        objectsOf(each.rules).map(({ conf, match, origin }) =>
+          row(`${inboundText(each)}${isObject(match) ? ` from ${matchText(match)}` : ''}`, conf, metasOf(origin)),
+        ),
       ),
       // Where a kind has both, the others say the same in the terms of before.
       ...(byInbound.length > 0 ? [] : objectsOf(rule.fromRules)).flatMap((each) =>
@@ -47,6 +49,15 @@ const matchersText = (matchers: unknown): string =>
   objectsOf(matchers)
     .map(({ key, value, not }) => `${not === true ? '!' : ''}${textOf(key)}=${textOf(value)}`)
     .join(' ') || 'all'
+
+/** Of a client: `spiffeID=spiffe://mesh/ns/*` for the beginning of one. */
+const matchText = (match: JsonObject): string =>
+  Object.entries(match)
+    .map(([key, of]) => {
+      const { type, value } = objectOf(of)
+      return `${key}=${textOf(value)}${type === 'Prefix' ? '*' : ''}`
+    })
+    .join(' ')
 
 /** `http.requestTimeout=15s` for each value; lists as JSON. */
 function confText(conf: unknown): string {

@@ -44,26 +44,37 @@ export interface InboundRules<Rule> {
   readonly rules: readonly Rule[]
 }
 
-const aboutInbound = (policies: readonly MatchedPolicy[], inbound: ProxyInbound): readonly MatchedPolicy[] =>
-  policies.filter(({ inbounds }) => inbounds.includes(inbound))
+/** What Kuma takes for one inbound: listeners of a gateway on one port, whatever their hostnames, are told together. */
+function* byPlace(policies: readonly MatchedPolicy[], { inbounds }: TargetedProxy) {
+  const places = new Map<string, ProxyInbound[]>()
+  for (const inbound of inbounds) {
+    const place = `${inbound.address}:${inbound.port}`
+    places.set(place, [...(places.get(place) ?? []), inbound])
+  }
+  for (const [, same] of places) {
+    const [inbound] = same
+    if (inbound === undefined) continue
+    yield { inbound, about: policies.filter((policy) => policy.inbounds.some((each) => same.includes(each))) }
+  }
+}
 
 /** For each inbound of a proxy that something is said about, by port. */
 export const rulesOfInbounds = (
   type: string,
   policies: readonly MatchedPolicy[],
-  { inbounds }: TargetedProxy,
+  proxy: TargetedProxy,
 ): readonly InboundRules<InboundRule>[] =>
-  byPort(inbounds.map((inbound) => ({ inbound, rules: inboundRules(type, aboutInbound(policies, inbound)) })))
+  byPort([...byPlace(policies, proxy)].map(({ inbound, about }) => ({ inbound, rules: inboundRules(type, about) })))
 
 /** Undefined for rules of which there are too many to be listed. */
 export function fromRulesOfInbounds(
   type: string,
   policies: readonly MatchedPolicy[],
-  { inbounds }: TargetedProxy,
+  proxy: TargetedProxy,
 ): readonly InboundRules<TagRule>[] | undefined {
-  const all = inbounds.map((inbound) => ({
+  const all = [...byPlace(policies, proxy)].map(({ inbound, about }) => ({
     inbound,
-    rules: tagRules(type, itemsOf(type, aboutInbound(policies, inbound), 'from'), true),
+    rules: tagRules(type, itemsOf(type, about, 'from'), true),
   }))
   return all.every((each): each is InboundRules<TagRule> => each.rules !== undefined) ? byPort(all) : undefined
 }

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { utf8 } from '../bytes.js'
 import type { JsonObject } from '../kinds/json.js'
 import { runningGateway, selectsGateway } from './gateway.js'
-import { matchedPolicies, toRules } from './matched.js'
+import { fromRulesOfInbounds, matchedPolicies, rulesOfInbounds, toRules } from './matched.js'
 import { mergedConfs, routeConf } from './merge.js'
 import type { PolicyResource } from './policy-spec.js'
 import type { TargetedProxy } from './proxy-target.js'
@@ -114,6 +114,74 @@ test('of gateways, those that are delegated are meant by name, builtin ones by t
     ...{ all: [80, 443], gateways: [80, 443], elsewhere: [80, 443] },
     ...{ tags: [80, 443], edge: [80, 443], tls: [443] },
   })
+})
+
+test('listeners of one port are one inbound, whatever their hostnames, with what is said to either', () => {
+  const listeners = [
+    { port: 80, protocol: 'HTTP', hostname: 'a.org', tags: { host: 'a' } },
+    { port: 80, protocol: 'HTTP', hostname: 'b.org', tags: { host: 'b' } },
+    { port: 81, protocol: 'HTTP' },
+  ]
+  const running = runningGateway(gatewayProxy('builtin'), [
+    gateway('edge', listening({ 'kuma.io/service': 'gw' }, ...listeners)),
+  ])
+  const ruled = (name: string, idleTimeout: string, host?: string) =>
+    policy(name, {
+      targetRef: { kind: 'MeshGateway', name: 'edge', ...(host === undefined ? {} : { tags: { host } }) },
+      rules: [{ default: { idleTimeout } }],
+      from: [{ targetRef: { kind: 'Mesh' }, default: { idleTimeout } }],
+    })
+  const matched = matchedPolicies([ruled('both', '1s'), ruled('a', '2s', 'a'), ruled('b', '3s', 'b')], running)
+  // As a Kuma 2.14.3 tells it of the same three.
+  expect(
+    rulesOfInbounds('MeshTimeout', matched, running).map(({ inbound: { port }, rules }) => [
+      port,
+      rules.map(({ origin }) => origin.policy.name),
+    ]),
+  ).toEqual([
+    [80, ['both', 'b', 'a']],
+    [81, ['both']],
+  ])
+  expect(
+    fromRulesOfInbounds('MeshTimeout', matched, running)?.map(({ inbound: { port }, rules }) => [
+      port,
+      rules.map(({ conf }) => conf),
+    ]),
+  ).toEqual([
+    [80, [{ idleTimeout: '2s' }]],
+    [81, [{ idleTimeout: '1s' }]],
+  ])
+})
+
+test('a rule about some clients says which, the most exact first; of a kind that knows no clients it is about all', () => {
+  const spiffe = (type: string, value: string) => ({ spiffeID: { type, value: `spiffe://x/${value}` } })
+  const sni = { sni: { type: 'Exact', value: 'web.mesh' } }
+  const rule = (idleTimeout: string, ...matches: JsonObject[]): JsonObject => ({ matches, default: { idleTimeout } })
+  const spec: JsonObject = {
+    rules: [
+      rule('all'),
+      rule('two', spiffe('Prefix', 'a'), spiffe('Exact', 'b')),
+      rule('sni', sni),
+      rule('sni and prefix', { ...spiffe('Prefix', 'c'), ...sni }),
+      rule('exact', spiffe('Exact', 'd')),
+    ],
+  }
+  const said = (type: string) =>
+    rulesOfInbounds(type, matchedPolicies([{ ...policy('p', spec), type }], proxy), proxy)[0]?.rules.map(
+      ({ conf, match }) => [conf.idleTimeout, match],
+    )
+  // As a Kuma 2.14.3 goes through them.
+  expect(said('MeshTimeout')).toEqual([
+    ['two', spiffe('Exact', 'b')],
+    ['exact', spiffe('Exact', 'd')],
+    ['sni and prefix', { ...spiffe('Prefix', 'c'), ...sni }],
+    ['two', spiffe('Prefix', 'a')],
+    ['sni', sni],
+    ['all', undefined],
+  ])
+  expect(said('MeshCircuitBreaker')).toEqual(
+    ['all', 'two', 'sni', 'sni and prefix', 'exact'].map((conf) => [conf, undefined]),
+  )
 })
 
 test('routes of one gateway: those for listeners with more tags are merged later, whatever their names', () => {
