@@ -28,11 +28,15 @@ test('each known way to hurt a Kuma, or to be hurt by one, has the test that the
   const doc = readFileSync(join(root, 'docs/kuma-interop.md'), 'utf8')
   const from = doc.indexOf('## Ways to hurt a Kuma')
   const table = doc.slice(from, doc.indexOf('## ', from + 3))
-  const rows = [...table.matchAll(/^\| (\d+) +\|.*\]\(\.\.\/([^)]+)\): "(.*)" +\|$/gm)]
+  const rows = [...table.matchAll(/^\| (\d+) +\|.*$/gm)]
   expect(rows.map(([, no]) => Number(no))).toEqual(Array.from({ length: 35 }, (_, i) => i + 1))
-  const missing = rows.filter(
-    ([, , file = '', name = '']) => !readFileSync(join(root, file), 'utf8').includes(`test('${name}'`),
-  )
+  const missing = rows.filter(([row]) => {
+    const named = [...row.matchAll(/\]\(\.\.\/([^)]+)\): "(.*?)"(?=; \[| +\|$)/g)]
+    return (
+      named.length === 0 ||
+      named.some(([, file = '', name = '']) => !readFileSync(join(root, file), 'utf8').includes(`test('${name}'`))
+    )
+  })
   expect(missing.map(([row]) => row)).toEqual([])
 })
 
