@@ -1,15 +1,13 @@
 import { byHand } from '@holdfast/store/testing'
 import { freshDatabase, type TestDatabase } from '@holdfast/testkit'
-import { afterEach, expect, test, vi } from 'vitest'
+import { expect, test, vi } from 'vitest'
+import { closing } from './testing/closing.js'
 import { inStep, Processes, putService, type Running, readiness, until, vipsOf } from './testing/process.js'
 
 // EMPTY (T3 a to c): a database that answers with less than it should have. Nothing is sent, nothing deleted; it heals
 // when the fault is gone. With real processes.
 vi.setConfig({ testTimeout: 120_000 })
-const closers: (() => Promise<unknown>)[] = []
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close()
-})
+const { closes } = closing()
 
 const count = 12
 
@@ -26,7 +24,7 @@ interface Stand {
 
 async function stand(): Promise<Stand> {
   const processes = new Processes()
-  closers.push(() => processes.close())
+  closes(() => processes.close())
   const [database, eastDatabase, westDatabase] = await Promise.all([freshDatabase(), freshDatabase(), freshDatabase()])
   const globalFlags = ['--database-url', database.url]
   const global = await processes.start('global', [...globalFlags, '--init'])

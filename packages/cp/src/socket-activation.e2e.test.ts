@@ -1,20 +1,18 @@
 import { spawn } from 'node:child_process'
 import { createServer, type Server } from 'node:net'
 import { freshDatabase, type TestDatabase } from '@holdfast/testkit'
-import { afterEach, expect, test, vi } from 'vitest'
+import { expect, test, vi } from 'vitest'
+import { closing } from './testing/closing.js'
 import { programs, TestProcess, until } from './testing/process.js'
 
 // What systemd does with a socket unit: it listens, and hands the sockets over to the program that it starts.
 vi.setConfig({ testTimeout: 120_000 })
-const closers: (() => unknown)[] = []
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close()
-})
+const { closes } = closing()
 
 async function listening(host: string): Promise<{ readonly port: number; readonly descriptor: number }> {
   const server: Server & { readonly _handle?: { readonly fd: number } } = createServer()
   await new Promise<void>((resolve) => server.listen(0, host, resolve))
-  closers.push(() => new Promise((resolve) => server.close(resolve)))
+  closes(() => new Promise((resolve) => server.close(resolve)))
   const bound = server.address()
   return {
     port: typeof bound === 'object' && bound !== null ? bound.port : 0,
@@ -24,7 +22,7 @@ async function listening(host: string): Promise<{ readonly port: number; readonl
 
 async function started(names: string, descriptors: readonly number[], flags: readonly string[]): Promise<TestProcess> {
   const database: TestDatabase = await freshDatabase()
-  closers.push(() => database.drop())
+  closes(() => database.drop())
   // The shell becomes the program, so the number that it tells is the program's.
   const line = `LISTEN_PID=$$ exec "$@"`
   const child = spawn(
@@ -40,7 +38,7 @@ async function started(names: string, descriptors: readonly number[], flags: rea
     },
   )
   const made = new TestProcess(child)
-  closers.push(() => made.signal('SIGKILL'))
+  closes(() => made.signal('SIGKILL'))
   return made
 }
 

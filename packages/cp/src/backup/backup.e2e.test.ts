@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createDatabase, databaseUrl, dropDatabase, standingOf } from '@holdfast/store'
 import { byHand, serverUrlVariable } from '@holdfast/store/testing'
-import { afterEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { backup, restore } from '../commands/backup.js'
+import { closing } from '../testing/closing.js'
 import { converged, holdsOf } from '../testing/faults.js'
 import { eager, inStep, putService, remove, startGlobal, startZone, until } from '../testing/mesh.js'
 import { labelFile, sha256Of } from './label.js'
@@ -18,12 +19,7 @@ const server = process.env.HOLDFAST_BACKUP_SERVER ?? process.env[serverUrlVariab
 const pgBin = process.env.HOLDFAST_PG_BIN
 const { signal } = new AbortController()
 
-const closers: (() => Promise<unknown>)[] = []
-afterEach(async () => {
-  const failures: unknown[] = []
-  for (const close of closers.splice(0).reverse()) await close().catch((error: unknown) => failures.push(error))
-  expect(failures).toEqual([])
-})
+const { closes } = closing()
 
 /** Why it cannot be tried here; undefined: it can. */
 async function lacks(): Promise<string | undefined> {
@@ -39,11 +35,13 @@ async function lacks(): Promise<string | undefined> {
   }
 }
 
+let made = 0
 async function emptyDatabase() {
-  const name = `backup_${Math.floor(performance.now())}_${closers.length}`
+  made += 1
+  const name = `backup_${process.pid}_${made}`
   await createDatabase(server, name, 'template1')
   const drop = (): Promise<void> => dropDatabase(server, name)
-  closers.push(drop)
+  closes(drop)
   return { url: databaseUrl(server, name), name, drop, [Symbol.asyncDispose]: drop }
 }
 
@@ -53,12 +51,12 @@ test('VIP-2, EMPTY: a backup that is put back begins a new epoch, and zones brin
   const why = await lacks()
   if (why !== undefined) return context.skip(`not run: ${why}; see HOLDFAST_BACKUP_SERVER and HOLDFAST_PG_BIN`)
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-backup-'))
-  closers.push(async () => rmSync(folder, { recursive: true }))
+  closes(async () => rmSync(folder, { recursive: true }))
   const global = await startGlobal({ database: await emptyDatabase() })
   let isClosed = false
-  closers.push(() => (isClosed ? Promise.resolve() : global.close()))
+  closes(() => (isClosed ? Promise.resolve() : global.close()))
   const zones = await Promise.all(['east', 'west'].map((name) => startZone(name, global.port, { backoff: eager })))
-  for (const zone of zones) closers.push(() => zone.close())
+  for (const zone of zones) closes(() => zone.close())
   const [east, west] = zones
   if (east === undefined || west === undefined) throw new Error('two zones')
   await until('both zones to be in step', () => zones.every(inStep), 40_000)
@@ -90,7 +88,7 @@ test('VIP-2, EMPTY: a backup that is put back begins a new epoch, and zones brin
   await restore({ ...wanted, databaseUrl: restored.url })
   expect(said.at(-1)).toMatch(/in a new epoch, and it is recovering/)
   const again = await startGlobal({ database: restored, port: global.port })
-  closers.push(() => again.close())
+  closes(() => again.close())
   await until('global to serve again by itself', async () => (await again.store.status()).state === 'ready', 60_000)
   await until('both zones to be in step', () => zones.every(inStep), 60_000)
   expect(await converged([again, ...zones], now, 40_000)).toEqual(before)
@@ -106,7 +104,7 @@ test('VIP-2, EMPTY: a backup that is put back begins a new epoch, and zones brin
 
 test('a store that is not there, a database that is taken, another schema: each is named, and nothing is done', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-backup-'))
-  closers.push(async () => rmSync(folder, { recursive: true }))
+  closes(async () => rmSync(folder, { recursive: true }))
   const file = join(folder, 'global.dump')
   const empty = await emptyDatabase()
   const wanted = { file, pgBin, signal, write: () => {} }
@@ -132,7 +130,7 @@ test('a store that is not there, a database that is taken, another schema: each 
     'the backup is of schema "elsewhere", and search_path of --database-url leads to "public": make it lead to one of that name',
   )
   const global = await startGlobal({ database: await emptyDatabase() })
-  closers.push(() => global.close())
+  closes(() => global.close())
   await expect(restore({ ...wanted, databaseUrl: global.database.url })).rejects.toThrow(
     /^the database at --database-url has the store of global at revision \d+: a backup goes into an empty one\. Make a new database, and start the control plane on that$/,
   )

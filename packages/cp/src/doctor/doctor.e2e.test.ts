@@ -1,17 +1,15 @@
 import { readDatabaseFacts } from '@holdfast/store'
 import { byHand } from '@holdfast/store/testing'
-import { afterEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { doctor } from '../commands/doctor.js'
 import { resolveSettings } from '../config/resolve.js'
+import { closing } from '../testing/closing.js'
 import { startGlobal } from '../testing/mesh.js'
 import { programVersion } from '../version.js'
 import { judgeDatabase } from './database.js'
 import { judgeStore } from './store.js'
 
-const closers: (() => Promise<unknown>)[] = []
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close()
-})
+const { closes } = closing()
 
 const saysOf = (findings: ReturnType<typeof judgeStore>): readonly string[] =>
   findings.flatMap(({ level, says }) => (level === 'fine' ? [] : [says]))
@@ -32,7 +30,7 @@ async function examined(databaseUrl: string) {
 
 test('the doctor reads a database as it is, beside a global that runs on it', async () => {
   const global = await startGlobal()
-  closers.push(() => global.close())
+  closes(() => global.close())
   const { url } = global.database
   const facts = await readDatabaseFacts(url)
   // The tests' server need not survive a crash, and how fast it answers is not what is asked here.

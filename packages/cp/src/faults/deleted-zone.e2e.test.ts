@@ -1,5 +1,6 @@
 import { byHand, holdTable, isAnybodyWaiting } from '@holdfast/store/testing'
-import { afterEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
+import { closing } from '../testing/closing.js'
 import { applyServices, converged, vipsOf } from '../testing/faults.js'
 import {
   eager,
@@ -17,16 +18,7 @@ import {
 import { type Resolving, resolving } from '../testing/names.js'
 
 // OWN, ONE: a zone that is deleted, disabled or taken over in the middle of something. Two globals on one database.
-const closers: (() => Promise<unknown>)[] = []
-afterEach(async () => {
-  const failures: unknown[] = []
-  for (const close of closers.splice(0).reverse()) await close().catch((error: unknown) => failures.push(error))
-  expect(failures).toEqual([])
-})
-const own = <T extends { close(): Promise<unknown> }>(thing: T): T => {
-  closers.push(() => thing.close())
-  return thing
-}
+const { own, closes } = closing()
 
 interface Stand {
   readonly first: GlobalPlane
@@ -51,9 +43,9 @@ async function stand(): Promise<Stand> {
   await converged([first, second, east, west], keys)
   // East answers whatever it did; at west the names of east go, and never have another address.
   const inEast = await resolving(east, ['cart.svc.mesh.local', 'web.svc.mesh.local', 'web.svc.west.mesh.local'])
-  closers.push(() => inEast.end())
+  closes(() => inEast.end())
   const inWest = await resolving(west, ['web.svc.mesh.local'], ['cart.svc.east.mesh.local', 'web.svc.east.mesh.local'])
-  closers.push(() => inWest.end())
+  closes(() => inWest.end())
   return { first, second, east, west, inEast }
 }
 

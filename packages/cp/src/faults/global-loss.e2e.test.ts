@@ -14,7 +14,8 @@ import {
 import { decodeReport } from '@holdfast/store'
 import type { TestDatabase } from '@holdfast/store/testing'
 import { startFakeKumaLives, startFakeKumaZone } from '@holdfast/testkit'
-import { afterEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
+import { closing } from '../testing/closing.js'
 import {
   blocksOf,
   copyOf,
@@ -45,19 +46,10 @@ import {
 import { resolving } from '../testing/names.js'
 
 // Global's store is lost, or put back to an earlier state. Everything comes back from its zones, nothing changes hands.
-const closers: (() => Promise<unknown>)[] = []
-afterEach(async () => {
-  const failures: unknown[] = []
-  for (const close of closers.splice(0).reverse()) await close().catch((error: unknown) => failures.push(error))
-  expect(failures).toEqual([])
-})
-const own = <T extends { close(): Promise<unknown> }>(thing: T): T => {
-  closers.push(() => thing.close())
-  return thing
-}
+const { own, closes } = closing()
 const folder = (): string => {
   const path = mkdtempSync(join(tmpdir(), 'holdfast-global-loss-'))
-  closers.push(async () => rmSync(path, { recursive: true }))
+  closes(async () => rmSync(path, { recursive: true }))
   return path
 }
 
@@ -89,7 +81,7 @@ async function estate(dataDir?: string): Promise<Estate> {
     [west, 'east'],
   ] as const) {
     const names = await resolving(zone, ['web.svc.mesh.local', `web.svc.${other}.mesh.local`, ...shared])
-    closers.push(() => names.end())
+    closes(() => names.end())
   }
   return { global, east, west }
 }
@@ -184,7 +176,7 @@ test('EMPTY, VIP-2: global comes back with a new, initialised database: it sends
   // It dials again when its session ends, as it does when global has recovered (0125).
   const wait = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 100))
   const again1 = startFakeKumaLives({ target: `127.0.0.1:${empty.port}`, zone: 'north', wait })
-  closers.push(async () => again1.stop())
+  closes(async () => again1.stop())
   again1.put('MeshService', kumaService('legacy'))
   await until('the Kuma zone to have been heard', () =>
     again1

@@ -10,22 +10,14 @@ import {
   zoneLabel,
 } from '@holdfast/model'
 import { startFakeKumaGlobal, startFakeKumaZone } from '@holdfast/testkit'
-import { afterEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
+import { closing } from '../testing/closing.js'
 import { deletedOf, get, holdsOf } from '../testing/faults.js'
 import { eager, inStep, type Plane, putService, servicesOf, startGlobal, startZone, until } from '../testing/mesh.js'
 
 // A stock Kuma at the other end tells no removals over a new stream, and says why it refuses, never which: what it leaves
 // out and what it does not take is shown all the same.
-const closers: (() => Promise<unknown>)[] = []
-afterEach(async () => {
-  const failures: unknown[] = []
-  for (const close of closers.splice(0).reverse()) await close().catch((error: unknown) => failures.push(error))
-  expect(failures).toEqual([])
-})
-const own = <T>(thing: T, close: (thing: T) => Promise<unknown>): T => {
-  closers.push(() => close(thing))
-  return thing
-}
+const { own } = closing()
 
 function ofKumaZone(displayName: string): KumaResourceParts {
   const labels = {

@@ -1,5 +1,6 @@
 import { byHand } from '@holdfast/store/testing'
-import { afterEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
+import { closing } from '../testing/closing.js'
 import {
   applyServices,
   bothInStep,
@@ -26,21 +27,16 @@ import {
 } from '../testing/mesh.js'
 
 // What vanished without having been deleted: kept, shown, in nobody's way, and decided by a person or by its sender.
-const closers: (() => Promise<unknown>)[] = []
-afterEach(async () => {
-  const failures: unknown[] = []
-  for (const close of closers.splice(0).reverse()) await close().catch((error: unknown) => failures.push(error))
-  expect(failures).toEqual([])
-})
+const { closes } = closing()
 
 async function mesh(): Promise<Mesh> {
   const started = await startMesh()
-  closers.push(() => Promise.all([started.east.close(), started.west.close()]))
+  closes(() => Promise.all([started.east.close(), started.west.close()]))
   return started
 }
 
 const ownGlobal = (global: GlobalPlane): GlobalPlane => {
-  closers.push(() => global.close())
+  closes(() => global.close())
   return global
 }
 

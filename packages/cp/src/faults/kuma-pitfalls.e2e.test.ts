@@ -16,19 +16,15 @@ import { anyResourceOf } from '@holdfast/model/testing'
 import type { LocalChange } from '@holdfast/store'
 import { type CrudePeer, startCrudeGlobal, startCrudeZone, startFakeKumaZone, wireResource } from '@holdfast/testkit'
 import fc from 'fast-check'
-import { afterEach, expect, test, vi } from 'vitest'
+import { expect, test, vi } from 'vitest'
+import { closing } from '../testing/closing.js'
 import { eager, put, putService, servicesOf, startGlobal, startZone, until, type ZonePlane } from '../testing/mesh.js'
 
 // Each way to make a Kuma global refuse something, close a stream or die by accident, at a peer that notes every word of
 // our zone and says nothing by itself; at the end, what our global owes a Kuma zone.
 vi.setConfig({ testTimeout: 120_000 })
 
-const closers: (() => Promise<unknown>)[] = []
-afterEach(async () => {
-  const failures: unknown[] = []
-  for (const close of closers.splice(0).reverse()) await close().catch((error: unknown) => failures.push(error))
-  expect(failures).toEqual([])
-})
+const { closes } = closing()
 
 const node = { id: 'east' }
 const upTypes = typesSentUp.filter(({ internal }) => !internal)
@@ -52,9 +48,9 @@ class Scene {
 
   static async open(): Promise<Scene> {
     const global = await startCrudeGlobal()
-    closers.push(async () => global.close())
+    closes(async () => global.close())
     const east = await startZone('east', global.port, { backoff: eager })
-    closers.push(() => east.close())
+    closes(() => east.close())
     await until('a local mesh', async () => (await putService(east, 'web').catch(() => 0)) !== 0, 60_000)
     // Its status goes up with it.
     const isWhole = async () => (await servicesOf(east)).get('east/web')?.vips.length === 1
@@ -188,9 +184,9 @@ test('features are values of their own on the wire: joined ones are none to a Ku
     stream.close()
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  closers.push(() => new Promise((resolve) => server.close(resolve)))
+  closes(() => new Promise((resolve) => server.close(resolve)))
   const zone = await startZone('raw', (server.address() as AddressInfo).port, { backoff: eager })
-  closers.push(() => zone.close())
+  closes(() => zone.close())
   await until('headers', () => raw.length > 0, 30_000)
   const values = (name: string) => raw.filter((_value, i) => i % 2 === 1 && raw[i - 1] === name)
   expect(values('features').slice(0, 2)).toEqual(['zone-ping-health', 'hash-suffix'])
@@ -380,9 +376,9 @@ test('a global that says nothing yet is waited for, and what comes before its me
 test('a stream that ends without an error is no end to a Kuma zone: it dials again at once, all of them together; a global of ours that stops ends with one', async () => {
   const global = await startGlobal()
   let closed = false
-  closers.push(async () => (closed ? undefined : global.close()))
+  closes(async () => (closed ? undefined : global.close()))
   const zone = startCrudeZone({ target: `127.0.0.1:${global.port}`, zone: 'north' })
-  closers.push(async () => zone.close())
+  closes(async () => zone.close())
   const codes = () => [zone.globalToZone.ended()?.code, zone.zoneToGlobal.ended()?.code]
   await until('global to ask', () => zone.zoneToGlobal.requests.length === upTypes.length, 30_000)
   expect(codes()).toEqual([undefined, undefined])
@@ -394,9 +390,9 @@ test('a stream that ends without an error is no end to a Kuma zone: it dials aga
 
 test('VIP-2: labels of a service that vanish for one version, as a Kuma zone says it: nothing is deleted, renamed or addressed anew', async () => {
   const global = await startGlobal()
-  closers.push(() => global.close())
+  closes(() => global.close())
   const kuma = startFakeKumaZone({ target: `127.0.0.1:${global.port}`, zone: 'north' })
-  closers.push(async () => kuma.stop())
+  closes(async () => kuma.stop())
   const whole = {
     [originLabel]: 'zone',
     [zoneLabel]: 'north',

@@ -21,7 +21,8 @@ import {
   startTcpProxy,
 } from '@holdfast/testkit'
 import fc from 'fast-check'
-import { afterEach, expect, test, vi } from 'vitest'
+import { expect, test, vi } from 'vitest'
+import { closing } from '../testing/closing.js'
 import { vipsOf } from '../testing/faults.js'
 import { eager, inStep, type Plane, putService, rowsOf, startGlobal, startZone, until } from '../testing/mesh.js'
 
@@ -29,16 +30,7 @@ import { eager, inStep, type Plane, putService, rowsOf, startGlobal, startZone, 
 // anybody else, whoever of the two is global.
 vi.setConfig({ testTimeout: 120_000 })
 
-const closers: (() => Promise<unknown>)[] = []
-afterEach(async () => {
-  const failures: unknown[] = []
-  for (const close of closers.splice(0).reverse()) await close().catch((error: unknown) => failures.push(error))
-  expect(failures).toEqual([])
-})
-const own = <T>(thing: T, close: (thing: T) => Promise<unknown>): T => {
-  closers.push(() => close(thing))
-  return thing
-}
+const { own } = closing()
 
 const many = 300
 

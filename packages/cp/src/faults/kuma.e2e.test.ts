@@ -11,21 +11,13 @@ import {
   zoneLabel,
 } from '@holdfast/model'
 import { type FakeKumaGlobal, startFakeKumaGlobal, startFakeKumaLives, startFakeKumaZone } from '@holdfast/testkit'
-import { afterEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
+import { closing } from '../testing/closing.js'
 import { deletedOf, vipsOf } from '../testing/faults.js'
 import { eager, inStep, type Plane, putService, servicesOf, startGlobal, startZone, until } from '../testing/mesh.js'
 
 // Stock Kuma at the other end: full lists both ways, and whoever comes back with nothing empties nobody.
-const closers: (() => Promise<unknown>)[] = []
-afterEach(async () => {
-  const failures: unknown[] = []
-  for (const close of closers.splice(0).reverse()) await close().catch((error: unknown) => failures.push(error))
-  expect(failures).toEqual([])
-})
-const own = <T>(thing: T, close: (thing: T) => Promise<unknown>): T => {
-  closers.push(() => close(thing))
-  return thing
-}
+const { own } = closing()
 
 /** As it leaves its zone: the name that everybody else knows it by. */
 function ofKumaZone(displayName: string): KumaResourceParts {

@@ -1,21 +1,13 @@
 import { byHand } from '@holdfast/store/testing'
-import { afterEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
+import { closing } from '../testing/closing.js'
 import { post, putExternal, putMultiZone, vipMap } from '../testing/estate.js'
 import { bothInStep, get } from '../testing/faults.js'
 import { eager, inStep, type Plane, putService, remove, startGlobal, startZone, until } from '../testing/mesh.js'
 import { resolving } from '../testing/names.js'
 
 // The ledger itself is lost, at global or in a zone. It is rebuilt from what stands and from its history: every VIP is back.
-const closers: (() => Promise<unknown>)[] = []
-afterEach(async () => {
-  const failures: unknown[] = []
-  for (const close of closers.splice(0).reverse()) await close().catch((error: unknown) => failures.push(error))
-  expect(failures).toEqual([])
-})
-const own = <T extends { close(): Promise<unknown> }>(thing: T): T => {
-  closers.push(() => thing.close())
-  return thing
-}
+const { own, closes } = closing()
 
 interface Rebuild {
   readonly items: readonly { readonly name: string; readonly state: string; readonly witness: string }[]
@@ -43,7 +35,7 @@ async function estate() {
     ...['cart.svc.mesh.local', 'web.svc.mesh.local'],
     ...['all.mzsvc.mesh.local', 'pay.extsvc.mesh.local'],
   ])
-  closers.push(() => names.end())
+  closes(() => names.end())
   return { global, east }
 }
 

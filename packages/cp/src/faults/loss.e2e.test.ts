@@ -2,8 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freshDatabase } from '@holdfast/store/testing'
-import { afterEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { copyOf } from '../testing/backup.js'
+import { closing } from '../testing/closing.js'
 import {
   allServices,
   bothInStep,
@@ -19,19 +20,10 @@ import { eager, type GlobalPlane, inStep, putService, startGlobal, startZone, un
 import { type Resolving, resolving } from '../testing/names.js'
 
 // Stores that are lost, wiped or put back to an earlier state. Nobody is emptied by one, and no VIP moves.
-const closers: (() => Promise<unknown>)[] = []
-afterEach(async () => {
-  const failures: unknown[] = []
-  for (const close of closers.splice(0).reverse()) await close().catch((error: unknown) => failures.push(error))
-  expect(failures).toEqual([])
-})
-const own = <T>(thing: T, close: (thing: T) => Promise<unknown>): T => {
-  closers.push(() => close(thing))
-  return thing
-}
+const { own, closes } = closing()
 const folder = (): string => {
   const path = mkdtempSync(join(tmpdir(), 'holdfast-loss-'))
-  closers.push(async () => rmSync(path, { recursive: true }))
+  closes(async () => rmSync(path, { recursive: true }))
   return path
 }
 
@@ -125,7 +117,7 @@ test.each(['with', 'without'] as const)(
     for (const zone of [east, west]) await putService(zone, 'since-the-backup')
     const services = [...allServices, 'east/since-the-backup', 'west/since-the-backup']
     const since = await converged([newer, east, west], services)
-    await closers.pop()?.()
+    await newer.close()
 
     const restored = await globalAgain(global, { database: backup, dataDir: file === 'with' ? dataDir : folder() })
     await until('it to find out', async () => (await restored.store.status()).head.epoch !== head.epoch)

@@ -1,4 +1,5 @@
-import { afterEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
+import { closing } from '../testing/closing.js'
 import { converged, quiet, vipsOf } from '../testing/faults.js'
 import { eager, inStep, put, putService, remove, rowsOf, startGlobal, startZone, until } from '../testing/mesh.js'
 
@@ -6,16 +7,7 @@ import { eager, inStep, put, putService, remove, rowsOf, startGlobal, startZone,
 /** Levels, not speed: a machine that does much else reaches them late. */
 const withinMs = 40_000
 
-const closers: (() => Promise<unknown>)[] = []
-afterEach(async () => {
-  const failures: unknown[] = []
-  for (const close of closers.splice(0).reverse()) await close().catch((error: unknown) => failures.push(error))
-  expect(failures).toEqual([])
-})
-const own = <T extends { close(): Promise<unknown> }>(thing: T): T => {
-  closers.push(() => thing.close())
-  return thing
-}
+const { own } = closing()
 
 test('OWN, EMPTY: a paused zone is neither heard nor told; nothing of it goes, no VIP moves, and resumed it is in step', {
   timeout: 240_000,

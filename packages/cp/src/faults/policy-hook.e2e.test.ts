@@ -2,21 +2,13 @@ import type { PolicyHook } from '@holdfast/global'
 import { digestEquals } from '@holdfast/model'
 import { authoredOf, type Row } from '@holdfast/store'
 import { allow, labelling, type PolicyHookServer, startGrpcHook, startHttpHook } from '@holdfast/testkit'
-import { afterEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { closing } from '../testing/closing.js'
 import { bothInStep, type Mesh, putMesh, quiet, startMesh, vipsOf } from '../testing/faults.js'
 import { inStep, type Plane, put, putService, remove, rowsOf, until, type ZonePlane } from '../testing/mesh.js'
 
 // T0: a policy hook that is away, wrong or slow keeps back the next version of what it covers, and nothing else.
-const closers: (() => Promise<unknown>)[] = []
-afterEach(async () => {
-  const failures: unknown[] = []
-  for (const close of closers.splice(0).reverse()) await close().catch((error: unknown) => failures.push(error))
-  expect(failures).toEqual([])
-})
-const own = <T>(thing: T, close: (thing: T) => Promise<unknown>): T => {
-  closers.push(() => close(thing))
-  return thing
-}
+const { own } = closing()
 
 interface Stand extends Mesh {
   readonly hook: PolicyHookServer

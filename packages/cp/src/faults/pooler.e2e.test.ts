@@ -1,8 +1,9 @@
 import { migrate, readDatabaseFacts } from '@holdfast/store'
 import { serverUrlVariable } from '@holdfast/store/testing'
 import { freshDatabase, type Pooler, poolerBinary, startPooler, type TestDatabase } from '@holdfast/testkit'
-import { afterEach, expect, test, vi } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { backup } from '../commands/backup.js'
+import { closing } from '../testing/closing.js'
 import { converged, vipsOf } from '../testing/faults.js'
 import { eager, inStep, putService, remove, startGlobal, startZone, until } from '../testing/mesh.js'
 import { programVersion } from '../version.js'
@@ -16,20 +17,11 @@ const program = poolerBinary()
 const absent = 'not run: there is no pgbouncer on PATH; see HOLDFAST_PGBOUNCER'
 const serverUrl = process.env[serverUrlVariable] ?? ''
 
-const closers: (() => Promise<unknown>)[] = []
-afterEach(async () => {
-  const failures: unknown[] = []
-  for (const close of closers.splice(0).reverse()) await close().catch((error: unknown) => failures.push(error))
-  expect(failures).toEqual([])
-})
-const own = <T extends { close(): Promise<unknown> }>(thing: T): T => {
-  closers.push(() => thing.close())
-  return thing
-}
+const { own, closes } = closing()
 
 async function pooled(pooler: Pooler, options: Parameters<typeof freshDatabase>[0] = {}): Promise<TestDatabase> {
   const database = await freshDatabase(options)
-  closers.push(() => database.drop())
+  closes(() => database.drop())
   return { ...database, url: pooler.through(database.url) }
 }
 
@@ -70,10 +62,6 @@ test('two globals and a zone of two processes: changes flow, one dials, and addr
 
   // Leases hold through it as well: who is closed is followed by its twin.
   const [dials, waits] = inStep(east) ? [east, twin] : [twin, east]
-  closers.splice(
-    closers.findIndex((close) => close.toString() === ''),
-    0,
-  )
   await dials.close()
   await until('the other process to dial', () => inStep(waits), 10_000)
   expect(await vipsOf(waits)).toEqual(after)
@@ -93,7 +81,7 @@ test('twenty processes migrate one database at once; what a pooler cannot do is 
 
   const bySession = own(await startPooler({ program, serverUrl, mode: 'session', poolSize: 4 }))
   const direct = await freshDatabase()
-  closers.push(() => direct.drop())
+  closes(() => direct.drop())
   const pooling = async (of: string) => (await readDatabaseFacts(of)).pooling
   expect(await Promise.all([direct.url, bySession.through(direct.url), url].map(pooling))).toEqual([
     ...['none', 'session', 'transaction'],

@@ -19,19 +19,16 @@ import {
   startFakeKumaGlobal,
   startFakeKumaZone,
 } from '@holdfast/testkit'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { readinessChanges } from '../commands/tls-readiness.js'
+import { closing } from '../testing/closing.js'
 import { kubernetesZone } from '../testing/kubernetes-zone.js'
 import { type GlobalPlane, put, startGlobal, startZone, until, type ZonePlane } from '../testing/mesh.js'
 
 // What the admin interfaces of proxies say, from wherever somebody asks: of a Kuma zone, of one of ours, by a Kuma global.
 
 const { signal: never } = new AbortController()
-const closers: (() => Promise<unknown>)[] = []
-const own = <T>(thing: T, close: (thing: T) => Promise<unknown>): T => {
-  closers.push(() => close(thing))
-  return thing
-}
+const { own } = closing({ after: 'all' })
 
 const labels = { [zoneLabel]: 'north', [meshLabel]: 'default', [originLabel]: 'zone', [envLabel]: 'universal' }
 const named = (name: string): string =>
@@ -85,12 +82,6 @@ beforeAll(async () => {
   const known = async () => (await global.store.read.list({ type: 'Dataplane', offset: 0, limit: 10 })).total
   await until('global to know all of them', async () => (await known()) === 3, 20_000)
 }, 60_000)
-afterAll(async () => {
-  const failures: unknown[] = []
-  for (const close of closers.reverse()) await close().catch((error: unknown) => failures.push(error))
-  expect(failures).toEqual([])
-})
-
 const get = async (plane: GlobalPlane | ZonePlane, path: string) => {
   const { statusCode, body, headers } = await plane.api.inject({
     method: 'GET',

@@ -1,5 +1,6 @@
 import { startRedis } from '@holdfast/testkit'
-import { afterEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
+import { closing } from '../testing/closing.js'
 import { converged, quiet, vipsOf } from '../testing/faults.js'
 import {
   eager,
@@ -15,16 +16,7 @@ import {
 } from '../testing/mesh.js'
 
 // Two global control planes on one database, each with a zone of its own.
-const closers: (() => Promise<unknown>)[] = []
-afterEach(async () => {
-  const failures: unknown[] = []
-  for (const close of closers.splice(0).reverse()) await close().catch((error: unknown) => failures.push(error))
-  expect(failures).toEqual([])
-})
-const own = <T extends { close(): Promise<unknown> }>(thing: T): T => {
-  closers.push(() => thing.close())
-  return thing
-}
+const { own } = closing()
 
 type Hinted = Pick<NonNullable<Parameters<typeof startGlobal>[0]>, 'listen' | 'redisUrl'>
 

@@ -11,19 +11,13 @@ import {
 } from '@holdfast/model'
 import { byHand } from '@holdfast/store/testing'
 import { startFakeKumaGlobal, startFakeKumaZone } from '@holdfast/testkit'
-import { afterEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
+import { closing } from '../testing/closing.js'
 import { bothInStep, converged } from '../testing/faults.js'
 import { eager, inStep, type Plane, putService, servicesOf, startGlobal, startZone, until } from '../testing/mesh.js'
 
 // ISO, LKG: one resource that the receiver cannot read is refused by name, and its link stays.
-const closers: (() => Promise<unknown>)[] = []
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close()
-})
-const own = <T>(thing: T, close: (thing: T) => Promise<unknown>): T => {
-  closers.push(() => close(thing))
-  return thing
-}
+const { own } = closing()
 
 const namesOf = async (plane: Plane): Promise<readonly string[]> => [...(await servicesOf(plane)).keys()].sort()
 const refusalsOf = async (plane: Plane) =>

@@ -1,19 +1,17 @@
 import { byHand } from '@holdfast/store/testing'
 import { freshDatabase, type TestDatabase } from '@holdfast/testkit'
-import { afterEach, expect, test, vi } from 'vitest'
+import { expect, test, vi } from 'vitest'
+import { closing } from '../testing/closing.js'
 import { inStep, Processes, putService, type Running, until, vipsOf } from '../testing/process.js'
 
 // OWN, ONE: a process that stood still for longer than it takes to be dead, whose work another one has taken over, goes
 // on as if nothing had happened. The database itself counts what it still writes.
 vi.setConfig({ testTimeout: 180_000 })
-const closers: (() => Promise<unknown>)[] = []
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close()
-})
+const { closes } = closing()
 
 const own = async (database: Promise<TestDatabase>): Promise<string> => {
   const made = await database
-  closers.push(() => made.drop())
+  closes(() => made.drop())
   return made.url
 }
 
@@ -41,7 +39,7 @@ const joins = (plane: Running): number => plane.log().filter(({ msg }) => msg ==
 
 test('ONE: a zone process that stood still is taken over; when it goes on it writes nothing, and stands by', async () => {
   const processes = new Processes()
-  closers.push(() => processes.close())
+  closes(() => processes.close())
   const [globalUrl, eastUrl, westUrl] = await Promise.all([freshDatabase(), freshDatabase(), freshDatabase()].map(own))
   const global = await processes.start('global', ['--database-url', globalUrl ?? '', '--init'])
   const flags = (name: string, url: string) => [
@@ -83,7 +81,7 @@ test('ONE: a zone process that stood still is taken over; when it goes on it wri
 
 test('ONE: a global that stood still while its zone went to the other one writes nothing of that zone when it goes on', async () => {
   const processes = new Processes()
-  closers.push(() => processes.close())
+  closes(() => processes.close())
   const [globalUrl, eastUrl] = await Promise.all([freshDatabase(), freshDatabase()].map(own))
   const first = await processes.start('global', ['--database-url', as(globalUrl ?? '', 'first'), '--init'])
   const second = await processes.start('global', ['--database-url', as(globalUrl ?? '', 'second')])

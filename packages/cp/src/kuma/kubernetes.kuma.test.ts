@@ -1,5 +1,6 @@
 import { hasKuma, type KumaCp, startFakeKumaZone, startKuma } from '@holdfast/testkit'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { closing } from '../testing/closing.js'
 import { kubernetesZone } from '../testing/kubernetes-zone.js'
 import { type Items, kumaService } from '../testing/kuma-objects.js'
 import {
@@ -44,11 +45,7 @@ const producer = (name: string, targetRef: object) =>
 type Item = Items['items'][number]
 
 describe.skipIf(!hasKuma())('a zone in Kubernetes', { timeout: 180_000 }, () => {
-  const closers: (() => Promise<unknown>)[] = []
-  const own = <T>(thing: T, close: (thing: T) => Promise<unknown>): T => {
-    closers.push(() => close(thing))
-    return thing
-  }
+  const { own } = closing({ after: 'all', withinMs: 60_000 })
   let global: GlobalPlane
   let east: ZonePlane
   let kumaGlobal: KumaCp
@@ -109,12 +106,6 @@ describe.skipIf(!hasKuma())('a zone in Kubernetes', { timeout: 180_000 }, () => 
     for (const cp of [ours, theirs])
       await until('what crosses to be there', async () => (await ofZones((path) => cp.get(path))).size === 8, 60_000)
   }, 240_000)
-  afterAll(async () => {
-    const failures: unknown[] = []
-    for (const close of closers.reverse()) await close().catch((error: unknown) => failures.push(error))
-    expect(failures).toEqual([])
-  }, 60_000)
-
   test('what crosses to a real Kuma zone is what crosses under a real Kuma global: names, labels, specs', async () => {
     const [here, there] = await Promise.all([ours, theirs].map((cp) => ofZones((path) => cp.get(path))))
     expect(Object.fromEntries(here ?? [])).toEqual(Object.fromEntries(there ?? []))

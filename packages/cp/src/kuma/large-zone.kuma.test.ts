@@ -1,5 +1,6 @@
 import { freshDatabase, hasKuma, type KumaCp, startKuma, startTcpProxy } from '@holdfast/testkit'
-import { afterAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { closing } from '../testing/closing.js'
 import { kumaService, quiet, quietWithin } from '../testing/kuma-objects.js'
 import { type GlobalPlane, rowsOf, startGlobal, until } from '../testing/mesh.js'
 
@@ -11,16 +12,7 @@ const many = 20_000
 const bytes = 200 * 1024 * 1024
 
 describe.skipIf(!hasKuma())('a Kuma zone of 20,000 services under our global', { timeout: 1_500_000 }, () => {
-  const closers: (() => Promise<unknown>)[] = []
-  const own = <T>(thing: T, close: (thing: T) => Promise<unknown>): T => {
-    closers.push(() => close(thing))
-    return thing
-  }
-  afterAll(async () => {
-    const failures: unknown[] = []
-    for (const close of closers.reverse()) await close().catch((error: unknown) => failures.push(error))
-    expect(failures).toEqual([])
-  }, 120_000)
+  const { own } = closing({ after: 'all', withinMs: 120_000 })
   const figures: Record<string, string> = {}
   const timed = async (what: string, work: () => Promise<unknown>): Promise<void> => {
     const startedMs = performance.now()

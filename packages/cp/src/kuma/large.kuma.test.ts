@@ -1,6 +1,7 @@
 import { displayNameLabel, exportName, typeOf, zoneLabel } from '@holdfast/model'
 import { freshDatabase, hasKuma, type KumaCp, startKuma } from '@holdfast/testkit'
-import { afterAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { closing } from '../testing/closing.js'
 import { kumaService, quiet } from '../testing/kuma-objects.js'
 import { eager, putService, rowsOf, startZone, until, type ZonePlane } from '../testing/mesh.js'
 
@@ -12,16 +13,7 @@ const many = 5_000
 const idleMs = 75_000
 
 describe.skipIf(!hasKuma())('our zone under a Kuma global of 5,000 services', { timeout: 900_000 }, () => {
-  const closers: (() => Promise<unknown>)[] = []
-  const own = <T>(thing: T, close: (thing: T) => Promise<unknown>): T => {
-    closers.push(() => close(thing))
-    return thing
-  }
-  afterAll(async () => {
-    const failures: unknown[] = []
-    for (const close of closers.reverse()) await close().catch((error: unknown) => failures.push(error))
-    expect(failures).toEqual([])
-  }, 60_000)
+  const { own } = closing({ after: 'all', withinMs: 60_000 })
   const kuma = async (zone: object): Promise<KumaCp> => {
     const database = own(await freshDatabase({ empty: true }), (db) => db.drop())
     return own(await startKuma({ ...zone, databaseUrl: database.url }), (cp) => cp.stop())

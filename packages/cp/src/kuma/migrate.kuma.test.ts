@@ -1,7 +1,8 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { freshDatabase, hasKuma, type KumaCp, startKuma } from '@holdfast/testkit'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { closing } from '../testing/closing.js'
 import { type Items, kumaService } from '../testing/kuma-objects.js'
 import { ask, inStep, Processes, type Running, syncOf, until, vipsOf } from '../testing/process.js'
 
@@ -16,12 +17,8 @@ const zones: readonly Zone[] = ['zone-1', 'zone-2']
 const services = { 'zone-1': ['api', 'web'], 'zone-2': ['search', 'web'] } as const
 
 describe.skipIf(!hasKuma())('a Kuma mesh moves in', { timeout: 300_000 }, () => {
-  const processes = new Processes()
-  const closers: (() => Promise<unknown>)[] = []
-  const own = <T>(thing: T, close: (thing: T) => Promise<unknown>): T => {
-    closers.push(() => close(thing))
-    return thing
-  }
+  const { own } = closing({ after: 'all', withinMs: 60_000 })
+  const processes = own(new Processes())
   const databases = new Map<Zone, string>()
   const kumas = new Map<Zone, KumaCp>()
   let kumaGlobal: KumaCp
@@ -137,13 +134,6 @@ describe.skipIf(!hasKuma())('a Kuma mesh moves in', { timeout: 300_000 }, () => 
     secretsBefore = await secretsOf('zone-1')
     expect(Object.keys(secretsBefore)).toContain('global-secrets /zone-token-signing-public-key-1')
   }, 240_000)
-  afterAll(async () => {
-    const failures: unknown[] = []
-    await processes.close()
-    for (const close of closers.reverse()) await close().catch((error: unknown) => failures.push(error))
-    expect(failures).toEqual([])
-  }, 60_000)
-
   test('1: a Holdfast global reads what there is, twice to the same end; Kuma has not noticed', async () => {
     global = await processes.start('global', [
       ...['--init', '--allow-unauthenticated-zone', 'zone-1,zone-2', '--kds-tls', 'off'],

@@ -1,5 +1,6 @@
 import { freshDatabase, hasKuma, type KumaCp, startKuma } from '@holdfast/testkit'
-import { afterAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { closing } from '../testing/closing.js'
 import { type Items, kumaService, quiet, served } from '../testing/kuma-objects.js'
 import {
   eager,
@@ -32,18 +33,8 @@ const allIn = async (cp: KumaCp, count: number): Promise<boolean> => {
 const isIn = (zone: ZonePlane): boolean => zone.runtime.view()?.channels.every((c) => c.inStep) === true
 
 describe.skipIf(!hasKuma())('addresses that a Kuma changes', { timeout: 300_000 }, () => {
-  const closers: (() => Promise<unknown>)[] = []
-  const own = <T>(thing: T, close: (thing: T) => Promise<unknown>): T => {
-    closers.push(() => close(thing))
-    return thing
-  }
+  const { own } = closing({ after: 'all', withinMs: 60_000 })
   const kuma = async (options: Parameters<typeof startKuma>[0]) => own(await startKuma(options), (cp) => cp.stop())
-  afterAll(async () => {
-    const failures: unknown[] = []
-    for (const close of closers.reverse()) await close().catch((error: unknown) => failures.push(error))
-    expect(failures).toEqual([])
-  }, 60_000)
-
   test('VIP-2 (V9): a Kuma global loses its store while its zones live: its zone has other addresses afterwards, ours the same', async () => {
     const first = await kuma({})
     const { kdsPort } = first

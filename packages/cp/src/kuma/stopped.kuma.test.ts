@@ -1,5 +1,6 @@
 import { freshDatabase, hasKuma, type KumaCp, startKuma, startTcpProxy, type TcpProxy } from '@holdfast/testkit'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { closing } from '../testing/closing.js'
 import { type Items, kumaService, quiet, served } from '../testing/kuma-objects.js'
 import {
   eager,
@@ -23,11 +24,7 @@ import {
 const noticedWithinMs = 90_000
 
 describe.skipIf(!hasKuma())('a Kuma that stands still, and what it may not have', { timeout: 300_000 }, () => {
-  const closers: (() => Promise<unknown>)[] = []
-  const own = <T>(thing: T, close: (thing: T) => Promise<unknown>): T => {
-    closers.push(() => close(thing))
-    return thing
-  }
+  const { own } = closing({ after: 'all', withinMs: 60_000 })
   let global: GlobalPlane
   let east: ZonePlane
   let north: KumaCp
@@ -54,12 +51,6 @@ describe.skipIf(!hasKuma())('a Kuma that stands still, and what it may not have'
     for (const cp of [north, south])
       await until('both services to be there', async () => (await names(cp)).length === 2, 60_000)
   }, 240_000)
-  afterAll(async () => {
-    const failures: unknown[] = []
-    for (const close of closers.reverse()) await close().catch((error: unknown) => failures.push(error))
-    expect(failures).toEqual([])
-  }, 60_000)
-
   test('ISO, RO: a Kuma zone that is stopped is noticed, nobody waits for it, and when it goes on nothing is written', async () => {
     await quiet(global, east)
     const before = await ours()

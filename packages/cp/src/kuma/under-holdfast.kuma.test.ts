@@ -1,7 +1,8 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { hasKuma, type KumaCp, startKuma, startTcpProxy, type TcpProxy } from '@holdfast/testkit'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { closing } from '../testing/closing.js'
 import { type Items, kumaService, objectsOf, putEverything, quiet, served } from '../testing/kuma-objects.js'
 import {
   eager,
@@ -30,11 +31,7 @@ function withoutMesh(item: unknown): unknown {
 
 // A real kuma-cp waits for seconds where a test of ours would for milliseconds.
 describe.skipIf(!hasKuma())('Kuma zones under our global', { timeout: 180_000 }, () => {
-  const closers: (() => Promise<unknown>)[] = []
-  const own = <T>(thing: T, close: (thing: T) => Promise<unknown>): T => {
-    closers.push(() => close(thing))
-    return thing
-  }
+  const { own, closes } = closing({ after: 'all', withinMs: 60_000 })
   let global: GlobalPlane
   let east: ZonePlane
   let north: KumaCp
@@ -85,12 +82,6 @@ describe.skipIf(!hasKuma())('Kuma zones under our global', { timeout: 180_000 },
     )
     await until('every address to be known', async () => (await servicesOf(east)).size === 5, 20_000)
   }, 180_000)
-  afterAll(async () => {
-    const failures: unknown[] = []
-    for (const close of closers.reverse()) await close().catch((error: unknown) => failures.push(error))
-    expect(failures).toEqual([])
-  }, 60_000)
-
   test('what global made arrives in a Kuma zone exactly as from a Kuma global: names, labels, specs', async () => {
     const { version } = await kumaGlobal.get<{ readonly version: string }>('/')
     // 2.13 makes its default policies without the label of their mesh (docs/kuma-interop.md).
@@ -205,7 +196,7 @@ describe.skipIf(!hasKuma())('Kuma zones under our global', { timeout: 180_000 },
       else response.setHeader('content-type', 'text/plain').end(path.startsWith('/stats') ? 'a.b: 1' : 'cluster::x')
     })
     await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve))
-    closers.push(() => new Promise((resolve) => proxy.close(resolve)))
+    closes(() => new Promise((resolve) => proxy.close(resolve)))
     await north.put('/meshes/default/dataplanes/dp-2', {
       type: 'Dataplane',
       mesh: 'default',

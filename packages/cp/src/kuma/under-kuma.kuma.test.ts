@@ -1,5 +1,6 @@
 import { freshDatabase, hasKuma, type KumaCp, startKuma } from '@holdfast/testkit'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { closing } from '../testing/closing.js'
 import { type Items, kumaService, putEverything, quiet, served } from '../testing/kuma-objects.js'
 import { eager, putService, remove, rowsOf, servicesOf, startZone, until, type ZonePlane } from '../testing/mesh.js'
 
@@ -12,11 +13,7 @@ interface Named {
 // Zones of ours under a real Kuma global, and a real Kuma zone beside them.
 
 describe.skipIf(!hasKuma())('our zones under a Kuma global', { timeout: 180_000 }, () => {
-  const closers: (() => Promise<unknown>)[] = []
-  const own = <T>(thing: T, close: (thing: T) => Promise<unknown>): T => {
-    closers.push(() => close(thing))
-    return thing
-  }
+  const { own } = closing({ after: 'all', withinMs: 60_000 })
   let global: KumaCp
   let north: KumaCp
   let east: ZonePlane
@@ -69,12 +66,6 @@ describe.skipIf(!hasKuma())('our zones under a Kuma global', { timeout: 180_000 
       60_000,
     )
   }, 240_000)
-  afterAll(async () => {
-    const failures: unknown[] = []
-    for (const close of closers.reverse()) await close().catch((error: unknown) => failures.push(error))
-    expect(failures).toEqual([])
-  }, 60_000)
-
   /** Lines of a Kuma global that say that it did not like something of ours. */
   const complaints = (): readonly string[] =>
     logs

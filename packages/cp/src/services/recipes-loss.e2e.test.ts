@@ -1,6 +1,7 @@
 import type { LocalChange } from '@holdfast/store'
 import { freshDatabase } from '@holdfast/store/testing'
-import { afterEach, expect, test, vi } from 'vitest'
+import { expect, test, vi } from 'vitest'
+import { closing } from '../testing/closing.js'
 import { hasBlocks, putMesh, putTagged, shownService, vipMap } from '../testing/dataplanes.js'
 import {
   eager,
@@ -24,16 +25,7 @@ import { brokenIn, nothingBroken, settled, settledAs } from '../testing/recipes.
 // what is compared. Each has a mesh of its own, for it does not survive them as it was.
 vi.setConfig({ testTimeout: 180_000 })
 
-const closers: (() => Promise<unknown>)[] = []
-afterEach(async () => {
-  const failures: unknown[] = []
-  for (const close of closers.splice(0).reverse()) await close().catch((error: unknown) => failures.push(error))
-  expect(failures).toEqual([])
-})
-const own = <T extends Plane>(plane: T): T => {
-  closers.push(() => plane.close())
-  return plane
-}
+const { own, closes } = closing()
 
 interface Stand {
   readonly global: GlobalPlane
@@ -62,7 +54,7 @@ async function stand(): Promise<Stand> {
 /** Clients that resolve in both zones from here on. */
 async function resolved(east: ZonePlane, west: ZonePlane) {
   const [inEast, inWest] = [new Resolving('east'), new Resolving('west')]
-  for (const names of [inEast, inWest]) closers.push(() => names.close())
+  for (const names of [inEast, inWest]) closes(() => names.close())
   await inEast.attach(east)
   await inWest.attach(west)
   await inEast.watch(['made-1.svc.mesh.local', 'generated-1.svc.mesh.local', 'made-1.svc.west.mesh.local'])
