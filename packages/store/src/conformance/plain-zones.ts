@@ -181,6 +181,25 @@ export function plainZoneConformance(open: OpenStore): void {
     expect(await global.store.vip.verifyLocal()).toEqual([])
   })
 
+  test('RO: it is said again in each list when it is forgotten that its mesh was deleted, too; the mesh brings it back', async () => {
+    const { global, north } = await ready()
+    await using _ = global
+    const list = { type: 'MeshService', offers: [offerOf(withStatus('a'))], wholeList: true, plain: true }
+    await north.apply(list)
+    const before = await vipsOf(global, 'a')
+    await global.apply(deleteOf({ type: 'Mesh', mesh: '', name: 'default' }))
+    global.pass(8 * 24 * 3_600_000)
+    // The mesh goes from the log; what is still offered stays.
+    expect(await global.store.upkeep()).toMatchObject({ tombstonesForgotten: 1 })
+    const revision = await global.revision()
+    expect((await north.apply(list)).writtenRows).toBe(0)
+    expect(await global.revision()).toBe(revision)
+    expect(await global.store.vip.verifyLocal()).toEqual([])
+    await global.apply(putMesh('default'))
+    expect(await vipsOf(global, 'a')).toEqual(before)
+    expect(await global.store.vip.verifyLocal()).toEqual([])
+  })
+
   test('two services with one address, as a Kuma may come to: the first keeps it, and nothing flaps', async () => {
     const { global, offer } = await ready()
     await using _ = global

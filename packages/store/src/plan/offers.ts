@@ -80,7 +80,7 @@ export function planOffer(
 export function asleepAs(resource: ExportedResource, origin: Origin, ws: WorkingSet): Row | undefined {
   const row = ws.row(keyOfOffer(resource))
   if (row?.deleted !== true || row.origin !== origin || row.audience !== 'suspended') return undefined
-  if (ws.identity.role !== 'global' || ws.mesh(row.mesh) !== 'deleted') return undefined
+  if (ws.identity.role !== 'global' || !isMeshHidden(row.mesh, ws)) return undefined
   // A status of a Kuma zone comes with it, and is to be kept.
   if (resource.status !== undefined && !equalBytes(resource.status, row.status ?? emptyBytes)) return undefined
   const asOffered = entryOfOffer({ ...resource, vips: row.vips }, origin)
@@ -193,10 +193,12 @@ function keep(
   return true
 }
 
+/** Deleted, or forgotten since: the log keeps the tombstone of a mesh for days, and a copy for as long as it is offered. */
+const isMeshHidden = (mesh: string, ws: WorkingSet): boolean => ws.mesh(mesh) === 'unknown' || !ws.isMeshSeen(mesh)
+
 /** A child of a mesh that global does not have, or not yet published, is kept, and seen by nobody until the mesh is. */
 function audienceOfCopy(resource: ExportedResource, origin: Origin, ws: WorkingSet): Audience {
-  const isHeld = (mesh: string): boolean => ws.mesh(mesh) === 'unknown' || !ws.isMeshSeen(mesh)
-  if (ws.identity.role === 'global' && resource.mesh !== '' && isHeld(resource.mesh)) return 'suspended'
+  if (ws.identity.role === 'global' && resource.mesh !== '' && isMeshHidden(resource.mesh, ws)) return 'suspended'
   const type = findType(resource.type)
   const { labels, name, spec } = resource
   return type === undefined
