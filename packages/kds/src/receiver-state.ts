@@ -1,7 +1,7 @@
 import type { Digest } from '@holdfast/model'
 import type { Cursor, Delta, Mark, ReceiverMessage, Refused, SenderMessage, Standing, TypeDigest } from './messages.js'
 import type { Reached } from './position.js'
-import type { Step } from './step.js'
+import type { AnyOf, Step } from './step.js'
 import type { StoreAnswer, StoreOp } from './sync-store.js'
 
 export type ReceiverEvent =
@@ -129,18 +129,7 @@ export type ReceiverStep = Step<ReceiverState, ReceiverEffect>
 export type ReceiverPhase = ReceiverState['phase']
 
 /** What only some phases have. States of all phases have the same fields: they are copied at each step, many at once. */
-const ofNoPhase = {
-  presentation: undefined,
-  standing: undefined,
-  why: undefined,
-  from: undefined,
-  digests: undefined,
-  tasks: undefined,
-  due: undefined,
-  awaiting: undefined,
-  absent: undefined,
-  retryAtMs: undefined,
-}
+type OfAnyPhase = AnyOf<ReceiverPhases>
 
 export const newReceiver: ReceiverState = enter(
   {
@@ -162,12 +151,36 @@ export const newReceiver: ReceiverState = enter(
   { phase: 'idle' },
 )
 
-/** The same state in another phase: what the phase that is left had goes with it. */
+/** The same state in another phase: what the phase that is left had goes with it. Field by field, as a sender's is. */
 export function enter(s: ReceiverCore, phase: ReceiverPhases): ReceiverState {
-  const { busy, discard, inbox, page, reached, cursor, proven, verifyDue, divergedDue } = s
-  const { repairNotBeforeMs, undue, refusalsAtMs, refusalsDue, asking } = s
-  const alarms = { divergedDue, repairNotBeforeMs, undue, refusalsAtMs, refusalsDue, asking }
-  return { busy, discard, inbox, page, reached, cursor, proven, verifyDue, ...alarms, ...ofNoPhase, ...phase }
+  const its: OfAnyPhase = phase
+  return {
+    busy: s.busy,
+    discard: s.discard,
+    inbox: s.inbox,
+    page: s.page,
+    reached: s.reached,
+    cursor: s.cursor,
+    proven: s.proven,
+    verifyDue: s.verifyDue,
+    divergedDue: s.divergedDue,
+    repairNotBeforeMs: s.repairNotBeforeMs,
+    undue: s.undue,
+    refusalsAtMs: s.refusalsAtMs,
+    refusalsDue: s.refusalsDue,
+    asking: s.asking,
+    presentation: its.presentation,
+    standing: its.standing,
+    why: its.why,
+    from: its.from,
+    digests: its.digests,
+    tasks: its.tasks,
+    due: its.due,
+    awaiting: its.awaiting,
+    absent: its.absent,
+    retryAtMs: its.retryAtMs,
+    phase: its.phase,
+  } satisfies Record<keyof ReceiverCore | keyof OfAnyPhase, unknown> as ReceiverState
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { Cursor, Delta, Mark, Position, ReceiverMessage, Refused, SenderMessage, Standing } from './messages.js'
-import type { Step } from './step.js'
+import type { AnyOf, Step } from './step.js'
 import type { Followed, StoreAnswer, StoreOp } from './sync-store.js'
 
 /** A question of a receiver that repairs, or that asks again for what it refused. */
@@ -98,18 +98,7 @@ export type SenderStep = Step<SenderState, SenderEffect>
 export type SenderPhase = SenderState['phase']
 
 /** What only some phases have. States of all phases have the same fields: they are copied at each step, many at once. */
-const ofNoPhase = {
-  standing: undefined,
-  epoch: undefined,
-  from: undefined,
-  withRemovals: undefined,
-  owesMark: undefined,
-  through: undefined,
-  head: undefined,
-  waiting: undefined,
-  position: undefined,
-  followed: undefined,
-}
+type OfAnyPhase = AnyOf<SenderPhases>
 
 export const newSender: SenderState = enter(
   {
@@ -128,11 +117,36 @@ export const newSender: SenderState = enter(
   { phase: 'quiet' },
 )
 
-/** The same state in another phase: what the phase that is left had goes with it. */
+/**
+ * The same state in another phase: what the phase that is left had goes with it. Field by field: objects that are spread
+ * into one another are put together property by property by the engine's runtime, and this is done at every look at the log.
+ */
 export function enter(s: SenderCore, phase: SenderPhases): SenderState {
-  const { nonceLast, pageLast, acked, ackedDue, busy, discard, flights, questions, answering, logGrew, markDue } = s
-  const core = { nonceLast, pageLast, acked, ackedDue, busy, discard, flights, questions, answering, logGrew, markDue }
-  return { ...core, ...ofNoPhase, ...phase }
+  const its: OfAnyPhase = phase
+  return {
+    nonceLast: s.nonceLast,
+    pageLast: s.pageLast,
+    acked: s.acked,
+    ackedDue: s.ackedDue,
+    busy: s.busy,
+    discard: s.discard,
+    flights: s.flights,
+    questions: s.questions,
+    answering: s.answering,
+    logGrew: s.logGrew,
+    markDue: s.markDue,
+    standing: its.standing,
+    epoch: its.epoch,
+    from: its.from,
+    withRemovals: its.withRemovals,
+    owesMark: its.owesMark,
+    through: its.through,
+    head: its.head,
+    waiting: its.waiting,
+    position: its.position,
+    followed: its.followed,
+    phase: its.phase,
+  } satisfies Record<keyof SenderCore | keyof OfAnyPhase, unknown> as SenderState
 }
 
 export const violated = (s: SenderState, reason: string): SenderStep => [

@@ -18,7 +18,7 @@ import type { PlainReceiverEffect, PlainReceiverState } from './plain-receiver.j
 import type { PlainSenderEffect, PlainSenderState } from './plain-sender-state.js'
 import { newReceiver, type ReceiverEffect, type ReceiverState } from './receiver-state.js'
 import { newSender, type SenderEffect, type SenderState } from './sender-state.js'
-import type { Step } from './step.js'
+import type { AnyOf, Step } from './step.js'
 import type { StoreAnswer, StoreOp } from './sync-store.js'
 
 /** `dialer`: a zone. `acceptor`: global. What each sends and receives follows from it. */
@@ -221,18 +221,7 @@ const sender: Machine = { role: 'sender', state: newSender }
 const receiver: Machine = { role: 'receiver', state: newReceiver }
 
 /** What only some phases have. States of all phases have the same fields: they are copied at each step, many at once. */
-const ofNoPhase = {
-  deadlineMs: undefined,
-  hello: undefined,
-  early: undefined,
-  owesReturn: undefined,
-  begin: undefined,
-  down: undefined,
-  up: undefined,
-  status: undefined,
-  sender: undefined,
-  receiver: undefined,
-}
+type OfAnyPhase = AnyOf<SessionPhases>
 
 export const newSession = (config: SessionConfig): SessionState =>
   enter(
@@ -252,10 +241,30 @@ export const newSession = (config: SessionConfig): SessionState =>
     { phase: 'new' },
   )
 
-/** The same session in another phase: what the phase that is left had goes with it. */
+/** The same session in another phase: what the phase that is left had goes with it. Field by field, as a sender's is. */
 export function enter(s: SessionCore, phase: SessionPhases): SessionState {
-  const { config, storeState, machines, held, beats, faults, settling, typesHeard } = s
-  return { config, storeState, machines, held, beats, faults, settling, typesHeard, ...ofNoPhase, ...phase }
+  const its: OfAnyPhase = phase
+  return {
+    config: s.config,
+    storeState: s.storeState,
+    machines: s.machines,
+    held: s.held,
+    beats: s.beats,
+    faults: s.faults,
+    settling: s.settling,
+    typesHeard: s.typesHeard,
+    deadlineMs: its.deadlineMs,
+    hello: its.hello,
+    early: its.early,
+    owesReturn: its.owesReturn,
+    begin: its.begin,
+    down: its.down,
+    up: its.up,
+    status: its.status,
+    sender: its.sender,
+    receiver: its.receiver,
+    phase: its.phase,
+  } satisfies Record<keyof SessionCore | keyof OfAnyPhase, unknown> as SessionState
 }
 
 export const closed = (s: SessionState, status: CloseStatus, reason: string): SessionStep => [

@@ -1,6 +1,11 @@
 /** What a machine answers to an event: its next state, and what is to be done, in this order. */
 export type Step<State, Effect> = readonly [state: State, effects: readonly Effect[]]
 
+/** The fields of all arms of a union: each has its own of them, and none of the others. */
+export type AnyOf<U> = { readonly [K in KeysOf<U>]?: ValueOf<U, K> | undefined }
+type KeysOf<U> = U extends unknown ? keyof U : never
+type ValueOf<U, K> = U extends unknown ? (K extends keyof U ? U[K] : never) : never
+
 /** Runs `next` on the state of a step and appends its effects. */
 export function andThen<S, T, E>([state, effects]: Step<S, E>, next: (state: S) => Step<T, E>): Step<T, E> {
   const [after, more] = next(state)
