@@ -480,7 +480,7 @@ CREATE INDEX hook_forms_due ON public.hook_forms USING btree (hook, next_try) WH
 CREATE INDEX refused_bucket ON public.refused USING btree (type, bucket) WHERE newcomer;
 CREATE INDEX resources_absent ON public.resources USING btree (type, origin) WHERE ((NOT deleted) AND (absent_since IS NOT NULL));
 CREATE INDEX resources_bucket ON public.resources USING btree (type, bucket);
-CREATE UNIQUE INDEX resources_display_name ON public.resources USING btree (type, mesh, origin, namespace, display_name) WHERE (NOT deleted);
+CREATE UNIQUE INDEX resources_display_name ON public.resources USING btree (type, mesh, display_name, origin, namespace) WHERE (NOT deleted);
 CREATE INDEX resources_exceptional ON public.resources USING btree (type, origin) WHERE 
 CASE
     WHEN ((offered_entry IS DISTINCT FROM entry) AND ((offered_entry IS NOT NULL) OR (hold_id IS NOT NULL))) THEN true

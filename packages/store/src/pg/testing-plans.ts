@@ -73,11 +73,21 @@ const planningCost = 25
 
 type Explained = readonly { readonly Plan: PlanNode }[]
 
-async function explained(client: pg.Client, options: string, { text, values }: Sent): Promise<Explained> {
-  const { rows } = await client.query<{ 'QUERY PLAN': Explained }>(`explain (format json${options}) ${text}`, [
-    ...values,
-  ])
+async function explained(client: pg.Client, { text, values }: Sent): Promise<Explained> {
+  const { rows } = await client.query<{ 'QUERY PLAN': Explained }>(`explain (format json) ${text}`, [...values])
   return rows[0]?.['QUERY PLAN'] ?? []
+}
+
+/** The plan for whatever values come. Prepared and not by an option of explain, which servers before 16 do not have. */
+async function explainedForAny(client: pg.Client, { text }: Sent): Promise<Explained> {
+  const parameters = new Set([...text.matchAll(/\$(\d+)/g)].map(([, number]) => number))
+  const nothing = parameters.size === 0 ? '' : `(${[...parameters].map(() => 'null').join(', ')})`
+  await client.query(`prepare for_any as ${text}`)
+  await client.query('set plan_cache_mode = force_generic_plan')
+  const plans = await explained(client, { text: `execute for_any${nothing}`, values: [] })
+  await client.query('reset plan_cache_mode')
+  await client.query('deallocate for_any')
+  return plans
 }
 
 const costOf = (plans: Explained): number => plans.reduce((sum, { Plan }) => sum + Plan['Total Cost'], 0)
@@ -95,8 +105,8 @@ export async function looksOf(
 ): Promise<readonly Look[]> {
   const looks: Look[] = []
   for (const sent of statements) {
-    const ofValues = await explained(client, '', sent)
-    const ofAny = kept ? await explained(client, ', generic_plan', { ...sent, values: [] }) : undefined
+    const ofValues = await explained(client, sent)
+    const ofAny = kept ? await explainedForAny(client, sent) : undefined
     const isKept = ofAny !== undefined && costOf(ofAny) <= costOf(ofValues) + planningCost
     // A limit ends what is below it early, so what is paid is what it costs. The look at an index is below the one at the table.
     const visit = (node: PlanNode, table: string, paidMax: number): void => {
