@@ -182,8 +182,11 @@ export const hubRows: readonly Row[] = [
         await turn.until('the zombie to be itself again', async () =>
           (await peersOf(victim)).every((p) => !p.connected || p.channels.length > 0),
         )
+        // Where its session still stood it ends with that reason, and nothing is said a second time.
         const isStandingBy = () =>
-          leader.process.log(leaderFrom).some(({ msg }) => /of this zone has the session|standing by/.test(msg))
+          leader.process
+            .log(leaderFrom)
+            .some(({ msg, reason }) => /of this zone has the session/.test(`${msg} ${reason}`))
         await turn.until('the zombie of east to stand by', isStandingBy)
         const written = await Promise.all(
           zombies.map(async ({ name, url }) =>
@@ -210,7 +213,7 @@ export const hubRows: readonly Row[] = [
       } finally {
         for (const { process, url } of zombies) {
           process.send('SIGCONT')
-          await byHand(url, 'drop function if exists note_zombie cascade; drop table if exists zombie_rows')
+          await uncountZombie(url)
         }
       }
     },
@@ -280,6 +283,8 @@ async function generatedPort(zone: Plane): Promise<number | undefined> {
   return status === 200 ? spec?.ports?.[0]?.port : undefined
 }
 
+const zombieTables = ['resources', 'cursors', 'vip_ledger', 'refused'] as const
+
 /**
  * The database itself counts what this process still writes: at global what is of zones, for its own is written by clients
  * wherever they ask; of a zone's process that nobody asks everything.
@@ -294,12 +299,17 @@ async function countZombie(victim: Plane, whose: 'zones' | 'every' = 'zones'): P
        return null;
      end $$`,
   )
-  const tables = whose === 'zones' ? ['resources', 'cursors'] : ['resources', 'cursors', 'vip_ledger', 'refused']
   // Each by itself: whoever writes meanwhile has locks on some of them, and wants the others.
-  for (const table of tables) {
+  for (const table of whose === 'zones' ? zombieTables.slice(0, 2) : zombieTables) {
     const ofZones = table === 'resources' && whose === 'zones' ? "when (new.origin <> '')" : ''
     const events = table === 'resources' ? 'insert or update' : 'insert or update or delete'
     const trigger = `create trigger zombie after ${events} on ${table} for each row ${ofZones}`
     await byHand(victim.url, `${trigger} execute function note_zombie()`)
   }
+}
+
+/** Each by itself as well: with one statement for all that depends on the function, somebody's write deadlocks with it. */
+async function uncountZombie(url: string): Promise<void> {
+  for (const table of zombieTables) await byHand(url, `drop trigger if exists zombie on ${table}`)
+  await byHand(url, 'drop function if exists note_zombie; drop table if exists zombie_rows')
 }
