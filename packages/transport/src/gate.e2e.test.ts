@@ -63,17 +63,17 @@ const isTrueSoon = async (holds: () => boolean): Promise<void> => {
   }
 }
 
+const requestFields = [
+  [':method', 'POST'],
+  [':scheme', 'http'],
+  [':path', syncPaths.globalToZone],
+  [':authority', 'global'],
+  ['content-type', 'application/grpc'],
+  ['te', 'trailers'],
+  ['client-id', 'east'],
+] as const
 const request = (more: readonly (readonly [string, string])[] = []): Uint8Array =>
-  headerBlock([
-    [':method', 'POST'],
-    [':scheme', 'http'],
-    [':path', syncPaths.globalToZone],
-    [':authority', 'global'],
-    ['content-type', 'application/grpc'],
-    ['te', 'trailers'],
-    ['client-id', 'east'],
-    ...more,
-  ])
+  headerBlock([...requestFields, ...more])
 const greeting = Buffer.concat([clientPreface, frame(frameTypes.settings, 0, 0)])
 const callOn = (streamId: number, block = request()): Uint8Array =>
   frame(frameTypes.headers, frameFlags.endHeaders, streamId, block)
@@ -188,6 +188,32 @@ test('calls of one connection are bounded: those too many are refused, and who g
   expect(global.turnedAway).toMatchObject([{ why: 'calls' }])
   socket.write(Buffer.concat(Array.from({ length: 40 }, (_, i) => callOn(2 * i + 101))))
   await gone
+  await others(global)
+})
+
+test.each([
+  ['a method that nobody has', ':path', '/nobody.has/This'],
+  ['something that is no gRPC', 'content-type', 'text/plain'],
+])('calls of %s are counted too, and who goes on loses the connection', async (_, name, value) => {
+  const global = await guarded({ callsBurst: 8, callsPerSecond: 1 })
+  const { socket, received, gone } = raw(global)
+  const answers = () => received().filter(({ type }) => type === frameTypes.headers).length
+  const odd = headerBlock(requestFields.map(([key, usual]) => [key, key === name ? value : usual] as const))
+  // One that is known, so that the connection is no longer one that has called nothing.
+  socket.write(Buffer.concat([greeting, callOn(1)]))
+  await global.next()
+  let id = 3
+  const more = (count: number): Buffer => {
+    const calls = Array.from({ length: count }, (__, i) => callOn(id + 2 * i, odd))
+    id += 2 * count
+    return Buffer.concat(calls)
+  }
+  socket.write(more(7))
+  await isTrueSoon(() => answers() >= 7)
+  expect(global.turnedAway).toEqual([])
+  socket.write(more(40))
+  await gone
+  expect(global.turnedAway).toMatchObject([{ why: 'calls' }])
   await others(global)
 })
 

@@ -1,3 +1,4 @@
+import type { Http2Server, ServerHttp2Stream } from 'node:http2'
 import { createServer, type Socket } from 'node:net'
 import {
   type Server,
@@ -8,7 +9,7 @@ import {
   type ServerOptions,
   status,
 } from '@grpc/grpc-js'
-import { TokenBucket } from '@holdfast/model'
+import { invariant, TokenBucket } from '@holdfast/model'
 import type { LinkLimits } from './limits.js'
 
 /** What was kept out, and why. */
@@ -30,9 +31,16 @@ interface Connection {
   readonly remoteAddress: string
   readonly calls: TokenBucket
   callsRefused: number
+  /** The stream that has just begun is one too many; its call, if it becomes one, is told so. */
+  isTooMany: boolean
   /** Ends a connection that never becomes one; undefined once its first call has come. */
   timer: NodeJS.Timeout | undefined
 }
+
+/** gRPC shows them to nobody; a test sees to it that they are there. */
+const http2ServersOf = (server: Server): readonly Http2Server[] => [
+  ...(server as unknown as { readonly http2Servers: ReadonlyMap<Http2Server, unknown> }).http2Servers.keys(),
+]
 
 /** A timer this late was held up by us. */
 const stallMs = 500
@@ -61,7 +69,7 @@ export class Gate {
     return {
       'grpc.max_concurrent_streams': streamsPerConnectionMax,
       'grpc.max_connection_idle_ms': idleTimeoutMs,
-      interceptors: [this.#count],
+      interceptors: [this.#intercept],
     }
   }
 
@@ -87,6 +95,10 @@ export class Gate {
   ): void {
     this.#inject = (socket) => injector.injectConnection(socket)
     const injector = server.createConnectionInjector(security)
+    // An interceptor hears of no call of a method that nobody has, or that is no gRPC: gRPC answers those by itself.
+    const [http2, ...more] = http2ServersOf(server)
+    invariant(http2 !== undefined && more.length === 0, 'gRPC has one HTTP/2 server for its one injector')
+    http2.prependListener('stream', (stream) => this.#opened(stream))
     const failed = (error: Error): void => done(error, 0)
     this.#listener.once('error', failed)
     this.#listener.listen(descriptor === undefined ? { host: address, port } : { fd: descriptor }, () => {
@@ -139,7 +151,7 @@ export class Gate {
     }
     const key = `${remoteAddress}:${remotePort}`
     const calls = new TokenBucket(limits.callsBurst, limits.callsPerSecond, performance.now())
-    const connection: Connection = { socket, remoteAddress, calls, callsRefused: 0, timer: undefined }
+    const connection: Connection = { socket, remoteAddress, calls, callsRefused: 0, isTooMany: false, timer: undefined }
     this.#giveTime(connection)
     this.#connections.set(key, connection)
     this.#perAddress.set(remoteAddress, ofAddress + 1)
@@ -174,7 +186,23 @@ export class Gate {
     }, handshakeTimeoutMs)
   }
 
-  readonly #count: ServerInterceptor = (_method, call) => {
+  /** Whatever is asked for on it. Who does not listen loses the connection, with everything on it. */
+  #opened({ session }: ServerHttp2Stream): void {
+    const { remoteAddress: address, remotePort: port } = session?.socket ?? {}
+    const connection = this.#connections.get(`${address}:${port}`)
+    if (connection === undefined) return
+    connection.isTooMany = !connection.calls.take(performance.now())
+    if (!connection.isTooMany) return
+    const { callsBurst, callsPerSecond } = this.#options.limits
+    const { socket, remoteAddress } = connection
+    const reason = `it opens more than ${callsPerSecond} calls a second on one connection`
+    connection.callsRefused += 1
+    if (connection.callsRefused === 1) this.#turnAway({ remoteAddress, why: 'calls', reason })
+    if (connection.callsRefused > callsBurst) socket.resetAndDestroy()
+  }
+
+  /** In the same moment, for those that become a call. */
+  readonly #intercept: ServerInterceptor = (_method, call) => {
     this.#called(call)
     return new ServerInterceptingCall(call)
   }
@@ -184,22 +212,12 @@ export class Gate {
     if (connection === undefined) return
     clearTimeout(connection.timer)
     connection.timer = undefined
-    if (!connection.calls.take(performance.now())) this.#refuse(connection, call)
-  }
-
-  /** A call too many is told so; who does not listen loses the connection, with everything on it. */
-  #refuse(connection: Connection, call: ServerInterceptingCallInterface): void {
-    const { callsBurst, callsPerSecond } = this.#options.limits
-    const { socket, remoteAddress } = connection
-    const reason = `it opens more than ${callsPerSecond} calls a second on one connection`
-    connection.callsRefused += 1
-    if (connection.callsRefused === 1) this.#turnAway({ remoteAddress, why: 'calls', reason })
-    if (connection.callsRefused > callsBurst) socket.resetAndDestroy()
-    else
-      call.sendStatus({
-        code: status.RESOURCE_EXHAUSTED,
-        details: `more than ${callsPerSecond} calls a second on one connection; try again later`,
-      })
+    if (!connection.isTooMany || connection.socket.destroyed) return
+    const { callsPerSecond } = this.#options.limits
+    call.sendStatus({
+      code: status.RESOURCE_EXHAUSTED,
+      details: `more than ${callsPerSecond} calls a second on one connection; try again later`,
+    })
   }
 
   #turnAway(turnedAway: TurnedAway): void {
