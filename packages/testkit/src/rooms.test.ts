@@ -48,7 +48,7 @@ const rooms: Record<string, { readonly uses: readonly string[]; readonly pure?: 
   testkit: { uses: ['proto', 'model', 'kds', 'vip', 'store', 'transport'] },
   sim: { uses: ['model', 'vip', 'kds', 'store'] },
   demo: { uses: ['model', 'identity', 'store', 'testkit'] },
-  bench: { uses: ['model', 'store', 'transport', 'peer', 'global', 'zone', 'dns', 'api', 'testkit'] },
+  bench: { uses: ['model', 'kds', 'store', 'transport', 'peer', 'global', 'zone', 'dns', 'api', 'testkit'] },
   faults: { uses: ['deadline', 'identity', 'store', 'testkit', 'bench'] },
 }
 

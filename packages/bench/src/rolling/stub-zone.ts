@@ -1,6 +1,15 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { createAnswerer } from '@holdfast/api'
-import { computedLabels, displayNameLabel, jsonSpec, namespaceLabel, typeOf, wireKey, zoneLabel } from '@holdfast/model'
+import {
+  computedLabels,
+  displayNameLabel,
+  type ExportedResource,
+  jsonSpec,
+  namespaceLabel,
+  typeOf,
+  wireKey,
+  zoneLabel,
+} from '@holdfast/model'
 import { sessionMetrics } from '@holdfast/peer'
 import { asControlPlane, type ControlPlaneStore, type Image, LiveImage, MemoryStore } from '@holdfast/store'
 import type { DialTls } from '@holdfast/transport'
@@ -26,6 +35,10 @@ export interface StubZoneOptions {
   readonly image?: Image | undefined
   /** Where global is dialled over TLS. */
   readonly tls?: DialTls | undefined
+  /** Called with each service of others that it had not got so. */
+  readonly onTold?: ((resource: ExportedResource) => void) | undefined
+  /** What stands before its store. */
+  readonly around?: ((store: ControlPlaneStore) => ControlPlaneStore) | undefined
 }
 
 /**
@@ -37,15 +50,20 @@ export class StubZone {
   readonly store: ControlPlaneStore
   readonly sessions: Session[] = []
   readonly #memory: MemoryStore
-  readonly #told = new ToldServices()
+  readonly #told: ToldServices
   readonly #options: ConstructorParameters<typeof ZoneRuntime>[0]
   #runtime: ZoneRuntime
   /** Keys of services of others, once they are known: a look through all of them costs as much as all of them. */
   readonly #keys = new Map<string, string>()
   #begun: { readonly sessionId: string; readonly changes: number } | undefined
 
-  constructor(name: string, globalAddresses: readonly string[], { image, tls }: StubZoneOptions = {}) {
+  constructor(
+    name: string,
+    globalAddresses: readonly string[],
+    { image, tls, onTold, around = (store) => store }: StubZoneOptions = {},
+  ) {
     this.name = name
+    this.#told = new ToldServices(onTold)
     this.#memory = new MemoryStore({
       identity: { role: 'zone', name, storeId: randomUUID() },
       nowMs: Date.now,
@@ -56,7 +74,7 @@ export class StubZone {
     })
     if (image !== undefined) this.#memory.restore(image)
     const memory = asControlPlane(this.#memory)
-    this.store = image === undefined ? storeWith(this.#told, memory) : memory
+    this.store = around(image === undefined ? storeWith(this.#told, memory) : memory)
     const answer = createAnswerer({ store: this.store, mode: 'federated', zoneName: name })
     this.#options = {
       store: this.store,
@@ -173,6 +191,11 @@ export class StubZone {
     if (resource === undefined) return undefined
     this.#keys.set(of, wireKey(resource.mesh, resource.name))
     return (JSON.parse(Buffer.from(resource.spec).toString()) as { ports: readonly { port: number }[] }).ports[0]?.port
+  }
+
+  /** A service of others by its wire key. */
+  told(key: string): ExportedResource | undefined {
+    return this.#told.of(key)
   }
 
   /** Its own services and those of others. */

@@ -39,7 +39,13 @@ const shared = new Map<string, Told>()
  */
 export class ToldServices {
   readonly #byKey = new Map<string, Told>()
+  readonly #onTold: ((resource: ExportedResource) => void) | undefined
   digest: Digest = emptyDigest
+
+  /** @param onTold called with each that was not held so */
+  constructor(onTold?: (resource: ExportedResource) => void) {
+    this.#onTold = onTold
+  }
 
   get count(): number {
     return this.#byKey.size
@@ -80,6 +86,7 @@ export class ToldServices {
     if (before !== undefined) this.digest = subEntry(this.digest, before.entry)
     this.digest = addEntry(this.digest, now.entry)
     this.#byKey.set(key, now)
+    this.#onTold?.(resource)
     return true
   }
 
