@@ -32,6 +32,9 @@ export const vip6Label = 'holdfast.io/vip6'
  */
 export function exportLabels(labels: Labels, options: { readonly skipPrefixes?: readonly string[] } = {}): Labels {
   const skipPrefixes = options.skipPrefixes ?? []
+  // Nearly always there is nothing to leave out, and this is asked several times for each resource that changes.
+  if (skipPrefixes.length === 0 && !Object.hasOwn(labels, originLabel) && !Object.hasOwn(labels, graceLabel))
+    return labels
   return Object.fromEntries(
     Object.entries(labels).filter(
       ([key]) => key !== originLabel && key !== graceLabel && !skipPrefixes.some((prefix) => key.startsWith(prefix)),
@@ -44,7 +47,16 @@ export const sortedLabels = (labels: Labels): ReadonlyArray<readonly [string, st
   Object.entries(labels).sort(([a], [b]) => byUtf8(a, b))
 
 /** Canonical bytes: keys and values in turn, each with its length, sorted by key. Equal labels, equal bytes, and back. */
-export const canonicalLabels = (labels: Labels): Uint8Array => prefixedBytes(...sortedLabels(labels).flat())
+export function canonicalLabels(labels: Labels): Uint8Array {
+  const known = canonical.get(labels)
+  if (known !== undefined) return known
+  const bytes = prefixedBytes(...sortedLabels(labels).flat())
+  canonical.set(labels, bytes)
+  return bytes
+}
+
+/** Made once for the hash, and once more for the columns that the database hashes. Labels are never changed in place. */
+const canonical = new WeakMap<Labels, Uint8Array>()
 
 /**
  * Labels that a control plane stores with a local write: what was given, and what Kuma 2.14 computes. Beyond it the

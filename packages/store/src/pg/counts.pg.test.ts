@@ -78,16 +78,18 @@ test('one change of a service reads each thing once, at its origin and where it 
   expect(counter.byName).toEqual({})
 }, 60_000)
 
-test('what comes in bulk is told to the planner, once, and what comes in small numbers is not', async () => {
+test('what comes in bulk is told to the planner, once for the first of it and once for much, and what comes in small numbers is not', async () => {
   const counter = new Counter()
   await using opened = await zoneWith(counter)
   const { store } = opened
   await store.vip.adoptBlocks(['241.16.0.0/16'])
-  await applyAll(store, 'few-', 500)
+  await applyAll(store, 'few-', 200)
   expect(counter.byName.analyze).toBeUndefined()
+  await applyAll(store, 'some-', 300)
+  expect(counter.byName.analyze).toBe(1)
   await applyAll(store, 'many-', 2_000)
   await applyAll(store, 'more-', 100)
-  expect(counter.byName.analyze).toBe(1)
+  expect(counter.byName.analyze).toBe(2)
 })
 
 test('a list of a whole type has its total from the sums: no row is counted for it', async () => {

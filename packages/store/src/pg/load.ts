@@ -63,8 +63,8 @@ export async function load(sql: Sql, needs: Needs, head: Head, nowMs: number): P
     await together([
       joined([
         some(keys, (n) => rowsByKey(sql, n)),
-        some(needs.exportNames, (n) => rowsByExportName(sql, n)),
-        some(needs.displayNames, (n) => rowsByDisplayName(sql, n)),
+        some(needs.exportNames, (n) => rowsByExportName(sql, n, keys)),
+        some(needs.displayNames, (n) => rowsByDisplayName(sql, n, keys)),
         some(needs.rowsOfMeshes, (n) => rowsOfMeshes(sql, n)),
         some(needs.heldBy, (n) => heldRows(sql, n)),
         some(needs.pendingOfKinds, (n) => pendingRows(sql, n, own)),

@@ -1,6 +1,11 @@
 import type { Database } from './sql.js'
 import type { StoreLog } from './store.js'
 
+/**
+ * New rows after which a table is looked at for the first time. Until then the planner guesses how many rows have one mesh, one zone
+ * and one namespace: few, it thinks, and goes through all of them for each name. For 250 names in 1,750 rows that was a second.
+ */
+const firstRowsMin = 250
 /** New rows after which a small table is looked at again. */
 const freshRowsMin = 2_000
 /** A large one is when it has grown by this share: in between the planner reckons with the size that the table has. */
@@ -34,7 +39,8 @@ export class PlannerStatistics {
   /** So many rows were inserted by a commit. Nobody waits for what follows. */
   inserted(rows: number): void {
     this.#fresh += rows
-    if (this.#running !== undefined || this.#fresh < Math.max(freshRowsMin, growth * this.#known)) return
+    const due = this.#known === 0 ? firstRowsMin : Math.max(freshRowsMin, growth * this.#known)
+    if (this.#running !== undefined || this.#fresh < due) return
     this.#known += this.#fresh
     this.#fresh = 0
     this.#running = this.#database

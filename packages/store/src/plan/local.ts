@@ -51,6 +51,7 @@ export function needsOfLocal(request: LocalRequest, identity: RoleIdentity): Nee
       origin,
       namespace,
       displayName,
+      name: key.name,
     })),
     owners: services.map((put) => ownerOfPut(put, origin)),
     meshes: [...new Set(puts.map((put) => put.key.mesh).filter((mesh) => mesh !== ''))],

@@ -68,7 +68,7 @@ function needsOfAny(batch: Batch, hearing: Hearing, identity: RoleIdentity): Nee
     exportNames: batch.offers.map(({ resource }) => keyOfOffer(resource)),
     displayNames: offered.map(({ resource, origin }) => {
       const { kind: type, mesh, namespace, displayName } = ownerOfOffer(resource, origin)
-      return { type, mesh, origin, namespace, displayName }
+      return { type, mesh, origin, namespace, displayName, name: resource.name }
     }),
     owners: services ? offered.map(({ resource, origin }) => ownerOfOffer(resource, origin)) : [],
     addresses: services ? [...new Set(offered.flatMap(({ resource }) => resource.vips?.addresses ?? []))] : [],

@@ -293,6 +293,8 @@ export interface Needs {
     readonly origin: Origin
     readonly namespace: string
     readonly displayName: string
+    /** Of the row that should have it, where that is among `keys`: it need not be read twice. */
+    readonly name?: string
   }[]
   readonly owners: readonly Owner[]
   /** Ledger rows that hold one of these addresses, in any scope. */

@@ -235,9 +235,9 @@ export function receiveVips(
     const known = ws.ledger.get(owner, 'canonical', family)
     const resting = restingFor(owner, family, address, ws, nowMs)
     const holder = resting === undefined ? ws.ledger.holder('canonical', family, address) : undefined
-    const foreign = blockOfAnother(address, family, owner, ws)
-    if (foreign !== undefined && known?.address !== address)
-      return { reason: `${address} lies in a block of ${foreign}`, remembered: known?.address }
+    // Where it stands already it may stay: blocks are looked through, address by address, only for another one.
+    const foreign = known?.address === address ? undefined : blockOfAnother(address, family, owner, ws)
+    if (foreign !== undefined) return { reason: `${address} lies in a block of ${foreign}`, remembered: known?.address }
     const verdict = judgeReceived(owner, { address, generation: vips.generation }, known, holder)
     if (verdict.verdict === 'refuse') return verdict
     if (verdict.verdict === 'same' && known?.state === 'active') continue

@@ -1,5 +1,6 @@
 import type { Origin, ResourceKey } from '@holdfast/model'
 import { vanishingWindowMs } from '../../plan/holds.js'
+import { keyText } from '../../plan/keys.js'
 import type { Vanishing } from '../../plan/loaded.js'
 import type { Needs, Row } from '../../plan/types.js'
 import { type Sql, timestamp } from '../sql.js'
@@ -25,26 +26,44 @@ export const rowsByKey = (sql: Sql, keys: readonly ResourceKey[]): Promise<reado
     columnsOf(keys),
   )
 
-export const rowsByExportName = (sql: Sql, keys: readonly ResourceKey[]): Promise<readonly Row[]> =>
-  rowsWhere(
+/** Rows that were asked for by a name: nearly always it is that of one which is read by its key in the same go (`own`), and once is enough. */
+const withOwn = (known: readonly ResourceKey[]): ((key: ResourceKey) => string | null) => {
+  const texts = new Set(known.map(keyText))
+  return (key) => (texts.has(keyText(key)) ? key.name : null)
+}
+
+/** @param known keys whose rows are read beside it: those are left out */
+export function rowsByExportName(
+  sql: Sql,
+  keys: readonly ResourceKey[],
+  known: readonly ResourceKey[],
+): Promise<readonly Row[]> {
+  const named = 'unnest($1::text[], $2::text[], $3::text[], $4::text[]) k (type, mesh, name, own)'
+  const same = 'r.type = k.type and r.mesh = k.mesh and r.export_name = k.name and r.name is distinct from k.own'
+  return rowsWhere(
     sql,
     'rows by export name',
-    `(select r.* from resources r join unnest($1::text[], $2::text[], $3::text[]) k (type, mesh, name)
-       on r.type = k.type and r.mesh = k.mesh and r.export_name = k.name where not r.deleted
+    `(select r.* from resources r join ${named} on ${same} where not r.deleted
      union all
-     select r.* from resources r join unnest($1::text[], $2::text[], $3::text[]) k (type, mesh, name)
-       on r.type = k.type and r.mesh = k.mesh and r.export_name = k.name where r.deleted) r`,
-    columnsOf(keys),
+     select r.* from resources r join ${named} on ${same} where r.deleted) r`,
+    [...columnsOf(keys), keys.map(withOwn(known))],
   )
+}
 
-export const rowsByDisplayName = (sql: Sql, names: Needs['displayNames']): Promise<readonly Row[]> =>
-  rowsWhere(
+/** @param known keys whose rows are read beside it: those are left out */
+export function rowsByDisplayName(
+  sql: Sql,
+  names: Needs['displayNames'],
+  known: readonly ResourceKey[],
+): Promise<readonly Row[]> {
+  const ownOf = withOwn(known)
+  return rowsWhere(
     sql,
     'rows by display name',
-    `resources r join unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
-         k (type, mesh, origin, namespace, display_name)
+    `resources r join unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
+         k (type, mesh, origin, namespace, display_name, own)
        on r.type = k.type and r.mesh = k.mesh and r.origin = k.origin and r.namespace = k.namespace
-         and r.display_name = k.display_name
+         and r.display_name = k.display_name and r.name is distinct from k.own
      where not r.deleted`,
     [
       names.map((name) => name.type),
@@ -52,8 +71,10 @@ export const rowsByDisplayName = (sql: Sql, names: Needs['displayNames']): Promi
       names.map((name) => name.origin),
       names.map((name) => name.namespace),
       names.map((name) => name.displayName),
+      names.map(({ type, mesh, name }) => (name === undefined ? null : ownOf({ type, mesh, name }))),
     ],
   )
+}
 
 export const rowsOfMeshes = (sql: Sql, meshes: readonly string[]): Promise<readonly Row[]> =>
   rowsWhere(
