@@ -47,7 +47,10 @@ export interface RollingReport {
 
 const probe = 'probe'
 const probeEveryMs = 50
-const burstMax = 10
+/** Changes of one zone in one commit: a rollout seldom changes one service alone. */
+const perCommit = 5
+/** What a busy machine has missed is made up for, no more than so much of it between two changes of the probe. */
+const madeUpMs = 1_000
 const lookEveryMs = 25
 const lookAtWholeEveryMs = 100
 const startTimeoutMs = 120_000
@@ -186,6 +189,7 @@ class Load {
   readonly #staleness: number[] = []
   #worstMs = 0
   #changes = 0
+  #commits = 0
   #startedMs = 0
   #running: Promise<unknown> | undefined
   #result: Promise<{ staleness: number[]; changesPerSecond: number }> | undefined
@@ -232,15 +236,26 @@ class Load {
         this.#changes++
       }
       const due = Math.floor(((nowMs - this.#startedMs) * changesPerSecond) / 1_000)
-      // What a busy machine has missed is not made up for: the report says how many there were.
-      for (const most = this.#changes + burstMax; this.#changes < Math.min(due, most); this.#changes++) {
+      const most = Math.min(due, this.#changes + Math.ceil((madeUpMs * changesPerSecond) / 1_000))
+      while (this.#changes < most && !this.#stop.signal.aborted) {
         // A store in memory answers at once: without a turn of the loop no socket would be read meanwhile.
         await setImmediate()
-        const i = this.#changes % count
-        await this.#zones[i % this.#zones.length]?.put(`service-${i}`, 2 + (this.#changes % 60_000))
+        await this.#changeSome(this.#commits++, Math.min(perCommit, most - this.#changes), count)
       }
       await pause(5)
     }
+  }
+
+  /** Each commit is of the next zone, and of the next of its services. */
+  async #changeSome(commit: number, some: number, count: number): Promise<void> {
+    const { length } = this.#zones
+    const zone = commit % length
+    const own = Math.floor((count - zone - 1) / length) + 1
+    const first = Math.floor(commit / length) * perCommit
+    const numbers = new Set(Array.from({ length: Math.min(some, own) }, (_, k) => zone + length * ((first + k) % own)))
+    const port = 2 + (this.#changes % 60_000)
+    await this.#zones[zone]?.putAll([...numbers].map((number) => ({ name: `service-${number}`, port })))
+    this.#changes += numbers.size
   }
 
   async #watch(): Promise<void> {

@@ -151,33 +151,36 @@ export class StubZone {
   }
 
   /** @param port says which version it is */
-  async put(name: string, port: number): Promise<void> {
+  put(name: string, port: number): Promise<void> {
+    return this.putAll([{ name, port }])
+  }
+
+  /** As one commit. */
+  async putAll(services: readonly { readonly name: string; readonly port: number }[]): Promise<void> {
     const type = typeOf('MeshService')
-    const [outcome] = await this.store.local.apply(
+    const outcomes = await this.store.local.apply(
       {
-        changes: [
-          {
-            change: 'put',
-            key: { type: type.name, mesh: 'default', name },
-            content: {
-              labels: computedLabels(type, 'default', name, 'zone', this.name, { [namespaceLabel]: 'default' }),
-              ...jsonSpec(type, {
-                state: 'Available',
-                selector: { dataplaneLabels: { matchLabels: { app: name } } },
-                ports: [{ name: 'http', port, targetPort: port, appProtocol: 'http' }],
-              }),
-            },
-            namespace: 'default',
-            displayName: name,
-            wantsVip: true,
+        changes: services.map(({ name, port }) => ({
+          change: 'put',
+          key: { type: type.name, mesh: 'default', name },
+          content: {
+            labels: computedLabels(type, 'default', name, 'zone', this.name, { [namespaceLabel]: 'default' }),
+            ...jsonSpec(type, {
+              state: 'Available',
+              selector: { dataplaneLabels: { matchLabels: { app: name } } },
+              ports: [{ name: 'http', port, targetPort: port, appProtocol: 'http' }],
+            }),
           },
-        ],
+          namespace: 'default',
+          displayName: name,
+          wantsVip: true,
+        })),
         atomic: true,
         actor: 'bench',
       },
       { signal },
     )
-    if (outcome?.outcome === 'refused') throw outcome.problem
+    for (const outcome of outcomes) if (outcome.outcome === 'refused') throw outcome.problem
   }
 
   /** Version of a service of another zone as this one has it; undefined: not at all. */

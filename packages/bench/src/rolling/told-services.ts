@@ -5,6 +5,7 @@ import {
   contentHash,
   type Digest,
   digestEntry,
+  digestEquals,
   type ExportedResource,
   emptyDigest,
   exportLabels,
@@ -20,6 +21,7 @@ import type { ControlPlaneStore } from '@holdfast/store'
 type ChannelStore = ReturnType<ControlPlaneStore['channel']>
 type Op = Parameters<ChannelStore['perform']>[0]
 type Batch = Extract<Op, { op: 'apply' }>['batch']
+type Mark = Extract<Op, { op: 'verify' }>['mark']
 
 const told = 'MeshService'
 
@@ -41,6 +43,10 @@ export class ToldServices {
   readonly #byKey = new Map<string, Told>()
   readonly #onTold: ((resource: ExportedResource) => void) | undefined
   digest: Digest = emptyDigest
+  /** What everything else adds up to that the zone was told, as its store has said it last. */
+  rest: Digest | undefined
+  /** Further than the store itself is: it was not asked where a batch had nothing but services, and they agreed. Outlives sessions. */
+  ahead: Mark['cursor'] | undefined
 
   /** @param onTold called with each that was not held so */
   constructor(onTold?: (resource: ExportedResource) => void) {
@@ -118,8 +124,18 @@ function downWith(services: ToldServices, inner: ChannelStore): ChannelStore {
       case 'apply': {
         const { batch } = op
         const writtenRows = batch.type === told ? services.take(batch) : 0
+        const mark = batch.progress?.mark
+        if (batch.type === told && services.rest !== undefined && mark !== undefined) {
+          const offered = addDigest(services.rest, services.digest)
+          if (digestEquals(offered, mark.digest)) {
+            services.ahead = mark.cursor
+            return { refused: [], warnings: [], heldKeys: [], writtenRows, verified: true, offered }
+          }
+        }
         const applied = await inner.perform({ ...op, batch: withoutTold(batch, services.digest) }, options)
         const { offered } = applied
+        if (offered !== undefined) services.rest = offered
+        if (batch.progress !== undefined) services.ahead = undefined
         return {
           ...applied,
           writtenRows: applied.writtenRows + writtenRows,
@@ -129,11 +145,14 @@ function downWith(services: ToldServices, inner: ChannelStore): ChannelStore {
       case 'verify': {
         const mark = { ...op.mark, digest: subDigest(op.mark.digest, services.digest) }
         const { verified, offered } = await inner.perform({ ...op, mark }, options)
+        services.rest = offered
+        if (verified) services.ahead = undefined
         return { verified, offered: addDigest(offered, services.digest) }
       }
       case 'standing': {
         const standing = await inner.perform(op, options)
-        return { ...standing, offered: addDigest(standing.offered, services.digest) }
+        const offered = addDigest(standing.offered, services.digest)
+        return services.ahead === undefined ? { ...standing, offered } : { cursor: services.ahead, offered }
       }
       case 'offered-types': {
         const types = await inner.perform(op, options)

@@ -3,10 +3,12 @@ import { parseArgs } from 'node:util'
 import { numberOf } from '../number-flag.js'
 import { asText } from '../report.js'
 import { startServer } from '../stand/server.js'
-import { sustainedSection } from './summary.js'
+import { sustainedSection, wholeSection } from './summary.js'
 import { sustained } from './sustained.js'
+import { sustainedWhole } from './whole.js'
 
-const usage = `usage: pnpm sustained [--seconds N] [--zones N] [--services N] [--repeating N] [--changes-per-second N] [--profile FOLDER] [--json]
+const usage = `usage: pnpm sustained [--seconds N] [--zones N] [--services N] [--repeating N] [--changes-per-second N]
+                      [--whole-zones N] [--profile FOLDER] [--json]
 
 One zone changes its services at a set rate, half of the changes of a few that change again and again, and all others are told.
 Global is a process on a durable PostgreSQL; zones are stubs over real sockets in two processes. Exit status 1 if in the end
@@ -17,6 +19,7 @@ a zone has not the newest of everything, or anything was refused or repaired.
   --services N            of the zone that changes (5000)
   --repeating N           services that take half of all changes (50)
   --changes-per-second N  offered (5000)
+  --whole-zones N         instead of stubs so many zones that are processes with databases of their own (0)
   --profile FOLDER        a CPU profile of global is written there
   --json                  the figures as one line of JSON
 `
@@ -29,6 +32,7 @@ async function main(): Promise<number> {
       services: { type: 'string', default: '5000' },
       repeating: { type: 'string', default: '50' },
       'changes-per-second': { type: 'string', default: '5000' },
+      'whole-zones': { type: 'string', default: '0' },
       profile: { type: 'string' },
       json: { type: 'boolean' },
       help: { type: 'boolean' },
@@ -46,6 +50,7 @@ async function main(): Promise<number> {
     perSecond: numberOf('changes-per-second', values['changes-per-second']),
     profileFolder: values.profile,
   }
+  const zones = numberOf('whole-zones', values['whole-zones'], 0)
   if (sizes.repeating >= sizes.services) throw new Error('--repeating must be fewer than --services')
   const startedMs = performance.now()
   const progress = (what: string): void => {
@@ -56,7 +61,10 @@ async function main(): Promise<number> {
     process.once(name, () => interrupted.abort(new Error(`interrupted by ${name}`)))
   const server = await startServer()
   try {
-    const section = sustainedSection(await sustained(server.fresh, sizes, progress, interrupted.signal))
+    const section =
+      zones > 0
+        ? wholeSection(await sustainedWhole(server.fresh, { ...sizes, zones }, progress, interrupted.signal))
+        : sustainedSection(await sustained(server.fresh, sizes, progress, interrupted.signal))
     const machine = {
       cores: availableParallelism(),
       node: process.version,

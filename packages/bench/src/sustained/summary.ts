@@ -1,5 +1,6 @@
 import { atMost, count, exactly, ms, type Section } from '../report.js'
 import type { SustainedReport } from './sustained.js'
+import type { WholeReport } from './whole.js'
 
 const perSecond = (value: number): string => `${count(Math.round(value))}/s`
 const micros = (value: number): string => `${count(Math.round(value))} µs`
@@ -61,6 +62,33 @@ export function sustainedSection(r: SustainedReport): Section {
       exactly('sessions that began again', r.reconnects, 0),
       atMost('rows told to a zone, for as many committed', told.most, r.committed),
     ],
+    figures: r,
+  }
+}
+
+export function wholeSection(r: WholeReport): Section {
+  const { sizes } = r
+  const row = ({ name, written, perSecond: rate, lagMs, cpuSeconds, memoryMiB }: WholeReport['planes'][number]) => [
+    name,
+    perSecond(rate),
+    count(written),
+    ms(lagMs.p50),
+    ms(lagMs.p99),
+    ms(lagMs.most),
+    micros((1e6 * cpuSeconds) / Math.max(1, written)),
+    `${mib(memoryMiB.before)}, ${mib(memoryMiB.end)}`,
+  ]
+  return {
+    id: 'sustained-whole',
+    title: `Sustained changes of ${count(sizes.services)} services through a global and ${sizes.zones} zones as processes, ${sizes.seconds} s`,
+    columns: ['control plane', 'rows', 'in all', 'age p50', 'p99', 'at most', 'CPU a row', 'memory'],
+    rows: r.planes.map(row),
+    notes: [
+      `offered ${perSecond(r.offeredPerSecond)} (${count(r.offered)}), applied ${count(r.applied)}; goal ≥ 1,000/s everywhere`,
+      `all had the newest ${ms(r.caughtUpMs)} after the last; PostgreSQL: ${r.postgresCpuSeconds.toFixed(1)} s of CPU`,
+      'age: from when it was offered until it was seen in the database, which is looked at every 50 ms',
+    ],
+    gates: [exactly('services that are not the newest in the end', r.differing, 0)],
     figures: r,
   }
 }

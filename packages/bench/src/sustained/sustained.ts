@@ -92,7 +92,7 @@ export async function sustained(
     const pid = pidOf(global)
     const address = `grpc://127.0.0.1:${global.ports.kds}`
     const zones = (role: string, count: number): ChildProcess => {
-      const child = fork(zonesProgram, [role, address, String(count)])
+      const child = fork(zonesProgram, [role, address, String(count)], { execArgv: [] })
       closers.push(async () => child.kill('SIGKILL'))
       return child
     }

@@ -1,6 +1,6 @@
 import { type Cursor, endOf, type Mark } from '@holdfast/kds'
 import type { Digest } from '@holdfast/model'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { offerOf, putService, service } from '../conformance/fixtures.js'
 import { countWrites, rowsWritten } from '../testing/index.js'
 import type { PgStore } from './store.js'
@@ -86,8 +86,9 @@ test('what comes in bulk is told to the planner, once for the first of it and on
   await applyAll(store, 'few-', 200)
   expect(counter.byName.analyze).toBeUndefined()
   await applyAll(store, 'some-', 300)
-  expect(counter.byName.analyze).toBe(1)
+  await vi.waitFor(() => expect(counter.byName.analyze).toBe(1), { timeout: 30_000 })
   await applyAll(store, 'many-', 2_000)
+  await vi.waitFor(() => expect(counter.byName.analyze).toBe(2), { timeout: 30_000 })
   await applyAll(store, 'more-', 100)
   expect(counter.byName.analyze).toBe(2)
 })
