@@ -90,7 +90,7 @@ async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T
 
 /**
  * Writes so many rows of services anew, each transaction with `each` of them one after the other: labels, spec and place in the
- * log change, as with a change that came from a zone. Triggers are off, as above.
+ * log change, as with a change that came from a zone. Triggers are off from then on, as above: nobody uses that database afterwards.
  */
 export async function updateRows(
   client: pg.Client,
@@ -129,7 +129,9 @@ export async function updateRows(
       written += part.length
     }
     return { elapsedMs: performance.now() - startMs, rows: written }
-  } finally {
-    await client.query('alter table resources enable trigger user')
+  } catch (error) {
+    // Where it stands is the caller's matter: what has failed is told, and not that the transaction is over.
+    await client.query('rollback').catch(() => undefined)
+    throw error
   }
 }

@@ -137,6 +137,9 @@ export async function sustained(
     const spent = (of: keyof typeof cpuAfter): number => cpuAfter[of] - cpuBefore[of]
     const cores = (of: keyof typeof cpuAfter): number => spent(of) / (lastedMs / 1_000)
     progress('the same with bare SQL and a bare stream')
+    // Nobody else is at that database, and nobody at those processors.
+    for (const child of [writer, listeners]) child.kill('SIGKILL')
+    await global.stop()
     const bytes = change(after, before, 'sent', 'bytes')
     const streamMs = await bareStreamMs(Math.max(1, bytes), Math.max(1, commits * sizes.listeners))
     const rows = await updateRows(client, { rows: committed, each: Math.max(1, Math.round(committed / commits)) })
