@@ -14,6 +14,7 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['@holdfast/source', 'node'] } },
   resolve: { conditions: ['@holdfast/source', 'node'] },
   test: {
+    setupFiles: ['packages/testkit/src/golden-matcher.ts'],
     projects: [
       {
         extends: true,

@@ -1,6 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
 import { Readable } from 'node:stream'
-import { fileURLToPath } from 'node:url'
 import { defaultAccess } from '@holdfast/identity'
 import { Problem, parseBody, problemOf, typeOf, violationText } from '@holdfast/model'
 import { afterAll, expect, test } from 'vitest'
@@ -714,12 +712,5 @@ test('what control planes ask each other: every error names the thing and the ne
 })
 
 test('all of it stands in a file that a person has read', () => {
-  expectGolden('errors.txt', [...Object.keys(rooms), 'between'].map((room) => told.get(room) ?? '').join('\n'))
+  expect([...Object.keys(rooms), 'between'].map((room) => told.get(room) ?? '').join('\n')).toBeGolden('errors.txt')
 })
-
-/** Compares with a file under `testdata`; HOLDFAST_GOLDEN=write writes it anew, to be looked at in the diff. */
-function expectGolden(name: string, printed: string): void {
-  const file = fileURLToPath(new URL(`../testdata/${name}`, import.meta.url))
-  if (process.env.HOLDFAST_GOLDEN === 'write') writeFileSync(file, printed)
-  expect(printed).toBe(readFileSync(file, 'utf8'))
-}

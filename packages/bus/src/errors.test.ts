@@ -1,5 +1,3 @@
-import { readFileSync, writeFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { parseRedisUrl } from './redis-url.js'
 
@@ -22,8 +20,6 @@ test('what is wrong with a URL is said as it stands in the golden file', () => {
     return [`# ${url}`, ...('shape' in read ? ['nothing'] : read)].join('\n')
   })
   const printed = `${blocks.join('\n\n')}\n`
-  const file = fileURLToPath(new URL('../testdata/errors.txt', import.meta.url))
-  if (process.env.HOLDFAST_GOLDEN === 'write') writeFileSync(file, printed)
-  expect(printed).toBe(readFileSync(file, 'utf8'))
+  expect(printed).toBeGolden('errors.txt')
   expect(printed).not.toMatch(/^nothing$/m)
 })

@@ -1,4 +1,3 @@
-import { readFileSync, writeFileSync } from 'node:fs'
 import type { KumaResourceParts } from '@holdfast/model'
 import { type FakeKumaGlobal, startFakeKumaGlobal } from '@holdfast/testkit'
 import { afterEach, expect, test } from 'vitest'
@@ -143,16 +142,9 @@ test('JUnit has a case for each rule, and escapes what a peer says', () => {
       { id: 'c', rule: 'r', level: 'must', outcome: 'undecided', evidence: 'nothing' },
     ],
   }
-  expectGolden('junit.xml', junit(report))
+  expect(junit(report)).toBeGolden('junit.xml')
 })
 
 test('all that was found stands in a file that a person has read', () => {
-  expectGolden('report.txt', [...told.values()].join('\n'))
+  expect([...told.values()].join('\n')).toBeGolden('report.txt')
 })
-
-/** Compares with a file under `testdata`; HOLDFAST_GOLDEN=write writes it anew, to be looked at in the diff. */
-function expectGolden(name: string, printed: string): void {
-  const file = new URL(`../testdata/${name}`, import.meta.url)
-  if (process.env.HOLDFAST_GOLDEN === 'write') writeFileSync(file, printed)
-  expect(printed).toBe(readFileSync(file, 'utf8'))
-}

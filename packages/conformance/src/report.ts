@@ -30,6 +30,12 @@ export interface Report {
 
 export const isConformant = ({ findings }: Report): boolean => findings.every(({ outcome }) => outcome !== 'broken')
 
+/** How a stream ended, in the peer's own words. */
+export const endText = (
+  stream: string,
+  { code, details }: { readonly code: string; readonly details: string },
+): string => `${stream} ended with ${code}: ${details}`
+
 /** Whole values in a line, the first few of many. */
 export function some(items: readonly string[], max = 3): string {
   const shown = items.slice(0, max).join('; ')

@@ -524,12 +524,5 @@ test.each(Object.entries(rooms))('%s: each error names the thing and the next ac
 
 test('all of it stands in a file that a person has read', () => {
   const printed = Object.keys(rooms).map((room) => `## ${room}\n\n${told.get(room) ?? ''}`)
-  expectGolden('errors.txt', printed.join('\n'))
+  expect(printed.join('\n')).toBeGolden('errors.txt')
 })
-
-/** Compares with a file under `testdata`; HOLDFAST_GOLDEN=write writes it anew, to be looked at in the diff. */
-function expectGolden(name: string, printed: string): void {
-  const path = new URL(`../testdata/${name}`, import.meta.url)
-  if (process.env.HOLDFAST_GOLDEN === 'write') writeFileSync(path, printed)
-  expect(printed).toBe(readFileSync(path, 'utf8'))
-}

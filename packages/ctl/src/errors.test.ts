@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { httpFetch } from './http-fetch.js'
-import { apiError, expectGolden, run, type World } from './testing/run.js'
+import { apiError, run, type World } from './testing/run.js'
 
 // Every message that somebody may get from the program itself, in one file that a person has read: what is wrong, and
 // what to do next. What control planes say is theirs, and is passed on.
@@ -570,5 +570,5 @@ test('every error says what is wrong and what to do next', async () => {
     expect([1, 2], what).toContain(ran.status)
     told.push(`# ${what}\n$ holdfastctl ${args.join(' ')}\n${ran.err}= ${ran.status}\n`)
   }
-  expectGolden('errors.txt', told.join('\n'))
+  expect(told.join('\n')).toBeGolden('errors.txt')
 })

@@ -1,4 +1,3 @@
-import { readFileSync, writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import type { SeenService } from './observe.js'
 import { changesTable, keptText, servicesTable } from './tables.js'
@@ -24,7 +23,5 @@ test('what the demo shows stands in a file that a person has read', () => {
     ['what was deleted', changesTable(before, gone)],
     ['a mesh that stays up', keptText(planes as never)],
   ].map(([what, text]) => `# ${what}\n${text}`)
-  const file = new URL('../testdata/tables.txt', import.meta.url)
-  if (process.env.HOLDFAST_GOLDEN === 'write') writeFileSync(file, printed.join('\n'))
-  expect(printed.join('\n')).toBe(readFileSync(file, 'utf8'))
+  expect(printed.join('\n')).toBeGolden('tables.txt')
 })

@@ -1,8 +1,7 @@
 import { hash } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { headLine, recall } from './feed/journal.js'
 import { servingProblem } from './table/names.js'
@@ -44,8 +43,6 @@ const cases: readonly (readonly [what: string, said: string])[] = [
 
 test('why something is not served is said as it stands in the golden file', () => {
   const printed = `${cases.map(([what, said]) => `# ${what}\n${said}`).join('\n\n')}\n`
-  const file = fileURLToPath(new URL('../testdata/errors.txt', import.meta.url))
-  if (process.env.HOLDFAST_GOLDEN === 'write') writeFileSync(file, printed)
-  expect(printed).toBe(readFileSync(file, 'utf8'))
+  expect(printed).toBeGolden('errors.txt')
   expect(printed).not.toMatch(/^nothing$/m)
 })

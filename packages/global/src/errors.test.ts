@@ -1,5 +1,4 @@
 import { EventEmitter } from 'node:events'
-import { readFileSync, writeFileSync } from 'node:fs'
 import { sessionMetrics } from '@holdfast/peer'
 import type { AdminQuestion, Link } from '@holdfast/transport'
 import { pino } from 'pino'
@@ -103,12 +102,5 @@ test('who asks about a zone is told which, and who could not be asked', async ()
     expect([what, text]).not.toEqual([what, 'no error'])
     told.push(`# ${what}\n${text}\n`)
   }
-  expectGolden('errors.txt', told.join('\n'))
+  expect(told.join('\n')).toBeGolden('errors.txt')
 })
-
-/** Compares with a file under `testdata`; HOLDFAST_GOLDEN=write writes it anew, to be looked at in the diff. */
-function expectGolden(name: string, printed: string): void {
-  const file = new URL(`../testdata/${name}`, import.meta.url)
-  if (process.env.HOLDFAST_GOLDEN === 'write') writeFileSync(file, printed)
-  expect(printed).toBe(readFileSync(file, 'utf8'))
-}

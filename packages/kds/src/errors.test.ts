@@ -1,4 +1,3 @@
-import { readFileSync, writeFileSync } from 'node:fs'
 import { emptyDigest } from '@holdfast/model'
 import { expect, test } from 'vitest'
 import { deltasWaitingMax, plainLateMax, plainSlowMs, plainTypesMax } from './constants.js'
@@ -372,12 +371,5 @@ const rooms: Readonly<Record<string, readonly Case[]>> = {
 
 test('what ends a session, or is refused in it, names the thing, the value and the limit', () => {
   const printed = Object.entries(rooms).map(([room, cases]) => `## ${room}\n\n${cases.map(told).join('\n')}`)
-  expectGolden('errors.txt', printed.join('\n'))
+  expect(printed.join('\n')).toBeGolden('errors.txt')
 })
-
-/** Compares with a file under `testdata`; HOLDFAST_GOLDEN=write writes it anew, to be looked at in the diff. */
-function expectGolden(name: string, printed: string): void {
-  const file = new URL(`../testdata/${name}`, import.meta.url)
-  if (process.env.HOLDFAST_GOLDEN === 'write') writeFileSync(file, printed)
-  expect(printed).toBe(readFileSync(file, 'utf8'))
-}

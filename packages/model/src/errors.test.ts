@@ -1,5 +1,3 @@
-import { readFileSync, writeFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { utf8 } from './bytes.js'
 import { lanesOf } from './digest.js'
@@ -207,9 +205,7 @@ const printed = [
   .join('\n\n')
 
 test('what is found wrong is said as it stands in the golden file', () => {
-  const file = fileURLToPath(new URL('../testdata/errors.txt', import.meta.url))
-  if (process.env.HOLDFAST_GOLDEN === 'write') writeFileSync(file, `${printed}\n`)
-  expect(`${printed}\n`).toBe(readFileSync(file, 'utf8'))
+  expect(`${printed}\n`).toBeGolden('errors.txt')
 })
 
 test('every case says something', () => {

@@ -1,5 +1,3 @@
-import { readFileSync, writeFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import {
   bucketOf,
   canonicalLabels,
@@ -1020,9 +1018,7 @@ test('why something is refused is said as it stands in the golden file', async (
   for (const each of [...ownChanges, ...offers, ...names, ...zones, ...holds, ...addresses, ...memories])
     await told(each, true)
   const printed = `${blocks.join('\n\n')}\n`
-  const file = fileURLToPath(new URL('../testdata/errors.txt', import.meta.url))
-  if (process.env.HOLDFAST_GOLDEN === 'write') writeFileSync(file, printed)
-  expect(printed).toBe(readFileSync(file, 'utf8'))
+  expect(printed).toBeGolden('errors.txt')
   expect(blocks.filter((each) => !each.includes('\n'))).toEqual([])
   expect(printed).not.toMatch(/^nothing$|^not ours/m)
 })

@@ -356,6 +356,23 @@ export const goldenRooms: readonly GoldenRoom[] = [
     by: 'line',
     unsaid: [computedElsewhere],
   },
+  {
+    room: 'conformance',
+    places: {
+      calls: { kept: 0, broken: 0, undecided: 0, 'wrong.push': 0 },
+      properties: { rule: 'level', problem: 'parts' },
+      returns: [
+        ...['keyProblem', 'specProblem', 'jsonProblem', 'originProblem', 'nameProblem', 'statusProblem'],
+        ...['secretProblem', 'configProblem', 'versionProblem', 'keyTwice', 'nodeProblem', 'namesProblem'],
+        ...['timesProblem', 'refusalProblem', 'twice', 'nonceProblem', 'removalProblem', 'adminProblem'],
+        ...['streamProblem', 'answerTo', 'endText'],
+      ],
+    },
+    textsMin: 120,
+    goldens: ['conformance/testdata/verdicts.txt'],
+    by: 'line',
+    unsaid: [computedElsewhere, { file: 'rules/across.ts', words: 'acked', why: 'a word for programs' }],
+  },
 ]
 
 const ofDevelopers = 'a program of the house: who starts it has its source before them'
@@ -367,8 +384,6 @@ export const roomsWithoutGoldens: Readonly<Record<string, string>> = {
   faults: `${ofDevelopers}; what it finds is told in docs/fault-matrix.md`,
   sim: ofDevelopers,
   testkit: 'of tests',
-  conformance:
-    'a report on another control plane, and no error: conformance/testdata/report.txt has what can be brought about with the fake of a Kuma',
   proto: 'generated',
   deadline: 'whoever asked says in his own words what did not come in time',
   tracing: 'says nothing',

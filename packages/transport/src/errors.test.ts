@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { createServer as createHttpServer, type RequestListener } from 'node:http'
 import { type AddressInfo, connect as connectTcp, createServer, type Socket } from 'node:net'
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
@@ -850,15 +850,8 @@ test.each(Object.entries(rooms))(
 
 test('all of it stands in a file that a person has read', () => {
   const printed = Object.keys(rooms).map((room) => `## ${room}\n\n${told.get(room) ?? ''}`)
-  expectGolden('errors.txt', printed.join('\n'))
+  expect(printed.join('\n')).toBeGolden('errors.txt')
 })
 
 const portless = (text: string): string =>
   text.replace(/(127\.0\.0\.1:)\d{2,}/g, '$1PORT').replace(/x{60,}/g, (x) => `x…x (${x.length})`)
-
-/** Compares with a file under `testdata`; HOLDFAST_GOLDEN=write writes it anew, to be looked at in the diff. */
-function expectGolden(name: string, printed: string): void {
-  const file = new URL(`../testdata/${name}`, import.meta.url)
-  if (process.env.HOLDFAST_GOLDEN === 'write') writeFileSync(file, printed)
-  expect(printed).toBe(readFileSync(file, 'utf8'))
-}

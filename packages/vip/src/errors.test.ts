@@ -1,5 +1,3 @@
-import { readFileSync, writeFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { violationText } from '@holdfast/model'
 import { expect, test } from 'vitest'
 import {
@@ -130,8 +128,6 @@ const cases: readonly (readonly [what: string, said: () => readonly string[]])[]
 
 test('why something cannot be had is said as it stands in the golden file', () => {
   const printed = `${cases.map(([what, said]) => [`# ${what}`, ...said()].join('\n')).join('\n\n')}\n`
-  const file = fileURLToPath(new URL('../testdata/errors.txt', import.meta.url))
-  if (process.env.HOLDFAST_GOLDEN === 'write') writeFileSync(file, printed)
-  expect(printed).toBe(readFileSync(file, 'utf8'))
+  expect(printed).toBeGolden('errors.txt')
   expect(printed).not.toMatch(/^(nothing|it is confirmed)$|^# .*\n\n/m)
 })

@@ -1,4 +1,3 @@
-import { readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { parseBody, typeOf } from '@holdfast/model'
@@ -195,12 +194,5 @@ test.each(Object.entries(rooms))('%s: what is wrong names the thing and the next
 
 test('all of it stands in a file that a person has read', () => {
   const printed = Object.keys(rooms).map((room) => `## ${room}\n\n${told.get(room) ?? ''}`)
-  expectGolden('errors.txt', printed.join('\n'))
+  expect(printed.join('\n')).toBeGolden('errors.txt')
 })
-
-/** Compares with a file under `testdata`; HOLDFAST_GOLDEN=write writes it anew, to be looked at in the diff. */
-function expectGolden(name: string, printed: string): void {
-  const file = new URL(`../testdata/${name}`, import.meta.url)
-  if (process.env.HOLDFAST_GOLDEN === 'write') writeFileSync(file, printed)
-  expect(printed).toBe(readFileSync(file, 'utf8'))
-}

@@ -236,7 +236,13 @@ export class Visit {
   }
 }
 
-interface Request {
+/** What rules need of a visit: that of a socket is one, and a test plays others by hand. */
+export type Talk = Pick<
+  Visit,
+  'zone' | 'level' | 'down' | 'up' | 'open' | 'heard' | 'ask' | 'subscribe' | 'ack' | 'offer' | 'health'
+>
+
+export interface Request {
   readonly typeUrl: string
   readonly resourceNamesSubscribe?: string[]
   readonly initialResourceVersions?: Record<string, string>
@@ -244,7 +250,7 @@ interface Request {
   readonly errorDetail?: { readonly message: string }
 }
 
-interface Response {
+export interface Response {
   readonly typeUrl: string
   readonly nonce: string
   readonly resources: {

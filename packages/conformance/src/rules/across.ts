@@ -12,8 +12,8 @@ import {
   zoneLabel,
 } from '@holdfast/model'
 import type { DeltaDiscoveryRequest } from '@holdfast/proto'
-import type { Visit } from '../peer/visit.js'
-import { broken, type Finding, kept, undecided, type Verdict } from '../report.js'
+import type { Talk } from '../peer/visit.js'
+import { broken, endText, type Finding, kept, some, undecided, type Verdict } from '../report.js'
 import { acknowledging, type Patience } from './join.js'
 import { seenIn } from './lists.js'
 
@@ -24,6 +24,8 @@ const spec =
   '{"selector":{"dataplaneTags":{"kuma.io/service":"conformance"}},"ports":[{"port":80,"targetPort":80,"appProtocol":"http"}]}'
 /** Addresses of a zone are its own; the other zones must not hear of them. */
 const status = '{"vips":[{"ip":"241.255.255.254"}],"tls":{},"dataplaneProxies":{}}'
+
+const unanswered = 'no answer'
 
 interface Made {
   readonly key: string
@@ -76,7 +78,7 @@ function service(name: string, zone: string, claimed = zone): Made {
  * One zone offers a service and takes it back, another one looks on. Writes to the peer, and leaves nothing of it behind.
  * @param writer must have a name in the peer's eyes already, or get one by joining
  */
-export async function across(writer: Visit, reader: Visit, patience: Patience): Promise<readonly Finding[]> {
+export async function across(writer: Talk, reader: Talk, patience: Patience): Promise<readonly Finding[]> {
   const { withinMs, quietMs } = patience
   for (const visit of [writer, reader]) {
     visit.open('up')
@@ -108,11 +110,12 @@ export async function across(writer: Visit, reader: Visit, patience: Patience): 
     .filter((one) => one.type === 'Mesh')
     .map(({ key }) => key)
   if (!joined) return findings([broken(`global does not ask for ${type}`)])
-  if (!meshes.includes(`${mesh}.`)) return findings([undecided(`there is no mesh ${mesh} to write to`)])
+  if (!meshes.includes(`${mesh}.`))
+    return findings([undecided(`there is no Mesh ${mesh} to write to: apply one at global, and check again`)])
 
   const honest = service('conformance-web', writer.zone)
   const acked = await answerTo(make([honest], []))
-  if (acked !== 'acked') return findings([broken(acked)])
+  if (acked !== 'acked') return findings([broken(`${honest.key}: ${acked}`)])
   const atReader = (key: string) => seenIn(reader.down.messages).filter((one) => one.type === type && one.key === key)
   const arrived = await reader.level.reached(() => atReader(honest.key).length > 0, withinMs)
   const there = atReader(honest.key)[0]?.parts
@@ -136,30 +139,32 @@ export async function across(writer: Visit, reader: Visit, patience: Patience): 
   const text = there?.status === undefined ? '' : Buffer.from(there.status).toString('utf8')
 
   return findings([
-    kept('acknowledged, with its nonce'),
-    arrived ? kept(`as ${honest.key}`) : broken(`${honest.key} did not come within ${withinMs} ms`),
+    kept(`${honest.key} is acknowledged, with its nonce`),
+    arrived ? kept(`it came as ${honest.key}`) : broken(`${honest.key} did not come within ${withinMs} ms`),
     lied !== 'acked'
-      ? kept(`refused: ${lied}`)
+      ? kept(`${liar.key}: ${lied}`)
       : lie === undefined
-        ? undecided('acknowledged, and not passed on')
+        ? undecided(`${liar.key} is acknowledged, and not passed on within ${withinMs} ms`)
         : lie.labels[zoneLabel] === writer.zone
           ? kept(`${zoneLabel} is ${writer.zone}, which it had said to be ${reader.zone}`)
-          : broken(`${zoneLabel} is ${lie.labels[zoneLabel]}, and ${writer.zone} had sent it`),
+          : broken(`${zoneLabel} is ${lie.labels[zoneLabel] ?? 'not there'}, and ${writer.zone} had sent it`),
     !arrived
-      ? undecided('nothing came')
+      ? undecided(`${honest.key} did not come, and no status of it`)
       : text.includes('vips')
-        ? broken(`status ${text}`)
-        : kept(`status ${text || 'none'}`),
-    echoes.length === 0 ? kept('none came back') : broken(`${echoes[0]?.key} came back`),
+        ? broken(`${honest.key} came with status ${text}`)
+        : kept(`${honest.key} came with ${text === '' ? 'no status' : `status ${text}`}`),
+    echoes.length === 0
+      ? kept(`neither ${honest.key} nor ${liar.key} came back`)
+      : broken(`${some(echoes.map(({ key }) => key))} came back`),
     writer.up.end !== undefined
-      ? broken(`ZoneToGlobalSync ended with ${writer.up.end.code}: ${writer.up.end.details}`)
+      ? broken(endText('ZoneToGlobalSync', writer.up.end))
       : refusal === 'acked'
         ? broken(`a ${generatorType} without a selector, with half a template, was acknowledged`)
-        : refusal.startsWith('no answer')
-          ? broken(refusal)
-          : kept(`refused: ${refusal}`),
+        : refusal.startsWith(unanswered)
+          ? broken(`a ${generatorType} without a selector: ${refusal}`)
+          : kept(`${invalid.key}: ${refusal}`),
     gone !== 'acked'
-      ? broken(`the removal was not acknowledged: ${gone}`)
+      ? broken(`the removal of ${honest.key}: ${gone}`)
       : wasRemoved
         ? kept(`${honest.key} is among removed_resources`)
         : broken(`${honest.key} was not removed within ${withinMs} ms`),
@@ -167,7 +172,7 @@ export async function across(writer: Visit, reader: Visit, patience: Patience): 
 }
 
 /** The sending end of a zone, one response of a type at a time. */
-function providing(writer: Visit, withinMs: number) {
+function providing(writer: Talk, withinMs: number) {
   let nonce = 0
   let answered = 0
   const provide = (): void =>
@@ -198,9 +203,11 @@ function providing(writer: Visit, withinMs: number) {
     const found = answer()
     if (found === undefined)
       return writer.up.end === undefined
-        ? `no answer within ${withinMs} ms`
-        : `no answer: ZoneToGlobalSync ended with ${writer.up.end.code}: ${writer.up.end.details}`
-    return found.errorDetail === undefined ? 'acked' : found.errorDetail.message || 'without a word'
+        ? `${unanswered} within ${withinMs} ms`
+        : `${unanswered}, and ${endText('ZoneToGlobalSync', writer.up.end)}`
+    return found.errorDetail === undefined
+      ? 'acked'
+      : `refused ${found.errorDetail.message === '' ? 'without a word' : `with: ${found.errorDetail.message}`}`
   }
   return { make, answerTo, provide }
 }

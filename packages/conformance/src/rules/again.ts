@@ -1,11 +1,11 @@
-import type { Visit } from '../peer/visit.js'
-import { broken, type Finding, kept, some, undecided, type Verdict } from '../report.js'
+import type { Talk } from '../peer/visit.js'
+import { broken, endText, type Finding, kept, some, undecided, type Verdict } from '../report.js'
 import { acknowledging, askedTypes, byType, type Patience, providingNothing } from './join.js'
 import { type Seen, seenIn } from './lists.js'
 
 /** The same zone comes back at once, as after a cut link: everything is told again, and nothing of it is new. */
 export async function comesBack(
-  visit: Visit,
+  visit: Talk,
   before: readonly Seen[],
   { withinMs }: Patience,
 ): Promise<readonly Finding[]> {
@@ -19,7 +19,7 @@ export async function comesBack(
   const { end } = visit.down
   const answered: Verdict =
     end !== undefined
-      ? broken(`GlobalToZoneSync ended with ${end.code}: ${end.details}`)
+      ? broken(endText('GlobalToZoneSync', end))
       : missing.length === 0
         ? kept(`${askedTypes.length} types again`)
         : broken(`no answer to ${some(missing, 6)}`)
@@ -45,12 +45,14 @@ function stable(before: readonly Seen[], after: readonly Seen[]): Verdict {
     else wrong.push(`${one.type} ${one.key} is the same and has another version`)
   }
   if (wrong.length > 0) return broken(some(wrong))
-  return same === 0 ? undecided('no resource was received twice') : kept(`${same} resources`)
+  return same === 0
+    ? undecided('no resource was received twice with the same bytes')
+    : kept(`${same} resources came twice, each with one version`)
 }
 
 /** A zone that says what it has gets the difference. No Kuma zone does so; a Kuma global honours it. */
 export async function saysWhatItHas(
-  visit: Visit,
+  visit: Talk,
   before: readonly Seen[],
   patience: Patience,
 ): Promise<readonly Finding[]> {
@@ -59,7 +61,7 @@ export async function saysWhatItHas(
     { id: 'initial-versions', level: 'should', rule, ...verdict },
   ]
   const type = before[0]?.type
-  if (type === undefined) return finding(undecided('there is no resource to have'))
+  if (type === undefined) return finding(undecided('nothing was received before that a zone could say it has'))
   const had = Object.fromEntries(before.filter((one) => one.type === type).map(({ key, version }) => [key, version]))
   const ghost = 'conformance-was-here.'
   visit.open('down')
@@ -67,7 +69,14 @@ export async function saysWhatItHas(
   visit.ask({ typeUrl: type, resourceNamesSubscribe: ['*'], initialResourceVersions: { ...had, [ghost]: '00' } })
   await visit.level.reached(() => visit.down.messages.length > 0 || visit.down.end !== undefined, patience.withinMs)
   const [first] = visit.down.messages
-  if (first === undefined) return finding(broken(`no answer to ${type}`))
+  if (first === undefined)
+    return finding(
+      broken(
+        visit.down.end === undefined
+          ? `no answer to a request for ${type} with initial_resource_versions within ${patience.withinMs} ms`
+          : endText('GlobalToZoneSync', visit.down.end),
+      ),
+    )
   const bytes = new Map(before.filter((one) => one.type === type).map((one) => [one.key, one.bytes]))
   const repeated = first.resources.filter(({ name, resource }) => {
     const known = bytes.get(name)

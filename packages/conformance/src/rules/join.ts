@@ -1,7 +1,7 @@
 import { typesSentDownToKuma, typesSentUp } from '@holdfast/model'
-import type { DeltaDiscoveryResponse } from '@holdfast/proto'
-import type { Visit } from '../peer/visit.js'
-import { broken, type Finding, kept, some, undecided, type Verdict } from '../report.js'
+import type { DeltaDiscoveryRequest, DeltaDiscoveryResponse } from '@holdfast/proto'
+import type { Heard, Talk } from '../peer/visit.js'
+import { broken, endText, type Finding, kept, some, undecided, type Verdict } from '../report.js'
 import {
   clusterIdOnly,
   keysMatch,
@@ -38,7 +38,7 @@ export function byType(
 }
 
 /** Acknowledges every response as it comes, from now on. */
-export function acknowledging(visit: Visit): { readonly acked: () => number } {
+export function acknowledging(visit: Talk): { readonly acked: () => number } {
   let acked = 0
   const next = (): void => {
     const { messages } = visit.down
@@ -53,7 +53,7 @@ export function acknowledging(visit: Visit): { readonly acked: () => number } {
 }
 
 /** Answers every initial request of global with an empty list, as a zone that has nothing yet. */
-export function providingNothing(visit: Visit): void {
+export function providingNothing(visit: Talk): void {
   let answered = 0
   visit.level.onChange(() => {
     const { messages } = visit.up
@@ -67,7 +67,7 @@ export function providingNothing(visit: Visit): void {
 }
 
 /** A zone joins, as a Kuma zone does: all six calls at once, 45 types asked for, everything answered. */
-export async function join(visit: Visit, { withinMs, quietMs }: Patience): Promise<readonly Finding[]> {
+export async function join(visit: Talk, { withinMs, quietMs }: Patience): Promise<readonly Finding[]> {
   visit.open('up')
   visit.open('down')
   for (const stream of admin) visit.open(stream)
@@ -173,54 +173,64 @@ export async function join(visit: Visit, { withinMs, quietMs }: Patience): Promi
   ]
 }
 
-function speaksFirst({ up }: Visit): Verdict {
+function speaksFirst({ up }: Talk): Verdict {
   const types = new Set(up.messages.filter(({ responseNonce }) => responseNonce === '').map(({ typeUrl }) => typeUrl))
-  if (up.end !== undefined) return broken(`ZoneToGlobalSync ended with ${up.end.code}: ${up.end.details}`)
+  if (up.end !== undefined) return broken(endText('ZoneToGlobalSync', up.end))
   if (types.size === 0) return broken('no request came on ZoneToGlobalSync')
   const missing = ['Dataplane', 'DataplaneInsight', 'MeshService', 'HostnameGenerator'].filter(
     (type) => !types.has(type),
   )
-  if (missing.length > 0) return broken(`does not ask for ${missing.join(', ')}`)
+  if (missing.length > 0) return broken(`global does not ask for ${missing.join(', ')}`)
   return kept(`${types.size} types, headers after ${up.headersAtMs} ms, first request after ${up.firstAtMs} ms`)
 }
 
-function nodes({ up, zone }: Visit): Verdict {
+function nodes({ up, zone }: Talk): Verdict {
   if (up.messages.length === 0) return undecided('no request was received')
-  const wrong = up.messages.flatMap(({ node, typeUrl }) =>
-    node?.id === zone ? [] : [`a request for ${typeUrl} has ${node === undefined ? 'no node' : `node "${node.id}"`}`],
-  )
+  const wrong = problems(up.messages, (request) => nodeProblem(request, zone))
   return wrong.length === 0 ? kept(`${up.messages.length} requests, node "${zone}"`) : broken(some(wrong))
 }
 
-function asksOnce({ up }: Visit): Verdict {
+function nodeProblem({ node, typeUrl }: DeltaDiscoveryRequest, zone: string): string | undefined {
+  if (node?.id === zone) return undefined
+  return `a request for ${typeUrl} has ${node === undefined ? 'no node' : `node "${node.id}"`}`
+}
+
+function asksOnce({ up }: Talk): Verdict {
   const initial = up.messages.filter(({ responseNonce }) => responseNonce === '')
   if (initial.length === 0) return undecided('no request was received')
-  const wrong = initial.flatMap(({ typeUrl, resourceNamesSubscribe: names }) =>
-    names.length === 1 && names[0] === '*' ? [] : [`${typeUrl} is asked for by ${JSON.stringify(names)}`],
-  )
-  const counts = new Map<string, number>()
-  for (const { typeUrl } of initial) counts.set(typeUrl, (counts.get(typeUrl) ?? 0) + 1)
-  const again = [...counts].flatMap(([type, count]) => (count > 1 ? [`${type} is asked for ${count} times`] : []))
+  const wrong = problems(initial, namesProblem)
+  const again = problems(countsOf(initial.map(({ typeUrl }) => typeUrl)), timesProblem)
   const all = [...wrong, ...again]
   return all.length === 0 ? kept(`${initial.length} initial requests`) : broken(some(all))
 }
 
-function acksLists({ up }: Visit): Verdict {
+const namesProblem = ({ typeUrl, resourceNamesSubscribe: names }: DeltaDiscoveryRequest): string | undefined =>
+  names.length === 1 && names[0] === '*' ? undefined : `${typeUrl} is asked for by ${JSON.stringify(names)}`
+
+const timesProblem = ([type, count]: Count): string | undefined =>
+  count > 1 ? `${type} is asked for ${count} times` : undefined
+
+function acksLists({ up }: Talk): Verdict {
   const offered = up.messages.filter(({ responseNonce }) => responseNonce === '').length
-  if (offered === 0) return undecided('nothing was asked for')
+  if (offered === 0) return undecided('global asks for nothing, and so nothing was offered')
   const answers = up.messages.filter(({ responseNonce }) => responseNonce !== '')
-  const nacked = answers.flatMap(({ typeUrl, errorDetail }) =>
-    errorDetail === undefined ? [] : [`an empty ${typeUrl} was refused: ${errorDetail.message}`],
-  )
-  const nonces = answers.map(({ responseNonce }) => responseNonce)
-  if (nacked.length > 0) return broken(some(nacked))
-  if (new Set(nonces).size !== nonces.length) return broken('a list was answered twice')
+  const wrong = [
+    ...problems(answers, refusalProblem),
+    ...problems(countsOf(answers.map(({ typeUrl, responseNonce }) => `${typeUrl} with nonce ${responseNonce}`)), twice),
+  ]
+  if (wrong.length > 0) return broken(some(wrong))
   return answers.length >= offered
     ? kept(`${answers.length} empty lists acknowledged`)
     : broken(`${answers.length} of ${offered} lists were answered`)
 }
 
-function answersEach({ down }: Visit): Verdict {
+const refusalProblem = ({ typeUrl, errorDetail }: DeltaDiscoveryRequest): string | undefined =>
+  errorDetail === undefined ? undefined : `an empty list of ${typeUrl} was refused: ${errorDetail.message}`
+
+const twice = ([list, count]: Count): string | undefined =>
+  count > 1 ? `the list of ${list} was answered ${count} times` : undefined
+
+function answersEach({ down }: Talk): Verdict {
   const found = byType(down.messages)
   const missing = askedTypes.filter((type) => !found.has(type))
   if (missing.length > 0) return broken(`no answer to ${some(missing, 6)}`)
@@ -228,54 +238,77 @@ function answersEach({ down }: Visit): Verdict {
   return kept(`${found.size} types, ${empty} of them empty, first answer after ${down.firstAtMs} ms`)
 }
 
-export function onlyAsked({ down }: Visit, asked: readonly string[]): Verdict {
+export function onlyAsked({ down }: Talk, asked: readonly string[]): Verdict {
   const strays = down.messages.flatMap(({ typeUrl }) => (asked.includes(typeUrl) ? [] : [typeUrl]))
-  return strays.length === 0 ? kept(`${down.messages.length} responses`) : broken(`sent ${some(strays)}`)
+  return strays.length === 0
+    ? kept(`${down.messages.length} responses`)
+    : broken(`${some(strays)} was sent, and not asked for`)
 }
 
-function nonces({ down }: Visit): Verdict {
+function nonces({ down }: Talk): Verdict {
   if (down.messages.length === 0) return undecided('no response was received')
   const without = down.messages.filter(({ nonce }) => nonce === '').length
-  const different = new Set(down.messages.map(({ nonce }) => nonce)).size
+  const again = problems(countsOf(down.messages.map(({ nonce }) => nonce)), nonceProblem)
   if (without > 0) return broken(`${without} responses without a nonce cannot be acknowledged`)
-  return different === down.messages.length ? kept(`${different} nonces`) : broken('a nonce came twice')
+  return again.length === 0 ? kept(`${down.messages.length} nonces`) : broken(some(again))
 }
 
-function wholeFirst({ down }: Visit): Verdict {
+const nonceProblem = ([nonce, count]: Count): string | undefined =>
+  count > 1 ? `nonce "${nonce}" came ${count} times` : undefined
+
+function wholeFirst({ down }: Talk): Verdict {
   if (down.messages.length === 0) return undecided('no response was received')
-  const wrong = [...byType(down.messages)].flatMap(([type, [first]]) =>
-    first === undefined || first.removedResources.length === 0 ? [] : [`${type} removes ${first.removedResources[0]}`],
-  )
-  return wrong.length === 0 ? kept('in none') : broken(some(wrong))
+  const firsts = [...byType(down.messages)].flatMap(([, [first]]) => first ?? [])
+  const wrong = problems(firsts, removalProblem)
+  return wrong.length === 0 ? kept(`the first responses of ${firsts.length} types`) : broken(some(wrong))
 }
+
+const removalProblem = ({ typeUrl, removedResources: removed }: DeltaDiscoveryResponse): string | undefined =>
+  removed.length === 0 ? undefined : `the first response of ${typeUrl} removes ${some(removed)}`
 
 function quiet(wasQuiet: boolean, after: number, acked: number, quietMs: number): Verdict {
   if (wasQuiet && after === 0) return kept(`${acked} responses acknowledged, then ${quietMs} ms of silence`)
-  if (wasQuiet) return undecided(`${after} more responses before it was silent: is the mesh at rest?`)
-  return undecided('it was never silent: is the mesh at rest?')
+  if (wasQuiet)
+    return undecided(`${after} more responses before it was silent; check again while nobody changes the mesh`)
+  return undecided('it was never silent; check again while nobody changes the mesh')
 }
 
-function healthy(answer: Awaited<ReturnType<Visit['health']>>): Verdict {
+function healthy(answer: Awaited<ReturnType<Talk['health']>>): Verdict {
   if ('intervalMs' in answer)
-    return kept(answer.intervalMs === 0 ? 'leaves the interval to the zone' : `every ${answer.intervalMs} ms`)
-  return answer.code === 'UNIMPLEMENTED' ? kept('is not there') : broken(`${answer.code}: ${answer.details}`)
+    return kept(answer.intervalMs === 0 ? 'it leaves the interval to the zone' : `every ${answer.intervalMs} ms`)
+  return answer.code === 'UNIMPLEMENTED'
+    ? kept('it is not there, which a zone can live with')
+    : broken(`it failed with ${answer.code}: ${answer.details}`)
 }
 
-function keptOpen(visit: Visit): Verdict {
-  const wrong = admin.flatMap((stream) => {
-    const { end, unreadable } = visit.heard(stream)
-    if (unreadable.length > 0) return [`${stream}: ${unreadable[0]}`]
-    return end === undefined || end.code === 'UNIMPLEMENTED' ? [] : [`${stream} ended with ${end.code}: ${end.details}`]
-  })
+function keptOpen(visit: Talk): Verdict {
+  const wrong = problems(admin, (stream) => adminProblem(stream, visit.heard(stream)))
   const open = admin.filter((stream) => visit.heard(stream).end === undefined).length
   return wrong.length === 0 ? kept(`${open} of ${admin.length} are kept open`) : broken(some(wrong))
 }
 
-function stays(visit: Visit): Verdict {
-  const ended = (['down', 'up'] as const).flatMap((stream) => {
-    const { end, unreadable } = visit.heard(stream)
-    if (unreadable.length > 0) return [`${stream} carried what is no message: ${unreadable[0]}`]
-    return end === undefined ? [] : [`${stream} ended with ${end.code}: ${end.details}`]
-  })
+function adminProblem(stream: string, { end, unreadable }: Heard<unknown>): string | undefined {
+  if (unreadable.length > 0) return `the stream of ${stream} carried ${unreadable[0]}`
+  return end === undefined || end.code === 'UNIMPLEMENTED' ? undefined : endText(`the stream of ${stream}`, end)
+}
+
+function stays({ down, up }: Talk): Verdict {
+  const streams = [['GlobalToZoneSync', down] as const, ['ZoneToGlobalSync', up] as const]
+  const ended = problems(streams, streamProblem)
   return ended.length === 0 ? kept('to the end of the check') : broken(some(ended))
 }
+
+function streamProblem([stream, { end, unreadable }]: readonly [string, Heard<unknown>]): string | undefined {
+  if (unreadable.length > 0) return `${stream} carried what is no message: ${unreadable[0]}`
+  return end === undefined ? undefined : endText(stream, end)
+}
+
+type Count = readonly [what: string, count: number]
+function countsOf(all: readonly string[]): readonly Count[] {
+  const counts = new Map<string, number>()
+  for (const each of all) counts.set(each, (counts.get(each) ?? 0) + 1)
+  return [...counts]
+}
+
+const problems = <Item>(all: readonly Item[], look: (item: Item) => string | undefined): readonly string[] =>
+  all.flatMap((each) => look(each) ?? [])

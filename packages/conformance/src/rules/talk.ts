@@ -1,12 +1,12 @@
-import { type PeerOptions, Visit } from '../peer/visit.js'
-import { broken, type Finding, kept, undecided, type Verdict } from '../report.js'
+import type { Talk } from '../peer/visit.js'
+import { broken, endText, type Finding, kept, undecided, type Verdict } from '../report.js'
 import { byType, onlyAsked, type Patience } from './join.js'
 
 /** A type that no Kuma has. */
 const strangeType = 'MeshConformanceCheck'
 
 /** A zone that is newer than global, and refuses something. */
-export async function disagrees(visit: Visit, { withinMs, quietMs }: Patience): Promise<readonly Finding[]> {
+export async function disagrees(visit: Talk, { withinMs, quietMs }: Patience): Promise<readonly Finding[]> {
   const asked = ['Mesh', 'HostnameGenerator', strangeType]
   visit.open('down')
   visit.subscribe(asked)
@@ -15,12 +15,12 @@ export async function disagrees(visit: Visit, { withinMs, quietMs }: Patience): 
   const strange = answer(strangeType)
   const unknown: Verdict =
     visit.down.end !== undefined
-      ? broken(`the stream ended with ${visit.down.end.code}: ${visit.down.end.details}`)
+      ? broken(endText('GlobalToZoneSync', visit.down.end))
       : strange === undefined
         ? broken(`no answer to ${strangeType}: a zone would keep what it has of it for ever`)
         : strange.resources.length === 0
-          ? kept('an empty list')
-          : broken(`${strange.resources.length} resources of ${strangeType}`)
+          ? kept(`${strangeType}: an empty list`)
+          : broken(`${strangeType}: ${strange.resources.length} resources, of a type that nobody has`)
 
   const mesh = answer('Mesh')
   let refusedCount = 0
@@ -45,12 +45,10 @@ export async function disagrees(visit: Visit, { withinMs, quietMs }: Patience): 
     mesh === undefined
       ? undecided('no Mesh was sent that could be refused')
       : visit.down.end !== undefined
-        ? broken(`the stream ended with ${visit.down.end.code}: ${visit.down.end.details}`)
+        ? broken(endText('GlobalToZoneSync', visit.down.end))
         : again > 1
-          ? broken(`it was sent ${again} more times within ${quietMs} ms`)
-          : kept(
-              `the stream goes on, and ${again === 0 ? 'it is not sent' : 'it is sent once'} again within ${quietMs} ms`,
-            )
+          ? broken(`Mesh was refused, and sent ${again} more times within ${quietMs} ms`)
+          : kept(`the stream goes on, and Mesh is ${again === 0 ? 'not sent' : 'sent once'} again within ${quietMs} ms`)
   return [
     { id: 'unknown-type', level: 'must', rule: 'a type that global does not know gets an empty list', ...unknown },
     { id: 'nack', level: 'must', rule: 'what a zone refuses is not sent again and again', ...refused },
@@ -59,22 +57,17 @@ export async function disagrees(visit: Visit, { withinMs, quietMs }: Patience): 
 }
 
 /** Calls without a name are nobody's. */
-export async function withoutName(options: PeerOptions, { withinMs }: Patience): Promise<readonly Finding[]> {
-  const visit = new Visit('', options)
-  try {
-    visit.open('down')
-    visit.open('up')
-    const health = await visit.health()
-    await visit.level.reached(() => visit.down.end !== undefined && visit.up.end !== undefined, withinMs)
-    const ends = [
-      `GlobalToZoneSync ${visit.down.end?.code ?? 'is kept open'}`,
-      `ZoneToGlobalSync ${visit.up.end?.code ?? 'is kept open'}`,
-      `HealthCheck ${'code' in health ? health.code : 'is answered'}`,
-    ].join(', ')
-    const refused = [visit.down.end?.code, visit.up.end?.code].every((code) => code !== undefined && code !== 'OK')
-    const rule = 'calls that do not say which zone they are of are refused'
-    return [{ id: 'client-id', level: 'must', rule, ...(refused ? kept(ends) : broken(ends)) }]
-  } finally {
-    visit.leave()
-  }
+export async function withoutName(visit: Talk, { withinMs }: Patience): Promise<readonly Finding[]> {
+  visit.open('down')
+  visit.open('up')
+  const health = await visit.health()
+  await visit.level.reached(() => visit.down.end !== undefined && visit.up.end !== undefined, withinMs)
+  const ends = [
+    `GlobalToZoneSync ${visit.down.end?.code ?? 'is kept open'}`,
+    `ZoneToGlobalSync ${visit.up.end?.code ?? 'is kept open'}`,
+    `HealthCheck ${'code' in health ? health.code : 'is answered'}`,
+  ].join(', ')
+  const refused = [visit.down.end?.code, visit.up.end?.code].every((code) => code !== undefined && code !== 'OK')
+  const rule = 'calls that do not say which zone they are of are refused'
+  return [{ id: 'client-id', level: 'must', rule, ...(refused ? kept(ends) : broken(ends)) }]
 }

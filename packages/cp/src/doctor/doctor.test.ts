@@ -323,7 +323,5 @@ test('what the doctor finds stands in a file that a person has read', async () =
     )
     told.push(`# ${what}\n${texts.join('\n\n').replaceAll(folder, 'FOLDER')}\n`)
   }
-  const golden = new URL('../../testdata/doctor.txt', import.meta.url)
-  if (process.env.HOLDFAST_GOLDEN === 'write') writeFileSync(golden, told.join('\n'))
-  expect(told.join('\n')).toBe(readFileSync(golden, 'utf8'))
+  expect(told.join('\n')).toBeGolden('doctor.txt')
 })

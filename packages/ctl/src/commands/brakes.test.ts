@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { ago, apiError, expectGolden, type Ran, run } from '../testing/run.js'
+import { ago, apiError, type Ran, run } from '../testing/run.js'
 
 const golden = (name: string, { status, out, err }: Ran): void =>
-  expectGolden(`${name}.txt`, `${out}${err}(${status})\n`)
+  expect(`${out}${err}(${status})\n`).toBeGolden(`${name}.txt`)
 const brake = { by: 'mesh-system:alice', since: ago(180), reason: 'its database moves' }
 const pause = 'POST /_holdfast/zones/east/pause'
 const readOnly = '/_holdfast/read-only'

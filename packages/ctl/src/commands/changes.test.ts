@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { apiError, expectGolden, run } from '../testing/run.js'
+import { apiError, run } from '../testing/run.js'
 
 const global = { 'GET /_holdfast/status': { mode: 'global', zone: null } }
 const timeout = (name: string, idle: string, more = '') =>
@@ -33,7 +33,7 @@ describe('diff', () => {
       },
     })
     expect([ran.status, ran.err]).toEqual([3, ''])
-    expectGolden('diff.txt', ran.out)
+    expect(ran.out).toBeGolden('diff.txt')
   })
 
   test('what was read back is no difference, whatever is computed in it', async () => {

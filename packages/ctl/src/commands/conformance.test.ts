@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest'
-import { expectGolden } from '../testing/run.js'
 import { reportText } from './conformance.js'
 
 test('conformance: every rule with what was seen, and what the peer may keep of it', () => {
@@ -14,6 +13,6 @@ test('conformance: every rule with what was seen, and what the peer may keep of 
       { ...rule, id: 'idle', level: 'should', outcome: 'undecided', evidence: 'nothing was sent within 15 s' },
     ],
   } as const
-  expectGolden('conformance.txt', reportText({ colour: false }, report))
+  expect(reportText({ colour: false }, report)).toBeGolden('conformance.txt')
   expect(reportText({ colour: false }, { ...report, zones: [] })).not.toContain('may keep')
 })

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { expectGolden, run } from '../testing/run.js'
+import { run } from '../testing/run.js'
 
 const service = { type: 'MeshService', mesh: 'default', name: 'web', origin: 'east' }
 const lookup = (answer: object, more: object = {}) => ({
@@ -20,7 +20,7 @@ test('dns lookup: the records, and with --explain where they come from', async (
   )
   const ran = await run([...asked, '--explain'], { answers })
   expect(ran.status).toBe(0)
-  expectGolden('dns-lookup.txt', ran.out)
+  expect(ran.out).toBeGolden('dns-lookup.txt')
 })
 
 test.each([
@@ -40,7 +40,7 @@ const standing = {
 test('dns status, and exit status 3 with what is wrong', async () => {
   const fine = await run(['dns', 'status'], { answers: { 'GET /_holdfast/dns': standing } })
   expect(fine.status).toBe(0)
-  expectGolden('dns-status.txt', fine.out)
+  expect(fine.out).toBeGolden('dns-status.txt')
   const faulty = {
     ...standing,
     following: false,
@@ -49,7 +49,7 @@ test('dns status, and exit status 3 with what is wrong', async () => {
   }
   const ran = await run(['dns', 'status', '--zone', 'east'], { answers: { 'GET /_holdfast/dns?zone=east': faulty } })
   expect(ran.status).toBe(3)
-  expectGolden('dns-status-faulty.txt', ran.out)
+  expect(ran.out).toBeGolden('dns-status-faulty.txt')
   const off = await run(['dns', 'status'], { answers: { 'GET /_holdfast/dns': { enabled: false } } })
   expect([off.status, off.out]).toEqual([0, 'no names are answered here (--dns-port off)\n'])
 })
@@ -63,7 +63,7 @@ test('dns unserved: which names, whose they should be, and why they are not', as
     },
   ]
   const ran = await run(['dns', 'unserved'], { answers: { 'GET /_holdfast/dns/unserved': { total: 1, items } } })
-  expectGolden('dns-unserved.txt', ran.out)
+  expect(ran.out).toBeGolden('dns-unserved.txt')
   const none = await run(['dns', 'unserved'], { answers: { 'GET /_holdfast/dns/unserved': { total: 0, items: [] } } })
   expect(none.out).toBe('every service has all of its names\n')
 })

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest'
-import { expectGolden, run } from '../testing/run.js'
+import { run } from '../testing/run.js'
 
 test('a type, a field, and everything; nobody is asked', async () => {
   const one = await run(['explain', 'meshservice'])
   expect([one.status, one.asked]).toEqual([0, []])
-  expectGolden('explain.txt', one.out)
-  expectGolden('explain-field.txt', (await run(['explain', 'msvc.spec.ports'])).out)
-  expectGolden('explain-recursive.txt', (await run(['explain', 'meshservice', '--recursive'])).out)
+  expect(one.out).toBeGolden('explain.txt')
+  expect((await run(['explain', 'msvc.spec.ports'])).out).toBeGolden('explain-field.txt')
+  expect((await run(['explain', 'meshservice', '--recursive'])).out).toBeGolden('explain-recursive.txt')
   expect(JSON.parse((await run(['explain', 'meshservice.spec.state', '-o', 'json'])).out)).toMatchObject({
     path: 'MeshService.spec.state',
     choices: ['Available', 'Unavailable'],

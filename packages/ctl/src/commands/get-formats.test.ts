@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { ago, expectGolden, run } from '../testing/run.js'
+import { ago, run } from '../testing/run.js'
 
 const service = (name: string, zone: string, ip: string, port: number, labels = {}) => ({
   type: 'MeshService',
@@ -26,7 +26,7 @@ const answers = { [url]: { total: 2, items, next: null } }
 const get = (...args: string[]) => run(['get', 'meshservices', ...args], { answers })
 
 describe('formats', () => {
-  test('wide', async () => expectGolden('get-wide.txt', (await get('-o', 'wide')).out))
+  test('wide', async () => expect((await get('-o', 'wide')).out).toBeGolden('get-wide.txt'))
 
   test('name: what other commands take', async () => {
     expect((await get('-o', 'name')).out).toBe('meshservice/web-x7\nmeshservice/api-x7\n')
@@ -149,7 +149,7 @@ describe('formats', () => {
     const ran = await run(['get', type, '-o', 'wide'], {
       answers: { [`GET ${path}?size=1000`]: { items: [samples[type]], next: null } },
     })
-    expectGolden(`get-wide-${type}.txt`, ran.out)
+    expect(ran.out).toBeGolden(`get-wide-${type}.txt`)
   })
 })
 
@@ -196,7 +196,7 @@ describe('watching', () => {
       onWait: (interrupt) => (++at === lists.length ? interrupt() : undefined),
     })
     expect([ran.status, ran.err]).toEqual([0, ''])
-    expectGolden('get-watch.txt', ran.out)
+    expect(ran.out).toBeGolden('get-watch.txt')
   })
 
   const sse = (...events: (readonly [string, string, unknown])[]) =>

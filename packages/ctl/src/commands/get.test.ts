@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { ago, apiError, expectGolden, run } from '../testing/run.js'
+import { ago, apiError, run } from '../testing/run.js'
 
 const service = (name: string, zone: string, status: unknown, state = 'Available') => ({
   type: 'MeshService',
@@ -33,14 +33,14 @@ describe('lists', () => {
   test('services as a table', async () => {
     const ran = await run(['get', 'meshservices'], { answers: { [listUrl]: services } })
     expect(ran).toEqual({ status: 0, out: ran.out, err: '', asked: [[listUrl]] })
-    expectGolden('get-meshservices.txt', ran.out)
+    expect(ran.out).toBeGolden('get-meshservices.txt')
   })
 
   test.each([
     ['json', 'get-meshservices.json'],
     ['yaml', 'get-meshservices.yaml'],
   ])('services as %s', async (output, file) => {
-    expectGolden(file, (await run(['get', 'msvc', '-o', output], { answers: { [listUrl]: services } })).out)
+    expect((await run(['get', 'msvc', '-o', output], { answers: { [listUrl]: services } })).out).toBeGolden(file)
   })
 
   test('resources of a mesh, and of no mesh', async () => {
@@ -55,8 +55,8 @@ describe('lists', () => {
       },
       'GET /hostnamegenerators?size=1000': { total: 0, items: [], next: null },
     }
-    expectGolden('get-meshtimeouts.txt', (await run(['get', 'meshtimeouts', '-m', 'demo'], { answers })).out)
-    expectGolden('get-meshes.txt', (await run(['get', 'mesh'], { answers })).out)
+    expect((await run(['get', 'meshtimeouts', '-m', 'demo'], { answers })).out).toBeGolden('get-meshtimeouts.txt')
+    expect((await run(['get', 'mesh'], { answers })).out).toBeGolden('get-meshes.txt')
     expect((await run(['get', 'hostnamegenerators'], { answers })).out).toBe('NAME   ZONE   AGE\n')
   })
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { ago, apiError, expectGolden, run } from '../testing/run.js'
+import { ago, apiError, run } from '../testing/run.js'
 
 const id = '0c9b2a54-5a5f-8a11-8b22-0123456789ab'
 const held = {
@@ -29,7 +29,7 @@ test('hold list: what waits, and what is only missing so far', async () => {
   }
   const ran = await run(['hold', 'list'], { answers })
   expect([ran.status, ran.err]).toEqual([0, ''])
-  expectGolden('hold-list.txt', ran.out)
+  expect(ran.out).toBeGolden('hold-list.txt')
 })
 
 test('hold list --all: with what became of them', async () => {
@@ -46,7 +46,7 @@ test('hold show: the names, and what to do next', async () => {
   const answers = { [`GET /_holdfast/holds/${id}`]: { ...held, keys, keysMore: 0 } }
   const ran = await run(['hold', 'show', id], { answers })
   expect([ran.status, ran.err]).toEqual([0, ''])
-  expectGolden('hold-show.txt', ran.out)
+  expect(ran.out).toBeGolden('hold-show.txt')
 })
 
 test.each(['approve', 'reject'])('hold %s: about what was looked at', async (verb) => {

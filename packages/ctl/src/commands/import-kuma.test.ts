@@ -1,6 +1,6 @@
 import { type RecordedState, recordedStates } from '@holdfast/model/testing'
 import { expect, test } from 'vitest'
-import { apiError, expectGolden, type Ran, run, type World } from '../testing/run.js'
+import { apiError, type Ran, run, type World } from '../testing/run.js'
 
 const kuma = 'http://kuma:5681'
 const states = recordedStates('2.14.3')['5-global-back'] ?? {}
@@ -86,7 +86,7 @@ test('a plan first: what is created, which addresses are kept and which not; not
       ),
     },
   })
-  expectGolden('import-kuma-plan.txt', ran.out)
+  expect(ran.out).toBeGolden('import-kuma-plan.txt')
   expect([ran.status, ran.err]).toEqual([1, ''])
   expect(written(ran)).toEqual([
     ['POST /_holdfast/vips/import', expect.objectContaining({ apply: false })],

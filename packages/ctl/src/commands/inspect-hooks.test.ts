@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { ago, expectGolden, run } from '../testing/run.js'
+import { ago, run } from '../testing/run.js'
 
 const hook = {
   name: 'policy',
@@ -31,7 +31,7 @@ test('inspect hooks', async () => {
   const answers = { 'GET /_holdfast/hooks': { hooks: [hook], counts: [], total: 3, items: [item] } }
   const ran = await run(['inspect', 'hooks'], { answers })
   expect([ran.status, ran.err]).toEqual([0, ''])
-  expectGolden('inspect-hooks.txt', ran.out)
+  expect(ran.out).toBeGolden('inspect-hooks.txt')
   const json = await run(['inspect', 'hooks', '-o', 'json'], { answers })
   expect(JSON.parse(json.out)).toMatchObject({ hooks: [{ name: 'policy', answers: false }], total: 3 })
 })

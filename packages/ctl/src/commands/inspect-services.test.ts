@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { ago, expectGolden, run } from '../testing/run.js'
+import { ago, run } from '../testing/run.js'
 
 const service = (name: string, labels: Readonly<Record<string, string>>, more: object) => ({
   type: 'MeshService',
@@ -47,7 +47,7 @@ test('inspect services', async () => {
   }
   const ran = await run(['inspect', 'services'], { answers })
   expect(ran).toMatchObject({ status: 0, err: '', asked: [[list], [problemsUrl]] })
-  expectGolden('inspect-services.txt', ran.out)
+  expect(ran.out).toBeGolden('inspect-services.txt')
   const json = await run(['inspect', 'services', '-o', 'json'], { answers })
   expect(JSON.parse(json.out)).toMatchObject({ total: 4, problems: [{ name: 'manual' }] })
 })

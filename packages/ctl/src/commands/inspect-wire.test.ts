@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { ago, expectGolden, run } from '../testing/run.js'
+import { ago, run } from '../testing/run.js'
 
 const used = {
   address: 'grpc://10.0.0.2:5685',
@@ -27,7 +27,7 @@ test('inspect endpoints: which one is in use, which failed and why; 3 if none is
   }
   const ran = await run(['inspect', 'endpoints'], { answers })
   expect([ran.status, ran.err]).toEqual([0, ''])
-  expectGolden('inspect-endpoints.txt', ran.out)
+  expect(ran.out).toBeGolden('inspect-endpoints.txt')
   const none = await run(['inspect', 'endpoints'], {
     answers: { 'GET /_holdfast/sync': { peers: [], globalEndpoints: [dead], globalEndpointProblems: [] } },
   })
@@ -44,7 +44,7 @@ test('inspect types: what is kept as it comes, and what was not taken', async ()
   }
   const ran = await run(['inspect', 'types'], { answers: { 'GET /_holdfast/types': { items: [east] } } })
   expect([ran.status, ran.err]).toEqual([0, ''])
-  expectGolden('inspect-types.txt', ran.out)
+  expect(ran.out).toBeGolden('inspect-types.txt')
   const none = await run(['inspect', 'types'], { answers: { 'GET /_holdfast/types': { items: [] } } })
   expect(none.out).toBe('Every type that a peer has is known here.\n')
 })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { ago, apiError, expectGolden, run } from '../testing/run.js'
+import { ago, apiError, run } from '../testing/run.js'
 
 const channel = (name: string, inStep: boolean, more = {}) => ({
   channel: name,
@@ -200,7 +200,7 @@ describe('zone describe', () => {
   test('on one page; 3 unless it is in step', async () => {
     const fine = await run(['zone', 'describe', 'east'], { answers: answers(peer('east', true, true)) })
     expect([fine.status, fine.err]).toEqual([0, ''])
-    expectGolden('zone-describe.txt', fine.out)
+    expect(fine.out).toBeGolden('zone-describe.txt')
     const away = await run(['zone', 'describe', 'east'], {
       answers: {
         ...answers(peer('east', false, false)),
@@ -213,7 +213,7 @@ describe('zone describe', () => {
       },
     })
     expect(away.status).toBe(3)
-    expectGolden('zone-describe-away.txt', away.out)
+    expect(away.out).toBeGolden('zone-describe-away.txt')
   })
 
   test('a zone that there is not', async () => {
@@ -260,8 +260,10 @@ describe('inspect', () => {
   test('dataplanes, in the columns of kumactl', async () => {
     const offline = { ...overview, name: 'web-2', labels: {}, dataplaneInsight: {} }
     const answers = { [path]: { items: [overview, offline], next: null } }
-    expectGolden('inspect-dataplanes.txt', (await run(['inspect', 'dataplanes'], { answers })).out)
-    expectGolden('inspect-dataplanes-wide.txt', (await run(['inspect', 'dataplanes', '-o', 'wide'], { answers })).out)
+    expect((await run(['inspect', 'dataplanes'], { answers })).out).toBeGolden('inspect-dataplanes.txt')
+    expect((await run(['inspect', 'dataplanes', '-o', 'wide'], { answers })).out).toBeGolden(
+      'inspect-dataplanes-wide.txt',
+    )
   })
 
   test('by tags, all of which are asked for', async () => {
@@ -281,7 +283,7 @@ describe('inspect', () => {
       },
       'GET /meshes/default/dataplanes/web-1-x7/clusters': { text: 'cluster::a\n' },
     }
-    expectGolden('inspect-dataplane.txt', (await run(['inspect', 'dataplane', 'web-1'], { answers })).out)
+    expect((await run(['inspect', 'dataplane', 'web-1'], { answers })).out).toBeGolden('inspect-dataplane.txt')
     expect((await run(['inspect', 'dataplane', 'web-1', '--type=clusters'], { answers })).out).toBe('cluster::a\n')
   })
 
@@ -299,7 +301,7 @@ describe('inspect', () => {
       },
     }
     const { out } = await run(['inspect', 'meshtimeout', 't', '--zone', 'east'], { answers })
-    expectGolden('inspect-policy.txt', out)
+    expect(out).toBeGolden('inspect-policy.txt')
   })
 
   test('what policies come to for one Dataplane: for each inbound, each destination, and by tags as before', async () => {
@@ -368,7 +370,7 @@ describe('inspect', () => {
     }
     const { status, out } = await run(['inspect', 'dataplane', 'web-1', '--type', 'rules'], { answers })
     expect(status).toBe(0)
-    expectGolden('inspect-dataplane-rules.txt', out)
+    expect(out).toBeGolden('inspect-dataplane-rules.txt')
     const json = await run(['inspect', 'dataplane', 'web-1', '--type=rules', '-o', 'json'], { answers })
     expect(JSON.parse(json.out)).toEqual(answers['GET /meshes/default/dataplanes/web-1-x7/_rules'])
   })
@@ -403,7 +405,7 @@ describe('inspect', () => {
       { name: 'old', dataplanes: { total: 2 }, services: { total: 3 }, policies: {}, resources: {} },
     ]
     const ran = await run(['inspect', 'meshes'], { answers: { 'GET /mesh-insights?size=1000': { items } } })
-    expectGolden('inspect-meshes.txt', ran.out)
+    expect(ran.out).toBeGolden('inspect-meshes.txt')
   })
 })
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { expectGolden, run } from '../testing/run.js'
+import { run } from '../testing/run.js'
 
 const generator = (name: string, template: string, kind: string, origin: string) => ({
   type: 'HostnameGenerator',
@@ -71,7 +71,7 @@ describe('plan at global', () => {
   test('what every zone is told, when, and which names it answers then; nothing is written', async () => {
     const ran = await run(['plan', '-f', '-'], { stdin, answers })
     expect([ran.status, ran.err]).toEqual([3, ''])
-    expectGolden('plan.txt', ran.out)
+    expect(ran.out).toBeGolden('plan.txt')
     expect(ran.asked.filter(([request]) => !request.startsWith('GET') && !request.includes('dryRun=true'))).toEqual([])
   })
 
@@ -84,7 +84,7 @@ describe('plan at global', () => {
       },
     })
     expect(ran.status).toBe(3)
-    expectGolden('plan-prune.txt', ran.out)
+    expect(ran.out).toBeGolden('plan-prune.txt')
   })
 
   test('a zone that is switched off: its services are known in it alone', async () => {
@@ -166,6 +166,6 @@ describe('plan at a zone', () => {
       },
     })
     expect([ran.status, ran.err]).toEqual([3, ''])
-    expectGolden('plan-zone.txt', ran.out)
+    expect(ran.out).toBeGolden('plan-zone.txt')
   })
 })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { apiError, expectGolden, run } from '../testing/run.js'
+import { apiError, run } from '../testing/run.js'
 
 const own = '/home/me/.holdfastctl/config'
 const holdfast = {
@@ -24,11 +24,11 @@ describe('config', () => {
     ])
     expect(added.asked).toEqual([['GET http://global:5681/ (x-a: b)']])
     const text = added.written?.[own] ?? ''
-    expectGolden('config.yaml', text)
+    expect(text).toBeGolden('config.yaml')
 
     const files = { [own]: text, '/home/me/.kumactl/config': text.replaceAll('prod', 'old') }
     const listed = await run(['config', 'control-planes', 'list'], { files })
-    expectGolden('config-list.txt', listed.out)
+    expect(listed.out).toBeGolden('config-list.txt')
     const twice = await run(
       ['config', 'control-planes', 'add', '--name', 'prod', '--address', 'http://x', '--skip-check'],
       { files },
@@ -257,7 +257,7 @@ describe('export', () => {
   )
 
   test('a federation export is for a global: no origin, no builtin authority, no policies of its own making', async () => {
-    expectGolden('export.yaml', (await run(['export', '-p', 'federation-with-policies'], { answers })).out)
+    expect((await run(['export', '-p', 'federation-with-policies'], { answers })).out).toBeGolden('export.yaml')
   })
 
   test('what may not be read ends it', async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { ago, apiError, expectGolden, run } from '../testing/run.js'
+import { ago, apiError, run } from '../testing/run.js'
 
 const channel = (name: string, more: Readonly<Record<string, unknown>> = {}) => ({
   ...{ channel: name, role: 'sender', phase: 'in step', inStep: true, lagSeconds: 0, provenEqualAt: ago(4) },
@@ -31,7 +31,7 @@ const overview = {
 
 test('status: one page, and exit status 3 while something waits for a person', async () => {
   const ran = await run(['status'], { answers: { 'GET /_holdfast/overview': overview } })
-  expectGolden('status.txt', ran.out)
+  expect(ran.out).toBeGolden('status.txt')
   expect([ran.status, ran.err]).toEqual([3, ''])
   const quiet = { ...overview, state: 'ready', reasons: [], attention: [], mode: 'federated', zone: 'east' }
   const fine = await run(['status'], { answers: { 'GET /_holdfast/overview': quiet } })
@@ -70,7 +70,7 @@ const plan = {
 test('recover from-zone: a plan first, done with --yes; what cannot be is named', async () => {
   const post = 'POST /_holdfast/recovery/from-zone'
   const ran = await run(['recover', 'from-zone', 'east'], { answers: { [post]: plan } })
-  expectGolden('recover-plan.txt', ran.out)
+  expect(ran.out).toBeGolden('recover-plan.txt')
   expect(ran).toMatchObject({ status: 1, err: '', asked: [[post, { zone: 'east', apply: false }]] })
   const done = await run(['recover', 'from-zone', 'east', '--yes'], {
     answers: { [post]: { ...plan, applied: true, items: plan.items.slice(0, 2), notAsked: [] } },
@@ -105,7 +105,7 @@ test('recover status: what it waits for, with exit status 3', async () => {
   }
   const ran = await run(['recover', 'status'], { answers })
   expect([ran.status, ran.err]).toEqual([3, ''])
-  expectGolden('recover-status.txt', ran.out)
+  expect(ran.out).toBeGolden('recover-status.txt')
 })
 
 test('vip pool list and vip pool add', async () => {
@@ -118,7 +118,7 @@ test('vip pool list and vip pool add', async () => {
     leasedShare: 0.25,
   }
   const list = await run(['vip', 'pool', 'list'], { answers: { 'GET /_holdfast/vips/pools': { items: [pool] } } })
-  expectGolden('vip-pool-list.txt', list.out)
+  expect(list.out).toBeGolden('vip-pool-list.txt')
   const add = 'POST /_holdfast/vips/pools'
   const newOne = { ...pool, cidr: '10.64.0.0/12', reserved: [], blocks: 0, leasedShare: 0 }
   const asked = ['vip', 'pool', 'add', 'MeshService=10.64.0.0/12']
@@ -149,7 +149,7 @@ test('vip rebuild and vip release', async () => {
     ...{ fromZones: 0, notAsked: [], unknown: 1 },
   }
   const ran = await run(['vip', 'rebuild'], { answers: { [rebuild]: body } })
-  expectGolden('vip-rebuild.txt', ran.out)
+  expect(ran.out).toBeGolden('vip-rebuild.txt')
   expect(ran).toMatchObject({ status: 3, asked: [[rebuild, { apply: false }]] })
   const done = await run(['vip', 'rebuild', '--yes'], {
     answers: { [rebuild]: { ...body, applied: true, conflicts: [], unknown: 0, fromZones: 3 } },

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { expectGolden, nowMs, run } from '../testing/run.js'
+import { nowMs, run } from '../testing/run.js'
 
 const at = (seconds: number): string => new Date(nowMs + seconds * 1_000).toISOString()
 const row = {
@@ -25,7 +25,7 @@ test('refused list: here and at the peers', async () => {
   }
   const ran = await run(['refused', 'list'], { answers })
   expect([ran.status, ran.err]).toEqual([0, ''])
-  expectGolden('refused-list.txt', ran.out)
+  expect(ran.out).toBeGolden('refused-list.txt')
 })
 
 const item = { type: 'MeshTimeout', mesh: 'default', name: 'slow', labels: {}, spec: {} }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { apiError, expectGolden, run } from '../testing/run.js'
+import { apiError, run } from '../testing/run.js'
 
 const authorities = [
   { number: '2', fingerprint: 'B2:00', notAfter: '2036-01-02T03:04:05.000Z', signs: false },
@@ -47,7 +47,7 @@ test('what is printed of authorities and keys', async () => {
     const { status, out, err } = await run(line.split(' '), { answers })
     printed.push(`$ holdfastctl ${line}\n${out}${err}${status === 0 ? '' : `exit status ${status}\n`}`)
   }
-  expectGolden('rotate.txt', printed.join('\n'))
+  expect(printed.join('\n')).toBeGolden('rotate.txt')
 })
 
 test('what is asked, and that a refusal is told as it is', async () => {

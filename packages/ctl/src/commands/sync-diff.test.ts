@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { expectGolden, run } from '../testing/run.js'
+import { run } from '../testing/run.js'
 
 const direction = {
   from: 'global',
@@ -35,7 +35,7 @@ test('sync diff names each resource that differs; exit status 3', async () => {
   const answers = { [get]: { zone: 'east', inStep: false, directions, differences: [held, edited], truncated: true } }
   const { status, out } = await run(['sync', 'diff', 'east'], { answers })
   expect(status).toBe(3)
-  expectGolden('sync-diff.txt', out)
+  expect(out).toBeGolden('sync-diff.txt')
 })
 
 test('a zone compares itself: no zone is named', async () => {

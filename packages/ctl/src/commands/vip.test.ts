@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { ago, apiError, expectGolden, run } from '../testing/run.js'
+import { ago, apiError, run } from '../testing/run.js'
 
 const owner = { kind: 'MeshService', mesh: 'default', zone: 'east', namespace: 'shop', name: 'web' }
 const row = {
@@ -40,7 +40,7 @@ test('vip list', async () => {
   }
   const ran = await run(['vip', 'list'], { answers })
   expect([ran.status, ran.err]).toEqual([0, ''])
-  expectGolden('vip-list.txt', ran.out)
+  expect(ran.out).toBeGolden('vip-list.txt')
 })
 
 test('vip list, narrowed', async () => {
@@ -69,7 +69,7 @@ describe('vip explain', () => {
       answers: { 'GET /_holdfast/vips/explain?address=241.16.0.1': answer },
     })
     expect(ran.status).toBe(0)
-    expectGolden('vip-explain.txt', ran.out)
+    expect(ran.out).toBeGolden('vip-explain.txt')
   })
 
   test('that nobody has', async () => {
@@ -96,7 +96,7 @@ test('vip history', async () => {
   const url = 'GET /_holdfast/vips/history?address=fd00%3A%3A1&size=1000'
   const ran = await run(['vip', 'history', 'fd00::1'], { answers: { [url]: { items: [event] } } })
   expect(ran.status).toBe(0)
-  expectGolden('vip-history.txt', ran.out)
+  expect(ran.out).toBeGolden('vip-history.txt')
 })
 
 describe('vip verify', () => {
@@ -142,7 +142,7 @@ describe('vip verify', () => {
   ])('%s: exit status %i', async (_, status, answer, file) => {
     const table = await run(['vip', 'verify'], { answers: { [url]: answer } })
     expect(table.status).toBe(status)
-    expectGolden(file, table.out)
+    expect(table.out).toBeGolden(file)
     const json = await run(['vip', 'verify', '-o', 'json'], { answers: { [url]: answer } })
     expect([json.status, JSON.parse(json.out)]).toEqual([status, answer])
   })
@@ -206,6 +206,6 @@ describe('inspect zones', () => {
     }
     const ran = await run(['inspect', 'zones'], { answers })
     expect(ran.status).toBe(0)
-    expectGolden('inspect-zones.txt', ran.out)
+    expect(ran.out).toBeGolden('inspect-zones.txt')
   })
 })

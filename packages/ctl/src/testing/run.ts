@@ -1,6 +1,3 @@
-import { readFileSync, writeFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
-import { expect } from 'vitest'
 import type { TlsFiles } from '../http-fetch.js'
 import type { Io } from '../io.js'
 import { runProgram } from '../program.js'
@@ -145,14 +142,4 @@ function response(answer: unknown): Response {
   return httpStatus === undefined && headers === undefined
     ? new Response(JSON.stringify(answer), { status: 200 })
     : new Response(JSON.stringify(body), { status: httpStatus ?? 200, ...(headers === undefined ? {} : { headers }) })
-}
-
-/**
- * Compares what was printed with the file under `testdata` that a person found right. HOLDFAST_GOLDEN=write writes it
- * anew, to be looked at in the diff.
- */
-export function expectGolden(name: string, printed: string): void {
-  const file = fileURLToPath(new URL(`../../testdata/${name}`, import.meta.url))
-  if (process.env.HOLDFAST_GOLDEN === 'write') writeFileSync(file, printed)
-  expect(printed).toBe(readFileSync(file, 'utf8'))
 }

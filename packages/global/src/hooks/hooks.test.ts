@@ -1,4 +1,3 @@
-import { readFileSync, writeFileSync } from 'node:fs'
 import type { JsonObject } from '@holdfast/model'
 import { jsonSpec, typeOf } from '@holdfast/model'
 import type { HookStore, HookWork, Row } from '@holdfast/store'
@@ -320,9 +319,7 @@ test('why a hook lets nothing through stands in a file that a person has read', 
     if (reason !== '') told.push(`# ${what}\n${reason}\n`)
     else throw new Error(`${what}: no reason`)
   }
-  const golden = new URL('../../testdata/hooks.txt', import.meta.url)
-  if (process.env.HOLDFAST_GOLDEN === 'write') writeFileSync(golden, told.join('\n'))
-  expect(told.join('\n')).toBe(readFileSync(golden, 'utf8'))
+  expect(told.join('\n')).toBeGolden('hooks.txt')
 })
 
 test('what is said back as it was keeps its bytes, in whatever order; labels that are left out stay', () => {

@@ -1,4 +1,3 @@
-import { readFileSync, writeFileSync } from 'node:fs'
 import { afterEach, expect, test, vi } from 'vitest'
 import { createAsk, WhoAreYou } from './ask.js'
 
@@ -22,7 +21,5 @@ test('why nothing is shown is said as it stands in the golden file', async () =>
     expect([what, error instanceof WhoAreYou]).toEqual([what, status < 500])
     told.push(`# ${what}\n${error.message}\n`)
   }
-  const file = new URL('../../testdata/errors.txt', import.meta.url)
-  if (process.env.HOLDFAST_GOLDEN === 'write') writeFileSync(file, told.join('\n'))
-  expect(told.join('\n')).toBe(readFileSync(file, 'utf8'))
+  expect(told.join('\n')).toBeGolden('errors.txt')
 })
