@@ -90,6 +90,22 @@ const cases: readonly (readonly [what: string, args: readonly string[], world?: 
     { answers: { 'GET /meshes?size=1000': { items: [{ name: 'a' }] } } },
   ],
   [
+    'a template with half a brace',
+    ['get', 'meshes', '-o', 'jsonpath={.items'],
+    { answers: { 'GET /meshes?size=1000': { items: [{ name: 'a' }] } } },
+  ],
+  [
+    'a template with half a range',
+    ['get', 'meshes', '-o', 'jsonpath={range .items[*]}{.name}'],
+    { answers: { 'GET /meshes?size=1000': { items: [{ name: 'a' }] } } },
+  ],
+  [
+    'draining a zone that there is not',
+    ['zone', 'drain', 'nope'],
+    { answers: { 'GET /zones/nope': apiError(404, 'Could not retrieve a resource', 'Not found') } },
+  ],
+  ['nothing to convert', ['convert', 'kubernetes', '-f', 'x.yaml'], { files: { 'x.yaml': '---\n' } }],
+  [
     'a column that there is not',
     ['get', 'meshes', '--columns', 'nope'],
     { answers: { 'GET /meshes?size=1000': { items: [{ name: 'a' }] } } },

@@ -3,7 +3,7 @@ import { fileOption } from '../cli/options.js'
 import { reportInput } from '../input/report.js'
 import { readResources } from '../input/resources.js'
 import { readSources } from '../input/sources.js'
-import { exitStatus, type Io } from '../io.js'
+import { CliError, exitStatus, type Io } from '../io.js'
 import { jsonText, type Output, yamlText } from '../output/format.js'
 
 export interface ConvertOptions {
@@ -16,6 +16,7 @@ export interface ConvertOptions {
 export async function convert(io: Io, options: ConvertOptions): Promise<number> {
   const input = readResources(await readSources(io, options.files), options.mesh)
   reportInput(io, input)
+  if (input.resources.length === 0) throw new CliError(`there is nothing to convert in ${options.files.join(', ')}`)
   const items = input.resources.map(({ object }) => object)
   io.out.write(options.output === 'json' ? jsonText({ total: items.length, items }) : items.map(yamlText).join('---\n'))
   return exitStatus.fine

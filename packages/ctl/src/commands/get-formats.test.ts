@@ -39,6 +39,9 @@ describe('formats', () => {
     ['first {.items[0].name}{"\\t"}{.items[0].spec.ports[0]}', 'first web-x7\t{"port":80,"appProtocol":"http"}\n'],
     ['{.items[?(@.spec.ports[0].port>1000)].name}', 'api-x7\n'],
     ['{.nothing}', '\n'],
+    ['{range .items[*]}{.name}{"\\n"}{end}', 'web-x7\napi-x7\n'],
+    ['{range .items[*]}<{range .spec.ports[*]}{.port} {end}>{end}{"{"}', '<80 ><8080 >{\n'],
+    ['{range .nothing}{.name}{end}all', 'all\n'],
   ])('jsonpath %s', async (path, out) => {
     const ran = await get('-o', `jsonpath=${path}`)
     expect([ran.status, ran.out, ran.err]).toEqual([0, out, ''])
@@ -47,6 +50,16 @@ describe('formats', () => {
   test('a script in a path is not run', async () => {
     const ran = await get('-o', 'jsonpath={.items[?(process.exit(3))]}')
     expect([ran.status, ran.out]).toEqual([2, ''])
+  })
+
+  test.each([
+    ['{.x', 'has a brace without its other one'],
+    ['{.items}}', 'has a brace without its other one'],
+    ['{range .items[*]}{.name}', 'has not an {end} for each {range PATH}'],
+    ['{.name}{end}', 'has not an {end} for each {range PATH}'],
+  ])('jsonpath %s is no template', async (path, why) => {
+    const ran = await get('-o', `jsonpath=${path}`)
+    expect([ran.status, ran.out, ran.err]).toEqual([2, '', `Error: the template ${JSON.stringify(path)} ${why}\n`])
   })
 
   test('columns of one’s own: headers, paths, and both', async () => {

@@ -7,6 +7,9 @@ import { formatted } from '../output/format.js'
 import { tableText } from '../output/table.js'
 import { brakeText } from './brakes.js'
 
+export const noSuchZone = ({ url }: Api, name: string): CliError =>
+  new CliError(`there is no zone ${JSON.stringify(name)} at ${url}; see those there are with 'holdfastctl zone list'`)
+
 /** `zone describe ZONE`: all that global knows of one zone, on one page. Exit status 3 unless it is connected and in step. */
 async function describe({ io, api, output }: Context, name: string): Promise<number> {
   const asked = await api()
@@ -21,10 +24,7 @@ async function describe({ io, api, output }: Context, name: string): Promise<num
   ])
   const peer = objectsOf(sync.peers).find((each) => each.peer === name)
   const owner = objectsOf(names.items).find((each) => each.name === name)
-  if (zone === undefined && peer === undefined && owner === undefined)
-    throw new CliError(
-      `there is no zone ${JSON.stringify(name)} at ${asked.url}; see those there are with 'holdfastctl zone list'`,
-    )
+  if (zone === undefined && peer === undefined && owner === undefined) throw noSuchZone(asked, name)
   const dns = await asked.get(`/_holdfast/dns?${new URLSearchParams({ zone: name })}`).catch(orUnknown)
   const body = {
     zone: zone ?? null,

@@ -1,9 +1,10 @@
-import { type Api, type JsonObject, objectsOf, textOf } from '../api.js'
+import { type Api, ApiFailure, type JsonObject, objectsOf, textOf } from '../api.js'
 import { type Context, defineCommand, plainOutputs } from '../cli/command.js'
 import { durationMs } from '../cli/duration.js'
 import { yesOption } from '../cli/options.js'
 import { CliError, exitStatus, usageError } from '../io.js'
 import { formatted } from '../output/format.js'
+import { noSuchZone } from './zone-describe.js'
 
 interface DrainOptions {
   readonly yes: boolean
@@ -11,6 +12,12 @@ interface DrainOptions {
 }
 
 const pollMs = 500
+
+const orNoSuchZone =
+  (api: Api, zone: string) =>
+  (error: unknown): never => {
+    throw error instanceof ApiFailure && error.httpStatus === 404 ? noSuchZone(api, zone) : error
+  }
 
 /**
  * `zone drain ZONE`: the zone is disabled, so that no other one sends traffic to it any more, and this waits until each of
@@ -23,7 +30,7 @@ async function drain(context: Context, zone: string, enabled: boolean, o: DrainO
   const { io, output } = context
   const api = await context.api()
   const path = `/zones/${encodeURIComponent(zone)}`
-  const { body: before, headers } = await api.call('GET', path)
+  const { body: before, headers } = await api.call('GET', path).catch(orNoSuchZone(api, zone))
   const services = await countOf(api, zone)
   const others = (await peersBut(api, zone)).filter(({ connected }) => connected === true)
   const report = { zone, enabled, changed: (before.enabled !== false) !== enabled, meshServices: services }
