@@ -1,4 +1,4 @@
-import { type JsonObject, namespaceLabel, type TypeDescriptor } from '@holdfast/model'
+import { type Json, type JsonObject, namespaceLabel, type TypeDescriptor } from '@holdfast/model'
 import { ApiError, titles } from '../http/errors.js'
 
 const systemNamespace = 'kuma-system'
@@ -14,6 +14,13 @@ const metadataKeys = new Set([
   'status',
 ])
 
+/** Kinds of before that live in a namespace; in a cluster of Kuma's all others of before are of the whole cluster. */
+const namespacedOfBefore: ReadonlySet<string> = new Set([
+  ...['Dataplane', 'DataplaneInsight', 'ZoneIngress', 'ZoneIngressInsight', 'ZoneEgress', 'ZoneEgressInsight'],
+])
+/** Kubernetes knows no others. */
+const wholeSeconds = (time: Json): Json => (typeof time === 'string' ? time.replace(/\.\d+(?=Z$)/, '') : time)
+
 /** Whether an item is asked for as a Kubernetes object. Throws 400 for a format that there is not. */
 export function wantsKubernetes(query: URLSearchParams): boolean {
   const format = query.get('format') ?? 'universal'
@@ -28,7 +35,7 @@ export function wantsKubernetes(query: URLSearchParams): boolean {
 export function kubernetesObject(type: TypeDescriptor, item: JsonObject, namespace: string): JsonObject {
   const { name = '', mesh, creationTime = '', labels, status } = item
   const own = isObject(labels) ? labels[namespaceLabel] : undefined
-  const isNamespaced = type.scope === 'mesh' || type.style === 'B'
+  const isNamespaced = type.style === 'B' || namespacedOfBefore.has(type.name)
   if (type.name === 'Secret' || type.name === 'GlobalSecret') return secretObject(type, item, namespace)
   const spec =
     type.style === 'B'
@@ -41,7 +48,7 @@ export function kubernetesObject(type: TypeDescriptor, item: JsonObject, namespa
     metadata: {
       name,
       ...(isNamespaced ? { namespace: namespace || own || systemNamespace } : {}),
-      creationTimestamp: creationTime,
+      creationTimestamp: wholeSeconds(creationTime),
       ...(labels === undefined ? {} : { labels }),
     },
     spec,
@@ -56,7 +63,7 @@ const secretObject = (type: TypeDescriptor, item: JsonObject, namespace: string)
   metadata: {
     name: item.name ?? '',
     namespace: namespace || systemNamespace,
-    creationTimestamp: item.creationTime ?? '',
+    creationTimestamp: wholeSeconds(item.creationTime ?? ''),
     ...(item.labels === undefined ? {} : { labels: item.labels }),
   },
   data: { value: item.data ?? '' },

@@ -322,7 +322,7 @@ describe('on global', () => {
       metadata: {
         name: 's',
         namespace: 'kuma-system',
-        creationTimestamp: time,
+        creationTimestamp: time.replace('.000Z', 'Z'),
         labels: { 'kuma.io/mesh': 'default' },
       },
       data: { value: 'aGVsbG8=' },

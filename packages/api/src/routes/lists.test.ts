@@ -143,11 +143,13 @@ test('kumactl, which never follows next, gets longer pages', async () => {
 })
 
 test('a resource as a Kubernetes object', async () => {
+  // Kubernetes has whole seconds.
+  const seconds = time.replace('.000Z', 'Z')
   expect(await call('GET', '/meshes/default?format=k8s')).toEqual(
     ok({
       kind: 'Mesh',
       apiVersion: 'kuma.io/v1alpha1',
-      metadata: { name: 'default', creationTimestamp: time },
+      metadata: { name: 'default', creationTimestamp: seconds },
       spec: {},
     }),
   )
@@ -161,7 +163,7 @@ test('a resource as a Kubernetes object', async () => {
   const object = (namespace: string) => ({
     kind: 'MeshTimeout',
     apiVersion: 'kuma.io/v1alpha1',
-    metadata: { name: 't', namespace, creationTimestamp: time, labels: { 'kuma.io/mesh': 'default' } },
+    metadata: { name: 't', namespace, creationTimestamp: seconds, labels: { 'kuma.io/mesh': 'default' } },
     spec: { to: [] },
   })
   const path = '/meshes/default/meshtimeouts/t'
@@ -173,6 +175,13 @@ test('a resource as a Kubernetes object', async () => {
       '"format" must be one of ["k8s", "kubernetes", "universal"]',
     ]),
   )
+  // As Kuma's: what was before lives in no namespace, but for what is of one proxy.
+  store.put({ type: 'Timeout', mesh: 'default', name: 't', spec: new Uint8Array() })
+  store.put({ type: 'Dataplane', mesh: 'default', name: 'dp', spec: new Uint8Array() })
+  const namespaceOf = async (of: string) =>
+    ((await call('GET', `/meshes/default/${of}?format=k8s&namespace=ns1`)).body as { metadata: { namespace?: string } })
+      .metadata.namespace
+  expect([await namespaceOf('timeouts/t'), await namespaceOf('dataplanes/dp')]).toEqual([undefined, 'ns1'])
 })
 
 test('secrets are for administrators', async () => {
