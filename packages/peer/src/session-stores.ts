@@ -33,7 +33,13 @@ export class SessionStores {
     if (op.op === 'admit') {
       // Reads and binds the name; the database decides between two strangers.
       const { store, peer, link } = this.#options
-      return store.channel({ channel, peer }).perform({ ...op, instanceId: link.peer.instanceId }, options)
+      const result = await store
+        .channel({ channel, peer })
+        .perform({ ...op, instanceId: link.peer.instanceId }, options)
+      // Let in, it is the zone's newest session, whether it asks anything of a channel or not: where both ends recover
+      // neither begins, and yet the zone says in it that it has got everything back.
+      if ((result as StoreResults['admit']).admitted && !options.signal.aborted) await this.#store(channel)
+      return result
     }
     return (await this.#store(channel)).perform(op, options)
   }

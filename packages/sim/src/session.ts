@@ -303,12 +303,15 @@ export class Session {
   #outcomeOf(channel: Channel, op: StoreOp): { readonly answer: StoreAnswer } | { readonly failed: string } {
     const { node, peer } = this
     try {
-      // The fence is taken with the first operation after a zone was let in: a stranger voids nobody's session.
+      // A zone takes the fence with its first operation, global when it lets a zone in: a stranger voids nobody's session.
       if (op.op !== 'admit' && this.#fence === undefined) this.#takeFence()
       const context: ChannelContext = { channel, peer, fence: this.#fence }
       const result = node.watch.around(this, context, op, () => node.store.channel(context).perform(op))
       const answer = { op: op.op, result } as StoreAnswer
-      if (op.op === 'admit' && (result as StoreResults['admit']).admitted && !this.closed) node.admitted(this)
+      if (op.op === 'admit' && (result as StoreResults['admit']).admitted && !this.closed) {
+        node.admitted(this)
+        this.#takeFence()
+      }
       return { answer }
     } catch (error) {
       if (!node.watch.isExpected(error)) throw error

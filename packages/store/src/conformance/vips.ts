@@ -261,6 +261,29 @@ export function vipConformance(open: OpenStore): void {
     expect(await global.store.vip.verifyLocal()).toEqual([])
   })
 
+  test('VIP-5: what rests beside what an owner is served with rests on when its mesh goes and comes back', async () => {
+    await using global = await Subject.ready(open, 'global')
+    const up = global.channel(fromEast)
+    const say = (...addresses: readonly string[]) =>
+      up.apply({
+        type: 'MeshService',
+        offers: [offerOf(service({ name: 'web', zone: 'east', vips: { addresses, generation: 0 } }))],
+      })
+    const ledger = async () => {
+      const { items } = await global.store.vip.ledger({ includeTombstoned: true, limit: 10 })
+      return items.map(({ address, state }) => `${address} ${state}`).sort()
+    }
+    await say('241.16.0.9', 'fd00::9')
+    await say('241.16.0.9')
+    await global.apply(deleteOf({ type: 'Mesh', mesh: '', name: 'default' }))
+    expect(await ledger()).toEqual(['241.16.0.9 tombstoned', 'fd00::9 tombstoned'])
+    await global.apply(putMesh('default'))
+    expect(await ledger()).toEqual(['241.16.0.9 active', 'fd00::9 tombstoned'])
+    expect(await global.store.vip.verifyLocal()).toEqual([])
+    await say('241.16.0.9', 'fd00::9')
+    expect(await ledger()).toEqual(['241.16.0.9 active', 'fd00::9 active'])
+  })
+
   test('VIP-1: an address that somebody else has is refused, and the first owner keeps it', async () => {
     await using global = await Subject.ready(open, 'global')
     const up = global.channel(fromEast)

@@ -36,7 +36,7 @@ export function meshReturns(mesh: string, ws: WorkingSet, nowMs: number): void {
     else if (row.deleted && row.origin !== globalOrigin && row.offeredEntry === entryOfRow(authoredOf(row))) {
       ws.put({ ...awake(row, ws), deleted: false, deletedAtMs: undefined, modifiedAtMs: nowMs })
       // One that had become headless before has older tombstones in the ledger, which stay what they are.
-      if (row.vips !== undefined) reviveVips(ownerOf(row), ws, nowMs, `mesh ${mesh} is back`)
+      if (row.vips !== undefined) reviveVips(ownerOf(row), ws, nowMs, `mesh ${mesh} is back`, row.vips.addresses)
     }
   }
 }

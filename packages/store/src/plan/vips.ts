@@ -186,10 +186,14 @@ export function restVips(owner: Owner, ws: WorkingSet, atMs: number, why: string
   }
 }
 
-/** The owner is back while its tombstones stand. */
-export function reviveVips(owner: Owner, ws: WorkingSet, atMs: number, why: string): void {
+/**
+ * The owner is back while its tombstones stand.
+ * @param served what it is served with, if that is not everything that rests for it: of one family the other one may rest on
+ */
+export function reviveVips(owner: Owner, ws: WorkingSet, atMs: number, why: string, served?: readonly string[]): void {
   for (const row of ws.ledger.of(owner))
-    if (row.scope === 'canonical' && row.state === 'tombstoned') ws.ledger.put(active(row), 'revived', atMs, why)
+    if (row.scope === 'canonical' && row.state === 'tombstoned' && served?.includes(row.address) !== false)
+      ws.ledger.put(active(row), 'revived', atMs, why)
   reviveAliases(owner, ws, atMs, why)
 }
 
