@@ -3,6 +3,7 @@ import { type AccessRules, anonymous, authenticatedGroup, bearerToken, mayAct, t
 import { Problem } from '@holdfast/model'
 import type { Logger } from 'pino'
 import type { IdentityKeeper } from './keeper.js'
+import { RefusalLog } from './refusal-log.js'
 
 export interface UsersOptions {
   readonly keeper: IdentityKeeper
@@ -13,12 +14,16 @@ export interface UsersOptions {
   readonly nowMs: () => number
 }
 
+/** A path may have as much as all headers together. */
+const pathToldMax = 500
+
 /**
  * Who asks: the operator of this machine, the bearer of a user token, or nobody in particular. In this order, as in Kuma:
  * at home even a wrong token does not make a stranger of the administrator.
  */
 export function authenticateUsers(options: UsersOptions): Authenticate {
   const { keeper, access, localhostIsAdmin, log, nowMs } = options
+  const refusals = new RefusalLog(log)
   const actorOf = (subject: Subject) => ({ ...subject, admin: mayAct(access, 'adminResources', subject) })
   return async (caller) => {
     if (localhostIsAdmin) {
@@ -32,8 +37,8 @@ export function authenticateUsers(options: UsersOptions): Authenticate {
     const verified = await keeper.verify('user', token, nowMs())
     if (!verified.ok || verified.claims.kind !== 'user') {
       const reason = verified.ok ? 'it is no user token' : verified.reason
-      log.warn(
-        { address: caller.remoteAddress, method: caller.method, path: caller.path, reason },
+      refusals.warn(
+        { address: caller.remoteAddress, method: caller.method, path: caller.path.slice(0, pathToldMax), reason },
         'a token was refused',
       )
       throw new Problem('unauthenticated', 'Unauthenticated')

@@ -12,6 +12,7 @@ import type { Admission, AdmissionAnswer, Certified, LinkEnd } from '@holdfast/t
 import type { Logger } from 'pino'
 import { serialNumber } from './first-keys.js'
 import type { IdentityKeeper } from './keeper.js'
+import { RefusalLog } from './refusal-log.js'
 
 export interface ZoneGateOptions {
   readonly keeper: IdentityKeeper
@@ -34,14 +35,16 @@ const unprovenWords = (zone: string): string =>
 export class StoredZoneGate implements ZoneGate {
   readonly #options: ZoneGateOptions
   readonly #unauthenticated: ReadonlySet<string>
+  readonly #refusals: RefusalLog
 
   constructor(options: ZoneGateOptions) {
     this.#options = options
     this.#unauthenticated = new Set(options.unauthenticated)
+    this.#refusals = new RefusalLog(options.log)
   }
 
   async admit({ peer, call, remoteAddress, certificate }: Admission): Promise<AdmissionAnswer> {
-    const { keeper, trustDomain, log, nowMs } = this.#options
+    const { keeper, trustDomain, nowMs } = this.#options
     const { authorities, zoneRevocations: revocations } = await keeper.known()
     const rules = { authorities: authorities.trusted, trustDomain, nowMs: nowMs() }
     const token = bearerToken(peer.authorization)
@@ -55,12 +58,12 @@ export class StoredZoneGate implements ZoneGate {
     )
     const who = { zone: peer.zone, call, address: remoteAddress }
     if (!answer.ok) {
-      log.warn({ ...who, reason: answer.reason }, 'a zone was not let in')
+      this.#refusals.warn({ ...who, reason: answer.reason }, 'a zone was not let in')
       return { code: answer.code, reason: answer.told }
     }
     const { credential } = answer
     if (credential.how === 'allowed' && call !== 'health')
-      log.warn(who, 'a zone is let in without any proof of its name (--allow-unauthenticated-zone)')
+      this.#refusals.warn(who, 'a zone is let in without any proof of its name (--allow-unauthenticated-zone)')
     if (credential.how === 'allowed' && call === 'certify')
       return { code: 'UNAUTHENTICATED', reason: unprovenWords(peer.zone) }
     return { credential }
