@@ -7,7 +7,7 @@ export interface RedisHintsOptions {
   readonly target: RedisTarget
   /** Of one installation: others may use the same Redis. */
   readonly channel: string
-  readonly log: Logger
+  readonly log: Pick<Logger, 'info' | 'warn'>
 }
 
 export interface RedisHintsView {
@@ -17,6 +17,8 @@ export interface RedisHintsView {
   readonly heard: number
   /** Connections that were given up. */
   readonly failures: number
+  /** Why the last of them was given up. */
+  readonly lastFailure: string | undefined
 }
 
 const reconnectMs = { first: 200, most: 5_000 }
@@ -42,6 +44,7 @@ export class RedisHints {
   #published = 0
   #heard = 0
   #failures = 0
+  #lastFailure: string | undefined
 
   constructor(options: RedisHintsOptions) {
     this.#options = options
@@ -61,7 +64,10 @@ export class RedisHints {
 
   view(): RedisHintsView {
     const { isWorking = false } = this.#link ?? {}
-    return { working: isWorking, published: this.#published, heard: this.#heard, failures: this.#failures }
+    return {
+      ...{ working: isWorking, published: this.#published, heard: this.#heard },
+      ...{ failures: this.#failures, lastFailure: this.#lastFailure },
+    }
   }
 
   async close(): Promise<void> {
@@ -94,6 +100,7 @@ export class RedisHints {
       },
       onFailed: (reason) => {
         this.#failures++
+        this.#lastFailure = reason
         if (!this.#saidFailed && !this.#closed)
           log.warn({ reason }, 'no hints through Redis; the log is looked at every second until it works again')
         this.#saidFailed = true

@@ -6,6 +6,7 @@ import type { Settings } from '../config/settings.js'
 import { lookAtCertificates } from '../doctor/certificates.js'
 import { judgeDatabase } from '../doctor/database.js'
 import { bad, doubtful, type Finding, fine } from '../doctor/finding.js'
+import { lookAtRedis } from '../doctor/redis.js'
 import { judgeStore } from '../doctor/store.js'
 import { programVersion } from '../version.js'
 import { joined } from './join.js'
@@ -31,6 +32,7 @@ export async function doctor(
     ...nodeFindings(process.versions.node),
     ...ofBundle,
     ...(await databaseFindings(role, settings, nowMs)),
+    ...(await lookAtRedis(settings.redisUrl)),
     ...(await lookAtCertificates(role, settings, nowMs)),
     ...(await portFindings(role, settings)),
   ]

@@ -1,5 +1,6 @@
 import { readDatabaseFacts } from '@holdfast/store'
 import { byHand } from '@holdfast/store/testing'
+import { startRedis } from '@holdfast/testkit'
 import { expect, test } from 'vitest'
 import { doctor } from '../commands/doctor.js'
 import { resolveSettings } from '../config/resolve.js'
@@ -14,9 +15,13 @@ const { closes } = closing()
 const saysOf = (findings: ReturnType<typeof judgeStore>): readonly string[] =>
   findings.flatMap(({ level, says }) => (level === 'fine' ? [] : [says]))
 
-async function examined(databaseUrl: string) {
+async function examined(databaseUrl: string, redisUrl?: string) {
   const free = { apiPort: '0', kdsPort: '0', diagnosticsPort: '0' }
-  const resolved = resolveSettings({ command: 'global', flags: { databaseUrl, ...free }, env: {} })
+  const resolved = resolveSettings({
+    command: 'global',
+    flags: { databaseUrl, ...free, ...(redisUrl === undefined ? {} : { redisUrl }) },
+    env: {},
+  })
   if (!('settings' in resolved)) throw new Error(JSON.stringify(resolved))
   const said: string[] = []
   const status = await doctor('global', resolved.settings, 'json', (text) => said.push(text))
@@ -64,4 +69,21 @@ test('a database that does not answer is named, with the rest that was found', a
   })
   expect(JSON.stringify(findings)).not.toContain('secret')
   expect(findings.find(({ about }) => about === 'ports')).toMatchObject({ level: 'fine' })
+})
+
+test('Redis is asked whether what is said there comes back: one that works, one with another password, one that is not there', async () => {
+  const redis = await startRedis({ args: ['--requirepass', 'secret'] })
+  closes(() => redis.close())
+  const nowhere = 'postgres://nobody:secret@127.0.0.1:1/holdfast'
+  const of = async (url: string) => (await examined(nowhere, url)).filter(({ about }) => about === 'redis')
+  expect(await of(`redis://:secret@127.0.0.1:${redis.port}`)).toEqual([
+    { about: 'redis', level: 'fine', says: expect.stringMatching(/^hints go through redis:\/\/.*127\.0\.0\.1/) },
+  ])
+  expect(await of(`redis://:other@127.0.0.1:${redis.port}`)).toMatchObject([
+    { level: 'doubtful', says: expect.stringMatching(/WRONGPASS/) },
+  ])
+  const gone = await of('redis://:secret@127.0.0.1:1')
+  expect(gone).toMatchObject([{ level: 'doubtful', says: expect.stringMatching(/ECONNREFUSED/) }])
+  expect(JSON.stringify(gone)).not.toContain('secret')
+  expect(await examined(nowhere)).not.toContainEqual(expect.objectContaining({ about: 'redis' }))
 })

@@ -13,6 +13,7 @@ import type { Settings } from '../config/settings.js'
 import { lookAtCertificates } from './certificates.js'
 import { judgeDatabase } from './database.js'
 import type { Finding } from './finding.js'
+import { judgeRedis } from './redis.js'
 import { judgeStore } from './store.js'
 
 const nowMs = Date.UTC(2026, 0, 2)
@@ -206,6 +207,7 @@ const ofStore = (more: Partial<StoreFacts>, expected: typeof east | typeof globa
   judgeStore({ ...database, store: { ...store, ...more } }, expected)
 const notFine = (findings: readonly Finding[]) => findings.filter(({ level }) => level !== 'fine')
 
+const redisUrl = 'rediss://holdfast:secret@redis.example:6379'
 const cases: readonly (readonly [what: string, found: () => readonly Finding[] | Promise<readonly Finding[]>])[] = [
   ['a good database', () => judgeDatabase(database, nowMs)],
   ['a pooler beside a Redis', () => judgeDatabase({ ...database, pooling: 'transaction' }, nowMs, true).slice(3, 4)],
@@ -305,6 +307,12 @@ const cases: readonly (readonly [what: string, found: () => readonly Finding[] |
       return examined(['database'], { dataDir })
     },
   ],
+  ['a Redis that works', () => [judgeRedis(redisUrl, { working: true, lastFailure: undefined })]],
+  [
+    'a Redis with another password',
+    () => [judgeRedis(redisUrl, { working: false, lastFailure: 'WRONGPASS invalid username-password pair' })],
+  ],
+  ['a Redis that says nothing', () => [judgeRedis(redisUrl, { working: false, lastFailure: undefined })]],
   ['a port that somebody has', () => besides('no')],
   ['a control plane that runs', () => besides('{"version":"holdfast 0.1.0"}')],
   ['a control plane that runs, over IPv6', overIpv6],
