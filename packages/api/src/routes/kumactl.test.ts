@@ -197,11 +197,14 @@ describe('on global', () => {
       const put = await zone.call('PUT', url, { type: 'Dataplane', mesh: 'default', name, networking })
       expect(put.status).toBe(201)
       const row = await zone.store.read.get({ type: 'Dataplane', mesh: 'default', name })
-      if (row !== undefined) store.put({ ...row, origin: 'east', revision: undefined, audience: 'all' } as never)
+      const labels = { ...row?.labels, 'kuma.io/zone': 'east' }
+      if (row !== undefined)
+        store.put({ ...row, labels, origin: 'east', revision: undefined, audience: 'all' } as never)
     }
     const tags = { 'kuma.io/service': 'web', 'kuma.io/zone': 'east' }
     await made('dp1', { address: '10.0.0.1', inbound: [{ port: 80, tags }] })
-    await made('gw', { address: '10.0.0.2', gateway: { tags: { 'kuma.io/service': 'gw', 'kuma.io/zone': 'east' } } })
+    // As a zone of ours has it: its name stands in the label alone.
+    await made('gw', { address: '10.0.0.2', gateway: { tags: { 'kuma.io/service': 'gw' } } })
   })
 
   test('inspect meshes: every member is there, for kumactl reads them unasked', async () => {

@@ -22,7 +22,7 @@ export interface ProxyState {
   readonly kind: ProxyKind
   /** Tags of each inbound, or of the gateway. */
   readonly tags: readonly Labels[]
-  /** What it serves by the tag `kuma.io/service`, each with its zone ('' where nobody says). */
+  /** What it serves by the tag `kuma.io/service`, each with its zone, by the tag or of the Dataplane ('' where nobody says). */
   readonly services: readonly { readonly name: string; readonly zone: string }[]
   /** `unknown` until it has told. */
   readonly kumaDp: string
@@ -67,7 +67,7 @@ export function declaredProxyOf({ mesh, name, labels, spec }: Stored): DeclaredP
     tags,
     services: tags.flatMap((each) => {
       const service = each[serviceTag]
-      return service === undefined ? [] : [{ name: service, zone: each[zoneLabel] ?? '' }]
+      return service === undefined ? [] : [{ name: service, zone: each[zoneLabel] ?? labels[zoneLabel] ?? '' }]
     }),
   }
 }
