@@ -166,7 +166,9 @@ async function whyNobody(
 ): Promise<readonly string[]> {
   const { address } = subject
   if (address === undefined)
-    return [`no service "${subject.displayName ?? ''}" is known here, and the ledger does not remember one`]
+    return [
+      `no service "${subject.displayName ?? ''}" is known here, and the ledger does not remember one: "holdfastctl vip list" shows those that have an address`,
+    ]
   const had = await store.vip.history({ address }, 1)
   const block = blocks.find(({ cidr }) => isInCidr(address, cidr))
   return [
