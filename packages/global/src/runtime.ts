@@ -367,6 +367,7 @@ export class GlobalRuntime {
       onLeaseRequest: (handle, storeId, demands, wantedCidrs) => {
         void this.#leaseTo(zone, handle, storeId, demands, wantedCidrs)
       },
+      witnessed: () => this.#witnesses.settled(),
       onRecall: (handle, recall) => {
         void answerRecall(zone, handle, recall, { returns: store.returns, log })
       },

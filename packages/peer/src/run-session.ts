@@ -44,6 +44,8 @@ export interface SessionOptions {
   readonly onLeaseRequest?:
     | ((session: SessionHandle, storeId: string, demands: readonly Demand[], wantedCidrs: readonly string[]) => void)
     | undefined
+  /** Global: resolves when every witness of a lost log was heard; before that nothing is given to what a Kuma zone lists. */
+  readonly witnessed?: (() => Promise<void>) | undefined
   /** Global: a zone asks for what is kept of it. */
   readonly onRecall?:
     | ((session: SessionHandle, recall: { readonly after: string; readonly done: boolean }) => void)

@@ -10,6 +10,7 @@ interface StoresOptions {
   readonly store: ControlPlaneStore
   readonly instanceId: string
   readonly lease?: HeldLease | undefined
+  readonly witnessed?: (() => Promise<void>) | undefined
 }
 
 /**
@@ -41,6 +42,8 @@ export class SessionStores {
       if ((result as StoreResults['admit']).admitted && !options.signal.aborted) await this.#store(channel)
       return result
     }
+    // With the list of a Kuma zone come addresses that global gives: who remembers others of another log is heard first.
+    if (op.op === 'apply' && op.batch.plain === true) await this.#options.witnessed?.()
     return (await this.#store(channel)).perform(op, options)
   }
 
