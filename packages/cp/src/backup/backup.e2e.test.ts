@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createDatabase, databaseUrl, dropDatabase, standingOf } from '@holdfast/store'
@@ -69,6 +69,8 @@ test('VIP-2, EMPTY: a backup that is put back begins a new epoch, and zones brin
   const file = join(folder, 'global.dump')
   const said: string[] = []
   await backup({ databaseUrl: global.database.url, file, pgBin, signal, write: (text) => said.push(text) })
+  // Secrets may stand in it as they are.
+  expect([file, labelFile(file)].map((path) => statSync(path).mode & 0o777)).toEqual([0o600, 0o600])
   expect(said.join('')).toMatch(/^backed up the store of global at revision \d+/)
   // It does not go into a database that is somebody's.
   const wanted = { file, pgBin, signal, write: (text: string) => said.push(text) }

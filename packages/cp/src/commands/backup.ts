@@ -29,6 +29,9 @@ export async function backup({ databaseUrl, file, pgBin, signal, write }: Backup
   const making = `${file}.making`
   try {
     const what = ['--format=custom', '--no-owner', '--no-privileges', `--schema=${quoted(place.schema)}`]
+    // pg_dump makes a file that everybody may read, and writes into one that is there as it is.
+    await rm(making, { force: true })
+    await writeFile(making, '', { mode: 0o600, flag: 'wx' })
     await runTool(tool, [...what, `--file=${making}`], databaseUrl, signal)
     const label = await labelOf(place, store, making)
     await writeFile(labelFile(file), `${JSON.stringify(label, null, 2)}\n`, { mode: 0o600 })
