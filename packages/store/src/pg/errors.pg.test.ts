@@ -265,10 +265,14 @@ const running: readonly (readonly [what: string, said: () => Promise<Said>])[] =
       await using store = await freshStore({ ...zone, role: 'global', lockTimeoutMs: 300 })
       const url = new URL(store.database.url)
       url.searchParams.set('application_name', 'psql')
+      // Of the same template: its head has the same number, and it is locked for longer.
+      await using sibling = await freshStore({ ...zone, role: 'global' })
+      const elsewhere = await holdTransaction(sibling.database.url, 'select from store_head for update')
       const held = await holdTransaction(url.href, 'select from store_head for update')
       const request = { changes: [putMesh('a')], atomic: true, actor: 'test' }
       const lines = await thrown(() => store.store.local.apply(request, { signal }))
       await held.close()
+      await elsewhere.close()
       // Who it is and since when is of no matter here.
       return lines.map((line) =>
         line.replaceAll(/(?<=begun |backend\()\d+/g, 'N').replaceAll(/(?<=from )[^,]+(?=, idle)/g, 'ADDRESS'),

@@ -98,12 +98,16 @@ const endsIfSilent = "set local idle_in_transaction_session_timeout = '10s'"
  */
 const lockTimeoutMs = 30_000
 const lockNotAvailable = '55P03'
-/** The oldest of the transactions that have locked the head, or wait for it. */
+/**
+ * The oldest of the transactions that have locked the head, or wait for it. Of this database: in one that was cloned from it, or both
+ * from a third, the table has the same number.
+ */
 const headHolder = `
   select a.pid, coalesce(a.application_name, '') as name, coalesce(host(a.client_addr), 'a local socket') as address,
     coalesce(a.state, 'unknown') as state, round(extract(epoch from clock_timestamp() - a.xact_start))::integer as seconds
   from pg_locks l join pg_stat_activity a on a.pid = l.pid
-  where l.relation = 'store_head'::regclass and l.granted and l.mode <> 'AccessShareLock' and a.pid <> pg_backend_pid()
+  where l.database = (select oid from pg_database where datname = current_database())
+    and l.relation = 'store_head'::regclass and l.granted and l.mode <> 'AccessShareLock' and a.pid <> pg_backend_pid()
   order by a.xact_start limit 1`
 const idleTimeoutMs = 60_000
 
