@@ -15,6 +15,11 @@ import { type Actor, type ApiContext, type ApiOptions, contextOf } from './optio
 import { routesOf } from './routes/all.js'
 import { isWatch } from './watch/asked.js'
 
+/** PostgreSQL has no place for it in any text. */
+const noNul = 'the character U+0000 cannot be kept, and names nothing'
+/** In a text of JSON, where it can only stand escaped; a backslash before it may be escaped itself. */
+const hasNul = (json: string): boolean => json.includes('\\u0000') && /(?<!\\)(?:\\\\)*\\u0000/.test(json)
+
 const hasBody = (method: string): boolean => method === 'PUT' || method === 'POST'
 
 /**
@@ -59,9 +64,14 @@ export function createApi(options: ApiOptions): FastifyInstance {
       errorBody(new ApiError('invalid', titles.tooMany, detail, [], undefined, 429), titles.tooMany),
     )
   })
+  app.addHook('onRequest', async ({ raw }) => {
+    if (/%00/.test(raw.url ?? '')) throw badRequest(noNul)
+  })
   // Every body comes in as text: whether its media type is right is decided after whether the type may be written.
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body))
+  app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) =>
+    hasNul(String(body)) ? done(badRequest(noNul)) : done(null, body),
+  )
 
   // Whoever watches would keep the server open for ever.
   const closing = new AbortController()

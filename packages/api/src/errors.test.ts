@@ -75,6 +75,8 @@ const rooms: Readonly<Record<string, readonly Asked[]>> = {
   'Of every path': [
     { what: 'a watch of what is no list', call: 'GET /_holdfast/status?watch=true' },
     { what: 'a watch of one resource', call: 'GET /meshes/default?watch=true' },
+    { what: 'a NUL in a path', call: 'GET /meshes/a%00b' },
+    { what: 'a NUL in a body', call: 'PUT /meshes/default', body: { ...mesh, labels: { a: '\u0000' } } },
     { what: 'a watch that is half said', call: 'GET /meshes?watch=maybe' },
     {
       what: 'a position that no watch has sent',

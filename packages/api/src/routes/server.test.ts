@@ -71,6 +71,28 @@ test.each([['text/plain'], ['application/yaml'], ['']])('a body of media type "%
   expect(store.rows.size).toBe(0)
 })
 
+test.each([
+  ['GET', '/meshes/%00', undefined],
+  ['GET', '/meshes/default/meshtimeouts?name=a%00', undefined],
+  ['GET', '/_kri/kri_mt_default___a%00_', undefined],
+  ['POST', '/_holdfast/zones/east/pause', '{"reason":"a\\u0000"}'],
+  ['PUT', '/meshes/demo', '{"type":"Mesh","name":"demo","\\\\\\u0000":1}'],
+] as const)('%s %s %s: a NUL, which no database keeps, is a bad request', async (method, url, payload) => {
+  const { app } = harness('global')
+  const headers = { 'content-type': 'application/json' }
+  const response = await app.inject({ method, url, ...(payload === undefined ? {} : { payload, headers }) })
+  expect([response.statusCode, response.json().detail]).toEqual([400, expect.stringContaining('U+0000')])
+})
+
+test('what only looks like a NUL is none', async () => {
+  const { app } = harness('global')
+  expect((await app.inject({ method: 'GET', url: '/meshes/%2500' })).statusCode).toBe(404)
+  const labels = '{"type":"Mesh","name":"demo","labels":{"a":"\\\\u0000"}}'
+  const options = { method: 'PUT', url: '/meshes/demo', payload: labels } as const
+  const response = await app.inject({ ...options, headers: { 'content-type': 'application/json' } })
+  expect(response.body).not.toContain('U+0000')
+})
+
 test.each([['/meshes/%zz'], [`/meshes/${'a'.repeat(3_000)}`]])('GET %s is a bad request', async (url) => {
   const { call } = harness('global')
   const { status, body } = await call('GET', url)

@@ -80,6 +80,17 @@ test('each change says who, from where, and what was before and after; of secret
   })
 })
 
+test('what a peer has sent with a NUL in it, which PostgreSQL keeps in no JSON, stands there as its bytes', async () => {
+  const spec = '{"template":"a","odd":"x\\u0000y"}'
+  await mesh(spec)
+  await mesh('{"template":"c"}')
+  const [line] = await store.read.audit(1)
+  expect(line?.detail).toMatchObject({
+    before: { specHex: Buffer.from(spec).toString('hex') },
+    after: { spec: { template: 'c' } },
+  })
+})
+
 test('the log follows from its own hashes, whatever the size of a commit and however many write at once', async () => {
   await Promise.all([
     put(

@@ -10,6 +10,8 @@ export interface Told {
 }
 
 const specBytesMax = 4_096
+/** As JSON says it; a peer may send it, and our own `bytea` has it. */
+const nul = '\\u0000'
 
 /** What a line of the audit log says of a change: from where, and the resource before and after. Secrets only by their hash. */
 export const auditDetail = (
@@ -28,10 +30,10 @@ function shown(row: Row, brief: boolean): Readonly<Record<string, unknown>> {
   return { entry, labels: row.labels, ...specOf(row.spec) }
 }
 
-/** JSON where it is JSON; the bytes otherwise, so that they can be put back. */
+/** JSON where it is JSON that PostgreSQL can keep as such; the bytes otherwise, so that they can be put back. */
 function specOf(spec: Uint8Array): Readonly<Record<string, unknown>> {
   const text = Buffer.from(spec).toString('utf8')
-  if (text.startsWith('{')) {
+  if (text.startsWith('{') && !text.includes(nul)) {
     try {
       return { spec: JSON.parse(text) }
     } catch {
