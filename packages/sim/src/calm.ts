@@ -45,10 +45,19 @@ export function settled(nodes: readonly ControlPlane[], laws: Laws, time: Time):
   laws.allReturned()
 }
 
-/** ISO: everybody but this one zone comes into step, however slow it is. */
-export function othersInStep(slow: string, nodes: readonly ControlPlane[], laws: Laws, time: Time): void {
+/** ISO: everybody but this one zone comes into step, however slow it is; zones without a proof hear and say everything. */
+export function othersInStep(
+  slow: string,
+  nodes: readonly ControlPlane[],
+  kumas: readonly KumaZone[],
+  laws: Laws,
+  time: Time,
+): void {
   const limitMs = time.nowMs() + settleMaxMs
-  const late = (): string | undefined => laws.outOfStep(slow) ?? unproven(nodes, slow) ?? laws.kumasOutOfStep()?.text
+  // One that lacks nothing, for there is nothing yet, may be away: it waits in its own back-off, not for the slow reader.
+  const away = (): string | undefined => kumas.find((kuma) => !kuma.isListed)?.name
+  const late = (): string | undefined =>
+    laws.outOfStep(slow) ?? unproven(nodes, slow) ?? laws.kumasOutOfStep()?.text ?? away()
   for (let difference = late(); difference !== undefined; difference = late()) {
     holds(
       time.nowMs() < limitMs,

@@ -371,7 +371,7 @@ class Run {
     // Half-open streams of the storm are noticed after a minute or so: here they would be taken for what the slow one does.
     for (const zone of this.#zoneNodes) if (zone.name !== name) zone.disconnect()
     for (const kuma of this.#kumas) kuma.disconnect()
-    othersInStep(name, this.#nodes, this.laws, time)
+    othersInStep(name, this.#nodes, this.#kumas, this.laws, time)
     const random = this.#random.fork('beside a slow reader')
     for (let at = 0; at < changesBesideSlow; at++) {
       for (const node of this.#nodes) {
