@@ -36,11 +36,12 @@ export function lengthPrefixed(bytes: Uint8Array): Uint8Array {
 
 /** The order of their UTF-8 bytes. Without a surrogate, and so almost always, it is the order of their code units. */
 export function byUtf8(a: string, b: string): number {
-  if (surrogate.test(a) || surrogate.test(b)) return Buffer.compare(Buffer.from(a, 'utf8'), Buffer.from(b, 'utf8'))
+  if (hasSurrogate(a) || hasSurrogate(b)) return Buffer.compare(Buffer.from(a, 'utf8'), Buffer.from(b, 'utf8'))
   return a < b ? -1 : a > b ? 1 : 0
 }
 
 const surrogate = /[\ud800-\udfff]/
+export const hasSurrogate = (text: string): boolean => surrogate.test(text)
 
 export const equalBytes = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0
 export const hex = (bytes: Uint8Array): string =>

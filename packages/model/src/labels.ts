@@ -1,4 +1,4 @@
-import { byUtf8, prefixedBytes } from './bytes.js'
+import { byUtf8, hasSurrogate, prefixedBytes } from './bytes.js'
 import { subdomainProblems } from './name-rules.js'
 import type { Violation } from './problems.js'
 import type { TypeDescriptor } from './type-table.js'
@@ -43,8 +43,12 @@ export function exportLabels(labels: Labels, options: { readonly skipPrefixes?: 
 }
 
 /** Entries in the order of their keys' UTF-8 bytes, as deterministic protobuf sorts a map. */
-export const sortedLabels = (labels: Labels): ReadonlyArray<readonly [string, string]> =>
-  Object.entries(labels).sort(([a], [b]) => byUtf8(a, b))
+export function sortedLabels(labels: Labels): ReadonlyArray<readonly [string, string]> {
+  // By code units first, which is the engine's own order; it is another one only where there is a surrogate.
+  const keys = Object.keys(labels).sort()
+  if (keys.some(hasSurrogate)) keys.sort(byUtf8)
+  return keys.map((key) => [key, labels[key] ?? ''])
+}
 
 /** Canonical bytes: keys and values in turn, each with its length, sorted by key. Equal labels, equal bytes, and back. */
 export function canonicalLabels(labels: Labels): Uint8Array {

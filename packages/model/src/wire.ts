@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
-import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
+import { BinaryReader, WireType } from '@bufbuild/protobuf/wire'
 import { emptyBytes, plainBytes, utf8 } from './bytes.js'
+import { FieldWriter, fieldSize } from './field-writer.js'
 import { exportLabels, type Labels, originLabel, sortedLabels, zoneLabel } from './labels.js'
 import { Problem } from './problems.js'
 import type { ExportedResource, Resource } from './resource.js'
@@ -26,28 +27,38 @@ export interface KumaResourceParts {
  * Deterministic protobuf as Kuma writes it: meta (name, mesh unless '', labels sorted by key), spec, status.
  * Written by hand because a JavaScript object cannot keep the order: keys that look like numbers come first.
  */
-export function encodeKumaResource(parts: KumaResourceParts): Uint8Array {
-  const writer = new BinaryWriter()
-  writer.tag(1, WireType.LengthDelimited).fork()
-  if (parts.name !== '') writer.tag(1, WireType.LengthDelimited).string(parts.name)
-  if (parts.mesh !== '') writer.tag(2, WireType.LengthDelimited).string(parts.mesh)
-  for (const [key, value] of sortedLabels(parts.labels)) {
-    writer.tag(6, WireType.LengthDelimited).fork()
-    writer.tag(1, WireType.LengthDelimited).string(key)
-    writer.tag(2, WireType.LengthDelimited).string(value)
-    writer.join()
-  }
-  writer.join()
-  writeAny(writer, 2, parts.typeUrl, parts.spec)
-  if (parts.status !== undefined) writeAny(writer, 3, '', parts.status)
+export function encodeKumaResource({ name, mesh, labels, typeUrl, spec, status }: KumaResourceParts): Uint8Array {
+  const [nameLength, meshLength] = [Buffer.byteLength(name), Buffer.byteLength(mesh)]
+  const entries = sortedLabels(labels).map(([key, value]) => {
+    const [keyLength, valueLength] = [Buffer.byteLength(key), Buffer.byteLength(value)]
+    return { key, keyLength, value, valueLength, length: fieldSize(keyLength) + fieldSize(valueLength) }
+  })
+  const metaLength = entries.reduce(
+    (sum, { length }) => sum + fieldSize(length),
+    unlessEmpty(nameLength) + unlessEmpty(meshLength),
+  )
+  const [specLength, statusLength] = [anyLength(typeUrl, spec), status === undefined ? 0 : anyLength('', status)]
+  const writer = new FieldWriter(
+    fieldSize(metaLength) + fieldSize(specLength) + (status === undefined ? 0 : fieldSize(statusLength)),
+  )
+  writer.open(1, metaLength)
+  if (nameLength > 0) writer.text(1, name, nameLength)
+  if (meshLength > 0) writer.text(2, mesh, meshLength)
+  for (const { key, keyLength, value, valueLength, length } of entries)
+    writer.open(6, length).text(1, key, keyLength).text(2, value, valueLength)
+  writeAny(writer.open(2, specLength), typeUrl, spec)
+  if (status !== undefined) writeAny(writer.open(3, statusLength), '', status)
   return writer.finish()
 }
 
-function writeAny(writer: BinaryWriter, field: number, typeUrl: string, value: Uint8Array): void {
-  writer.tag(field, WireType.LengthDelimited).fork()
-  if (typeUrl !== '') writer.tag(1, WireType.LengthDelimited).string(typeUrl)
-  if (value.length > 0) writer.tag(2, WireType.LengthDelimited).bytes(value)
-  writer.join()
+const unlessEmpty = (length: number): number => (length === 0 ? 0 : fieldSize(length))
+
+const anyLength = (typeUrl: string, value: Uint8Array): number =>
+  unlessEmpty(Buffer.byteLength(typeUrl)) + unlessEmpty(value.length)
+
+function writeAny(writer: FieldWriter, typeUrl: string, value: Uint8Array): void {
+  if (typeUrl !== '') writer.text(1, typeUrl, Buffer.byteLength(typeUrl))
+  if (value.length > 0) writer.bytes(2, value)
 }
 
 /**

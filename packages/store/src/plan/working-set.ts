@@ -48,6 +48,7 @@ export class WorkingSet {
   readonly #byOrigin = new Index()
   readonly #byType = new Index()
   readonly #rows = new Table<Row>(this.#journal, (key, before, after) => {
+    if (before !== undefined && after !== undefined && isFoundAlike(before, after)) return
     for (const [row, act] of [[before, 'remove'] as const, [after, 'add'] as const]) {
       if (row === undefined) continue
       this.#byExport[act](keyText({ type: row.type, mesh: row.mesh, name: row.exportName }), key)
@@ -369,6 +370,17 @@ export class WorkingSet {
     return index.keys(property).flatMap((key) => this.#rows.get(key) ?? [])
   }
 }
+
+/** A change of what is in a row leaves it where it is found. */
+const isFoundAlike = (before: Row, after: Row): boolean =>
+  before.type === after.type &&
+  before.mesh === after.mesh &&
+  before.exportName === after.exportName &&
+  before.origin === after.origin &&
+  before.namespace === after.namespace &&
+  before.displayName === after.displayName &&
+  before.holdId === after.holdId &&
+  before.deleted === after.deleted
 
 const refusedText = (of: Pick<RefusedRow, 'peer' | 'channel'> & ResourceKey): string =>
   pairText(pairText(of.peer, of.channel), keyText(of))

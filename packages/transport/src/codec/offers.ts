@@ -12,6 +12,8 @@ import {
   encodeForZone,
   encodeKumaResource,
   encodeVips,
+  FieldWriter,
+  fieldSize,
   findType,
   fromWire,
   hex,
@@ -62,16 +64,20 @@ export class OfferEncoder {
 
 function encodeOffer({ version, resource }: Offer, hop: Hop, dialect: Dialect): Uint8Array {
   const kumaResource = dialect === 'kuma' ? forKuma(resource, hop) : forHoldfast(resource, hop)
-  const writer = new BinaryWriter()
-  writer.tag(1, WireType.LengthDelimited).string(dialect === 'kuma' ? kumaVersion(kumaResource) : version)
-  writer.tag(2, WireType.LengthDelimited).fork()
-  writer.tag(1, WireType.LengthDelimited).string(kumaResourceTypeUrl)
-  writer.tag(2, WireType.LengthDelimited).bytes(kumaResource)
-  writer.join()
-  writer.tag(3, WireType.LengthDelimited).string(wireKey(resource.mesh, resource.name))
+  const said = dialect === 'kuma' ? kumaVersion(kumaResource) : version
+  const key = wireKey(resource.mesh, resource.name)
+  const [saidLength, keyLength] = [Buffer.byteLength(said), Buffer.byteLength(key)]
+  const anyLength = fieldSize(kumaResourceTypeUrl.length) + fieldSize(kumaResource.length)
+  const fields = new FieldWriter(fieldSize(saidLength) + fieldSize(anyLength) + fieldSize(keyLength))
+    .text(1, said, saidLength)
+    .open(2, anyLength)
+    .text(1, kumaResourceTypeUrl, kumaResourceTypeUrl.length)
+    .bytes(2, kumaResource)
+    .text(3, key, keyLength)
+    .finish()
   const beside = dialect === 'holdfast' ? besideBytes(resource, hop) : emptyBytes
-  if (beside.length > 0) writer.tag(10001, WireType.LengthDelimited).bytes(beside)
-  return writer.finish()
+  if (beside.length === 0) return fields
+  return new BinaryWriter().raw(fields).tag(10001, WireType.LengthDelimited).bytes(beside).finish()
 }
 
 /** A `ResourceExtension`: VIPs, and what a receiver must know of a resource that it cannot read. */
