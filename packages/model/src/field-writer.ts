@@ -1,3 +1,5 @@
+import { invariant } from './problems.js'
+
 /**
  * Writes protobuf fields of known length straight into one buffer. A general writer keeps pieces and joins them in the end: for a
  * resource with a dozen labels that is forty pieces, and five times the time. Field numbers below 16 only: their tag is one byte.
@@ -33,10 +35,10 @@ export class FieldWriter {
     return this
   }
 
-  /** Throws an Error unless as much was written as was said. */
+  /** As much must have been written as was announced. */
   finish(): Uint8Array {
     const { buffer, byteOffset, length } = this.#out
-    if (this.#at !== length) throw new Error(`${this.#at} bytes were written, ${length} were announced`)
+    invariant(this.#at === length, `${this.#at} bytes were written, ${length} were announced`)
     return new Uint8Array(buffer, byteOffset, length)
   }
 }

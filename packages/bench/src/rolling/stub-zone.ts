@@ -129,9 +129,12 @@ export class StubZone {
     return this.#runtime.view()?.bytesToProven
   }
 
-  /** Has been proven equal in the session that it has; while others change things it is seldom so in the same moment. */
+  /**
+   * Each channel has been proven equal in the session that it has. Not all of them in one moment: while this zone and others
+   * change things, that moment may not come for half a minute.
+   */
   get isProven(): boolean {
-    return this.#runtime.view()?.bytesToProven !== undefined
+    return this.#runtime.view()?.channels.every(({ provenAtMs }) => provenAtMs !== undefined) === true
   }
 
   /** Notes the session of now, once it was proven. @param changes how many were made so far, by all zones */
@@ -139,13 +142,13 @@ export class StubZone {
     const view = this.#runtime.view()
     if (view !== undefined && view.sessionId !== this.#begun?.sessionId)
       this.#begun = { sessionId: view.sessionId, changes }
-    if (view?.bytesToProven === undefined || this.sessions.at(-1)?.sessionId === view.sessionId) return
+    if (view === undefined || !this.isProven || this.sessions.at(-1)?.sessionId === view.sessionId) return
     const all = view.channels.reduce((sum, channel) => sum + channel.received, 0)
     const received = Math.max(0, all - (changes - (this.#begun?.changes ?? changes)))
     this.sessions.push({
       sessionId: view.sessionId,
       received,
-      bytes: view.bytesToProven,
+      bytes: view.bytesToProven ?? view.payloadBytesSent + view.payloadBytesReceived,
       after: this.#runtime.lastEnd?.reason ?? '',
     })
   }
