@@ -34,6 +34,7 @@ export {
   type Validity,
 } from './certificates/issue.js'
 export { type JudgedCertificate, judgeZoneCertificate } from './certificates/judge.js'
+export { createMeshAuthority } from './certificates/mesh-authority.js'
 export {
   fingerprintOf,
   fingerprintsOf,

@@ -90,6 +90,16 @@ const bodies: readonly (readonly [what: string, type: string, body: unknown, con
   ['a label of another mesh', 'MeshService', service({ 'kuma.io/origin': 'zone', 'kuma.io/mesh': 'x' }), ofZone],
   ['a name that is too long', 'MeshTimeout', { type: 'MeshTimeout', mesh: long, name: long, spec: {} }, ofZone],
   ['a name that is none', 'Mesh', { type: 'Mesh', name: 'A_b' }],
+  [
+    'an authority that cannot be made',
+    'Mesh',
+    {
+      ...{ type: 'Mesh', name: 'a' },
+      mtls: {
+        backends: [{ name: 'ca-1', type: 'builtin', conf: { caCert: { RSAbits: 512, expiration: 'soon' } } }],
+      },
+    },
+  ],
   ['a name that no host can have', 'MeshService', { ...service({ 'kuma.io/display-name': '1.x' }), name: '1a' }],
   [
     'a workload that no host can have',

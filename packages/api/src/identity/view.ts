@@ -1,4 +1,5 @@
-import type { Claims } from '@holdfast/identity'
+import type { Claims, Pair } from '@holdfast/identity'
+import type { MeshAuthority } from '@holdfast/model'
 import type { RotationView } from './rotation-view.js'
 
 /** What this control plane can do about who is who. */
@@ -18,5 +19,7 @@ export interface IdentityView {
   }): Promise<string>
   /** Global: whatever was issued to the zone so far is void, and its sessions end. @throws Problem */
   revokeZone(zone: string, actor: string): Promise<{ readonly revokedAtMs: number }>
+  /** A new authority for a mesh that wants one. It is kept by nobody but who asks. */
+  newMeshAuthority(mesh: string, wanted: MeshAuthority): Promise<Pair>
   readonly rotation: RotationView
 }

@@ -3,6 +3,7 @@ import {
   type JsonObject,
   type ParsedBody,
   parseBody,
+  type ResourceKey,
   type TypeDescriptor,
   type Violation,
 } from '@holdfast/model'
@@ -13,6 +14,7 @@ import { isDryRun } from '../http/preconditions.js'
 import { ok, type Route } from '../http/route.js'
 import type { ApiContext } from '../options.js'
 import { initialPolicies } from '../resources/initial-policies.js'
+import { newAuthorities } from '../resources/mesh-authorities.js'
 import { living } from '../resources/meshes.js'
 import { checkAccess, readOnlyReason, writerOf, writtenElsewhere } from '../resources/permissions.js'
 import { type PlannedPut, plannedPut } from '../resources/put.js'
@@ -50,7 +52,7 @@ export function applyRoute(context: ApiContext, resources: Resources): Route {
       if (violations.length > 0) throw refusedBefore(violations, read)
 
       const ordered = [...wanted].sort((a, b) => a.type.order - b.type.order || a.index - b.index)
-      const changes = [...ordered.map(({ planned }) => planned.change), ...(await withNewMeshes(context, ordered))]
+      const changes = [...ordered.map(({ planned }) => planned.change), ...(await withMeshes(context, ordered, dryRun))]
       const outcomes = await store.local
         .apply(
           {
@@ -87,13 +89,20 @@ export function applyRoute(context: ApiContext, resources: Resources): Route {
   }
 }
 
-/** The policies that come with each mesh of the list that is new, but for those that the list has itself. */
-async function withNewMeshes(context: ApiContext, wanted: readonly Wanted[]): Promise<readonly LocalChange[]> {
-  const given = new Set(wanted.map(({ planned }) => JSON.stringify(planned.change.key)))
+/** What comes with the meshes of the list, but for what the list has itself: policies of new ones, and authorities. */
+async function withMeshes(
+  context: ApiContext,
+  wanted: readonly Wanted[],
+  dryRun: boolean,
+): Promise<readonly LocalChange[]> {
+  const keys = new Set(wanted.map(({ planned }) => JSON.stringify(planned.change.key)))
+  const given = (key: ResourceKey): boolean => keys.has(JSON.stringify(key))
   const changes: LocalChange[] = []
   for (const { type, body, planned } of wanted) {
-    if (type.name !== 'Mesh' || living(await context.store.read.get(planned.change.key)) !== undefined) continue
-    changes.push(...initialPolicies(context, type, body).filter(({ key }) => !given.has(JSON.stringify(key))))
+    if (type.name !== 'Mesh') continue
+    if (living(await context.store.read.get(planned.change.key)) === undefined)
+      changes.push(...initialPolicies(context, type, body).filter(({ key }) => !given(key)))
+    if (!dryRun) changes.push(...(await newAuthorities(context, type, body, given)))
   }
   return changes
 }

@@ -6,6 +6,7 @@ import { type Answer, ok } from '../http/route.js'
 import type { ApiContext } from '../options.js'
 import { authoredDifferences, authoredVersion, valueText } from '../resources/authored.js'
 import { initialPolicies } from '../resources/initial-policies.js'
+import { newAuthorities } from '../resources/mesh-authorities.js'
 import { living } from '../resources/meshes.js'
 import { checkAccess, deleteProblems, writerOf } from '../resources/permissions.js'
 import { checkImmutable, type PlannedPut, plannedPut } from '../resources/put.js'
@@ -32,6 +33,7 @@ export async function putItem(item: Item): Promise<Answer> {
   if (read.outcome === 'unreadable') throw badRequest(read.reason)
   if (read.outcome === 'invalid') throw notValid(titles.process, read.violations)
   checkAccess(type, request.actor)
+  const authorities = dryRun ? [] : await newAuthorities(context, type, read.body)
   for (let attempt = 1; ; attempt++) {
     const existing = attempt === 1 ? item.row : living(await context.store.read.get({ type: type.name, mesh, name }))
     const planned = plannedPut(type, read.body, context)
@@ -40,7 +42,11 @@ export async function putItem(item: Item): Promise<Answer> {
     checkPrecondition(item, precondition, existing, planned)
     const title = existing === undefined ? titles.create : titles.update
     const change = isCareful(precondition) ? { ...planned.change, ifRevision: existing?.revision ?? 0 } : planned.change
-    const changes = [change, ...(existing === undefined ? initialPolicies(context, type, read.body) : [])]
+    const changes = [
+      change,
+      ...(existing === undefined ? initialPolicies(context, type, read.body) : []),
+      ...authorities,
+    ]
     const [outcome] = await applied(item, changes, dryRun, title)
     if (outcome?.outcome === 'stale' && attempt < attemptsMax) continue
     if (outcome?.outcome === 'stale')

@@ -20,7 +20,8 @@ import { publishedKey } from './published-keys.js'
 import { writeSecrets } from './secrets.js'
 
 const generate = promisify(generateKeyPair)
-export const newRsaKey = async (): Promise<KeyObject> => (await generate('rsa', { modulusLength: 2_048 })).privateKey
+export const newRsaKey = async (modulusLength = 2_048): Promise<KeyObject> =>
+  (await generate('rsa', { modulusLength })).privateKey
 export const newEcKey = async (): Promise<KeyObject> => (await generate('ec', { namedCurve: 'P-256' })).privateKey
 
 const yearMs = 365 * 24 * 3_600_000

@@ -3,9 +3,11 @@ import type { IdentityView, RotationView } from '@holdfast/api'
 import {
   type Claims,
   controlPlaneScope,
+  createMeshAuthority,
   issueToken,
   joinBundleText,
   newestKey,
+  type Pair,
   privateKeyPem,
   type SigningKey,
   signingKeyName,
@@ -15,10 +17,10 @@ import {
   zoneRevocationsName,
   zoneRevocationsText,
 } from '@holdfast/identity'
-import { computedLabels, displayNameOf, Problem, specTypeUrl, typeOf } from '@holdfast/model'
+import { computedLabels, displayNameOf, type MeshAuthority, Problem, specTypeUrl, typeOf } from '@holdfast/model'
 import type { ControlPlaneStore } from '@holdfast/store'
 import type { Logger } from 'pino'
-import { newRsaKey } from './first-keys.js'
+import { newRsaKey, serialNumber } from './first-keys.js'
 import type { IdentityKeeper } from './keeper.js'
 import { readSecrets, writeSecret } from './secrets.js'
 
@@ -96,6 +98,12 @@ export class StoredIssuer implements IdentityView {
     await writeSecret(store, place, { name: zoneRevocationsName, data, onlyIfNew: false })
     log.warn({ zone, actor }, 'a zone was revoked: what it was given so far is void')
     return { revokedAtMs }
+  }
+
+  async newMeshAuthority(mesh: string, { rsaBits, validForMs }: MeshAuthority): Promise<Pair> {
+    const issuedAtMs = this.#options.nowMs()
+    const validity = { issuedAtMs, notAfterMs: issuedAtMs + validForMs, serial: serialNumber() }
+    return createMeshAuthority(mesh, await newRsaKey(rsaBits), validity)
   }
 
   /** The Zone object is what lets a zone in that was deleted before. */

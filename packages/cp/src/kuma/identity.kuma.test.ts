@@ -71,6 +71,22 @@ describe.skipIf(!hasKuma())('Kuma at a global that asks who one is', { timeout: 
     expect(await peers()).toMatchObject([{ peer: 'north', connected: true, kuma: true }])
   })
 
+  test('a mesh with a builtin authority that is made at our global has it in a Kuma zone, byte for byte', async () => {
+    const [north] = kumas
+    if (north === undefined) throw new Error('no zone')
+    const mtls = { enabledBackend: 'ca-1', backends: [{ name: 'ca-1', type: 'builtin' }] }
+    const { status } = await ask('PUT', `${global.apiUrl}/meshes/secure`, { type: 'Mesh', name: 'secure', mtls })
+    expect(status).toBe(201)
+    type Secrets = { readonly items: readonly { readonly name: string; readonly data: string }[] }
+    const ours = ((await ask('GET', `${global.apiUrl}/meshes/secure/secrets`)).body as Secrets).items
+    expect(ours.map(({ name }) => name)).toEqual(['secure.ca-builtin-cert-ca-1', 'secure.ca-builtin-key-ca-1'])
+    const theirs = async () => (await north.get<Secrets>('/meshes/secure/secrets')).items
+    const isThere = async (): Promise<boolean> => (await theirs().catch(() => [])).length === 2
+    await until('both secrets to be there', isThere, { withinMs: 60_000 })
+    const texts = (items: Secrets['items']) => items.map(({ name, data }) => [name, data])
+    expect(texts(await theirs())).toEqual(texts(ours))
+  })
+
   test('one whose name is not allowed is told why, learns nothing and disturbs nobody', async () => {
     const south = await zoneOf('south')
     await until('it to be told', () => /shows nothing that proves its name/.test(south.log()), {

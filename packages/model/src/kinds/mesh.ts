@@ -1,6 +1,7 @@
 import { type Mesh, MeshSchema } from '@holdfast/proto'
 import { shownObject, shownObjects, shownText, wideColumn } from './columns.js'
 import { type Finding, refused, strict } from './finding.js'
+import { authorityFindings } from './mesh-authority.js'
 import { protoKind } from './proto-kind.js'
 
 export const meshKind = protoKind(MeshSchema, findings, [
@@ -21,10 +22,13 @@ function* findings({ mtls, logging, tracing, metrics }: Mesh): Iterable<Finding>
   if (mtls !== undefined) {
     if (mtls.backends.length > 1) yield refused('mtls.backends', 'cannot have more than 1 backends')
     yield* backendFindings('mtls', mtls.enabledBackend, 'enabledBackend', mtls.backends)
-    for (const [index, { type }] of mtls.backends.entries())
-      if (!backendTypes.includes(type))
-        // Installed plugins differ between control planes: a peer may have one that we do not know.
-        yield strict(`mtls.backends[${index}].type`, 'could not find installed plugin for this type')
+    for (const [index, backend] of mtls.backends.entries()) {
+      const path = `mtls.backends[${index}]`
+      // Installed plugins differ between control planes: a peer may have one that we do not know.
+      if (!backendTypes.includes(backend.type))
+        yield strict(`${path}.type`, 'could not find installed plugin for this type')
+      yield* authorityFindings(path, backend)
+    }
   }
   if (logging !== undefined)
     yield* backendFindings('logging', logging.defaultBackend, 'defaultBackend', logging.backends)
