@@ -72,10 +72,33 @@ test('who brings the secrets along, or has written them before, keeps them; a ha
   ])
   expect(await secretsOf('shop')).toEqual(brought)
   expect(await secretsOf('cart')).toEqual(both('cart', 1))
-  await api.call('DELETE', '/meshes/cart/secrets/cart.ca-builtin-key-ca-1')
+  await api.call('DELETE', '/meshes/cart/secrets/cart.ca-builtin-key-ca-1?force=true')
   await api.call('PUT', '/meshes/cart', mesh('cart'))
   expect(Object.keys(await secretsOf('cart'))).toEqual(['cart.ca-builtin-cert-ca-1'])
   expect(made).toEqual(['cart ca-1 2048'])
+})
+
+test('a secret without which a mesh cannot certify its proxies is not deleted by mistake', async () => {
+  await api.call('PUT', '/meshes/shop', mesh('shop'))
+  const provided = { cert: { secret: 'chain' }, key: { secret: 'other' } }
+  await api.call('PUT', '/meshes/cart', mesh('cart', 'ca-1', 'provided', provided))
+  const data = Buffer.from('x').toString('base64')
+  for (const name of ['chain', 'free'])
+    await api.call('PUT', `/meshes/cart/secrets/${name}`, { type: 'Secret', mesh: 'cart', name, data })
+  const deleted = async (path: string) => {
+    const { status, body } = await api.call('DELETE', path)
+    return [status, body.invalid_parameters?.[0]?.reason]
+  }
+  const inUse = (name: string, of: string) => [
+    400,
+    `The secret "${name}" that you are trying to remove is currently in use in Mesh "${of}" in mTLS backend "ca-1". Please remove the reference from the "ca-1" backend before removing the secret.`,
+  ]
+  const name = 'shop.ca-builtin-cert-ca-1'
+  expect(await deleted(`/meshes/shop/secrets/${name}`)).toEqual(inUse(name, 'shop'))
+  expect(await deleted('/meshes/cart/secrets/chain')).toEqual(inUse('chain', 'cart'))
+  expect(await deleted('/meshes/cart/secrets/free')).toEqual([200, undefined])
+  await api.call('PUT', '/meshes/shop', { type: 'Mesh', name: 'shop' })
+  expect(await deleted(`/meshes/shop/secrets/${name}`)).toEqual([200, undefined])
 })
 
 test('two who make the same mesh at once have one authority, of one piece', async () => {

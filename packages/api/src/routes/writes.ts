@@ -1,4 +1,11 @@
-import { type JsonObject, type ParsedBody, parseBody, type TypeDescriptor } from '@holdfast/model'
+import {
+  type JsonObject,
+  type ParsedBody,
+  parseBody,
+  readMesh,
+  secretsOfBackend,
+  type TypeDescriptor,
+} from '@holdfast/model'
 import { authoredOf, type LocalChange, type LocalOutcome, type Row } from '@holdfast/store'
 import { type ApiError, badRequest, notFound, notValid, titles, underTitle } from '../http/errors.js'
 import { etagOf, isDryRun, type Precondition, preconditionFailed, preconditionOf } from '../http/preconditions.js'
@@ -187,7 +194,7 @@ export async function deleteItem(item: Item): Promise<Answer> {
     if (row === undefined) throw notFound(titles.delete)
     const violations = [
       ...deleteProblems(type, context.mode, context.zoneName, row),
-      ...(request.query.get('force') === 'true' ? [] : await stillInUse(context, type, row.name)),
+      ...(request.query.get('force') === 'true' ? [] : await stillInUse(context, type, row)),
     ]
     if (violations.length > 0) throw notValid(titles.delete, violations)
     checkAccess(type, request.actor)
@@ -208,8 +215,23 @@ export async function deleteItem(item: Item): Promise<Answer> {
 /** Kuma's words. `?force=true` deletes it all the same; its sessions end then. */
 const stillConnected = 'unable to delete Zone, Zone CP is still connected, please shut it down first'
 
+/** Kuma's words. */
+const secretInUse = (mesh: string, name: string, backend: string): string =>
+  `The secret "${name}" that you are trying to remove is currently in use in Mesh "${mesh}" in mTLS backend "${backend}". Please remove the reference from the "${backend}" backend before removing the secret.`
+
 /** Deleting these would take something from under those who use it. */
-async function stillInUse({ store, sync, nowMs, mode, zoneName }: ApiContext, type: TypeDescriptor, name: string) {
+async function stillInUse(
+  { store, sync, nowMs, mode, zoneName }: ApiContext,
+  type: TypeDescriptor,
+  { mesh, name }: Pick<Row, 'mesh' | 'name'>,
+) {
+  if (type.name === 'Secret') {
+    const row = living(await store.read.get({ type: 'Mesh', mesh: '', name: mesh }))
+    const backends = row === undefined ? [] : (readMesh(row.spec)?.mtls?.backends ?? [])
+    return backends
+      .filter((backend) => secretsOfBackend(mesh, backend).includes(name))
+      .map((backend) => ({ path: 'name', message: secretInUse(mesh, name, backend.name) }))
+  }
   if (type.name === 'Mesh') {
     const { total } = await store.read.list({ type: 'Dataplane', mesh: name, offset: 0, limit: 1 })
     if (total > 0) return [{ path: 'mesh', message: 'unable to delete mesh, there are still some dataplanes attached' }]

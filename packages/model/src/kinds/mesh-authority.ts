@@ -43,6 +43,13 @@ export const authoritiesOfMesh = (backends: readonly Backend[]): readonly MeshAu
     return read.problems.length > 0 ? [] : [{ backend: backend.name, ...read.authority }]
   })
 
+/** Secrets of the mesh without which the backend cannot certify proxies. */
+export function secretsOfBackend(mesh: string, { name, type, conf }: Backend): readonly string[] {
+  if (type === builtin) return Object.values(authoritySecretNames(mesh, name))
+  const named = [objectAt(conf, 'cert').secret, objectAt(conf, 'key').secret]
+  return type === 'provided' ? named.filter((secret) => typeof secret === 'string') : []
+}
+
 /** @param path of the backend */
 export function* authorityFindings(path: string, { type, conf }: Backend): Iterable<Finding> {
   if (type === builtin) yield* readConf(conf).problems.map(([at, why]) => strict(`${path}.conf.caCert.${at}`, why))
