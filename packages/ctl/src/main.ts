@@ -29,8 +29,22 @@ const files: Files = {
 }
 
 const interrupted = new AbortController()
-process.once('SIGINT', () => interrupted.abort())
-process.once('SIGTERM', () => interrupted.abort())
+/** What comes sooner after the first signal is the same one: a terminal tells the whole group, and npm and pnpm tell their child once more. */
+const sameAskMs = 300
+let askedMs = 0
+function interrupt(name: NodeJS.Signals): void {
+  if (!interrupted.signal.aborted) {
+    askedMs = performance.now()
+    interrupted.abort()
+  } else if (performance.now() - askedMs >= sameAskMs) {
+    // As if nobody listened: what waits for an answer to a write is told what a second signal means.
+    process.removeListener('SIGINT', interrupt)
+    process.removeListener('SIGTERM', interrupt)
+    process.kill(process.pid, name)
+  }
+}
+process.on('SIGINT', interrupt)
+process.on('SIGTERM', interrupt)
 // A reader that has seen enough (`| head`) is no error of ours.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0)
