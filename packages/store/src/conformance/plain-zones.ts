@@ -181,6 +181,31 @@ export function plainZoneConformance(open: OpenStore): void {
     expect(await global.store.vip.verifyLocal()).toEqual([])
   })
 
+  test('RO: what was refused before its mesh went is said again in each list, and nothing of it is written', async () => {
+    const { global, north } = await ready()
+    await using _ = global
+    const listOf = (resource: ExportedResource) => ({
+      ...{ type: 'MeshService', wholeList: true, plain: true },
+      offers: [offerOf(resource)],
+    })
+    await north.apply(listOf(withStatus('a')))
+    const bad = {
+      ...withStatus('a'),
+      spec: utf8('{"selector":{"dataplaneTags":{"a":"b"},"dataplaneLabels":{}},"ports":[]}'),
+    }
+    expect((await north.apply(listOf(bad))).refused).toHaveLength(1)
+    await global.apply(deleteOf({ type: 'Mesh', mesh: '', name: 'default' }))
+    const standing = async () => {
+      const all = { types: ['MeshService'], ownTypes: [], after: undefined, limit: 10 }
+      return [(await global.store.read.changes(all))?.rows, await global.store.read.refused()]
+    }
+    const before = await standing()
+    expect(before).toMatchObject([[{ deleted: true, offeredEntry: expect.any(String) }], [{ newcomer: false }]])
+    expect((await north.apply(listOf(bad))).writtenRows).toBe(0)
+    expect(await standing()).toEqual(before)
+    expect(await global.store.vip.verifyLocal()).toEqual([])
+  })
+
   test('RO: it is said again in each list when it is forgotten that its mesh was deleted, too; the mesh brings it back', async () => {
     const { global, north } = await ready()
     await using _ = global

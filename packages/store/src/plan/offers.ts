@@ -28,7 +28,7 @@ import type { PlanOptions } from './local.js'
 import { meshReturns } from './meshes.js'
 import type { OverQuota } from './quota.js'
 import { specProblems } from './receipt.js'
-import { refuseOffer } from './refusals.js'
+import { type Refusal, refuseOffer } from './refusals.js'
 import { statusIsDue } from './statuses.js'
 import type { Row } from './types.js'
 import { receiveVips } from './vips.js'
@@ -59,14 +59,15 @@ export function planOffer(
   // RO: the same again touches nothing. It was let in as it is, so nothing about it is checked again.
   if (existing !== undefined && isSettled(existing, origin, offeredEntry)) return { warnings: [], written: false }
   if (asleepAs(resource, origin, ws)?.offeredEntry === offeredEntry) return { warnings: [], written: false }
+  const refuse = (why: Pick<Refusal, 'reason' | 'remembered' | 'againMs'>): OfferOutcome => {
+    const entry = stillOffered(resource, origin, existing) ?? offeredEntry
+    return refuseOffer({ key, exportName: resource.name, origin, offeredEntry: entry, ...why }, hearing, ws, options)
+  }
   const { problem, warnings } = offerProblem(resource, origin, existing, hearing, ws)
-  if (problem !== undefined)
-    return refuseOffer({ key, exportName: resource.name, origin, offeredEntry, reason: problem }, hearing, ws, options)
-  if (over !== undefined)
-    return refuseOffer({ key, exportName: resource.name, origin, offeredEntry, ...over }, hearing, ws, options)
+  if (problem !== undefined) return refuse({ reason: problem })
+  if (over !== undefined) return refuse(over)
   const judged = standIn ? undefined : receiveVips(ownerOfOffer(resource, origin), resource, ws, options)
-  if (judged !== undefined)
-    return refuseOffer({ key, exportName: resource.name, origin, offeredEntry, ...judged }, hearing, ws, options)
+  if (judged !== undefined) return refuse(judged)
   const written = keep(resource, origin, existing, offeredEntry, ws, options)
   ws.clearRefusal({ ...key, peer: hearing.peer, channel: hearing.channel })
   if (hearing.channel === 'up') statusIsDue(key, hearing.peer, ws, options.nowMs)
@@ -85,6 +86,15 @@ export function asleepAs(resource: ExportedResource, origin: Origin, ws: Working
   if (resource.status !== undefined && !equalBytes(resource.status, row.status ?? emptyBytes)) return undefined
   const asOffered = entryOfOffer({ ...resource, vips: row.vips }, origin)
   return row.offeredEntry === asOffered && entryOfRow(authoredOf(row)) === asOffered ? row : undefined
+}
+
+/**
+ * The entry under which a tombstone counts as offered, if this is what was offered before its mesh took it along: then it had
+ * the virtual IPs that we had given it, and now it is said without them.
+ */
+function stillOffered(resource: ExportedResource, origin: Origin, row: Row | undefined): string | undefined {
+  if (row?.deleted !== true || row.origin !== origin) return undefined
+  return entryOfOffer({ ...resource, vips: row.vips }, origin) === row.offeredEntry ? row.offeredEntry : undefined
 }
 
 /** What keeps an offered resource from being kept; its virtual IPs are judged apart. */

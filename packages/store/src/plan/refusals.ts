@@ -28,10 +28,12 @@ export function refuseOffer(refusal: Refusal, hearing: Hearing, ws: WorkingSet, 
   // A status leaves no trace on the row: what was offered of the resource itself is another matter.
   const row = hearing.channel === 'status' ? undefined : ws.row(key)
   const mine = row !== undefined && row.origin === origin
-  const newcomer = !mine || row.deleted
+  // What went with its mesh may have been refused before, and then counts as it did (RO).
+  const counts = mine && (!row.deleted || row.offeredEntry === offeredEntry)
+  const newcomer = !counts
   if (mine)
     ws.setOffered(row, {
-      offeredEntry: row.deleted ? undefined : offeredEntry,
+      offeredEntry: counts ? offeredEntry : undefined,
       holdId: undefined,
       absentSinceMs: row.deleted ? row.absentSinceMs : undefined,
     })
