@@ -177,9 +177,12 @@ test('where plain text is let in beside TLS, a Kuma zone is told which services 
   // What a Kuma global makes of the same proxies: none has a certificate, so nobody may be spoken to over TLS.
   expect(specJson({ type: 'ServiceInsight', spec: insight?.spec ?? new Uint8Array() })).toEqual({
     services: Object.fromEntries(
-      ['web', 'web_shop_svc_80'].map((name) => [
+      [
+        ['web', 'east'],
+        ['web_shop_svc_80', 'kube'],
+      ].map(([name, zone]) => [
         name,
-        { status: 'offline', dataplanes: { offline: 1 }, addressPort: `${name}.mesh:80` },
+        { status: 'offline', dataplanes: { offline: 1 }, addressPort: `${name}.mesh:80`, zones: [zone] },
       ]),
     ),
   })
