@@ -38,9 +38,17 @@ const lockNotAvailable = '55P03'
  * everybody behind it waiting too, so it gives up soon, lets them pass, and begins anew; a deadlock is the same.
  */
 const contended = ['40P01', '40001', lockNotAvailable]
-const tableLockTimeoutMs = 2_000
+/**
+ * Share of the time after which the server looks for a deadlock: who gives up before that is us. Of two who wait for each other and
+ * both look, the server lets the first one fail, and that may be somebody's request.
+ */
+const deadlockShare = 0.8
 const contendedPauseMs = 250
 const contendedMaxMs = 120_000
+
+const giveUpSoon = `
+  select set_config('lock_timeout', ceil(setting::integer * ${deadlockShare})::text, true)
+  from pg_settings where name = 'deadlock_timeout'`
 
 const createTable = `
   create table if not exists migrations (
@@ -137,7 +145,7 @@ async function migrateLocked(
   const newest = rows.at(-1)?.id ?? 0
   const due = migrations.filter((migration) => migration.id > newest)
   if (due.length > 0) {
-    await client.query(`set local lock_timeout = ${tableLockTimeoutMs}`)
+    await client.query(giveUpSoon)
     // Nobody writes while the head is ours, so that most have no lock that a migration could want.
     if (newest > 0) await client.query('select from store_head for update')
   }

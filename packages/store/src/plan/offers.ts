@@ -58,7 +58,8 @@ export function planOffer(
   const offeredEntry = entryOfOffer(resource, origin)
   // RO: the same again touches nothing. It was let in as it is, so nothing about it is checked again.
   if (existing !== undefined && isSettled(existing, origin, offeredEntry)) return { warnings: [], written: false }
-  if (asleepAs(resource, origin, ws)?.offeredEntry === offeredEntry) return { warnings: [], written: false }
+  if (asleepAs(resource, origin, hearing.plain === true, ws)?.offeredEntry === offeredEntry)
+    return { warnings: [], written: false }
   const refuse = (why: Pick<Refusal, 'reason' | 'remembered' | 'againMs'>): OfferOutcome => {
     const entry = stillOffered(resource, origin, existing) ?? offeredEntry
     return refuseOffer({ key, exportName: resource.name, origin, offeredEntry: entry, ...why }, hearing, ws, options)
@@ -78,10 +79,12 @@ export function planOffer(
  * A copy that its mesh has taken along, and that its zone offers as it was: it comes back with the mesh, with the virtual
  * IPs that rest with it, and until then there is nothing to write, however often it is said (RO).
  */
-export function asleepAs(resource: ExportedResource, origin: Origin, ws: WorkingSet): Row | undefined {
+export function asleepAs(resource: ExportedResource, origin: Origin, plain: boolean, ws: WorkingSet): Row | undefined {
   const row = ws.row(keyOfOffer(resource))
   if (row?.deleted !== true || row.origin !== origin || row.audience !== 'suspended') return undefined
-  if (ws.identity.role !== 'global' || !isMeshHidden(row.mesh, ws)) return undefined
+  // A zone of ours takes back what is in a mesh that it hears is gone: what it offers of one that is not known was damaged (HEAL).
+  const isGone = plain ? isMeshHidden(row.mesh, ws) : ws.mesh(row.mesh) === 'deleted'
+  if (ws.identity.role !== 'global' || !isGone) return undefined
   // A status of a Kuma zone comes with it, and is to be kept.
   if (resource.status !== undefined && !equalBytes(resource.status, row.status ?? emptyBytes)) return undefined
   const asOffered = entryOfOffer({ ...resource, vips: row.vips }, origin)

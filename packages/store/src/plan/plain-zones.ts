@@ -123,7 +123,7 @@ const wishesOf = (batch: Batch, hearing: Hearing, ws: WorkingSet): readonly VipW
   for (const { resource } of batch.offers) {
     const origin = originOf(resource, hearing)
     const owner = ownerOfOffer(resource, origin)
-    if (asleepAs(resource, origin, ws) !== undefined) continue
+    if (asleepAs(resource, origin, true, ws) !== undefined) continue
     if (wantsVip(type, resource.labels) && givenTo(owner, ws) === undefined)
       wishes.set(ownerText(owner), { key: keyOfOffer(resource), owner })
   }
@@ -151,7 +151,7 @@ export function withVips(
   const warnings = allocated(batch.type, wishes, hearing.peer, ws, options)
   const offers = batch.offers.map((offer) => {
     const origin = originOf(offer.resource, hearing)
-    const vips = asleepAs(offer.resource, origin, ws)?.vips ?? givenTo(ownerOfOffer(offer.resource, origin), ws)
+    const vips = asleepAs(offer.resource, origin, true, ws)?.vips ?? givenTo(ownerOfOffer(offer.resource, origin), ws)
     const wants = wantsVip(typeOf(batch.type), offer.resource.labels)
     return { ...offer, resource: { ...offer.resource, vips: wants ? vips : undefined } }
   })
