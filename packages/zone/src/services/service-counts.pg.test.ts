@@ -54,6 +54,9 @@ async function costAmong(count: number) {
     await until('its own write read', async () => statements.get('read changes') === 2, 60_000)
     // Closing waits for what is under way.
     await services.close()
+    // What the many rows before have left to be told to the planner is told with whatever is written next: it is theirs, and
+    // counted in counts.pg.test.ts.
+    statements.delete('analyze')
     return { statements: Object.fromEntries([...statements].sort()), rows: await rowsWritten(database.url) }
   } finally {
     await services.close()
