@@ -6,7 +6,7 @@ import { followedOwnTypes, followedTypes, ServiceIndex, type ServiceKey } from '
 import { planService, type ServicePlan, type ServiceProblem, type ServiceRules } from './service-plan.js'
 
 export interface ServiceOptions extends Pick<ServiceRules, 'zone' | 'graceMs' | 'propagated'> {
-  readonly store: ControlPlaneStore
+  readonly store: Pick<ControlPlaneStore, 'read' | 'local' | 'onAdvanced'>
   readonly log: Logger
   readonly nowMs: () => number
   /** Of this process, with `services` among them; undefined: no other process makes services for this zone. */
