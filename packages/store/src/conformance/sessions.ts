@@ -139,6 +139,32 @@ export function sessionConformance(open: OpenStore): void {
     expect((await global.store.status()).state).toBe('ready')
   })
 
+  test('EMPTY: a zone that was interrupted in its first range of another log is heard of it as well', async () => {
+    await using global = await Subject.ready(open, 'global')
+    const down = global.channel(toWest)
+    await down.perform({ op: 'admit', hello: hello(otherStoreId), nowMs: global.nowMs })
+    const { digest: offered } = await down.perform({ op: 'mark' })
+    const cursor = { epoch: otherEpoch, revision: 0, tag: '0'.repeat(16) }
+    const partial = { revision: 2, typeOrder: 20, mesh: '', name: 'some-block' }
+    expect(await down.perform({ op: 'compare', standing: { offered, cursor, partial } })).toMatchObject({
+      cursor: 'contradiction',
+    })
+    expect((await global.store.status()).state).toBe('recovering')
+  })
+
+  test('EMPTY, VIP-2: a plain Kuma zone that acks whatever it is told is nobody in step: a lost database is still found out', async () => {
+    await using global = await Subject.ready(open, 'global')
+    await global.store.sessions.meetPlain('north')
+    const north = global.channel({ channel: 'down', peer: 'north' })
+    const { cursor, digest: offered } = await north.perform({ op: 'mark' })
+    await north.perform({ op: 'acked', cursor })
+    const down = global.channel(toWest)
+    await down.perform({ op: 'admit', hello: hello(otherStoreId), nowMs: global.nowMs })
+    const other = { epoch: otherEpoch, revision: 3, tag: someTag }
+    expect((await down.perform({ op: 'compare', standing: { offered, cursor: other } })).cursor).toBe('contradiction')
+    expect((await global.store.status()).state).toBe('recovering')
+  })
+
   test('a zone of another installation joins one that has zones in step: nobody recovers for it', async () => {
     await using global = await Subject.ready(open, 'global')
     const east = global.channel({ channel: 'down', peer: 'east' })

@@ -131,7 +131,7 @@ export class MemoryChannel implements SyncChannelStore {
           from: 'peer',
           acked: this.#store.logHistory().ackedLog(this.#context.peer),
           witness: originWords(this.#context.peer),
-          cursor: furthestOf(said, standing.partial, head.revision),
+          cursor: furthestOf(said, standing.partial, head),
         },
       ])
     // Another session may have found out meanwhile: nothing is said from here, whatever this one says.

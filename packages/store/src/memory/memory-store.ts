@@ -332,7 +332,7 @@ export class MemoryStore {
       untried:
         this.identity.role === 'global' &&
         epochs.size === 1 &&
-        ![...this.#image.zones.values()].some((zone) => zone.everInStep),
+        ![...this.#image.zones.values()].some((zone) => zone.everInStep && zone.storeId !== undefined),
       tagAt: (epoch, revision) => tags.get(tagText(epoch, revision)),
       endOf: (epoch) => {
         for (let revision = head.revision; revision >= 0; revision--)

@@ -183,18 +183,22 @@ export class PgChannel implements ChannelStore {
     const known = standingOf(cursor, history, { reachesFrom, logFrom: head.logFrom })
     // Another session has found out meanwhile that we were restored: nothing is said from here, whatever this one says.
     if (this.#isGlobalSending() && head.state !== 'ready') return factsFor(snapshot, this.#view, 'contradiction')
-    if (known === 'foreign-epoch' && cursor !== undefined && (await this.#isOurLoss(cursor, head.epoch)))
+    if (
+      known === 'foreign-epoch' &&
+      cursor !== undefined &&
+      (await this.#isOurLoss(furthestOf(cursor, partial, head), head.epoch))
+    )
       return factsFor(await tail.fresh(), this.#view, 'contradiction')
     if (known !== 'contradiction' || cursor === undefined) return factsFor(snapshot, this.#view, known)
     // The peer was told of it by us, so it is we who were restored.
-    const furthest = furthestOf(cursor, partial, head.revision)
+    const furthest = furthestOf(cursor, partial, head)
     await onEvidence({ from: 'peer', witness: originWords(this.#context.peer), cursor: furthest })
     return factsFor(await tail.fresh(), this.#view, known)
   }
 
   /**
-   * A zone that was in step with another log: with that of a database in whose place ours stands, or it has moved, or it
-   * comes late from before a recovery that is over: then it may know of what we had lost and have not heard of.
+   * A zone that has followed another log: that of a database in whose place ours stands, or it has moved, or it comes
+   * late from before a recovery that is over: then it may know of what we had lost and have not heard of.
    */
   async #isOurLoss(cursor: Cursor, epoch: string): Promise<boolean> {
     const { database, tail, acks, onEvidence, onStranger } = this.#parts

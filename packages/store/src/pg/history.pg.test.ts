@@ -148,7 +148,10 @@ test('a peer that remembers what we do not is believed', async () => {
     east.perform({ op: 'compare', standing: { cursor, offered: emptyDigest } }, { signal })
   expect((await compare(head)).cursor).toBe('known')
   // Somebody is in step with us: then a stranger comes from another installation.
-  await store.database.run('in step', "insert into zones (name, ever_in_step) values ('west', true)")
+  await store.database.run(
+    'in step',
+    `insert into zones (name, store_id, ever_in_step) values ('west', gen_random_uuid(), true)`,
+  )
   expect((await compare({ ...head, epoch: 'ab'.repeat(16) })).cursor).toBe('foreign-epoch')
   expect((await store.status()).state).toBe('ready')
   expect((await compare({ ...head, revision: head.revision + 7 })).cursor).toBe('contradiction')

@@ -81,11 +81,13 @@ test.each([
   expect(standingOf(cursor, history, { reachesFrom, logFrom: 8 })).toBe(standing)
 })
 
+const within = (revision: number) => ({ revision, typeOrder: 1, mesh: '', name: 'web' })
+
 test('MONO: a receiver within a range remembers more than its cursor says, and that is evidence', () => {
   const cursor = { epoch: present, revision: 10, tag: 'ten' }
-  const within = (revision: number) => ({ revision, typeOrder: 1, mesh: '', name: 'web' })
+  const head = { epoch: present, revision: 12 }
   const judged = (partial: number) =>
-    judgeHistory([{ from: 'peer', witness: 'zone east', cursor: furthestOf(cursor, within(partial), 12) }], history)
+    judgeHistory([{ from: 'peer', witness: 'zone east', cursor: furthestOf(cursor, within(partial), head) }], history)
   expect(judged(11)).toEqual({ verdict: 'keep' })
   expect(judged(12)).toEqual({ verdict: 'keep' })
   expect(judged(13)).toEqual({ verdict: 'new-epoch', reason: expect.stringMatching(/ends at 12: .* backup/) })
@@ -96,6 +98,15 @@ describe('EMPTY: a database that nobody was ever in step with, and a zone that w
   test('it stands in the place of one that was lost', () => {
     const judgement = judgeHistory([seen(foreign, 99, 'other', 'peer')], untried)
     expect(judgement).toEqual({ verdict: 'new-epoch', reason: expect.stringMatching(/zone east .* that was lost/) })
+  })
+  test('so does a zone that had come to the middle of its first range', () => {
+    const cursor = { epoch: foreign, revision: 0, tag: '0'.repeat(16) }
+    const judged = (partial: number | undefined, head = 12) => {
+      const at = partial === undefined ? undefined : within(partial)
+      const said = furthestOf(cursor, at, { epoch: present, revision: head })
+      return judgeHistory([{ from: 'peer', witness: 'zone east', cursor: said }], untried).verdict
+    }
+    expect([judged(2), judged(99), judged(undefined)]).toEqual(['new-epoch', 'new-epoch', 'keep'])
   })
   test.each([
     ['a zone that never got anything proves nothing', seen(foreign, 0, '0'.repeat(16), 'peer')],

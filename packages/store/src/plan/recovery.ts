@@ -22,8 +22,9 @@ export interface LogHistory {
   /** Every epoch that this store has had, the present one included. */
   readonly epochs: ReadonlySet<string>
   /**
-   * Global: no zone was ever in step with this database, and its log never began anew. A zone that was in step with
-   * another one then tells that this one stands in the place of a database that was lost.
+   * Global: no zone was ever in step with this database, and its log never began anew. A zone that has followed another
+   * one, were it to the middle of its first range, then tells that this one stands in the place of a database that was lost.
+   * Plain Kuma zones do not count: they are in step with whoever speaks to them.
    */
   readonly untried: boolean
   tagAt(epoch: string, revision: number): string | undefined
@@ -64,7 +65,7 @@ function contradiction({ from, isOurs, acked, witness, cursor }: Evidence, histo
       return `${witness} followed the log ${acked}, and then ${cursor.epoch}, which this database has never had: it was restored from a backup of before that log began`
     // A peer may come from another installation, and where others are in step already it does.
     return history.untried && cursor.revision > 0
-      ? `${witness} was in step with the log ${cursor.epoch}, and nobody ever was with this database: it stands in the place of one that was lost`
+      ? `${witness} has followed the log ${cursor.epoch}, and nobody was ever in step with this database: it stands in the place of one that was lost`
       : undefined
   }
   if (cursor.revision === 0) return undefined
@@ -79,11 +80,18 @@ function contradiction({ from, isOurs, acked, witness, cursor }: Evidence, histo
     : `${witness} remembers revision ${cursor.revision} as ${cursor.tag}, the database has ${tag ?? 'none'}: it was restored from a backup and wrote on`
 }
 
-/** The furthest that a receiver remembers: within a range it is ahead of its cursor. */
-export const furthestOf = (cursor: Cursor, partial: Position | undefined, head: number): Cursor =>
-  partial !== undefined && partial.revision > Math.max(head, cursor.revision)
-    ? { ...cursor, revision: partial.revision }
-    : cursor
+/**
+ * The furthest that a receiver remembers: within a range it is ahead of its cursor. In our own log that says something only
+ * beyond the head, for a position within a range has no tag; in a log that we do not have any position is more than none.
+ */
+export function furthestOf(
+  cursor: Cursor,
+  partial: Position | undefined,
+  head: Pick<Cursor, 'epoch' | 'revision'>,
+): Cursor {
+  const known = cursor.epoch === head.epoch ? Math.max(head.revision, cursor.revision) : cursor.revision
+  return partial !== undefined && partial.revision > known ? { ...cursor, revision: partial.revision } : cursor
+}
 
 /**
  * How a sender's store sees the cursor of a receiver; a `contradiction` goes on to `judgeHistory`.

@@ -220,11 +220,14 @@ export async function endOfEpoch(sql: Sql, epoch: string): Promise<number | unde
   return rows[0]?.revision
 }
 
-/** Whether any zone has ever agreed with this store; what was acked and is not written down yet does not count. */
+/**
+ * Whether any zone has ever agreed with this store; what was acked and is not written down yet does not count. A plain Kuma
+ * zone agrees with whatever it is told, so it proves nothing: it has no store.
+ */
 export async function anyZoneInStep(sql: Sql): Promise<boolean> {
   const { rows } = await sql.run<{ found: boolean }>(
     'any zone in step',
-    'select exists (select from zones where ever_in_step) as found',
+    'select exists (select from zones where ever_in_step and store_id is not null) as found',
   )
   return rows[0]?.found ?? false
 }
