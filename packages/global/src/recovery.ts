@@ -143,14 +143,17 @@ export class Recovery {
     })
   }
 
-  /** Every zone that holds a lease or was ever in step, and those that are here or at another process. */
+  /**
+   * Every zone that holds a lease or was ever in step, and those that are here or at another process. A Kuma zone remembers
+   * nothing that it could say, and hears nothing before this is over: what it has was leased to our own store.
+   */
   async #zones(seen: readonly Omit<WitnessRow, 'open'>[]): Promise<readonly ReturningZone[]> {
     const { store } = this.#options
-    const [blocks, met] = await Promise.all([store.vip.blocks(), store.sessions.zones()])
+    const [blocks, met, status] = await Promise.all([store.vip.blocks(), store.sessions.zones(), store.status()])
     const back = new Map(seen.map((row) => [row.zone, row]))
     const names = new Set([
-      ...blocks.map((block) => block.owner),
-      ...met.filter((zone) => zone.everInStep).map((zone) => zone.name),
+      ...blocks.filter((block) => block.storeId !== status.identity.storeId).map((block) => block.owner),
+      ...met.filter((zone) => zone.everInStep && zone.storeId !== undefined).map((zone) => zone.name),
       ...back.keys(),
     ])
     names.delete('')

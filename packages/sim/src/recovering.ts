@@ -22,8 +22,6 @@ export interface GlobalRecoveryOptions {
   readonly random: Random
   /** The storm is over: nobody gives up any more on what only has to be waited for. */
   readonly isCalm: () => boolean
-  /** Zones that speak plain Kuma KDS: they remember nothing that they could say, and nobody waits for them but for form. */
-  readonly isKuma: (zone: string) => boolean
   /** An operator has ended a recovery although something was open; `undefined`: zones were missing, and all of theirs is. */
   readonly gaveUp: (open: readonly RecoveryItem[] | undefined) => void
   /** An operator goes on with the addresses of global, whatever these witnesses say against them. */
@@ -143,11 +141,10 @@ export class GlobalRecovery {
       this.#options.tell(() => `global recovers: ${global.store.image.reasons.join('; ')}`)
     }
     const zones = this.#zones()
-    const witnesses = zones.filter((zone) => !this.#options.isKuma(zone.name))
-    const isBack = witnesses.length > 0 && witnesses.every((zone) => zone.connected && zone.heard && zone.inStep)
+    const isBack = zones.length > 0 && zones.every((zone) => zone.connected && zone.heard && zone.inStep)
     const items = isBack ? this.#items(false) : undefined
     const conflicts = this.#sessions.flatMap((session) => this.#heard.get(session)?.conflicts ?? [])
-    const waits = waitsOf({ zones, conflicts, items: witnesses.length === zones.length ? items : undefined })
+    const waits = waitsOf({ zones, conflicts, items })
     if (waits.length === 0) {
       this.#options.endsBy(zones.map(({ name }) => name))
       this.#finish('all is back')
@@ -200,11 +197,13 @@ export class GlobalRecovery {
 
   /** Every zone that holds a lease or was ever in step, and those that are here, as global's runtime has it. */
   #zones(): readonly ReturningZone[] {
-    const { image } = this.#options.global.store
+    const { image, identity } = this.#options.global.store
     const back = new Map(this.#sessions.map((session) => [session.peer, session]))
     const names = new Set([
-      ...[...image.blocks.values()].map((block) => block.owner),
-      ...[...image.zones.values()].filter((zone) => zone.everInStep).map((zone) => zone.name),
+      ...[...image.blocks.values()].filter(({ storeId }) => storeId !== identity.storeId).map(({ owner }) => owner),
+      ...[...image.zones.values()]
+        .filter((zone) => zone.everInStep && zone.storeId !== undefined)
+        .map(({ name }) => name),
       ...back.keys(),
     ])
     names.delete('')

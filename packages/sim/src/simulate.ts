@@ -206,7 +206,6 @@ class Run {
       scope: this.#world,
       random: this.#random.fork('recovery'),
       isCalm: () => this.#isCalm,
-      isKuma: (zone) => this.laws.isKuma(zone),
       gaveUp: (open) => this.laws.gaveUp(open),
       decided: (conflicts) => this.laws.decided(conflicts),
       endsBy: (zones) => this.laws.endedBy(zones),

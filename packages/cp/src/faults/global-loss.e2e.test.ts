@@ -225,6 +225,47 @@ test('EMPTY, VIP-2: global comes back with a new, initialised database: it sends
   expect(audit).toEqual(expect.arrayContaining(['new epoch', 'remembered', 'recovered: create', 'recovery finished']))
 })
 
+test('VIP-2: a Kuma zone is the first at the new database, which gives its services addresses: they make way for those that zones of ours remember', {
+  timeout: 120_000,
+}, async () => {
+  const { global, east, west } = await estate()
+  const services = Array.from({ length: 12 }, (_, i) => `legacy-${i}`)
+  const first = startFakeKumaZone({ target: `127.0.0.1:${global.port}`, zone: 'north' })
+  for (const name of services) first.put('MeshService', kumaService(name))
+  const before = await settled(global, [east, west], 6 + services.length)
+  first.stop()
+  for (const { proxy } of [east, west]) {
+    await proxy.refuse()
+    proxy.cut('reset')
+  }
+  await global.close()
+
+  const empty = await again(global, {})
+  const wait = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 100))
+  const kuma = startFakeKumaLives({ target: `127.0.0.1:${empty.port}`, zone: 'north', wait })
+  closes(async () => kuma.stop())
+  for (const name of services) kuma.put('MeshService', kumaService(name))
+  await until(
+    'it to have given them addresses',
+    async () => Object.keys(await vipMap(empty)).length === services.length,
+    20_000,
+  )
+  // Of an IPv6 prefix of its own: none of them is what it was.
+  const given = await vipMap(empty)
+  expect(Object.entries(given).filter(([owner, addresses]) => before[owner]?.join() === addresses.join())).toEqual([])
+
+  await Promise.all([east, west].map(({ proxy }) => proxy.restore()))
+  await waitsFor(empty, /the zones remember \d+ of global's resources/)
+  expect((await recoveryOf(empty)).waits.filter(({ what }) => what.includes('legacy'))).toEqual([])
+  expect((await fromZone(empty, 'east', true)).status).toBe(200)
+  // A Kuma zone remembers nothing that it could say, and is waited for until it is back.
+  await until('it to go on by itself', async () => (await stateOf(empty)) === 'ready', 40_000)
+  expect(await settled(empty, [east, west], 6 + services.length)).toEqual(before)
+  const refused = await Promise.all([empty, east, west].map((plane) => plane.store.read.refused()))
+  expect(refused.flat()).toEqual([])
+  await nobodyEmptied([east, west])
+})
+
 test('EMPTY: a new database with the high-water file of the lost one: it recovers from the first moment, nobody runs init', {
   timeout: 120_000,
 }, async () => {

@@ -23,6 +23,7 @@ import {
 } from './fixtures.js'
 
 const fromGlobal = { channel: 'down', peer: '' } as const
+const toEast = { channel: 'down', peer: 'east' } as const
 const secretUrl = 'type.googleapis.com/kuma.system.v1alpha1.Secret'
 const demand = { kind: 'MeshService', active: 0, pending: 1 }
 const types = ['VipPool', 'VipBlock', 'Mesh', 'MeshMultiZoneService'] as const
@@ -495,6 +496,72 @@ export function recoveryConformance(open: OpenStore): void {
     expect(await hear('241.16.0.27')).toEqual([])
     await global.store.recovery.noteWitnesses([{ zone: 'east', heard: true, inStep: true, conflicts: [] }])
     expect(await hear('241.16.0.21')).toEqual([])
+  })
+
+  test('VIP-2: what a new database gave a Kuma zone before anybody of ours followed it makes way for what they remember; later it does not', async () => {
+    const kuma = { mesh: 'default', origin: 'north', namespace: '' }
+    const says = (zone: string, addresses: Readonly<Record<string, string>>): Testimony => ({
+      witness: { zone, storeId: eastStore, state: 'ready', cursor: undefined },
+      rows: [],
+      ledger: Object.entries(addresses).map(([displayName, address]) => ({
+        ...{ kind: 'MeshService', ...kuma, displayName },
+        ...{ scope: 'canonical', family: 4, address, generation: 0, state: 'active', allocatedAtMs: 0 },
+      })),
+    })
+    const made = async () => {
+      const global = await Subject.ready(open, 'global')
+      await global.store.sessions.meetPlain('north')
+      const offers = ['web', 'api', 'pay'].map((name) => offerOf(service({ name, zone: 'north' })))
+      await global.channel({ channel: 'up', peer: 'north' }).apply({ type: 'MeshService', offers, plain: true })
+      return global
+    }
+    const vipsOf = async (global: Subject, displayName: string) => {
+      const { items } = await global.store.read.list({ type: 'MeshService', offset: 0, limit: 10 })
+      const vips = items.find((row) => row.displayName === displayName)?.vips
+      return { v4: vips?.addresses[0], v6: vips?.addresses[1], generation: vips?.generation }
+    }
+    const lose = async (global: Subject) => {
+      const down = global.channel(toEast)
+      await admit(global, 'east', eastStore)
+      const { digest: offered } = await down.perform({ op: 'mark' })
+      const cursor = { epoch: someEpoch, revision: 3, tag: someTag }
+      await down.perform({ op: 'compare', standing: { offered, cursor } })
+      expect((await global.store.status()).state).toBe('recovering')
+    }
+
+    await using global = await made()
+    const [web, api] = [await vipsOf(global, 'web'), await vipsOf(global, 'api')]
+    await lose(global)
+    // One that it had; one that it has as well; one that is another service's here, which nobody else remembers.
+    const remembered = { web: '241.200.0.7', api: api.v4 ?? '', pay: web.v4 ?? '' }
+    const hear = async (zone: string, said: Readonly<Record<string, string>>) =>
+      (await global.store.recovery.remember(says(zone, said))).conflicts
+    expect(await hear('east', { web: remembered.web, api: remembered.api })).toEqual([])
+    expect(await vipsOf(global, 'web')).toEqual({ v4: '241.200.0.7', v6: web.v6, generation: 1 })
+    expect(await vipsOf(global, 'api')).toEqual(api)
+    expect(await global.store.vip.verifyLocal()).toEqual([])
+    // Twice is no news; another witness who says otherwise is named, and so is an address that somebody else has.
+    const revision = await global.revision()
+    expect(await hear('east', { web: remembered.web })).toEqual([])
+    expect(await global.revision()).toBe(revision)
+    expect(await hear('west', { web: '241.200.0.9', pay: api.v4 ?? '' })).toEqual([
+      expect.stringMatching(/^zone west remembers 241\.200\.0\.9 for .*"web".*, which has 241\.200\.0\.7 here$/),
+      expect.stringMatching(/^zone west remembers .* for .*"pay".*, which has .* here$/),
+    ])
+    // The Kuma zone says the same again: it keeps what it has now.
+    await global.store.finishRecovery('the operator says so')
+    const offers = [offerOf(service({ name: 'web', zone: 'north' }))]
+    await global.channel({ channel: 'up', peer: 'north' }).apply({ type: 'MeshService', offers, plain: true })
+    expect(await vipsOf(global, 'web')).toEqual({ v4: '241.200.0.7', v6: web.v6, generation: 1 })
+
+    // Somebody of ours was told: nothing moves by itself any more.
+    await using followed = await made()
+    const before = await vipsOf(followed, 'web')
+    await admit(followed, 'east', eastStore)
+    const down = followed.channel(toEast)
+    await down.perform({ op: 'acked', cursor: (await down.perform({ op: 'mark' })).cursor })
+    const { conflicts } = await followed.store.recovery.remember(says('east', { web: '241.200.0.7' }))
+    expect([conflicts.length, await vipsOf(followed, 'web')]).toEqual([1, before])
   })
 
   test('what the processes of one global see of their zones is kept for each other, in this log and for a while', async () => {

@@ -43,7 +43,12 @@ export class MemoryWitnesses {
 
   remember(testimony: Testimony): Remembered {
     const store = this.#store
-    return store.run(rememberUnit(testimony, store.options(store.nowMs()), store.logHistory().epochs))
+    const { zones, cursors } = store.image
+    const wasFollowed = [...cursors.values()].some(
+      ({ peer, channel, side }) => channel === 'down' && side === 'acked' && zones.get(peer)?.storeId !== undefined,
+    )
+    const { epochs } = store.logHistory()
+    return store.run(rememberUnit(testimony, store.options(store.nowMs()), { epochs, wasFollowed }))
   }
 }
 
@@ -88,8 +93,8 @@ export function memoryRecovery(store: MemoryStore): RecoveryStore {
     missingZones: async () => {
       const { blocks, zones, rows, cursors } = store.image
       const known = new Set([
-        ...[...blocks.values()].map((block) => block.owner),
-        ...[...zones.values()].filter((zone) => zone.everInStep).map((zone) => zone.name),
+        ...[...blocks.values()].filter(({ storeId }) => storeId !== store.identity.storeId).map(({ owner }) => owner),
+        ...[...zones.values()].filter((zone) => zone.everInStep && zone.storeId !== undefined).map((zone) => zone.name),
       ])
       known.delete('')
       // Its clock does not say when its log began: whoever was ever proven counts as back.

@@ -19,7 +19,7 @@ import type { Database } from './sql.js'
 import { endOfEpoch, readEpochs, tagsAt } from './statements/head.js'
 import { approvedHolds } from './statements/holds.js'
 import { foreignPage, lastEvents, missingZones, wholeLedger } from './statements/recovery.js'
-import { ackedLogsOf } from './statements/sync-read.js'
+import { ackedLogsOf, wasFollowed } from './statements/sync-read.js'
 import { serviceRows } from './statements/vip-read.js'
 import { readWitnesses, writeWitnesses } from './statements/witnesses.js'
 
@@ -55,7 +55,8 @@ export class PgRecovery implements RecoveryStore {
 
   async remember(testimony: Testimony): Promise<Remembered> {
     const { database, options, run } = this.#parts
-    return run(rememberUnit(testimony, options(), await readEpochs(database)))
+    const past = { epochs: await readEpochs(database), wasFollowed: await wasFollowed(database) }
+    return run(rememberUnit(testimony, options(), past))
   }
 
   async recover(request: Parameters<RecoveryStore['recover']>[0]): Promise<readonly RecoveryItem[]> {

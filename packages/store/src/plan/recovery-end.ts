@@ -36,7 +36,12 @@ const finish = 'or give up on it: holdfastctl recover finish --yes'
  */
 export function recoveryWaits({ zones, conflicts, items, elsewhere = [] }: RecoveryFacts): readonly RecoveryWait[] {
   if (zones.length === 0)
-    return [{ what: 'no zone has come back, so nobody can say what was lost', next: `start the zones, ${finish}` }]
+    return [
+      {
+        what: 'no zone has come back that could say what was lost (a Kuma zone remembers nothing of global)',
+        next: `start the zones, ${finish}`,
+      },
+    ]
   const missing = zones.flatMap((zone): RecoveryWait[] => {
     const what = !zone.connected
       ? `zone ${zone.name} is not back; what only it remembers (its blocks, its services) is not known here`

@@ -5,6 +5,7 @@ import {
   type ResourceKey,
   typeOf,
   vipBlockKind,
+  vipPins,
   vipPoolKind,
 } from '@holdfast/model'
 import { contains, overlap, rangeOf } from '@holdfast/vip'
@@ -13,8 +14,9 @@ import { ownerText, ownerWords } from './keys.js'
 import { nothingNeeded } from './loaded.js'
 import type { PlanOptions } from './local.js'
 import type { RememberedRow, Testimony } from './testimony.js'
-import type { BlockRow, LedgerRow, Needs } from './types.js'
+import type { BlockRow, LedgerRow, Needs, Row } from './types.js'
 import type { Unit } from './unit.js'
+import { levelGenerations, vipsOf } from './vips.js'
 import type { WorkingSet } from './working-set.js'
 import { rememberZones } from './zone-objects.js'
 import { makeZone } from './zones.js'
@@ -37,25 +39,29 @@ export interface Remembered {
 /**
  * Takes over what a returning zone remembers of the ledger: pools, blocks, and who has or had which address. Nothing
  * that is known here changes and nothing is served by it: an owner that we know only from a witness is a tombstone, whose
- * address goes to nobody else and comes back with it (VIP-2, VIP-3). Global only.
+ * address goes to nobody else and comes back with it (VIP-2, VIP-3). Only an address that a new database had given before
+ * anybody of ours followed it makes way for the one that is remembered. Global only.
  */
-export const rememberUnit = (
-  testimony: Testimony,
-  options: PlanOptions,
-  /** Every epoch that this store has had: another installation's word on zones is none. */
-  epochs: ReadonlySet<string>,
-): Unit<Remembered> => ({
-  needs: needsOfRemember(testimony),
+export const rememberUnit = (testimony: Testimony, options: PlanOptions, past: Past): Unit<Remembered> => ({
+  needs: needsOfRemember(testimony, past),
   more: () => nothingNeeded,
-  plan: (ws) => ws.wholly(() => planRemember(testimony, ws, options, epochs)),
+  plan: (ws) => ws.wholly(() => planRemember(testimony, ws, options, past)),
 })
+
+/** What this database has been to others. */
+export interface Past {
+  /** Every epoch that this store has had: another installation's word on zones is none. */
+  readonly epochs: ReadonlySet<string>
+  /** A zone of ours has acked something of it. Until then nobody who keeps addresses was told of those that it gave. */
+  readonly wasFollowed: boolean
+}
 
 const isLive = (row: RememberedRow, type: string): boolean =>
   row.type === type && row.origin === globalOrigin && row.deletedAtMs === undefined
 
 const keyOf = (row: RememberedRow): ResourceKey => ({ type: row.type, mesh: '', name: row.exportName })
 
-function needsOfRemember({ rows, ledger, witness, zones = [] }: Testimony): Needs {
+function needsOfRemember({ rows, ledger, witness, zones = [] }: Testimony, { wasFollowed }: Past): Needs {
   const leased = rows.filter((row) => isLive(row, 'VipBlock') || isLive(row, 'VipPool'))
   const blocks = leased.flatMap((row) => blockFacts(row) ?? [])
   const canonical = canonicalOf(ledger)
@@ -67,6 +73,7 @@ function needsOfRemember({ rows, ledger, witness, zones = [] }: Testimony): Need
     wholeTypes: leased.length > 0 ? [{ type: 'VipPool', origin: globalOrigin }] : [],
     zones: [...new Set([witness.zone, ...owners])],
     owners: canonical,
+    displayNames: wasFollowed ? [] : canonical.map(({ kind: type, ...owner }) => ({ type, ...owner })),
     addresses: [...new Set(canonical.map((row) => row.address))],
     namedBy: [witness.zone],
   }
@@ -79,19 +86,25 @@ function planRemember(
   { witness, rows, ledger, zones: saidOfZones = [] }: Testimony,
   ws: WorkingSet,
   options: PlanOptions,
-  epochs: ReadonlySet<string>,
+  { epochs, wasFollowed }: Past,
 ): Remembered {
   if (ws.identity.role !== 'global') return { pools: 0, blocks: [], addresses: 0, zones: [], conflicts: [] }
   const conflicts: string[] = []
   const named = ws.namedBy(witness.zone)
   const says = `zone ${witness.zone} remembers`
   const pools = rows.filter((row) => isLive(row, 'VipPool') && rememberPool(row, says, ws, options, conflicts)).length
-  const blocks = rows.flatMap((row) => {
+  const leased = rows.flatMap((row) => {
     const block = isLive(row, 'VipBlock') ? blockFacts(row) : undefined
-    return block !== undefined && rememberBlock(block, row, says, ws, options, conflicts) ? [block.cidr] : []
+    return block === undefined ? [] : [{ row, block }]
+  })
+  const lostStores = new Set(leased.flatMap(({ block }) => (block.owner === globalOrigin ? [block.storeId] : [])))
+  const blocks = leased.flatMap(({ row, block }) => {
+    const isOurs = block.owner === globalOrigin || lostStores.has(block.storeId)
+    return rememberBlock({ ...block, isOurs }, row, says, ws, options, conflicts) ? [block.cidr] : []
   })
   const own = canonicalOf(ledger).filter((row) => row.origin !== witness.zone || row.state === 'tombstoned')
-  const addresses = own.filter((row) => rememberAddress(row, says, ws, options, { conflicts, named })).length
+  const mayYield = ws.state === 'recovering' && !wasFollowed
+  const addresses = own.filter((row) => rememberAddress(row, says, ws, options, { conflicts, named, mayYield })).length
   const isOurs = ws.state === 'recovering' || (witness.cursor !== undefined && epochs.has(witness.cursor.epoch))
   const zones = isOurs ? rememberZones(saidOfZones, ws, options) : []
   for (const { name, enabled } of zones)
@@ -142,8 +155,9 @@ function rememberPool(
   return true
 }
 
+/** @param said `isOurs`: of the store that was lost, for its own services or in the name of a Kuma zone */
 function rememberBlock(
-  said: Omit<BlockRow, 'createdAtMs'>,
+  { isOurs, ...said }: Omit<BlockRow, 'createdAtMs'> & { readonly isOurs: boolean },
   row: RememberedRow,
   says: string,
   ws: WorkingSet,
@@ -156,7 +170,7 @@ function rememberBlock(
     block.owner === globalOrigin ? 'global' : `zone ${block.owner} (store ${block.storeId})`
   if (known !== undefined) {
     // Our own is bound to this store, whatever store it was leased to before.
-    const isSame = known.owner === said.owner && (said.owner === globalOrigin || known.storeId === said.storeId)
+    const isSame = known.owner === said.owner && known.storeId === (isOurs ? identity.storeId : said.storeId)
     // A later generation here was given by an operator (`zone adopt`), who has decided.
     if (!isSame && known.generation <= said.generation)
       conflicts.push(`${says} that ${said.cidr} is leased to ${leasedTo(said)}; here it is ${leasedTo(known)}'s`)
@@ -172,38 +186,53 @@ function rememberBlock(
     return false
   }
   // Our own lease of before: a lease is bound to a store, and this is the store now.
-  const { id, ...spec } =
-    said.owner === globalOrigin ? { ...said, storeId: identity.storeId, generation: said.generation + 1 } : said
-  putCopy(said.owner === globalOrigin ? { ...row, ...jsonSpec(typeOf('VipBlock'), spec) } : row, ws, options)
+  const { id, ...spec } = isOurs ? { ...said, storeId: identity.storeId, generation: said.generation + 1 } : said
+  putCopy(isOurs ? { ...row, ...jsonSpec(typeOf('VipBlock'), spec) } : row, ws, options)
   ws.ledger.putBlock({ id, ...spec, createdAtMs: nowMs })
   // Who holds a lease is a zone of ours, whether it is here or away, unless it was deleted here.
   if (said.owner !== globalOrigin && ws.row(zoneKey(said.owner))?.deleted !== true) {
     const zone = ws.zone(said.owner)
-    if (zone?.storeId === undefined) ws.putZone({ ...zone, name: said.owner, storeId: said.storeId, everInStep: true })
+    // A Kuma zone has no store: what it has was leased to global's.
+    if (isOurs) ws.putZone({ everInStep: false, ...zone, name: said.owner })
+    else if (zone?.storeId === undefined)
+      ws.putZone({ ...zone, name: said.owner, storeId: said.storeId, everInStep: true })
     makeZone(said.owner, ws, nowMs)
   }
   return true
 }
 
-/** Whether the row was unknown and is known now. */
+interface Hearing {
+  readonly conflicts: string[]
+  readonly named: readonly string[]
+  /** What was given here since the loss was told to nobody who keeps it: it makes way for what is remembered. */
+  readonly mayYield: boolean
+}
+
+/** Whether the row was unknown, or another one, and is known now. */
 function rememberAddress(
   said: LedgerRow,
   says: string,
   ws: WorkingSet,
   { nowMs }: PlanOptions,
-  { conflicts, named }: { readonly conflicts: string[]; readonly named: readonly string[] },
+  { conflicts, named, mayYield }: Hearing,
 ): boolean {
   const { family, address } = said
   const known = ws.ledger.get(said, 'canonical', family)
+  if (known?.address === address) return false
   const contradiction = `${says} ${address} for ${ownerWords(said)}`
+  const holder = ws.ledger.holder('canonical', family, address)
   if (known !== undefined) {
+    if (mayYield && holder === undefined && wasGivenHere(known, ws) && known.generation <= said.generation) {
+      makeWay(known, said, says, ws, nowMs)
+      return true
+    }
     // A generation that was raised since the conflict was named decides nothing: an operator does, who ends the recovery.
+    // Neither does one that was raised to make way for another witness.
     const wasNamed = named.some((conflict) => conflict.startsWith(contradiction))
-    if (known.address !== address && (known.generation <= said.generation || wasNamed))
+    if (known.generation <= said.generation || wasNamed || mayYield)
       conflicts.push(`${contradiction}, which has ${known.address} here`)
     return false
   }
-  const holder = ws.ledger.holder('canonical', family, address)
   if (holder !== undefined && ownerText(holder) !== ownerText(said)) {
     conflicts.push(`${contradiction}; here ${ownerWords(holder)} has it`)
     return false
@@ -225,6 +254,30 @@ function rememberAddress(
     `${says} it`,
   )
   return true
+}
+
+/** By this store, from a block of its own or in a zone's name, and not because an operator had asked for this very address. */
+function wasGivenHere(row: LedgerRow, ws: WorkingSet): boolean {
+  const block = row.blockId === undefined ? undefined : ws.ledger.block(row.blockId)
+  if (block?.storeId !== ws.identity.storeId) return false
+  const { v4, v6 } = vipPins(servedBy(row, ws)?.labels ?? {})
+  return row.family === 4 ? v4 === undefined : v6 === undefined
+}
+
+const servedBy = ({ kind: type, mesh, origin, namespace, displayName }: LedgerRow, ws: WorkingSet): Row | undefined => {
+  const row = ws.byDisplayName({ type, mesh, origin, namespace, displayName })
+  return row?.deleted === false ? row : undefined
+}
+
+/** At a generation above both, or whoever remembers the one could not be told of the other (VIP-2). */
+function makeWay(known: LedgerRow, said: LedgerRow, says: string, ws: WorkingSet, nowMs: number): void {
+  const { blockId: _, ...kept } = known
+  const generation = Math.max(known.generation, said.generation) + 1
+  const why = `${says} it; ${known.address} was given here after the loss, and no zone of ours was told`
+  ws.ledger.put({ ...kept, address: said.address, generation }, 'replaced', nowMs, why)
+  levelGenerations(known, ws, nowMs)
+  const row = servedBy(known, ws)
+  if (row?.vips !== undefined) ws.put({ ...row, vips: vipsOf(known, ws), modifiedAtMs: nowMs })
 }
 
 export const ownBlockOf = (

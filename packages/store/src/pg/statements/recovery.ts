@@ -59,12 +59,16 @@ export async function lastEvents(sql: Sql): Promise<readonly HistoryRow[]> {
   return rows.map(({ display_name, at, ...row }) => ({ ...row, displayName: display_name, atMs: at }))
 }
 
-/** Zones that should be there and have not been proven in step in this log. A deleted zone is nobody to wait for. */
+/**
+ * Zones that should be there and have not been proven in step in this log. A deleted zone is nobody to wait for, and a Kuma
+ * zone remembers nothing: it has no store, and what it has was leased to global's.
+ */
 export async function missingZones(sql: Sql): Promise<readonly string[]> {
   const { rows } = await sql.run<{ name: string }>(
     'missing zones',
     `select known.name
-     from (select owner as name from vip_blocks union select name from zones where ever_in_step) known
+     from (select b.owner as name from vip_blocks b join store_head h on h.store_id::text <> b.store_id
+           union select name from zones where ever_in_step and store_id is not null) known
      where known.name <> ''
        and not exists (select from resources r where r.type = 'Zone' and r.mesh = '' and r.name = known.name and r.deleted)
        and not exists (

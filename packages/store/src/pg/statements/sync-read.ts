@@ -166,6 +166,17 @@ export async function ackedLogsOf(sql: Sql, zones: readonly string[]): Promise<R
   return new Map(rows.map(({ peer, epoch }) => [peer, epoch]))
 }
 
+/** Whether any zone of ours has acked something of our log; plain Kuma zones have no store. */
+export async function wasFollowed(sql: Sql): Promise<boolean> {
+  const { rows } = await sql.run<{ readonly followed: boolean }>(
+    'was followed',
+    `select exists (
+       select from cursors c join zones z on z.name = c.peer
+       where c.channel = 'down' and c.side = 'acked' and c.epoch is not null and z.store_id is not null) as followed`,
+  )
+  return rows[0]?.followed === true
+}
+
 export async function hasFollowed(sql: Sql, peer: string): Promise<boolean> {
   const { rows } = await sql.run<{ readonly followed: boolean }>(
     'has followed',
