@@ -18,7 +18,7 @@ import {
   zoneRevocationsText,
 } from '@holdfast/identity'
 import { computedLabels, displayNameOf, type MeshAuthority, Problem, specTypeUrl, typeOf } from '@holdfast/model'
-import type { ControlPlaneStore } from '@holdfast/store'
+import { type ControlPlaneStore, enabledZone } from '@holdfast/store'
 import type { Logger } from 'pino'
 import { newRsaKey, serialNumber } from './first-keys.js'
 import type { IdentityKeeper } from './keeper.js'
@@ -118,7 +118,7 @@ export class StoredIssuer implements IdentityView {
           {
             change: 'put',
             key: { type: 'Zone', mesh: '', name: zone },
-            content: { labels, typeUrl: specTypeUrl(type), spec: new Uint8Array() },
+            content: { labels, typeUrl: specTypeUrl(type), spec: enabledZone },
             namespace: '',
             displayName: displayNameOf(zone, labels),
             wantsVip: false,

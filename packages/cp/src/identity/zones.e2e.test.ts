@@ -59,6 +59,8 @@ test('the doctor, asked with the settings that a zone runs with, knows by its bu
 
 test('a zone without proof, with the wrong one, or with that of another is refused, and told what to do', async () => {
   await add('west')
+  // As a zone that was met without it.
+  expect((await ask('GET', `${global.apiUrl}/zones/west`)).body).toMatchObject({ name: 'west', enabled: true })
   const { token, ...bundle } = bundleOf(file('west.join'))
   writeFileSync(file('ca.pem'), bundle.authorities)
   const address = bundle.addresses[0] ?? ''
