@@ -102,6 +102,10 @@ export class Laws implements Watch, KumaWatch {
   /** Stores that were put back, and which channels to and from them have not been in step since. */
   readonly #astray = new Map<string, Set<string>>()
   readonly #putBacks = new Set<string>()
+  /** Stores that were put back and have begun to recover since. */
+  readonly #foundOut = new Set<string>()
+  /** Zones that were put back, of whose lost log global has heard something to the end: its position tells them. */
+  readonly #toldByGlobal = new Set<string>()
   /** Receivers that have a part of something of a sender that was put back: of that only the proof tells. */
   readonly #interrupted = new Set<string>()
   /** Channels whose receiver has found that it was not shown what it was promised, until it is in step again. */
@@ -240,10 +244,7 @@ export class Laws implements Watch, KumaWatch {
     const { image } = node.store
     const changed = known.shadow.drain()
     this.#record(node, changed)
-    const { tagAt } = node.store.logHistory()
-    // Of a store that has nothing yet no commit has a tag.
-    const tagOf = (epoch: string, revision: number): string | undefined =>
-      epoch === image.head.epoch && revision === image.head.revision ? image.head.tag : tagAt(epoch, revision)
+    const tagOf = tagsOf(node.store)
     for (const log of known.views.values()) log.putBack(tagOf)
     for (const receiver of known.receivers.values()) {
       receiver.follow(changed)
@@ -270,11 +271,22 @@ export class Laws implements Watch, KumaWatch {
         this.#losses.remembers(node.store, receiver.peer, receiver.wholeThrough(this.#viewLog(receiver))?.revision)
     this.#wire.putBack(node.store)
     this.#putBacks.add(node.name)
+    this.#foundOut.delete(node.name)
+    for (const zone of node.role === 'zone' ? [node] : this.#zones()) this.#noteToldByGlobal(zone)
     if (node.role === 'global') for (const law of this.#kumaLaws.values()) law.putBack()
     known.absences.putBack(changed.rows)
     known.addresses.follow(changed)
     known.addresses.check()
     this.#astray.set(node.name, this.#channelsOf(node))
+  }
+
+  /** Where global stands in the log of a zone is not in its history: global says so, and the zone finds out. */
+  #noteToldByGlobal(zone: ControlPlane): void {
+    const cursor = cursorOf(this.#node(''), zone.name, 'up', 'received')?.cursor
+    const isOurs =
+      cursor === undefined || cursor.revision === 0 || tagsOf(zone.store)(cursor.epoch, cursor.revision) === cursor.tag
+    if (isOurs) this.#toldByGlobal.delete(zone.name)
+    else this.#toldByGlobal.add(zone.name)
   }
 
   /** VIP-1: whoever does not know yet what it had leased before it lost its store, leases nothing. */
@@ -339,7 +351,8 @@ export class Laws implements Watch, KumaWatch {
 
   #comesBack(node: ControlPlane): void {
     if (!this.#astray.delete(node.name)) return
-    this.#addresses.comesBack(node.name, node.store.image.ledger.values(), node.clock.wallMs)
+    const isUnnoticed = !this.#foundOut.has(node.name) && !this.#toldByGlobal.has(node.name)
+    this.#addresses.comesBack(node.name, node.store.image.ledger.values(), isUnnoticed, node.clock.wallMs)
   }
 
   opened(session: Session): void {
@@ -515,7 +528,10 @@ export class Laws implements Watch, KumaWatch {
     if (changes === nothing && known.head === image.head) return
     for (const { after } of changes.refused) if (after !== undefined) this.#checkRefused(node, after)
     this.#record(node, changes)
-    if (image.state === 'recovering') this.#losses.foundOut(node.name)
+    if (image.state === 'recovering') {
+      this.#losses.foundOut(node.name)
+      this.#foundOut.add(node.name)
+    }
     // Found out meanwhile, or about to be returned to: what was in step before counts no more.
     if (image.state !== 'ready' && this.#astray.has(node.name)) this.#astray.set(node.name, this.#channelsOf(node))
     for (const receiver of known.receivers.values()) receiver.follow(changes)
@@ -615,6 +631,13 @@ export class Laws implements Watch, KumaWatch {
 
 const cursorOf = (node: ControlPlane, peer: string, channel: Channel, side: CursorRow['side']): CursorRow | undefined =>
   [...node.store.image.cursors.values()].find((c) => c.peer === peer && c.channel === channel && c.side === side)
+
+/** Of a store that has nothing yet no commit has a tag. */
+function tagsOf(store: MemoryStore): (epoch: string, revision: number) => string | undefined {
+  const { tagAt } = store.logHistory()
+  const { head } = store.image
+  return (epoch, revision) => (epoch === head.epoch && revision === head.revision ? head.tag : tagAt(epoch, revision))
+}
 
 const short = (session: Session): string => session.sessionId.slice(0, 8)
 export const nameOf = (one: { readonly name: string } | { readonly peer: string }): string =>

@@ -37,6 +37,8 @@ export class AddressBook {
   readonly #contested = new Set<string>()
   /** Stores that were put back and have not compared with everybody since: their word on addresses does not count yet. */
   readonly #astray = new Set<Origin>()
+  /** Of zones that were put back: addresses of their own that they have lost and others had heard of. */
+  readonly #lost = new Map<Origin, LedgerRow[]>()
 
   /**
    * A store was put back. What nobody else has heard of never was; the rest is known as before, and the store has to come
@@ -64,11 +66,23 @@ export class AddressBook {
       if (row.scope === 'canonical' && !heard.has(ownerText(row))) this.#forget(row)
     for (const row of now)
       if (row.scope === 'canonical' && !named.has(ownerText(row))) this.#checkSame(store || 'global', row)
+    const left = new Set(now.map(claimOf))
+    const known = new Set(canonical.map(claimOf))
+    const lost = before.filter(
+      (row) => row.scope === 'canonical' && row.origin === store && known.has(claimOf(row)) && !left.has(claimOf(row)),
+    )
+    if (store !== '') this.#lost.set(store, [...(this.#lost.get(store) ?? []), ...lost])
   }
 
-  /** It has heard everybody: what its ledger says is what it stands for. */
-  comesBack(store: Origin, rows: Iterable<LedgerRow>, nowMs: number): void {
+  /**
+   * It has heard everybody: what its ledger says is what it stands for. Of what it gives itself only global can tell it, and
+   * where nothing told global either that there was more (docs/decisions/0060, 0012), it has written on: each of these
+   * owners may have either address, and either may have the address, as if an operator had gone on.
+   */
+  comesBack(store: Origin, rows: Iterable<LedgerRow>, isUnnoticed: boolean, nowMs: number): void {
     if (!this.#astray.delete(store)) return
+    if (isUnnoticed) for (const row of this.#lost.get(store) ?? []) this.#contested.add(row.address).add(ownerText(row))
+    this.#lost.delete(store)
     for (const row of rows) {
       if (row.scope === 'canonical') this.#checkSame(store || 'global', row)
       if (isInForce(row)) this.#enter(store, row, nowMs)
@@ -268,6 +282,7 @@ export class LocalAddresses {
 }
 
 const familyOwner = (row: LedgerRow): string => `${row.family} ${ownerText(row)}`
+const claimOf = (row: LedgerRow): string => `${familyOwner(row)} ${row.generation} ${row.address}`
 const placeOf = ({ scope, address }: LedgerRow): string => `${scope} ${address}`
 const isInForce = (row: LedgerRow | undefined): row is LedgerRow => row?.scope === 'canonical' && row.state === 'active'
 const isService = (row: Row | undefined): row is Row =>

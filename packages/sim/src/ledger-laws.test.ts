@@ -1,0 +1,38 @@
+import type { LedgerRow } from '@holdfast/store'
+import { expect, test } from 'vitest'
+import { LawBroken } from './broken.js'
+import { AddressBook } from './ledger-laws.js'
+
+const at = (displayName: string, address: string): LedgerRow => ({
+  ...{ scope: 'canonical', family: 4, address, state: 'active', generation: 0, allocatedAtMs: 0 },
+  ...{ kind: 'MeshService', mesh: 'default', origin: 'east', namespace: '', displayName },
+})
+const [web, log] = [at('web', '241.64.0.1'), at('log', '241.64.0.2')]
+
+/** East gave "log" an address, global heard of it, and east was put back to before that. */
+function comesBackWith(rows: readonly LedgerRow[], { isUnnoticed }: { readonly isUnnoticed: boolean }): () => void {
+  const book = new AddressBook()
+  for (const store of ['east', ''])
+    book.follow(
+      store,
+      [web, log].map((after) => ({ key: after.address, before: undefined, after })),
+      0,
+    )
+  book.putBack('east', { before: [web, log], now: [web], elsewhere: [web, log] }, ['east'], 1)
+  return () => book.comesBack('east', rows, isUnnoticed, 2)
+}
+
+test('VIP-3: an address that a zone has lost may go to another owner if nothing tells it so, and no other address may', () => {
+  const taken = [web, at('api', log.address)]
+  expect(comesBackWith(taken, { isUnnoticed: false })).toThrow(LawBroken)
+  expect(comesBackWith(taken, { isUnnoticed: false })).toThrow(/241.64.0.2 is MeshService default\/api/)
+  expect(comesBackWith(taken, { isUnnoticed: true })).not.toThrow()
+  expect(comesBackWith([log, at('api', web.address)], { isUnnoticed: true })).toThrow(/241.64.0.1 is MeshService/)
+})
+
+test('VIP-2: an owner that a zone has lost may have either address if nothing tells it so, and no other owner may', () => {
+  const moved = [web, at('log', '241.64.0.3')]
+  expect(comesBackWith(moved, { isUnnoticed: false })).toThrow(/log of east had 241.64.0.2 and has 241.64.0.3/)
+  expect(comesBackWith(moved, { isUnnoticed: true })).not.toThrow()
+  expect(comesBackWith([at('web', '241.64.0.4')], { isUnnoticed: true })).toThrow(/web of east had 241.64.0.1/)
+})
