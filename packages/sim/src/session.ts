@@ -76,7 +76,7 @@ export class Session {
     this.#end = node.role
     this.#timesPutBack = node.timesPutBack
     this.#beganWallMs = node.nowMs
-    this.#beganMs = node.clock.nowMs
+    this.#beganMs = node.clock.wallMs
     this.#state = newSession(config)
     link.attach(this.#end, {
       received: (message) => this.#received(message),
@@ -85,9 +85,12 @@ export class Session {
     this.#tick()
   }
 
-  /** As `sessionClock` of the product has it: the clock that is set meanwhile is not looked at. */
+  /**
+   * As `sessionClock` of the product has it: a clock that is set meanwhile is not looked at, and a day that passes has really
+   * passed. Else what rests would rest on for a session that is older than that day.
+   */
   get nowMs(): number {
-    return this.#beganWallMs + this.node.clock.nowMs - this.#beganMs
+    return this.#beganWallMs + this.node.clock.wallMs - this.#beganMs
   }
 
   get state(): SessionState {
