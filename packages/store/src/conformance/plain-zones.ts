@@ -1,4 +1,4 @@
-import { configText, type ExportedResource, utf8 } from '@holdfast/model'
+import { configText, type ExportedResource, emptyDigest, utf8 } from '@holdfast/model'
 import { expect, test } from 'vitest'
 import type { LedgerRow } from '../plan/types.js'
 import {
@@ -178,6 +178,26 @@ export function plainZoneConformance(open: OpenStore): void {
     await north.apply(listOf('a'))
     await global.apply(putMesh('default'))
     expect(await vipsOf(global, 'a', 'b')).toEqual([before[0], undefined])
+    expect(await global.store.vip.verifyLocal()).toEqual([])
+  })
+
+  test('RO: an empty list says of what a mesh has taken along that nothing of it is offered, as any other list does', async () => {
+    const { global, north } = await ready()
+    await using _ = global
+    const listOf = (...names: readonly string[]) => ({
+      ...{ type: 'MeshService', wholeList: true, plain: true },
+      offers: names.map((name) => offerOf(withStatus(name))),
+    })
+    await north.apply(listOf('a', 'b'))
+    const before = await vipsOf(global, 'a', 'b')
+    await global.apply(deleteOf({ type: 'Mesh', mesh: '', name: 'default' }))
+    await north.apply(listOf())
+    expect((await north.perform({ op: 'standing' })).offered).toEqual(emptyDigest)
+    await global.apply(putMesh('default'))
+    expect(await vipsOf(global, 'a', 'b')).toEqual([undefined, undefined])
+    // If the list was empty by mistake: what is said after it has the address that it had.
+    await north.apply({ type: 'MeshService', offers: [offerOf(withStatus('b'))], plain: true })
+    expect(await vipsOf(global, 'a', 'b')).toEqual([undefined, before[1]])
     expect(await global.store.vip.verifyLocal()).toEqual([])
   })
 

@@ -58,11 +58,12 @@ export function planMissing(
         maySpeakFor(row.origin, hearing, ws.identity) &&
         !listed.has(wireKeyOf(row)),
     )
-  if (listed.size === 0 || type === 'Mesh') return settle(missing, true, listed.size === 0, hearing, ws, options)
-  // What its mesh has taken along comes back with it only while its zone has it.
+  // What its mesh has taken along comes back with it only while its zone has it. An empty list says that too: nothing goes
+  // by it, and whatever the zone has after all it says again.
   for (const row of ws.ofType(type))
     if (row.deleted && row.offeredEntry !== undefined && maySpeakFor(row.origin, hearing, ws.identity))
       if (!listed.has(wireKeyOf(row))) ws.setOffered(row, withdrawn)
+  if (listed.size === 0 || type === 'Mesh') return settle(missing, true, listed.size === 0, hearing, ws, options)
   const fresh = missing.filter((row) => row.absentSinceMs === undefined)
   for (const row of fresh)
     ws.setOffered(row, { offeredEntry: undefined, holdId: undefined, absentSinceMs: options.nowMs })
