@@ -21,14 +21,19 @@ class Shared {
   get store(): RecoveryOptions['store'] {
     const page = <T>(items: readonly T[]) => ({ items, total: items.length })
     return {
-      status: async () => ({ state: this.state }),
+      status: async () => ({ state: this.state, identity: { storeId: 'global' } }),
       finishRecovery: async (_: string, actor: string) => {
         this.finished.push(actor)
         this.state = 'ready'
       },
-      vip: { blocks: async () => [{ owner: 'east' }, { owner: 'west' }, { owner: '' }] },
+      vip: {
+        blocks: async () => [
+          ...['east', 'west'].map((owner) => ({ owner, storeId: `${owner}'s` })),
+          ...['', 'legacy'].map((owner) => ({ owner, storeId: 'global' })),
+        ],
+      },
       sessions: { zones: async () => [] },
-      read: { list: async () => page([{ name: 'east' }, { name: 'west' }]) },
+      read: { list: async () => page(['east', 'west', 'legacy'].map((name) => ({ name }))) },
       recovery: {
         recover: async ({ testimonies }: { testimonies: readonly { witness: { zone: string } }[] }) =>
           testimonies.flatMap(({ witness }) => this.remembered.get(witness.zone) ?? []),
@@ -177,4 +182,21 @@ test('a process without a session reads next to nothing while its store is ready
   for (let i = 0; i < 60; i++) await recovery.look()
   await recovery.close()
   expect(reads).toBe(11)
+})
+
+test('VIP-3: a zone that lost its store waits for whoever has not been heard, here or at another process, while there is a recovery', async () => {
+  const shared = new Shared()
+  const [a, b] = [new Process(shared, 'east'), new Process(shared, 'west')]
+  expect(await a.recovery.unheardBeside('east')).toEqual(['west'])
+  b.heard.clear()
+  await b.recovery.look()
+  expect(await a.recovery.unheardBeside('east')).toEqual(['west'])
+  b.heard.add('west')
+  await b.recovery.look()
+  a.heard.clear()
+  expect(await a.recovery.unheardBeside('east')).toEqual([])
+  expect(await a.recovery.unheardBeside('west')).toEqual(['east'])
+  shared.state = 'ready'
+  expect(await a.recovery.unheardBeside('west')).toEqual([])
+  for (const process of [a, b]) await process.recovery.close()
 })

@@ -7,6 +7,7 @@ import {
   type ReturningZone,
   recoveryWaits,
   type Testimony,
+  unheardBeside,
   type WitnessRow,
 } from '@holdfast/store'
 import type { Logger } from 'pino'
@@ -61,6 +62,13 @@ export class Recovery {
     return this.#waits
   }
 
+  /** Zones other than this one that have not said what they remember; nobody where there is nothing to recover. */
+  async unheardBeside(zone: string): Promise<readonly string[]> {
+    if ((await this.#options.store.status()).state !== 'recovering') return []
+    const here = this.#seenHere()
+    return unheardBeside(zone, await this.#zones([...here, ...(await this.#seenElsewhere(here))]))
+  }
+
   async close(): Promise<void> {
     clearInterval(this.#timer)
     await this.#looking
@@ -87,10 +95,7 @@ export class Recovery {
     if ((await store.status()).state !== 'recovering') return this.#over()
     this.#recovering = true
     const here = this.#seenHere()
-    // What other processes see counts while they say it: whose process is gone is not back.
-    const others = (await store.recovery.witnesses(seenForMs)).filter(
-      ({ zone }) => !here.some((row) => row.zone === zone),
-    )
+    const others = await this.#seenElsewhere(here)
     const zones = await this.#zones([...here, ...others])
     const allBack = zones.length > 0 && zones.every((zone) => zone.connected && zone.heard && zone.inStep)
     const items = allBack ? await this.#differences() : undefined
@@ -128,6 +133,12 @@ export class Recovery {
     const { recovering, recoveryWaits: gauge } = this.#options.metrics
     recovering.set(this.#recovering ? 1 : 0)
     gauge.set(this.#waits.length)
+  }
+
+  /** What other processes see counts while they say it: whose process is gone is not back. */
+  async #seenElsewhere(here: readonly Omit<WitnessRow, 'open'>[]): Promise<readonly WitnessRow[]> {
+    const rows = await this.#options.store.recovery.witnesses(seenForMs)
+    return rows.filter(({ zone }) => !here.some((row) => row.zone === zone))
   }
 
   /** Zones that are connected to this process, and how they stand. */

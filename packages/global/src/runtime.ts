@@ -369,7 +369,8 @@ export class GlobalRuntime {
       },
       witnessed: () => this.#witnesses.settled(),
       onRecall: (handle, recall) => {
-        void answerRecall(zone, handle, recall, { returns: store.returns, log })
+        const unheard = (): Promise<readonly string[]> => this.#recovery.unheardBeside(zone)
+        void answerRecall(zone, handle, recall, { returns: store.returns, unheard, log })
       },
     })
     if (link.peer.credential !== undefined) {

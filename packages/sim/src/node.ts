@@ -66,6 +66,8 @@ export class ControlPlane {
   timesPutBack = 0
   /** Global: whether witnesses are being heard; nothing is leased before they are. */
   isHearing: () => boolean = () => false
+  /** Global: whether a zone that lost its store may have back what is kept of it: who remembers more is heard before. */
+  mayReturn: (zone: string) => boolean = () => true
   /** Global: what a zone remembers has arrived. */
   onTestimony: (session: Session, body: string) => void = () => undefined
   /** All processes on its store, itself included. */

@@ -7,6 +7,7 @@ import {
   recoveryPlanUnit,
   recoveryWaits,
   type Testimony,
+  unheardBeside,
 } from '@holdfast/store'
 import type { Clock, Scope } from './clock.js'
 import type { ControlPlane } from './node.js'
@@ -69,6 +70,8 @@ export class GlobalRecovery {
     })
     for (const process of global.siblings) {
       process.isHearing = () => this.#isHearing()
+      process.mayReturn = (zone) =>
+        global.store.image.state !== 'recovering' || unheardBeside(zone, this.#zones()).length === 0
       process.onTestimony = (session, body) => this.#take(session, testimonyFrom(body))
     }
     this.#again()

@@ -16,11 +16,18 @@ interface Recalled {
   readonly error: string
 }
 
-/** Global: what it keeps of a zone that lost its store, a page per question, whatever state its own store is in. */
+/** How often a global that recovers looks whether all others have been heard. */
+const unheardEveryMs = 1_000
+
+/** Global: what it keeps of a zone that lost its store, a page per question; it recovers itself, and hears all others before. */
 export function answerRecall(session: Session, { done }: { readonly done: boolean }): void {
   const { store } = session.node
   const failed = (error: string): void => session.say({ type: 'recalled', body: '', error })
   session.later(() => {
+    if (!done && !session.node.mayReturn(session.peer)) {
+      session.after(unheardEveryMs, () => answerRecall(session, { done }))
+      return
+    }
     if (done) {
       memoryReturns.doneWith(store, session.peer, session.sessionId)
       session.node.watch.startedOver(session.node, session.peer)

@@ -192,6 +192,11 @@ export class Session {
     })
   }
 
+  /** Unless it ends before. */
+  after(ms: number, act: () => void): void {
+    this.node.clock.after(ms, this.#scope, act)
+  }
+
   /** Where the peer stands in our log is evidence about our own store. */
   #checkHistory(channel: Channel, cursor: Cursor): void {
     const op: StoreOp = { op: 'compare', standing: { cursor, offered: emptyDigest } }

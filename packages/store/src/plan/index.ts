@@ -84,6 +84,7 @@ export {
   type RecoveryWait,
   type ReturningZone,
   recoveryWaits,
+  unheardBeside,
 } from './recovery-end.js'
 export { type Remembered, rememberUnit } from './remember.js'
 export { type LastRepair, repairTurns } from './repairs.js'

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { RecoveryItem } from './recover.js'
-import { type RecoveryFacts, recoveryWaits } from './recovery-end.js'
+import { type RecoveryFacts, recoveryWaits, unheardBeside } from './recovery-end.js'
 
 const back = { name: 'east', connected: true, heard: true, inStep: true }
 const item: RecoveryItem = {
@@ -22,4 +22,13 @@ test.each<[string, RecoveryFacts, readonly RegExp[]]>([
   const waits = recoveryWaits(facts)
   expect(waits.map(({ what }) => what)).toEqual(reasons.map((reason) => expect.stringMatching(reason)))
   expect(waits.every(({ next }) => next !== '')).toBe(true)
+})
+
+test('VIP-3: a zone that lost its store waits for all others to be heard, and not for itself', () => {
+  const [west, south] = [
+    { ...back, name: 'west', heard: false },
+    { ...back, name: 'south', inStep: false },
+  ]
+  expect(unheardBeside('east', [{ ...back, heard: false }, south])).toEqual([])
+  expect(unheardBeside('east', [back, { ...west, connected: false }, south])).toEqual(['west'])
 })

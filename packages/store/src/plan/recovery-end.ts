@@ -61,6 +61,13 @@ export function recoveryWaits({ zones, conflicts, items, elsewhere = [] }: Recov
   ]
 }
 
+/**
+ * Whom a zone that lost its store waits for before a global that recovers returns what it keeps of it: others may remember
+ * addresses of that zone that global has lost too, and nobody would tell the zone of them afterwards.
+ */
+export const unheardBeside = (zone: string, zones: readonly ReturningZone[]): readonly string[] =>
+  zones.filter(({ name, heard }) => name !== zone && !heard).map(({ name }) => name)
+
 /** One plan covers what several zones remember: the zone that is believed most often is the one to begin with. */
 export function openItems(items: readonly RecoveryItem[]): readonly RecoveryWait[] {
   const open = items.filter((item) => item.action !== 'keep')
