@@ -214,10 +214,12 @@ class Run {
     })
   }
 
-  /** An operator of global looks now and then who asks for the name of another store, and gives it to whoever does. */
+  /** An operator of global looks now and then who asks for the name of a store that is gone, and gives it to that one. */
   #adoptNow(global: ControlPlane, random: Random): void {
     this.#clock.after(random.between(...adoptsMs), this.#world, () => {
-      const claims = [...global.store.image.zones.values()].filter((zone) => zone.claimantStoreId !== undefined)
+      const claims = [...global.store.image.zones.values()].filter(
+        (zone) => zone.claimantStoreId !== undefined && !this.#keepsItsName(zone),
+      )
       if (this.#globals.some((process) => process.running))
         for (const { name } of claims) {
           const deed = this.#attempt(() => {
@@ -229,6 +231,16 @@ class Run {
         }
       this.#adoptNow(global, random)
     })
+  }
+
+  /**
+   * The product takes no name from a zone that is connected (409); no table has the sessions of this world. One that is away
+   * in a storm may lose its name by mistake. When all is calm the operator has looked: a store that is there keeps its name,
+   * whatever a slow link still brings of one that is gone.
+   */
+  #keepsItsName({ name, storeId }: { readonly name: string; readonly storeId?: string | undefined }): boolean {
+    const isThere = this.#zoneNodes.some((zone) => zone.name === name && zone.store.identity.storeId === storeId)
+    return (this.#isCalm && isThere) || this.#globals.some((process) => process.running && process.sessions.has(name))
   }
 
   #backUp(node: ControlPlane): string {
