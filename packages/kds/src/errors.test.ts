@@ -33,16 +33,17 @@ import { offerOf } from './testing/toy.js'
 type Case = readonly [what: string, from: SessionState, ...events: readonly SessionEvent[]]
 
 const nowMs = 2000
-/** A Kuma zone's list has come while global recovers. */
-const toldWhileRecovering = feedSession(
-  newSession({ ...configOf('acceptor'), state: 'recovering', plainTypes: ['MeshService'] }),
-  { type: 'opened', extension: false, nowMs },
-  {
-    type: 'receivedPlain',
-    message: { type: 'response', resourceType: 'MeshService', nonce: '1', offers: [], removals: [] },
-    nowMs,
-  },
-)
+/** A Kuma zone's list has come, and global was this when its session began. */
+const toldWhen = (state: 'ready' | 'recovering') =>
+  feedSession(
+    newSession({ ...configOf('acceptor'), state, plainTypes: ['MeshService'] }),
+    { type: 'opened', extension: false, nowMs },
+    {
+      type: 'receivedPlain',
+      message: { type: 'response', resourceType: 'MeshService', nonce: '1', offers: [], removals: [] },
+      nowMs,
+    },
+  )
 const tick = (atMs: number): SessionEvent => ({ type: 'tick', nowMs: atMs })
 const ready = (state: 'ready' | 'recovering'): SessionEvent => ({ type: 'storeState', state, nowMs })
 
@@ -147,7 +148,12 @@ const sessionCases: readonly Case[] = [
   ],
   ['our own store is not ready any more', sessionIn.open, ready('recovering')],
   ['our own store becomes ready in the middle', { ...sessionIn.answering, storeState: 'recovering' }, ready('ready')],
-  ['our own store becomes ready, and a Kuma has told it something', toldWhileRecovering, ready('ready')],
+  ['our own store becomes ready, and a Kuma has told it something', toldWhen('recovering'), ready('ready')],
+  [
+    'our own store was found out meanwhile, and a Kuma has told it something',
+    toldWhen('ready'),
+    { type: 'stored', channel: 'up', answer: { op: 'apply', result: { ...applied, recovering: true } }, nowMs },
+  ],
   [
     'global keeps what our own store has lost',
     sessionIn['awaiting-answer'],

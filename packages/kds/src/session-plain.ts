@@ -55,6 +55,9 @@ export function plainMessage(s: Plain, message: PlainMessage, nowMs: number): Se
 
 export function plainStored(s: Plain, channel: Channel, answer: StoreAnswer, nowMs: number): SessionStep {
   const { sends } = plainChannels(s.config.role)
+  // It was found out after this session had begun, and nobody tells a stream on which nothing is sent. The next one knows.
+  if (answer.op === 'apply' && answer.result.recovering === true && s.storeState === 'ready')
+    return closed(s, 'UNAVAILABLE', 'our own store is recovering, and what it was told has to be said again')
   const event = { type: 'stored', answer, nowMs } as const
   return channel === sends ? plainSend(s, event) : plainReceive(s, event)
 }

@@ -54,6 +54,21 @@ test('VIP-5: what a Kuma has told a store that recovers is said again when it is
   expect([asked, kept].map((state) => feedSession(state, ready).phase)).toEqual(['closed', 'closed'])
 })
 
+test('VIP-5: a session that does not know that its store recovers hears of it when it keeps what a Kuma has told it', () => {
+  const response = { type: 'response', resourceType: 'MeshService', nonce: '1', offers: [], removals: [] } as const
+  const kept = (state: 'ready' | 'recovering', recovering: boolean) =>
+    feedSession(
+      newSession({ ...configOf('acceptor'), state, plainTypes: ['MeshService'] }),
+      { type: 'opened', extension: false, nowMs: 0 },
+      { type: 'receivedPlain', message: response, nowMs: 1 },
+      storedOn('up', {
+        op: 'apply',
+        result: { refused: [], warnings: [], writtenRows: 0, heldKeys: [], ...(recovering ? { recovering } : {}) },
+      }),
+    ).phase
+  expect([kept('ready', false), kept('ready', true), kept('recovering', true)]).toEqual(['plain', 'closed', 'plain'])
+})
+
 test('a heartbeat that was overtaken on the other stream is no alarm; on its own stream it is one', () => {
   const older = (role: 'dialer' | 'acceptor', channel: 'down' | 'up'): readonly string[] => {
     const { machines } = sessionIn.open

@@ -98,6 +98,8 @@ export interface Applied {
   readonly warnings: readonly string[]
   readonly writtenRows: number
   readonly heldKeys: readonly string[]
+  /** Of a plain peer's batch: it was taken while our store recovers, without the virtual IPs that it would get. */
+  readonly recovering?: boolean | undefined
   /** Only where the batch carried a mark. */
   readonly verified?: boolean | undefined
   readonly offered?: Digest | undefined

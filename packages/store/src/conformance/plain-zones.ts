@@ -8,6 +8,7 @@ import {
   mesh,
   type OpenStore,
   offerOf,
+  otherEpoch,
   otherStoreId,
   putMesh,
   putService,
@@ -15,6 +16,7 @@ import {
   Subject,
   service,
   serviceKey,
+  someTag,
 } from './fixtures.js'
 
 const fromNorth = { channel: 'up', peer: 'north' } as const
@@ -102,6 +104,22 @@ export function plainZoneConformance(open: OpenStore): void {
       .channel({ channel: 'down', peer: 'west' })
       .perform({ op: 'list', resourceType: 'MeshService' })
     expect(seen.offers.map(({ resource }) => resource.vips?.addresses).sort()).toEqual([a, b].sort())
+  })
+
+  test('VIP-5: what it says while global recovers is kept without virtual IPs, and its session hears that; said again it has them', async () => {
+    const { global, offer } = await ready()
+    await using _ = global
+    const west = global.channel({ channel: 'down', peer: 'west' })
+    await global.channel(fromWest).perform({ op: 'admit', hello: hello(otherStoreId), nowMs: global.nowMs })
+    const { digest: offered } = await west.perform({ op: 'mark' })
+    const cursor = { epoch: otherEpoch, revision: 3, tag: someTag }
+    await west.perform({ op: 'compare', standing: { offered, cursor } })
+    expect((await global.store.status()).state).toBe('recovering')
+    expect(await offer(withStatus('a'))).toMatchObject({ refused: [], recovering: true })
+    expect(await vipsOf(global, 'a')).toEqual([undefined])
+    await global.store.finishRecovery('the operator says so')
+    expect((await offer(withStatus('a'))).recovering).toBeUndefined()
+    expect((await vipsOf(global, 'a')).map((addresses) => addresses?.length)).toEqual([2])
   })
 
   test('RO: the same whole list again writes nothing, status and addresses of its own included', async () => {

@@ -27,6 +27,8 @@ export interface Received {
   readonly heldKeys: readonly string[]
   /** Rows that are inserted, changed or tombstoned. */
   readonly writtenRows: number
+  /** From a plain peer, which says it once: the store recovers, and gives no virtual IPs yet. */
+  readonly recovering?: boolean | undefined
 }
 
 /** Names that a line of the audit log has room for. */
@@ -176,6 +178,7 @@ export function planReceived(batch: Batch, hearing: Hearing, ws: WorkingSet, opt
     heldKeys: [...missing.heldKeys, ...absent.heldKeys],
     writtenRows:
       offers.filter((offer) => offer.written).length + statuses + removed + missing.deleted + absent.deleted + served,
+    ...(plain && ws.state === 'recovering' ? { recovering: true } : {}),
   }
 }
 
