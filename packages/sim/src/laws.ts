@@ -260,12 +260,16 @@ export class Laws implements Watch, KumaWatch {
       node.clock.wallMs,
     )
     // Who has heard an earlier life of this store, and nothing of the last one, is no witness of it.
-    const witnesses = from.flatMap((receiver): readonly Witness[] => {
-      const at = receiver.wholeThrough(this.#viewLog(receiver))
-      const isOfIt = at !== undefined && history.epoch === at.epoch && history.tagAt(at.epoch, at.revision) === at.tag
-      return isOfIt ? [{ store: receiver.node.store, through: at.revision }] : []
-    })
-    this.#losses.putBack(node.store, rows, witnesses, isNew)
+    const isOfIt = (at: Cursor | undefined): at is Cursor =>
+      at !== undefined && history.epoch === at.epoch && history.tagAt(at.epoch, at.revision) === at.tag
+    const standing = (where: (receiver: Receiver) => Cursor | undefined): readonly Witness[] =>
+      from.flatMap((receiver) => {
+        const at = where(receiver)
+        return isOfIt(at) ? [{ store: receiver.node.store, through: at.revision }] : []
+      })
+    const witnesses = standing((receiver) => receiver.wholeThrough(this.#viewLog(receiver)))
+    const interrupted = standing((receiver) => receiver.rangeFrom)
+    this.#losses.putBack(node.store, rows, { witnesses, interrupted }, isNew)
     for (const receiver of known.receivers.values())
       if (receiver.channel !== 'status')
         this.#losses.remembers(node.store, receiver.peer, receiver.wholeThrough(this.#viewLog(receiver))?.revision)

@@ -15,7 +15,7 @@ const storeOf = (name: string, ...rows: readonly Row[]) =>
 function goes(saidIn: number | undefined): () => void {
   const [west, global] = [storeOf('west', web, mesh), storeOf('', mesh)]
   const losses = new Losses()
-  losses.putBack(global, [web, mesh], [{ store: west, through: 15 }], false)
+  losses.putBack(global, [web, mesh], { witnesses: [{ store: west, through: 15 }], interrupted: [] }, false)
   expect(losses.lifeOf('')).toBe(1)
   const gone = [{ key: 'web', before: web, after: { ...web, deleted: true } }]
   return () => losses.checkGone(west, gone, { senderOf: () => global, saidIn })
@@ -26,4 +26,17 @@ test('EMPTY: a copy may go by what was on its way when its sender was put back, 
   expect(goes(1)).toThrow(LawBroken)
   expect(goes(1)).toThrow(/web.* of east went, because global was put back to before it was there/)
   expect(goes(undefined)).toThrow(LawBroken)
+})
+
+test('DUR: nobody owes what had gone for somebody further on, although that one was in the middle of a range', () => {
+  const own = { ...web, origin: '' } as Row
+  const [west, north, global] = [storeOf('west', own, mesh), storeOf('north', mesh), storeOf('', mesh)]
+  const owes = (from: number) => () => {
+    const losses = new Losses()
+    const heard = { witnesses: [{ store: west, through: 15 }], interrupted: [{ store: north, through: from }] }
+    losses.putBack(global, [own, mesh], heard, false)
+    losses.check([global])
+  }
+  expect(owes(15)).toThrow(/never got back MeshService web/)
+  expect(owes(16)).not.toThrow()
 })

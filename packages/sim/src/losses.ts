@@ -55,7 +55,13 @@ export class Losses {
    */
   readonly #unaware = new Set<Origin>()
 
-  putBack(store: MemoryStore, before: readonly Row[], witnesses: readonly Witness[], isNew: boolean): void {
+  /** @param heard who had everything through a position, and who was in the middle of a range that began there */
+  putBack(
+    store: MemoryStore,
+    before: readonly Row[],
+    { witnesses, interrupted }: Readonly<Record<'witnesses' | 'interrupted', readonly Witness[]>>,
+    isNew: boolean,
+  ): void {
     const origin = store.identity.name
     const life = this.lifeOf(origin) + 1
     this.#lives.set(origin, life)
@@ -70,12 +76,16 @@ export class Losses {
     // Of two memories the one that has followed further counts: it has heard what became of what the other one has.
     const furthest = ahead.reduce((most, { through }) => Math.max(most, through), 0)
     const best = ahead.filter(({ through }) => through === furthest).map((one) => one.store.identity.name)
+    // Who is in the middle of a range that began further on had heard by then what was gone.
+    const latest = interrupted.reduce((most, { through }) => Math.max(most, through), furthest + 1)
+    const later = interrupted.filter(({ through }) => through === latest).map((one) => livePlaces(one.store))
     for (const row of before) {
       const place = placeOf(row)
       if (!isLive(row) || live.has(place)) continue
       if (!missing.has(place)) missing.set(place, life)
       if (row.origin !== origin || (origin !== '' && !sentUp.has(row.type))) continue
       const givers = ahead.map((one) => one.store.identity.name).filter((name) => copies.get(name)?.has(place) === true)
+      if (later.some((places) => !places.has(place))) continue
       if (best.some((name) => givers.includes(name))) owed.set(place, { ...idOf(row), givers: new Set(givers) })
     }
     for (const place of live) {

@@ -54,6 +54,12 @@ export class Receiver {
     return log.digestAt(cursor) === this.#now.digest ? cursor : undefined
   }
 
+  /** Where the range began that was interrupted: up to there it had everything. */
+  get rangeFrom(): Cursor | undefined {
+    const { cursor, partial } = this.#place()
+    return partial === undefined ? undefined : cursor
+  }
+
   /** Follows the store. Judged is only what one of its own operations leaves behind. */
   follow({ rows, refused }: Pick<Changes, 'rows' | 'refused'>): void {
     const { identity } = this.node.store
