@@ -255,7 +255,7 @@ export class Laws implements Watch, KumaWatch {
     const elsewhere = others.flatMap(({ store }) => [...store.image.ledger.values()])
     this.#addresses.putBack(
       node.name,
-      { before: ledger, now: [...image.ledger.values()], elsewhere },
+      { before: ledger, now: [...image.ledger.values()], history: image.history, elsewhere },
       node.role === 'global' ? ['', ...this.#kumaLaws.keys()] : [node.name],
       node.clock.wallMs,
     )

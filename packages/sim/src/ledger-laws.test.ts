@@ -18,7 +18,8 @@ function comesBackWith(rows: readonly LedgerRow[], { isUnnoticed }: { readonly i
       [web, log].map((after) => ({ key: after.address, before: undefined, after })),
       0,
     )
-  book.putBack('east', { before: [web, log], now: [web], elsewhere: [web, log] }, ['east'], 1)
+  const history = [{ ...web, event: 'allocated', atMs: 0, revision: 1, why: '' }] as const
+  book.putBack('east', { before: [web, log], now: [web], history, elsewhere: [web, log] }, ['east'], 1)
   return () => book.comesBack('east', rows, isUnnoticed, 2)
 }
 

@@ -1,5 +1,5 @@
 import { findType, type Origin, wantsVip } from '@holdfast/model'
-import type { LedgerRow, Owner, Row } from '@holdfast/store'
+import type { HistoryRow, LedgerRow, Owner, Row } from '@holdfast/store'
 import { ownerWords } from '@holdfast/vip'
 import { holds } from './broken.js'
 import type { Changes } from './shadow.js'
@@ -17,12 +17,22 @@ const quarantineLeastMs = 24 * 3_600_000 - 2 * skewMaxMs
 /** `zone a remembers ADDRESS for OWNER, which has ADDRESS here`, or `…; here OWNER has it`. */
 const conflictParts = / remembers (\S+) for (?:.*, which has (\S+) here$)?/
 
+type Claim = Pick<LedgerRow, keyof Owner | 'family' | 'generation' | 'address'>
+
 interface Holder {
   readonly owner: string
   /** In how many stores its row is active now. */
   active: number
   /** Until when it was, anywhere. */
   untilMs: number
+}
+
+/** The ledger of a store before and after it was put back, the history of it that is left, and what all others have. */
+interface PutBack {
+  readonly before: readonly LedgerRow[]
+  readonly now: readonly LedgerRow[]
+  readonly history: readonly HistoryRow[]
+  readonly elsewhere: readonly LedgerRow[]
 }
 
 /** What is known of all addresses in the whole world: who had one first, and who has had each, until when. */
@@ -37,7 +47,7 @@ export class AddressBook {
   readonly #contested = new Set<string>()
   /** Stores that were put back and have not compared with everybody since: their word on addresses does not count yet. */
   readonly #astray = new Set<Origin>()
-  /** Of zones that were put back: addresses of their own that they have lost and others had heard of. */
+  /** Of zones that were put back: addresses of their own of which they have lost all memory, and others have some. */
   readonly #lost = new Map<Origin, LedgerRow[]>()
 
   /**
@@ -46,12 +56,7 @@ export class AddressBook {
    *
    * @param owned whose addresses it gives
    */
-  putBack(
-    store: Origin,
-    { before, now, elsewhere }: Readonly<Record<'before' | 'now' | 'elsewhere', readonly LedgerRow[]>>,
-    owned: readonly Origin[],
-    nowMs: number,
-  ): void {
+  putBack(store: Origin, { before, now, history, elsewhere }: PutBack, owned: readonly Origin[], nowMs: number): void {
     if (!this.#astray.has(store)) for (const row of before) if (isInForce(row)) this.#leave(row, nowMs)
     this.#astray.add(store)
     const canonical = elsewhere.filter((row) => row.scope === 'canonical')
@@ -66,11 +71,9 @@ export class AddressBook {
       if (row.scope === 'canonical' && !heard.has(ownerText(row))) this.#forget(row)
     for (const row of now)
       if (row.scope === 'canonical' && !named.has(ownerText(row))) this.#checkSame(store || 'global', row)
-    const left = new Set(now.map(claimOf))
-    const known = new Set(canonical.map(claimOf))
-    const lost = before.filter(
-      (row) => row.scope === 'canonical' && row.origin === store && known.has(claimOf(row)) && !left.has(claimOf(row)),
-    )
+    // What it has given up since the backup it has lost as well: what others still have of it, it gives anew.
+    const left = new Set([...now, ...history].map(claimOf))
+    const lost = canonical.filter((row) => row.origin === store && !left.has(claimOf(row)))
     if (store !== '') this.#lost.set(store, [...(this.#lost.get(store) ?? []), ...lost])
   }
 
@@ -281,8 +284,8 @@ export class LocalAddresses {
   }
 }
 
-const familyOwner = (row: LedgerRow): string => `${row.family} ${ownerText(row)}`
-const claimOf = (row: LedgerRow): string => `${familyOwner(row)} ${row.generation} ${row.address}`
+const familyOwner = (row: Claim): string => `${row.family} ${ownerText(row)}`
+const claimOf = (row: Claim): string => `${familyOwner(row)} ${row.generation} ${row.address}`
 const placeOf = ({ scope, address }: LedgerRow): string => `${scope} ${address}`
 const isInForce = (row: LedgerRow | undefined): row is LedgerRow => row?.scope === 'canonical' && row.state === 'active'
 const isService = (row: Row | undefined): row is Row =>
