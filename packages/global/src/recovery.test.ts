@@ -14,6 +14,8 @@ const item: RecoveryItem = {
 class Shared {
   state: 'recovering' | 'ready' = 'recovering'
   readonly finished: string[] = []
+  /** Zones that hold a lease. */
+  leases: readonly string[] = ['east', 'west']
   /** What each zone remembers otherwise than it is here. */
   readonly remembered = new Map<string, readonly RecoveryItem[]>()
   readonly seen = new Map<string, WitnessRow>()
@@ -28,7 +30,7 @@ class Shared {
       },
       vip: {
         blocks: async () => [
-          ...['east', 'west'].map((owner) => ({ owner, storeId: `${owner}'s` })),
+          ...this.leases.map((owner) => ({ owner, storeId: `${owner}'s` })),
           ...['', 'legacy'].map((owner) => ({ owner, storeId: 'global' })),
         ],
       },
@@ -199,4 +201,18 @@ test('VIP-3: a zone that lost its store waits for whoever has not been heard, he
   shared.state = 'ready'
   expect(await a.recovery.unheardBeside('west')).toEqual([])
   for (const process of [a, b]) await process.recovery.close()
+})
+
+test('VIP-2: a zone that nobody here has known before is no witness: the recovery does not end by it alone', async () => {
+  const shared = new Shared()
+  shared.leases = []
+  const a = new Process(shared, 'east')
+  await a.recovery.look()
+  expect(reasons(a)).toEqual([expect.stringContaining('could say what was lost')])
+  // Its memory names the lease of another one, which is waited for.
+  shared.leases = ['west']
+  await a.recovery.look()
+  expect(reasons(a)).toEqual([expect.stringContaining('zone west is not back')])
+  expect(shared.finished).toEqual([])
+  await a.recovery.close()
 })

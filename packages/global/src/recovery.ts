@@ -162,11 +162,11 @@ export class Recovery {
     const { store } = this.#options
     const [blocks, met, status] = await Promise.all([store.vip.blocks(), store.sessions.zones(), store.status()])
     const back = new Map(seen.map((row) => [row.zone, row]))
-    const names = new Set([
+    const known = new Set([
       ...blocks.filter((block) => block.storeId !== status.identity.storeId).map((block) => block.owner),
       ...met.filter((zone) => zone.everInStep && zone.storeId !== undefined).map((zone) => zone.name),
-      ...back.keys(),
     ])
+    const names = new Set([...known, ...back.keys()])
     names.delete('')
     // A zone that was deleted is nobody to wait for.
     const { items } = await store.read.list({ type: 'Zone', offset: 0, limit: zonesMax })
@@ -174,7 +174,8 @@ export class Recovery {
     for (const name of names) if (!living.has(name) && !back.has(name)) names.delete(name)
     return [...names].sort().map((name) => {
       const row = back.get(name)
-      return { name, connected: row !== undefined, heard: row?.heard ?? false, inStep: row?.inStep ?? true }
+      const stands = { connected: row !== undefined, heard: row?.heard ?? false, inStep: row?.inStep ?? true }
+      return { name, isKnown: known.has(name), ...stands }
     })
   }
 

@@ -23,6 +23,8 @@ export interface GlobalRecoveryOptions {
   readonly random: Random
   /** The storm is over: nobody gives up any more on what only has to be waited for. */
   readonly isCalm: () => boolean
+  /** Zones of this world, without those that speak plain Kuma KDS. */
+  readonly zoneCount: number
   /** An operator has ended a recovery although something was open; `undefined`: zones were missing, and all of theirs is. */
   readonly gaveUp: (open: readonly RecoveryItem[] | undefined) => void
   /** An operator goes on with the addresses of global, whatever these witnesses say against them. */
@@ -134,7 +136,7 @@ export class GlobalRecovery {
   }
 
   #judge(): void {
-    const { global, clock, random, waitsOf = recoveryWaits, isCalm } = this.#options
+    const { global, clock, random, waitsOf = recoveryWaits, isCalm, zoneCount } = this.#options
     if (this.#beganMs === undefined) {
       this.#beganMs = clock.nowMs
       const person = random.fork(`operator ${this.#times++}`)
@@ -154,6 +156,8 @@ export class GlobalRecovery {
       return
     }
     if (clock.nowMs - this.#beganMs < this.#patienceMs) return
+    // Whoever is told that nobody remembers anything knows which zones there are, and starts them all.
+    if (zones.length > 0 && zones.every(({ isKnown }) => !isKnown) && !(isBack && zones.length === zoneCount)) return
     if (items !== undefined && !this.#applied && openItems(items).length > 0) {
       this.#applied = true
       const done = this.#items(true)
@@ -202,13 +206,13 @@ export class GlobalRecovery {
   #zones(): readonly ReturningZone[] {
     const { image, identity } = this.#options.global.store
     const back = new Map(this.#sessions.map((session) => [session.peer, session]))
-    const names = new Set([
+    const known = new Set([
       ...[...image.blocks.values()].filter(({ storeId }) => storeId !== identity.storeId).map(({ owner }) => owner),
       ...[...image.zones.values()]
         .filter((zone) => zone.everInStep && zone.storeId !== undefined)
         .map(({ name }) => name),
-      ...back.keys(),
     ])
+    const names = new Set([...known, ...back.keys()])
     names.delete('')
     const living = new Set(
       [...image.rows.values()].flatMap((row) => (row.type === 'Zone' && !row.deleted ? row.name : [])),
@@ -220,6 +224,7 @@ export class GlobalRecovery {
         const session = back.get(name)
         return {
           name,
+          isKnown: known.has(name),
           connected: session !== undefined,
           heard: session !== undefined && this.#heard.get(session)?.testimony !== undefined,
           inStep: session === undefined || isInStep(session),

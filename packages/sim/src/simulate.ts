@@ -206,6 +206,7 @@ class Run {
       scope: this.#world,
       random: this.#random.fork('recovery'),
       isCalm: () => this.#isCalm,
+      zoneCount: this.setting.zones,
       gaveUp: (open) => this.laws.gaveUp(open),
       decided: (conflicts) => this.laws.decided(conflicts),
       endsBy: (zones) => this.laws.endedBy(zones),

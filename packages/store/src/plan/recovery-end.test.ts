@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import type { RecoveryItem } from './recover.js'
 import { type RecoveryFacts, recoveryWaits, unheardBeside } from './recovery-end.js'
 
-const back = { name: 'east', connected: true, heard: true, inStep: true }
+const back = { name: 'east', isKnown: true, connected: true, heard: true, inStep: true }
 const item: RecoveryItem = {
   ...{ action: 'create', type: 'Mesh', mesh: '', name: 'shop', origin: '', witness: 'east', reason: '' },
   ...{ addresses: [], conflicts: [] },
@@ -13,6 +13,12 @@ test.each<[string, RecoveryFacts, readonly RegExp[]]>([
   ['everybody is back and nothing differs', safe, []],
   ['what stays as it is here is no reason', { ...safe, items: [{ ...item, action: 'keep' }] }, []],
   ['no zone at all: no witness', { ...safe, zones: [] }, [/could say what was lost/]],
+  [
+    'nobody but a zone with a new store',
+    { ...safe, zones: [{ ...back, isKnown: false }] },
+    [/could say what was lost/],
+  ],
+  ['that one beside another', { ...safe, zones: [back, { ...back, name: 'west', isKnown: false }] }, []],
   ['one is away', { ...safe, zones: [back, { ...back, name: 'west', connected: false }] }, [/west is not back/]],
   ['one is connected and not heard', { ...safe, zones: [{ ...back, heard: false }] }, [/not said yet/]],
   ['its services are on the way', { ...safe, zones: [{ ...back, inStep: false }] }, [/still arriving/]],

@@ -3,6 +3,8 @@ import type { RecoveryItem } from './recover.js'
 /** How a zone that this global knows stands since the recovery began. */
 export interface ReturningZone {
   readonly name: string
+  /** It holds a lease or was ever in step, as far as is known here by now: it may remember something. */
+  readonly isKnown: boolean
   readonly connected: boolean
   /** All that it remembers of blocks and addresses was taken over. */
   readonly heard: boolean
@@ -11,7 +13,7 @@ export interface ReturningZone {
 }
 
 export interface RecoveryFacts {
-  /** Every zone that holds a lease or was ever in step. */
+  /** Every zone that holds a lease or was ever in step, and those that are here. */
   readonly zones: readonly ReturningZone[]
   /** What the zones of other processes remember otherwise than it is here. */
   readonly elsewhere?: readonly RecoveryWait[] | undefined
@@ -32,16 +34,14 @@ const finish = 'or give up on it: holdfastctl recover finish --yes'
 /**
  * What a global that recovers still waits for. With nothing left it is safe to go on by itself: every zone that holds
  * a lease is back, its blocks and services are known again, and what global owned is as its zones hold it. Without any
- * zone there is no witness, and only an operator can say that nothing was lost.
+ * zone that has followed global before there is no witness, and only an operator can say that nothing was lost: a new zone, or one
+ * whose store is new, remembers nothing, not even which others there are.
  */
 export function recoveryWaits({ zones, conflicts, items, elsewhere = [] }: RecoveryFacts): readonly RecoveryWait[] {
-  if (zones.length === 0)
-    return [
-      {
-        what: 'no zone has come back that could say what was lost (a Kuma zone remembers nothing of global)',
-        next: `start the zones, ${finish}`,
-      },
-    ]
+  const nobody: RecoveryWait = {
+    what: 'no zone has come back that could say what was lost (a Kuma zone remembers nothing of global, nor does a zone with a new store)',
+    next: `start the zones, ${finish}`,
+  }
   const missing = zones.flatMap((zone): RecoveryWait[] => {
     const what = !zone.connected
       ? `zone ${zone.name} is not back; what only it remembers (its blocks, its services) is not known here`
@@ -54,6 +54,7 @@ export function recoveryWaits({ zones, conflicts, items, elsewhere = [] }: Recov
     return [{ what, next: zone.connected ? 'wait' : `bring zone ${zone.name} back, ${finish}` }]
   })
   return [
+    ...(zones.some(({ isKnown }) => isKnown) ? [] : [nobody]),
     ...missing,
     ...conflicts.map((what) => ({ what, next: 'see docs/recovery.md; then holdfastctl recover finish --yes' })),
     ...openItems(items ?? []),
