@@ -1,5 +1,5 @@
 import { endOf } from '@holdfast/kds'
-import { displayNameLabel, globalOrigin, type Labels } from '@holdfast/model'
+import { displayNameLabel, globalOrigin, type Labels, vipLabel } from '@holdfast/model'
 import { cidrOf, rangeOf } from '@holdfast/vip'
 import { expect, test } from 'vitest'
 import type { Testimony } from '../plan/index.js'
@@ -29,13 +29,21 @@ const demand = { kind: 'MeshService', active: 0, pending: 1 }
 const types = ['VipPool', 'VipBlock', 'Mesh', 'MeshMultiZoneService'] as const
 const eastStore = '22222222-2222-4333-8444-555555555555'
 
-const putMultiZone = (name: string, spec = '{}'): LocalChange => ({
+const putMultiZone = (
+  name: string,
+  { spec = '{}', pin }: { readonly spec?: string; readonly pin?: string } = {},
+): LocalChange => ({
   change: 'put',
   key: { type: 'MeshMultiZoneService', mesh: 'default', name },
-  content: { labels: { [displayNameLabel]: name }, typeUrl: '', spec: Buffer.from(spec) },
+  content: {
+    labels: { [displayNameLabel]: name, ...(pin === undefined ? {} : { [vipLabel]: pin }) },
+    typeUrl: '',
+    spec: Buffer.from(spec),
+  },
   namespace: '',
   displayName: name,
   wantsVip: true,
+  ...(pin === undefined ? {} : { pins: { v4: pin } }),
 })
 const multiZone = (name: string) => ({ type: 'MeshMultiZoneService', mesh: 'default', name })
 
@@ -251,7 +259,7 @@ export function recoveryConformance(open: OpenStore): void {
     const before = (await global.store.read.get(multiZone('web')))?.vips
     await using lost = await Subject.ready(open, 'global')
     for (const page of await testimonyOf(zone, 'east')) await lost.store.recovery.remember(page)
-    await lost.apply(putMultiZone('web', '{"selector":{}}'))
+    await lost.apply(putMultiZone('web', { spec: '{"selector":{}}' }))
     expect((await lost.store.read.get(multiZone('web')))?.vips).toEqual(before)
   })
 
@@ -265,7 +273,7 @@ export function recoveryConformance(open: OpenStore): void {
     const plan = await recover(global, testimony, false)
     expect(plan).toMatchObject([{ action: 'delete', type: 'Mesh', name: 'shop', witness: 'east' }])
     global.pass(120_000)
-    await global.apply(deleteOf(multiZone('web')), putMultiZone('web', '{"selector":{"a":1}}'))
+    await global.apply(deleteOf(multiZone('web')), putMultiZone('web', { spec: '{"selector":{"a":1}}' }))
     const actions = (await recover(global, testimony, true)).map(({ action, type }) => `${action} ${type}`)
     expect(actions.sort()).toEqual(['delete Mesh', 'keep MeshMultiZoneService'])
     expect(await global.store.read.get({ type: 'Mesh', mesh: '', name: 'shop' })).toBeUndefined()
@@ -375,7 +383,7 @@ export function recoveryConformance(open: OpenStore): void {
     await using east = await Subject.ready(open, 'zone', 'east')
     await using west = await Subject.ready(open, 'zone', 'west')
     await follow(east, global, 'east')
-    await global.apply(putMultiZone('web', '{"selector":{"b":2}}'))
+    await global.apply(putMultiZone('web', { spec: '{"selector":{"b":2}}' }))
     await follow(west, global, 'west')
     await using lost = await Subject.ready(open, 'global')
     const testimonies = [...(await testimonyOf(east, 'east')), ...(await testimonyOf(west, 'west'))]
@@ -562,6 +570,36 @@ export function recoveryConformance(open: OpenStore): void {
     await down.perform({ op: 'acked', cursor: (await down.perform({ op: 'mark' })).cursor })
     const { conflicts } = await followed.store.recovery.remember(says('east', { web: '241.200.0.7' }))
     expect([conflicts.length, await vipsOf(followed, 'web')]).toEqual([1, before])
+  })
+
+  test('VIP-2: what an operator made at a new database before the zones were back has the address that they remember, unless it was pinned', async () => {
+    await using global = await Subject.ready(open, 'global')
+    await global.apply(putMultiZone('web'))
+    await leaseOwn(global)
+    const block = (await global.store.vip.blocks()).find((b) => b.kind === 'MeshMultiZoneService' && b.family === 4)
+    const pin = block?.cidr.replace(/\d+\/\d+$/, '9') ?? ''
+    await global.apply(putMultiZone('pinned', { pin }))
+    const vips = async (name: string) => (await global.store.read.get(multiZone(name)))?.vips
+    expect((await vips('pinned'))?.addresses[0]).toBe(pin)
+    const down = global.channel(toEast)
+    await admit(global, 'east', eastStore)
+    const { digest: offered } = await down.perform({ op: 'mark' })
+    const cursor = { epoch: someEpoch, revision: 3, tag: someTag }
+    await down.perform({ op: 'compare', standing: { offered, cursor } })
+    const owner = { kind: 'MeshMultiZoneService', mesh: 'default', origin: '', namespace: '' }
+    const row = { scope: 'canonical', family: 4, generation: 2, state: 'active', allocatedAtMs: 0 } as const
+    const { conflicts } = await global.store.recovery.remember({
+      witness: { zone: 'east', storeId: eastStore, state: 'ready', cursor: undefined },
+      rows: [],
+      ledger: [
+        { ...owner, ...row, displayName: 'web', address: '243.0.0.7' },
+        { ...owner, ...row, displayName: 'pinned', address: '243.0.0.8' },
+      ],
+    })
+    expect(conflicts).toEqual([expect.stringMatching(/remembers 243\.0\.0\.8 for .*"pinned".*, which has .* here$/)])
+    expect(await vips('web')).toMatchObject({ addresses: ['243.0.0.7', expect.any(String)], generation: 3 })
+    expect((await vips('pinned'))?.addresses[0]).toBe(pin)
+    expect(await global.store.vip.verifyLocal()).toEqual([])
   })
 
   test('what the processes of one global see of their zones is kept for each other, in this log and for a while', async () => {
