@@ -25,6 +25,8 @@ const kumaReturnsMs = 120_000
 /** A hint, two statements, a message and its answer take a tenth of this in calm weather. */
 const promptMs = 6_000
 const lookOftenMs = 100
+/** What is asked for is answered as promptly; whoever else asks meanwhile is waited for as well. */
+const answerMaxMs = 60_000
 /** So often somebody may come to need a block while all is calm. */
 const leasesMax = 5
 
@@ -215,6 +217,7 @@ export function idleReconnect(
 ): void {
   // Of Kuma zones, which stay connected, the last acks of their first lists may still be on their way.
   const others = new Set(kumas.map(({ name }) => name))
+  hearAnswers(nodes, laws, time)
   const before = nodes.map((node) => tablesOf(node, others))
   for (const zone of zonesOf(nodes)) zone.disconnect()
   const old = new Set(links.values())
@@ -241,6 +244,31 @@ export function idleReconnect(
   const difference = laws.outOfStep()
   holds(difference === undefined, 'RO', () => `after an idle reconnect: ${difference}`)
   if (kumas.length > 0) listedAgain(kumas, nodes, time)
+}
+
+/**
+ * What was refused is asked for again now and then, whoever reconnects: an answer that is on its way when everything is cut
+ * is written, or not, as it would be without the cut. Whoever has asked is answered first, and others hear of it.
+ */
+function hearAnswers(nodes: readonly ControlPlane[], laws: Laws, time: Time): void {
+  const limitMs = time.nowMs() + answerMaxMs
+  for (let asking = whoAsks(nodes); asking !== undefined; asking = whoAsks(nodes)) {
+    const who = asking
+    holds(time.nowMs() < limitMs, 'LKG', () => `${who} has asked again for what it refused, and hears no answer`)
+    time.advance(lookOftenMs)
+    comeIntoStep(nodes, laws, time, 'EQ')
+  }
+}
+
+function whoAsks(nodes: readonly ControlPlane[]): string | undefined {
+  const sessions = nodes.flatMap(({ siblings }) => siblings.flatMap((process) => [...process.sessions.values()]))
+  const asking = sessions.find(({ state }) =>
+    channels.some((channel) => {
+      const machine = state.machines[channel]
+      return machine.role === 'receiver' && machine.state.asking.size > 0
+    }),
+  )
+  return asking === undefined ? undefined : nameOf(asking.node)
 }
 
 /**
