@@ -152,6 +152,7 @@ export class Session {
   die(): void {
     if (!this.closed) this.link.die(this.#end)
     this.#scope.close()
+    this.#forget()
   }
 
   requestLease(): void {
@@ -335,10 +336,30 @@ export class Session {
 
   #takeFence(): void {
     const { store, watch } = this.node
-    const { fence } = store.openSession(this.key, this.sessionId)
     const { sessionId, key } = this
+    const { fence } = this.#isZones ? this.#record() : store.openSession(key, sessionId)
     this.#fence = this.plain ? { sessionId, fence, key } : { sessionId, fence }
     watch.opened(this)
+  }
+
+  /** At global, and not with a Kuma zone: while it is open no other store is let in under the zone's name, or given it. */
+  get #isZones(): boolean {
+    return this.node.role === 'global' && !this.plain
+  }
+
+  /** In a table of the store, as the product has it: the newest of a zone, until it ends or its process does. */
+  #record(): { readonly fence: number } {
+    const { store, clock, replica } = this.node
+    const { sessionId, peer } = this
+    for (const older of [...store.image.sessions.values()])
+      if (older.peer === peer) store.image.sessions.delete(older.sessionId)
+    const [instanceId, peerInstanceId] = [`global ${replica}`, peer]
+    const what = { sessionId, peer, instanceId, peerInstanceId, peerVersion: '', extension: true, counters: {} }
+    return store.openSession(peer, sessionId, { ...what, openedAtMs: clock.nowMs })
+  }
+
+  #forget(): void {
+    if (this.#isZones) this.node.store.image.sessions.delete(this.sessionId)
   }
 
   #lease({
@@ -370,6 +391,7 @@ export class Session {
 
   #close(reason: string): void {
     this.#scope.close()
+    this.#forget()
     this.link.close(this.#end, reason)
     if (this.#owesReturn) this.#beginReturn()
     this.node.ended(this, reason)

@@ -235,9 +235,9 @@ class Run {
   }
 
   /**
-   * The product takes no name from a zone that is connected (409); no table has the sessions of this world. One that is away
-   * in a storm may lose its name by mistake. When all is calm the operator has looked: a store that is there keeps its name,
-   * whatever a slow link still brings of one that is gone.
+   * The product takes no name from a zone that is connected (409). One that is away in a storm may lose its name by mistake.
+   * When all is calm the operator has looked: a store that is there keeps its name, whatever a slow link still brings of one
+   * that is gone.
    */
   #keepsItsName({ name, storeId }: { readonly name: string; readonly storeId?: string | undefined }): boolean {
     const isThere = this.#zoneNodes.some((zone) => zone.name === name && zone.store.identity.storeId === storeId)
@@ -246,7 +246,9 @@ class Run {
 
   #backUp(node: ControlPlane): string {
     const backups = this.#backups.get(node.name) ?? []
-    this.#backups.set(node.name, [...backups, node.store.snapshot()].slice(-backupsMax))
+    // The sessions of then have long ended when it is put back, and no heartbeat says otherwise.
+    const backup: Image = { ...node.store.snapshot(), sessions: new Map() }
+    this.#backups.set(node.name, [...backups, backup].slice(-backupsMax))
     return `a backup of ${node.name || 'global'} at revision ${node.store.image.head.revision}`
   }
 
