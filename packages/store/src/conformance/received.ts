@@ -272,6 +272,26 @@ export function receivedConformance(open: OpenStore): void {
     expect((await up.perform({ op: 'standing' })).offered).toEqual(offered.offered)
   })
 
+  test('EQ: what was refused before its mesh went, and is refused with its virtual IPs after it, counts as it was offered last', async () => {
+    await using global = await Subject.ready(open, 'global')
+    await global.apply(putMesh('shop'))
+    const up = global.channel(fromEast)
+    const web = service({ name: 'web', zone: 'east', mesh: 'shop' })
+    const bad = { ...web, spec: utf8('not JSON') }
+    const served = { ...bad, vips: { addresses: ['241.16.0.9'], generation: 0 } }
+    const offered = async (resource: typeof bad) => {
+      await up.apply({ type: 'MeshService', offers: [offerOf(resource)] })
+      return (await up.perform({ op: 'standing' })).offered
+    }
+    await offered(web)
+    const withVips = await offered(served)
+    const without = await offered(bad)
+    await global.apply(deleteOf({ type: 'Mesh', mesh: '', name: 'shop' }))
+    expect(await offered(bad)).toEqual(without)
+    expect(await offered(served)).toEqual(withVips)
+    expect(await offered(bad)).toEqual(without)
+  })
+
   test('EQ: after any batch the digest is that of what was offered, refusals and holds included', async () => {
     await using global = await Subject.ready(open, 'global')
     const up = global.channel(fromEast)

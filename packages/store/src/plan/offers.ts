@@ -61,7 +61,7 @@ export function planOffer(
   if (asleepAs(resource, origin, hearing.plain === true, ws)?.offeredEntry === offeredEntry)
     return { warnings: [], written: false }
   const refuse = (why: Pick<Refusal, 'reason' | 'remembered' | 'againMs'>): OfferOutcome => {
-    const entry = stillOffered(resource, origin, existing) ?? offeredEntry
+    const entry = (hearing.plain === true ? stillOffered(resource, origin, existing) : undefined) ?? offeredEntry
     return refuseOffer({ key, exportName: resource.name, origin, offeredEntry: entry, ...why }, hearing, ws, options)
   }
   const { problem, warnings } = offerProblem(resource, origin, existing, hearing, ws)
@@ -92,8 +92,9 @@ export function asleepAs(resource: ExportedResource, origin: Origin, plain: bool
 }
 
 /**
- * The entry under which a tombstone counts as offered, if this is what was offered before its mesh took it along: then it had
- * the virtual IPs that we had given it, and now it is said without them.
+ * The entry under which a tombstone counts as offered, if this is what a Kuma zone offered before its mesh took it along:
+ * then it had the virtual IPs that we had given it, and now it is said without them. A zone of ours says its own, and its
+ * sums count them: what it says counts as it says it (EQ).
  */
 function stillOffered(resource: ExportedResource, origin: Origin, row: Row | undefined): string | undefined {
   if (row?.deleted !== true || row.origin !== origin) return undefined
