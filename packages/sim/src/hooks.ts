@@ -27,6 +27,7 @@ const askEveryMs = [100, 900] as const
 const answerMs = [5, 1_500] as const
 const claimMs = 4_000
 const failedPauseMs = 5_000
+const sweepAgainMs = 500
 
 export interface HookedWorld {
   readonly store: MemoryStore
@@ -56,9 +57,14 @@ export class PolicyHook {
     this.#later(askEveryMs, () => this.#ask())
   }
 
-  /** What a process of global does when it starts: what is covered and was never shown is given to be judged. */
+  /**
+   * What a process of global does when it starts: what is covered and was never shown is given to be judged. A database that
+   * fails then is asked again until it is done, as the product does: before that the hook is shown nothing.
+   */
   sweep(): void {
-    this.#world.write(() => sweepAll(this.#world.store, hookCover, types))
+    const { store, clock, scope, write } = this.#world
+    write(() => sweepAll(store, hookCover, types))
+    if (store.image.hookSweep !== hookCover.fingerprint) clock.after(sweepAgainMs, scope, () => this.sweep())
   }
 
   /** From here on it answers, and lets through whatever it is shown. */
