@@ -91,7 +91,12 @@ export class Resolving {
   /** See the client; and the zone has found no fault in its answers. */
   async check(): Promise<void> {
     await this.#client.check()
-    expect(this.#dns?.faults ?? []).toEqual([])
+    expect(this.faults).toEqual([])
+  }
+
+  /** What its zone finds wrong in its answers, as it tells global. */
+  get faults(): readonly string[] {
+    return this.#dns?.faults ?? []
   }
 
   /** The last check, and the end. */
