@@ -134,6 +134,9 @@ const nobodyEmptied = async (zones: readonly Plane[]): Promise<void> => {
     expect(await Promise.all(zones.map((zone) => deletedOf(zone, type)))).toEqual(zones.map(() => 0))
 }
 
+/** How long a Kuma zone that dials again when its session ends, as it does when global has recovered (0125), is away. */
+const wait = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 100))
+
 function kumaService(displayName: string) {
   const labels = {
     ...{ [originLabel]: 'zone', [zoneLabel]: 'north', [meshLabel]: 'default', [envLabel]: 'universal' },
@@ -173,8 +176,6 @@ test('EMPTY, VIP-2: global comes back with a new, initialised database: it sends
     'it to find out that it stands in the place of another',
     async () => (await stateOf(empty)) === 'recovering',
   )
-  // It dials again when its session ends, as it does when global has recovered (0125).
-  const wait = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 100))
   const again1 = startFakeKumaLives({ target: `127.0.0.1:${empty.port}`, zone: 'north', wait })
   closes(async () => again1.stop())
   again1.put('MeshService', kumaService('legacy'))
@@ -241,7 +242,6 @@ test('VIP-2: a Kuma zone is the first at the new database, which gives its servi
   await global.close()
 
   const empty = await again(global, {})
-  const wait = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 100))
   const kuma = startFakeKumaLives({ target: `127.0.0.1:${empty.port}`, zone: 'north', wait })
   closes(async () => kuma.stop())
   for (const name of services) kuma.put('MeshService', kumaService(name))
