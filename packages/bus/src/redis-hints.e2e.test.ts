@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { freePort, type RedisServer, startRedis, startTcpProxy } from '@holdfast/testkit'
+import { freePort, type RedisServer, reached, startRedis, startTcpProxy } from '@holdfast/testkit'
 import pino from 'pino'
 import { afterAll, afterEach, expect, test, vi } from 'vitest'
 import { RedisHints } from './redis-hints.js'
@@ -48,11 +48,7 @@ function hintsAt(url: string, channel = 'holdfast:test'): { readonly hints: Redi
 }
 
 async function until(what: string, level: () => boolean | Promise<boolean>, withinMs = 30_000): Promise<void> {
-  const endMs = performance.now() + withinMs
-  while (!(await level())) {
-    if (performance.now() > endMs) throw new Error(`waited ${withinMs} ms for ${what}`)
-    await new Promise((resolve) => setTimeout(resolve, 10))
-  }
+  if (!(await reached(level, withinMs))) throw new Error(`waited ${withinMs} ms for ${what}`)
 }
 
 type Pair = ReturnType<typeof hintsAt>

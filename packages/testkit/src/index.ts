@@ -28,7 +28,7 @@ export {
   startFakeKumaZone,
 } from './fake-kuma/zone.js'
 export { freePort } from './free-port.js'
-export { createLevel, type Level } from './level.js'
+export { createLevel, type Level, reached } from './level.js'
 export { NameClient } from './name-client.js'
 export {
   allow,

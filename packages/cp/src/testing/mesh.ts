@@ -4,7 +4,7 @@ import { coverOf, GlobalRuntime, HookRunner, hookMetrics, type PolicyHook, Repli
 import { type BackoffOptions, Leases, sessionMetrics } from '@holdfast/peer'
 import { type ControlPlaneStore, openStore } from '@holdfast/store'
 import { countWrites, rowsWritten } from '@holdfast/store/testing'
-import { freePort, freshDatabase, startTcpProxy, type TcpProxy, type TestDatabase } from '@holdfast/testkit'
+import { freePort, freshDatabase, reached, startTcpProxy, type TcpProxy, type TestDatabase } from '@holdfast/testkit'
 import { askProxyAdmin, EndpointFile, ServiceRuntime, type ZoneOptions, ZoneRuntime } from '@holdfast/zone'
 import type { FastifyInstance } from 'fastify'
 import pino, { type Logger } from 'pino'
@@ -231,11 +231,7 @@ export async function startZone(
 
 /** Waits for a level. */
 export async function until(what: string, level: () => boolean | Promise<boolean>, withinMs = 10_000): Promise<void> {
-  const endMs = performance.now() + withinMs
-  while (!(await level())) {
-    if (performance.now() > endMs) throw new Error(`waited ${withinMs} ms for ${what}`)
-    await new Promise((resolve) => setTimeout(resolve, 10))
-  }
+  if (!(await reached(level, withinMs))) throw new Error(`waited ${withinMs} ms for ${what}`)
 }
 
 export const inStep = (zone: ZonePlane): boolean => zone.runtime.view()?.inStep === true

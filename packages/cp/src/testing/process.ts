@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { freePort } from '@holdfast/testkit'
+import { freePort, reached } from '@holdfast/testkit'
 
 const built = (path: string): string => fileURLToPath(new URL(`../../../${path}`, import.meta.url))
 /** The real programs, as `pnpm build` has made them. */
@@ -35,6 +35,9 @@ export class TestProcess {
   readonly #child: ChildProcess
   #out = ''
   #err = ''
+  readonly #lines: LogLine[] = []
+  /** How much of the output is among the lines. */
+  #readThrough = 0
   #end: Ended | undefined
 
   constructor(child: ChildProcess) {
@@ -69,7 +72,11 @@ export class TestProcess {
 
   /** Lines of the log so far. */
   log(): readonly LogLine[] {
-    return this.#out.split('\n').flatMap((line) => (line.startsWith('{') ? [JSON.parse(line) as LogLine] : []))
+    const end = this.#out.lastIndexOf('\n')
+    for (const line of this.#out.slice(this.#readThrough, end + 1).split('\n'))
+      if (line.startsWith('{')) this.#lines.push(JSON.parse(line) as LogLine)
+    this.#readThrough = Math.max(this.#readThrough, end + 1)
+    return [...this.#lines]
   }
 
   /** Whether the log has a line with these words. */
@@ -110,11 +117,7 @@ export async function until(
   options: { readonly withinMs?: number; readonly otherwise?: () => string } = {},
 ): Promise<void> {
   const { withinMs = patienceMs, otherwise = () => '' } = options
-  const endMs = performance.now() + withinMs
-  while (!(await level())) {
-    if (performance.now() > endMs) throw new Error(`waited ${withinMs} ms for ${what}\n${otherwise()}`)
-    await new Promise((resolve) => setTimeout(resolve, 15))
-  }
+  if (!(await reached(level, withinMs))) throw new Error(`waited ${withinMs} ms for ${what}\n${otherwise()}`)
 }
 
 /** Processes whose command line speaks of this folder, where the system tells. */
