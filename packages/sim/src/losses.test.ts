@@ -28,15 +28,19 @@ test('EMPTY: a copy may go by what was on its way when its sender was put back, 
   expect(goes(undefined)).toThrow(LawBroken)
 })
 
-test('DUR: nobody owes what had gone for somebody further on, although that one was in the middle of a range', () => {
+test('DUR: nobody owes what somebody further on remembers as gone, although that one was in the middle of a range; that it lacks it says nothing', () => {
   const own = { ...web, origin: '' } as Row
-  const [west, north, global] = [storeOf('west', own, mesh), storeOf('north', mesh), storeOf('', mesh)]
-  const owes = (from: number) => () => {
-    const losses = new Losses()
-    const heard = { witnesses: [{ store: west, through: 15 }], interrupted: [{ store: north, through: from }] }
-    losses.putBack(global, [own, mesh], heard, false)
-    losses.check([global])
+  const owes = (from: number, ...ofNorth: readonly Row[]) => {
+    const [west, north, global] = [storeOf('west', own, mesh), storeOf('north', mesh, ...ofNorth), storeOf('', mesh)]
+    return () => {
+      const losses = new Losses()
+      const heard = { witnesses: [{ store: west, through: 15 }], interrupted: [{ store: north, through: from }] }
+      losses.putBack(global, [own, mesh], heard, false)
+      losses.check([global])
+    }
   }
-  expect(owes(15)).toThrow(/never got back MeshService web/)
-  expect(owes(16)).not.toThrow()
+  const gone = { ...own, deleted: true }
+  expect(owes(15, gone)).toThrow(/never got back MeshService web/)
+  expect(owes(16, gone)).not.toThrow()
+  expect(owes(16)).toThrow(/never got back MeshService web/)
 })

@@ -76,16 +76,18 @@ export class Losses {
     // Of two memories the one that has followed further counts: it has heard what became of what the other one has.
     const furthest = ahead.reduce((most, { through }) => Math.max(most, through), 0)
     const best = ahead.filter(({ through }) => through === furthest).map((one) => one.store.identity.name)
-    // Who is in the middle of a range that began further on had heard by then what was gone.
-    const latest = interrupted.reduce((most, { through }) => Math.max(most, through), furthest + 1)
-    const later = interrupted.filter(({ through }) => through === latest).map((one) => livePlaces(one.store))
+    // Who is in the middle of a range that began further on had heard by then what was gone, and remembers that it went.
+    // That it only lacks something says nothing: it may never have been offered it.
+    const gone = new Set(
+      interrupted.filter(({ through }) => through > furthest).flatMap((one) => [...deletedPlaces(one.store)]),
+    )
     for (const row of before) {
       const place = placeOf(row)
       if (!isLive(row) || live.has(place)) continue
       if (!missing.has(place)) missing.set(place, life)
       if (row.origin !== origin || (origin !== '' && !sentUp.has(row.type))) continue
       const givers = ahead.map((one) => one.store.identity.name).filter((name) => copies.get(name)?.has(place) === true)
-      if (later.some((places) => !places.has(place))) continue
+      if (gone.has(place)) continue
       if (best.some((name) => givers.includes(name))) owed.set(place, { ...idOf(row), givers: new Set(givers) })
     }
     for (const place of live) {
@@ -243,5 +245,7 @@ const idOf = (row: Row): Omit<Owed, 'givers'> => ({
 })
 const livePlaces = ({ image }: MemoryStore): ReadonlySet<string> =>
   new Set([...image.rows.values()].filter(isLive).map(placeOf))
+const deletedPlaces = ({ image }: MemoryStore): ReadonlySet<string> =>
+  new Set([...image.rows.values()].filter((row) => row.deleted).map(placeOf))
 const hasMesh = ({ image }: MemoryStore, mesh: string): boolean =>
   [...image.rows.values()].some((row) => row.type === 'Mesh' && row.name === mesh && isLive(row))
