@@ -31,10 +31,10 @@ const answerMaxMs = 60_000
 const leasesMax = 5
 
 /** After calm everything comes into step by itself, and stays; then the laws that speak of all control planes at once. */
-export function settled(nodes: readonly ControlPlane[], laws: Laws, time: Time): void {
+export function settled(nodes: readonly ControlPlane[], kumas: readonly KumaZone[], laws: Laws, time: Time): void {
   // Who still waits for a block gets one now, and others hear of that at their next heartbeat at the latest.
   for (let leased = -1, tries = 0; leased !== laws.blocksLeased && tries < leasesMax; tries++) {
-    comeIntoStep(nodes, laws, time, laws.tampered ? 'HEAL' : 'EQ')
+    comeIntoStep(nodes, kumas, laws, time, laws.tampered ? 'HEAL' : 'EQ')
     leased = laws.blocksLeased
     time.advance(stillMs)
   }
@@ -56,10 +56,8 @@ export function othersInStep(
   time: Time,
 ): void {
   const limitMs = time.nowMs() + settleMaxMs
-  // One that lacks nothing, for there is nothing yet, may be away: it waits in its own back-off, not for the slow reader.
-  const away = (): string | undefined => kumas.find((kuma) => !kuma.isListed)?.name
   const late = (): string | undefined =>
-    laws.outOfStep(slow) ?? unproven(nodes, slow) ?? laws.kumasOutOfStep()?.text ?? away()
+    laws.outOfStep(slow) ?? unproven(nodes, slow) ?? laws.kumasOutOfStep()?.text ?? away(kumas)
   for (let difference = late(); difference !== undefined; difference = late()) {
     holds(
       time.nowMs() < limitMs,
@@ -84,13 +82,30 @@ export function othersHearAtOnce(slow: string, laws: Laws, time: Time): void {
   }
 }
 
-function comeIntoStep(nodes: readonly ControlPlane[], laws: Laws, time: Time, law: 'EQ' | 'HEAL' | 'RO'): void {
+/**
+ * A Kuma zone that is not there, or has not said and heard everything on its present streams. It may lack nothing, for
+ * there is nothing yet, or have said all that it has to a global that was recovering: what it says when it is back is
+ * written then. It waits in its own back-off, and for nobody else.
+ */
+function away(kumas: readonly KumaZone[]): string | undefined {
+  const kuma = kumas.find((one) => !one.isListed)
+  return kuma === undefined ? undefined : `${kuma.name}, a Kuma zone, is away`
+}
+
+function comeIntoStep(
+  nodes: readonly ControlPlane[],
+  kumas: readonly KumaZone[],
+  laws: Laws,
+  time: Time,
+  law: 'EQ' | 'HEAL' | 'RO',
+): void {
   const limitMs = time.nowMs() + settleMaxMs
   const isLate = (): boolean =>
     laws.outOfStep() !== undefined ||
     !allProven(nodes) ||
     waiting(nodes) !== undefined ||
-    laws.kumasOutOfStep() !== undefined
+    laws.kumasOutOfStep() !== undefined ||
+    away(kumas) !== undefined
   while (isLate()) {
     const late = waiting(nodes)
     holds(
@@ -107,7 +122,8 @@ function comeIntoStep(nodes: readonly ControlPlane[], laws: Laws, time: Time, la
     holds(
       time.nowMs() < limitMs,
       law,
-      () => `not in step ${settleMaxMs / 60_000} minutes after the storm: ${laws.outOfStep() ?? unproven(nodes)}`,
+      () =>
+        `not in step ${settleMaxMs / 60_000} minutes after the storm: ${laws.outOfStep() ?? unproven(nodes) ?? away(kumas)}`,
     )
     time.advance(lookEveryMs)
   }
@@ -217,7 +233,7 @@ export function idleReconnect(
 ): void {
   // Of Kuma zones, which stay connected, the last acks of their first lists may still be on their way.
   const others = new Set(kumas.map(({ name }) => name))
-  hearAnswers(nodes, laws, time)
+  hearAnswers(nodes, kumas, laws, time)
   const before = nodes.map((node) => tablesOf(node, others))
   for (const zone of zonesOf(nodes)) zone.disconnect()
   const old = new Set(links.values())
@@ -250,13 +266,13 @@ export function idleReconnect(
  * What was refused is asked for again now and then, whoever reconnects: an answer that is on its way when everything is cut
  * is written, or not, as it would be without the cut. Whoever has asked is answered first, and others hear of it.
  */
-function hearAnswers(nodes: readonly ControlPlane[], laws: Laws, time: Time): void {
+function hearAnswers(nodes: readonly ControlPlane[], kumas: readonly KumaZone[], laws: Laws, time: Time): void {
   const limitMs = time.nowMs() + answerMaxMs
   for (let asking = whoAsks(nodes); asking !== undefined; asking = whoAsks(nodes)) {
     const who = asking
     holds(time.nowMs() < limitMs, 'LKG', () => `${who} has asked again for what it refused, and hears no answer`)
     time.advance(lookOftenMs)
-    comeIntoStep(nodes, laws, time, 'EQ')
+    comeIntoStep(nodes, kumas, laws, time, 'EQ')
   }
 }
 

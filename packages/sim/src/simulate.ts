@@ -182,8 +182,8 @@ class Run {
     this.#calm()
     const time = { advance: (ms: number) => this.#until(this.#clock.nowMs + ms), nowMs: () => this.#clock.nowMs }
     if (this.#slow !== undefined) this.#readsSlowly(this.#slow, time)
-    settled(this.#nodes, this.laws, time)
-    if (this.#aftermath()) settled(this.#nodes, this.laws, time)
+    settled(this.#nodes, this.#kumas, this.laws, time)
+    if (this.#aftermath()) settled(this.#nodes, this.#kumas, this.laws, time)
     // What an idle reconnect says is counted.
     this.#isOver = true
     idleReconnect(this.#nodes, this.#kumas, this.#links, this.laws, time)
