@@ -37,3 +37,27 @@ test('VIP-2: an owner that a zone has lost may have either address if nothing te
   expect(comesBackWith(moved, { isUnnoticed: true })).not.toThrow()
   expect(comesBackWith([at('web', '241.64.0.4')], { isUnnoticed: true })).toThrow(/web of east had 241.64.0.1/)
 })
+
+/** East gave "log" its address again, perhaps unheard by anybody, lost its store, and got back what global has of it. */
+test('VIP-2: a generation that only a zone that was put back has had never was, and one that others have had was', () => {
+  const rests: LedgerRow = { ...log, state: 'tombstoned', blockId: 'block' }
+  const again: LedgerRow = { ...rests, generation: 1 }
+  const day = 25 * 3_600_000
+  const givesAnother =
+    ({ isHeard }: { readonly isHeard: boolean }) =>
+    () => {
+      const book = new AddressBook()
+      const kept = isHeard ? again : rests
+      const now = (store: string, before: LedgerRow | undefined, after: LedgerRow | undefined, atMs: number) =>
+        book.follow(store, [{ key: 'log', before, after }], atMs)
+      for (const store of ['east', '']) now(store, undefined, rests, 0)
+      now('east', rests, again, 1)
+      now('', rests, kept, 1)
+      book.putBack('east', { before: [again], now: [], history: [], elsewhere: [kept] }, ['east'], 2)
+      book.comesBack('east', [kept], false, 3)
+      now('east', kept, undefined, day)
+      now('east', undefined, { ...log, address: '241.64.0.3', generation: 1 }, day)
+    }
+  expect(givesAnother({ isHeard: false })).not.toThrow()
+  expect(givesAnother({ isHeard: true })).toThrow(/log of east had 241.64.0.2 and has 241.64.0.3/)
+})

@@ -17,7 +17,7 @@ const quarantineLeastMs = 24 * 3_600_000 - 2 * skewMaxMs
 /** `zone a remembers ADDRESS for OWNER, which has ADDRESS here`, or `…; here OWNER has it`. */
 const conflictParts = / remembers (\S+) for (?:.*, which has (\S+) here$)?/
 
-type Claim = Pick<LedgerRow, keyof Owner | 'family' | 'generation' | 'address'>
+type Claim = Pick<LedgerRow, keyof Owner | 'scope' | 'family' | 'generation' | 'address'>
 
 interface Holder {
   readonly owner: string
@@ -39,7 +39,7 @@ interface PutBack {
 export class AddressBook {
   /** The address of an owner, by family, owner and generation: one and the same for ever. */
   readonly #known = new Map<string, string>()
-  readonly #newest = new Map<string, LedgerRow>()
+  readonly #newest = new Map<string, Claim>()
   /** Owners whose address was given up after its quarantine: the next one is a new one, with a generation of its own. */
   readonly #freed = new Set<string>()
   readonly #holder = new Map<string, Holder>()
@@ -69,12 +69,37 @@ export class AddressBook {
     const past = [...this.#newest.values()].filter((row) => owned.includes(row.origin))
     for (const row of [...before, ...past])
       if (row.scope === 'canonical' && !heard.has(ownerText(row))) this.#forget(row)
+    this.#forgetUnheard({ now, history, elsewhere }, owned)
     for (const row of now)
       if (row.scope === 'canonical' && !named.has(ownerText(row))) this.#checkSame(store || 'global', row)
     // What it has given up since the backup it has lost as well: what others still have of it, it gives anew.
     const left = new Set([...now, ...history].map(claimOf))
     const lost = canonical.filter((row) => row.origin === store && !left.has(claimOf(row)))
     if (store !== '') this.#lost.set(store, [...(this.#lost.get(store) ?? []), ...lost])
+  }
+
+  /**
+   * Of an owner that others have heard of, a generation that nobody but a store that was put back has had never was either:
+   * it gives that generation once more, and another address with it, if the one before was given up meanwhile.
+   */
+  #forgetUnheard({ now, history, elsewhere }: Omit<PutBack, 'before'>, owned: readonly Origin[]): void {
+    const left = new Map<string, Claim>()
+    for (const row of [...history, ...elsewhere, ...now])
+      if (row.scope === 'canonical' && row.generation >= (left.get(familyOwner(row))?.generation ?? 0))
+        left.set(familyOwner(row), row)
+    const held = new Set(now.map(familyOwner))
+    for (const [key, newest] of this.#newest) {
+      const last = left.get(key)
+      if (last === undefined || newest.generation <= last.generation || !owned.includes(newest.origin)) continue
+      for (let generation = newest.generation; generation > last.generation; generation--)
+        this.#known.delete(`${key} ${generation}`)
+      const holder = this.#holder.get(newest.address)
+      if (newest.address !== last.address && holder?.owner === ownerText(newest) && holder.active === 0)
+        this.#holder.delete(newest.address)
+      this.#newest.set(key, last)
+      // That it had given up the one before it may still know.
+      if (!held.has(key) && history.some((row) => claimOf(row) === claimOf(last))) this.#freed.add(key)
+    }
   }
 
   /**
@@ -110,7 +135,7 @@ export class AddressBook {
     return this.#contested.has(ownerText(owner))
   }
 
-  #forget(row: LedgerRow): void {
+  #forget(row: Claim): void {
     const key = familyOwner(row)
     for (let generation = this.#newest.get(key)?.generation ?? 0; generation >= 0; generation--)
       this.#known.delete(`${key} ${generation}`)
