@@ -269,7 +269,7 @@ export class Laws implements Watch, KumaWatch {
       })
     const witnesses = standing((receiver) => receiver.wholeThrough(this.#viewLog(receiver)))
     const interrupted = standing((receiver) => receiver.rangeFrom)
-    this.#losses.putBack(node.store, rows, { witnesses, interrupted }, isNew)
+    this.#losses.putBack(node.store, { rows, revision: old.head.revision }, { witnesses, interrupted }, isNew)
     for (const receiver of known.receivers.values())
       if (receiver.channel !== 'status')
         this.#losses.remembers(node.store, receiver.peer, receiver.wholeThrough(this.#viewLog(receiver))?.revision)

@@ -15,7 +15,12 @@ const storeOf = (name: string, ...rows: readonly Row[]) =>
 function goes(saidIn: number | undefined): () => void {
   const [west, global] = [storeOf('west', web, mesh), storeOf('', mesh)]
   const losses = new Losses()
-  losses.putBack(global, [web, mesh], { witnesses: [{ store: west, through: 15 }], interrupted: [] }, false)
+  losses.putBack(
+    global,
+    { rows: [web, mesh], revision: 16 },
+    { witnesses: [{ store: west, through: 15 }], interrupted: [] },
+    false,
+  )
   expect(losses.lifeOf('')).toBe(1)
   const gone = [{ key: 'web', before: web, after: { ...web, deleted: true } }]
   return () => losses.checkGone(west, gone, { senderOf: () => global, saidIn })
@@ -35,7 +40,7 @@ test('DUR: nobody owes what somebody further on remembers as gone, although that
     return () => {
       const losses = new Losses()
       const heard = { witnesses: [{ store: west, through: 15 }], interrupted: [{ store: north, through: from }] }
-      losses.putBack(global, [own, mesh], heard, false)
+      losses.putBack(global, { rows: [own, mesh], revision: 16 }, heard, false)
       losses.check([global])
     }
   }
@@ -43,4 +48,20 @@ test('DUR: nobody owes what somebody further on remembers as gone, although that
   expect(owes(15, gone)).toThrow(/never got back MeshService web/)
   expect(owes(16, gone)).not.toThrow()
   expect(owes(16)).toThrow(/never got back MeshService web/)
+})
+
+test('DUR: a store that is put back twice owes nobody what somebody remembers as gone from before the first time, unless it has written since', () => {
+  const own = { ...web, origin: '' } as Row
+  const owes = (endedAt: number) => () => {
+    const [west, north] = [storeOf('west', own, mesh), storeOf('north', mesh, { ...own, deleted: true })]
+    const losses = new Losses()
+    const first = { witnesses: [{ store: north, through: 26 }], interrupted: [] }
+    losses.putBack(storeOf('', own, mesh), { rows: [mesh], revision: 27 }, first, false)
+    const second = { witnesses: [{ store: west, through: 3 }], interrupted: [] }
+    const global = { ...storeOf('', mesh), image: { head: { revision: 1 }, rows: new Map([['default', mesh]]) } }
+    losses.putBack(global as unknown as MemoryStore, { rows: [own, mesh], revision: endedAt }, second, false)
+    losses.check([global as unknown as MemoryStore])
+  }
+  expect(owes(3)).not.toThrow()
+  expect(owes(4)).toThrow(/never got back MeshService web/)
 })

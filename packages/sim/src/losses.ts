@@ -30,6 +30,8 @@ interface Old {
   readonly witnesses: Map<Origin, ReadonlySet<string>>
   /** What is left ends here. */
   readonly revision: number
+  /** Who had heard more than what is left, whole or to the beginning of a range. */
+  readonly further: readonly Witness[]
 }
 
 /**
@@ -55,14 +57,18 @@ export class Losses {
    */
   readonly #unaware = new Set<Origin>()
 
-  /** @param heard who had everything through a position, and who was in the middle of a range that began there */
+  /**
+   * @param lost what was there, and at which revision it ended
+   * @param heard who had everything through a position, and who was in the middle of a range that began there
+   */
   putBack(
     store: MemoryStore,
-    before: readonly Row[],
+    { rows: before, revision: endedAt }: { readonly rows: readonly Row[]; readonly revision: number },
     { witnesses, interrupted }: Readonly<Record<'witnesses' | 'interrupted', readonly Witness[]>>,
     isNew: boolean,
   ): void {
     const origin = store.identity.name
+    const earlier = this.#old.get(origin)
     const life = this.lifeOf(origin) + 1
     this.#lives.set(origin, life)
     if (isNew) this.#unaware.add(origin)
@@ -78,9 +84,11 @@ export class Losses {
     const best = ahead.filter(({ through }) => through === furthest).map((one) => one.store.identity.name)
     // Who is in the middle of a range that began further on had heard by then what was gone, and remembers that it went.
     // That it only lacks something says nothing: it may never have been offered it.
-    const gone = new Set(
-      interrupted.filter(({ through }) => through > furthest).flatMap((one) => [...deletedPlaces(one.store)]),
+    // So does who had heard more than was left the last time, if nothing was written since: it is the same log.
+    const later = [...interrupted, ...(earlier?.revision === endedAt ? earlier.further : [])].filter(
+      ({ through }) => through > furthest,
     )
+    const gone = new Set(later.flatMap((one) => [...deletedPlaces(one.store)]))
     for (const row of before) {
       const place = placeOf(row)
       if (!isLive(row) || live.has(place)) continue
@@ -98,6 +106,7 @@ export class Losses {
     this.#owed.set(origin, owed)
     this.#old.set(origin, {
       revision: store.image.head.revision,
+      further: [...ahead, ...later].filter(({ through }) => through > store.image.head.revision),
       tombstones: new Set(now.filter((row) => row.deleted)),
       witnesses: new Map(
         ahead.map(({ store: { identity } }): [Origin, ReadonlySet<string>] => [
