@@ -345,6 +345,8 @@ describe.skipIf(!hasKuma())('Kuma zones under our global', { timeout: 180_000 },
         .some(({ peer, channels }) => peer === 'south' && channels.some((c) => c.channel === 'up' && c.inStep))
     await until('its empty lists to be answered', answered, 30_000)
     expect(await ours()).toEqual(before)
+    // It takes services before the mesh that they are in, and lets nobody make one there until it has it.
+    await until('a mesh to be there', async () => (await south.get<Items>('/meshes')).items.length > 0, 40_000)
     for (const name of ['web', 'api']) await south.put(...kumaService(name))
     await until('it to be whole', async () => (await names(south)).length === 5, 30_000)
     await quiet(global, east)
