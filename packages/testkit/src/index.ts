@@ -1,4 +1,11 @@
-export { countWrites, freshDatabase, rowsWritten, sumOfRows, type TestDatabase } from '@holdfast/store/testing'
+export {
+  countWrites,
+  freshDatabase,
+  lastWritten,
+  rowsWritten,
+  sumOfRows,
+  type TestDatabase,
+} from '@holdfast/store/testing'
 export type { AdminAsked, AdminSaid } from './fake-kuma/admin.js'
 export {
   type CrudeGlobal,

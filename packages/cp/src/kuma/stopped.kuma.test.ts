@@ -1,4 +1,12 @@
-import { freshDatabase, hasKuma, type KumaCp, startKuma, startTcpProxy, type TcpProxy } from '@holdfast/testkit'
+import {
+  freshDatabase,
+  hasKuma,
+  type KumaCp,
+  lastWritten,
+  startKuma,
+  startTcpProxy,
+  type TcpProxy,
+} from '@holdfast/testkit'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { closing } from '../testing/closing.js'
 import { type Items, kumaService, quiet, served } from '../testing/kuma-objects.js'
@@ -202,7 +210,7 @@ describe.skipIf(!hasKuma())('a Kuma that stands still, and what it may not have'
     )
     expect([alone?.length, rest]).toEqual([1, before])
     await quiet(west)
-    const written = await rowsOf([west])
+    const [written, stood] = [await rowsOf([west]), await lastWritten(west.database.url)]
     kuma.thaw()
     await until('our zone to be back', isIn, 120_000)
     await until(
@@ -211,6 +219,7 @@ describe.skipIf(!hasKuma())('a Kuma that stands still, and what it may not have'
       60_000,
     )
     await quiet(west)
+    expect(await lastWritten(west.database.url)).toEqual(stood)
     expect((await rowsOf([west])) - written).toBe(0)
   })
 })

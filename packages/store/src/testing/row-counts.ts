@@ -64,6 +64,17 @@ export async function rowsWritten(
   })
 }
 
+/** Which resource was last written at which revision, tombstones too: says what a count of rows only says how much of. */
+export async function lastWritten(url: string): Promise<Readonly<Record<string, number>>> {
+  return withClient(url, async (client) => {
+    const { rows } = await client.query<{ resource: string; revision: string }>(
+      `select concat_ws(' ', type, nullif(mesh, ''), display_name, 'of', coalesce(nullif(origin, ''), 'global')) as resource,
+         max(revision) as revision from resources group by 1 order by 1`,
+    )
+    return Object.fromEntries(rows.map(({ resource, revision }) => [resource, Number(revision)]))
+  })
+}
+
 export const sumOfRows = (counts: Readonly<Record<string, number>>): number =>
   Object.values(counts).reduce((sum, count) => sum + count, 0)
 
