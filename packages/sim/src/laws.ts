@@ -321,6 +321,8 @@ export class Laws implements Watch, KumaWatch {
 
   returned(node: ControlPlane, { kept, refused }: Returned): void {
     this.#losses.told(node.name, [...kept, ...refused])
+    const isUnaware = this.#astray.has('') && !this.#foundOut.has('')
+    this.#addresses.tookBack(node.name, isUnaware ? this.#node('').store.image.ledger.values() : undefined)
   }
 
   startedOver(node: ControlPlane, peer: string): void {
@@ -539,6 +541,7 @@ export class Laws implements Watch, KumaWatch {
     // Found out meanwhile, or about to be returned to: what was in step before counts no more.
     if (image.state !== 'ready' && this.#astray.has(node.name)) this.#astray.set(node.name, this.#channelsOf(node))
     for (const receiver of known.receivers.values()) receiver.follow(changes)
+    if (image.state === 'ready') this.#addresses.goesOn(node.name)
     this.counts.freed += this.#addresses.follow(node.name, changes.ledger, node.clock.wallMs)
     this.#losses.follow(node.name, changes.rows)
     const senderOf = (origin: string): MemoryStore | undefined => this.#senderTo(node, origin)?.store

@@ -10,7 +10,10 @@ const at = (displayName: string, address: string): LedgerRow => ({
 const [web, log] = [at('web', '241.64.0.1'), at('log', '241.64.0.2')]
 
 /** East gave "log" an address, global heard of it, and east was put back to before that. */
-function comesBackWith(rows: readonly LedgerRow[], { isUnnoticed }: { readonly isUnnoticed: boolean }): () => void {
+function comesBackWith(
+  rows: readonly LedgerRow[],
+  { isUnnoticed, tookBack }: { readonly isUnnoticed: boolean; readonly tookBack?: readonly LedgerRow[] },
+): () => void {
   const book = new AddressBook()
   for (const store of ['east', ''])
     book.follow(
@@ -20,6 +23,10 @@ function comesBackWith(rows: readonly LedgerRow[], { isUnnoticed }: { readonly i
     )
   const history = [{ ...web, event: 'allocated', atMs: 0, revision: 1, why: '' }] as const
   book.putBack('east', { before: [web, log], now: [web], history, elsewhere: [web, log] }, ['east'], 1)
+  if (tookBack !== undefined) {
+    book.tookBack('east', tookBack)
+    book.goesOn('east')
+  }
   return () => book.comesBack('east', rows, isUnnoticed, 2)
 }
 
@@ -60,4 +67,25 @@ test('VIP-2: a generation that only a zone that was put back has had never was, 
     }
   expect(givesAnother({ isHeard: false })).not.toThrow()
   expect(givesAnother({ isHeard: true })).toThrow(/log of east had 241.64.0.2 and has 241.64.0.3/)
+})
+
+test('VIP-3: what a zone has lost and a global that was put back too, and does not know it, it is told by nobody', () => {
+  const taken = [web, at('api', log.address)]
+  expect(comesBackWith(taken, { isUnnoticed: false, tookBack: [web] })).not.toThrow()
+  expect(comesBackWith(taken, { isUnnoticed: false, tookBack: [web, log] })).toThrow(
+    /241.64.0.2 is MeshService default\/api/,
+  )
+  expect(comesBackWith([log, at('api', web.address)], { isUnnoticed: false, tookBack: [] })).toThrow(/241.64.0.1 is/)
+})
+
+test('VIP-3: what a zone took back in vain, before global knew of its own loss, excuses nothing that it took back later', () => {
+  const book = new AddressBook()
+  book.follow('', [{ key: log.address, before: undefined, after: log }], 0)
+  book.putBack('east', { before: [log], now: [], history: [], elsewhere: [log] }, ['east'], 1)
+  book.tookBack('east', [])
+  book.tookBack('east', undefined)
+  book.goesOn('east')
+  expect(() => book.comesBack('east', [at('api', log.address)], false, 2)).toThrow(
+    /241.64.0.2 is MeshService default\/api/,
+  )
 })

@@ -49,6 +49,8 @@ export class AddressBook {
   readonly #astray = new Set<Origin>()
   /** Of zones that were put back: addresses of their own of which they have lost all memory, and others have some. */
   readonly #lost = new Map<Origin, LedgerRow[]>()
+  /** Of these zones: what was not in what they took back last, from a global that did not know what it had lost itself. */
+  readonly #untold = new Map<Origin, readonly LedgerRow[]>()
 
   /**
    * A store was put back. What nobody else has heard of never was; the rest is known as before, and the store has to come
@@ -100,6 +102,30 @@ export class AddressBook {
       // That it had given up the one before it may still know.
       if (!held.has(key) && history.some((row) => claimOf(row) === claimOf(last))) this.#freed.add(key)
     }
+  }
+
+  /**
+   * A zone that was put back has taken back what global keeps of it. A global that recovers hears all others before
+   * (docs/decisions/0140); one that was put back too and does not know it returns what it has left.
+   *
+   * @param left the ledger of such a global; undefined: it knows what it has lost, or has lost nothing
+   */
+  tookBack(zone: Origin, left: Iterable<LedgerRow> | undefined): void {
+    if (left === undefined) {
+      this.#untold.delete(zone)
+      return
+    }
+    const told = new Set([...left].map(claimOf))
+    this.#untold.set(
+      zone,
+      (this.#lost.get(zone) ?? []).filter((row) => !told.has(claimOf(row))),
+    )
+  }
+
+  /** It is ready, and gives addresses to what has none: of what nobody has told it as one that never knew of its loss. */
+  goesOn(zone: Origin): void {
+    for (const row of this.#untold.get(zone) ?? []) this.#contested.add(row.address).add(ownerText(row))
+    this.#untold.delete(zone)
   }
 
   /**
