@@ -68,11 +68,25 @@ export function othersInStep(
   }
 }
 
-/** ISO: what happens while one zone reads slowly is known to all others as soon as it would be without it. */
-export function othersHearAtOnce(slow: string, laws: Laws, time: Time): void {
+/**
+ * ISO: what happens while one zone reads slowly is known to all others as soon as it would be without it. If that zone is
+ * the one that tells global that it was put back, global shows nothing to anybody before it has heard what the zone
+ * remembers (docs/decisions/0012), at the pace at which it reads: then all that is demanded is that the others come into step.
+ */
+export function othersHearAtOnce(
+  slow: string,
+  nodes: readonly ControlPlane[],
+  kumas: readonly KumaZone[],
+  laws: Laws,
+  time: Time,
+): void {
   const limitMs = time.nowMs() + promptMs
   const late = (): string | undefined => laws.outOfStep(slow) ?? laws.kumasOutOfStep()?.text
   for (let difference = late(); difference !== undefined; difference = late()) {
+    if (nodes.some(({ role, store }) => role === 'global' && store.image.state === 'recovering')) {
+      othersInStep(slow, nodes, kumas, laws, time)
+      return
+    }
     holds(
       time.nowMs() < limitMs,
       'ISO',

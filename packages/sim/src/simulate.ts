@@ -392,7 +392,7 @@ class Run {
         const deed = this.#attempt(() => this.#workload.act(node, random.fork(`act ${at} ${node.name}`)))
         this.#tell(() => `beside a slow reader: ${node.name || 'global'}: ${deed}`)
       }
-      othersHearAtOnce(name, this.laws, time)
+      othersHearAtOnce(name, this.#nodes, this.#kumas, this.laws, time)
     }
     this.#slow = undefined
     for (const one of this.#links.values()) one.slowMs = 0
