@@ -769,7 +769,7 @@ const bare: readonly Case[] = [
 
 const epoch = 'a'.repeat(32)
 const history = {
-  ...{ epochs: new Set([epoch]), endOf: () => 25, lostLogs: new Set<string>() },
+  ...{ epochs: new Set([epoch]), endOf: () => 25, lostLogs: new Map() },
   tagAt: (of: string, revision: number) => (of === epoch && revision <= 25 ? `here ${revision}` : undefined),
 }
 const remembers = (zone: string, revision: number, tag: string, row: Partial<Recollection['row']>): Recollection => ({

@@ -1,5 +1,14 @@
 import { expect, test } from 'vitest'
-import { bestFirst, lostLogsOf, preference, type Recollection, recoveryVerdict } from './recover-verdict.js'
+import {
+  bestFirst,
+  type LostLog,
+  lostLogsOf,
+  newsFirst,
+  preference,
+  type Recollection,
+  type RecoveredHistory,
+  recoveryVerdict,
+} from './recover-verdict.js'
 import type { Row } from './types.js'
 
 const epoch = 'a'.repeat(32)
@@ -8,7 +17,7 @@ const history = {
   epochs: new Set([epoch]),
   endOf: () => 25,
   tagAt: (of: string, revision: number) => (of === epoch && revision <= 25 ? `here ${revision}` : undefined),
-  lostLogs: new Set<string>(),
+  lostLogs: new Map<string, LostLog>(),
 }
 const remembers = (
   zone: string,
@@ -59,14 +68,14 @@ test('a log that was never here was ours if anybody in it has followed us before
   ].map(({ witness }) => witness)
   if (east === undefined || west === undefined || north === undefined) throw new Error('no witnesses')
   const all = [east, west, north]
-  expect(lostLogsOf(all, acks({ east: epoch }))).toEqual(new Set([later]))
-  expect(lostLogsOf(all, acks({ east: 'd'.repeat(32) }))).toEqual(new Set())
+  expect(lostLogsOf(all, acks({ east: epoch }))).toEqual(new Map([[later, { after: 25 }]]))
+  expect(lostLogsOf(all, acks({ east: 'd'.repeat(32) }))).toEqual(new Map())
   // Who is in a log that is known here proves nothing about another one.
-  expect(lostLogsOf([remembers('east', 30, 'lost', {}).witness, west], acks({ east: epoch }))).toEqual(new Set())
+  expect(lostLogsOf([remembers('east', 30, 'lost', {}).witness, west], acks({ east: epoch }))).toEqual(new Map())
 })
 
 test('DUR: of two lives that were both lost the later memory counts, whichever of them is known here', () => {
-  const ours = { ...history, lostLogs: new Set([later]) }
+  const ours = { ...history, lostLogs: new Map([[later, { after: 25 }]]) }
   const removed = remembers('west', 30, 'lost', { deletedAtMs: 16_000, modifiedAtMs: 30_000 })
   const made = remembers('east', 38, 'lost', { modifiedAtMs: 47_000 }, later)
   for (const both of [
@@ -80,6 +89,36 @@ test('DUR: of two lives that were both lost the later memory counts, whichever o
   expect(preference(made, removed, ours)).toBe('zone east has stored it later')
   // Of another installation it would be nobody's word against ours.
   expect(bestFirst([removed, made], history)).toEqual([removed, made])
+})
+
+test('DUR: what a backup had deleted was there again in a life after it, if a zone that followed that has it', () => {
+  const ours = { ...history, lostLogs: new Map([[later, { after: 25 }]]) }
+  // It got its copy before the deletion, and was offered the same once more since, which is nothing to store.
+  const stored = { modifiedAtMs: 1_000 }
+  const verdict = (row: Row, remembered: Partial<Recollection['row']>, of: RecoveredHistory = ours) =>
+    recoveryVerdict([remembers('east', 14, 'lost', remembered, later)], row, of).verdict
+  expect(verdict(deleted, stored)).toBe('create')
+  // Not what somebody has decided since our log began anew, nor what it keeps of its own, nor what another installation says.
+  expect(verdict({ ...deleted, revision: 26 }, stored)).toBe('keep')
+  expect(verdict({ ...deleted, revision: 26 }, { modifiedAtMs: 3_000 })).toBe('keep')
+  expect(verdict(deleted, { ...stored, asOffered: false })).toBe('keep')
+  expect(verdict(deleted, stored, history)).toBe('keep')
+  // What is left of the log that it had followed is not known any more: clocks.
+  expect(verdict(deleted, stored, { ...history, lostLogs: new Map([[later, { after: undefined }]]) })).toBe('keep')
+})
+
+test('DUR: a removal that stands here says nothing of what came after it, whoever remembers it as well', () => {
+  const ours = { ...history, lostLogs: new Map([[later, { after: 25 }]]) }
+  const made = remembers('east', 14, 'lost', { modifiedAtMs: 1_000 }, later)
+  const removed = (deletedAtMs: number) => remembers('west', 30, 'lost', { deletedAtMs, modifiedAtMs: 46_000 })
+  const first = (here: Row | undefined, deletedAtMs: number, other = made) =>
+    newsFirst(bestFirst([other, removed(deletedAtMs)], ours), here, ours)[0]?.witness.zone
+  expect(first(deleted, 2_000)).toBe('east')
+  // Another removal than that, one that was decided since, and somebody of whom nothing tells that it was later.
+  expect(first(deleted, 3_000)).toBe('west')
+  expect(first(undefined, 2_000)).toBe('west')
+  expect(first({ ...deleted, revision: 26 }, 2_000)).toBe('west')
+  expect(first(deleted, 2_000, remembers('east', 20, 'here 20', { modifiedAtMs: 1_000 }))).toBe('west')
 })
 
 test('three memories of two logs have one order, whoever is heard first', () => {

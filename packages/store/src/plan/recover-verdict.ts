@@ -30,24 +30,34 @@ const knownSinceMs = ({ row }: Recollection): number => row.deletedAtMs ?? row.m
 
 /** Our history, as memories are held against it. */
 export interface RecoveredHistory extends Pick<WholeHistory, 'epochs' | 'endOf' | 'tagAt'> {
-  /** Logs of ours of which nothing is known here: see `lostLogsOf`. */
-  readonly lostLogs: ReadonlySet<string>
+  /** Logs of ours of which nothing is known here, and what stands here of before each: see `lostLogsOf`. */
+  readonly lostLogs: ReadonlyMap<string, LostLog>
+}
+
+export interface LostLog {
+  /** Through which of our revisions what stands here is older than it; undefined: nothing is known of that any more. */
+  readonly after: number | undefined
 }
 
 /**
  * Logs that witnesses have followed, that this store never had, and that were its own all the same: whoever has followed
  * one log of ours and then another one was told it by a later life of this store (0083), and so was everybody else in it.
+ * Later than all that is left of the log that they had followed: what stands there was, and what was written since is not.
  */
-export const lostLogsOf = (
+export function lostLogsOf(
   witnesses: readonly Witness[],
-  { epochs, ackedLog }: Pick<WholeHistory, 'epochs' | 'ackedLog'>,
-): ReadonlySet<string> =>
-  new Set(
-    witnesses.flatMap(({ zone, cursor }) => {
-      if (cursor === undefined || cursor.revision === 0 || epochs.has(cursor.epoch)) return []
-      return epochs.has(ackedLog(zone) ?? '') ? [cursor.epoch] : []
-    }),
-  )
+  { epochs, ackedLog, endOf }: Pick<WholeHistory, 'epochs' | 'ackedLog' | 'endOf'>,
+): ReadonlyMap<string, LostLog> {
+  const lost = new Map<string, LostLog>()
+  for (const { zone, cursor } of witnesses) {
+    if (cursor === undefined || cursor.revision === 0 || epochs.has(cursor.epoch)) continue
+    const acked = ackedLog(zone)
+    if (acked === undefined || !epochs.has(acked)) continue
+    const [known, end] = [lost.get(cursor.epoch)?.after, endOf(acked)]
+    lost.set(cursor.epoch, { after: known === undefined || end === undefined ? (known ?? end) : Math.max(known, end) })
+  }
+  return lost
+}
 
 /**
  * Whether a witness has followed a life of our log that was lost. What one remembers that stands where our own history
@@ -61,6 +71,13 @@ function isOfLost(
   if (!epochs.has(cursor.epoch)) return lostLogs.has(cursor.epoch)
   const tag = tagAt(cursor.epoch, cursor.revision)
   return tag === undefined ? cursor.revision > (endOf(cursor.epoch) ?? cursor.revision) : tag !== cursor.tag
+}
+
+/** How what stands here relates to what a witness remembers, whatever clocks say: see `ageBeside`. */
+function ageOf({ revision }: Row, { cursor }: Witness, history: RecoveredHistory): ReturnType<typeof ageBeside> {
+  const after = cursor === undefined ? undefined : history.lostLogs.get(cursor.epoch)?.after
+  if (after === undefined) return ageBeside(revision, cursor, history)
+  return revision > after ? 'newer' : 'older'
 }
 
 const later = (a: Recollection, b: Recollection): number =>
@@ -89,6 +106,29 @@ export const bestFirst = (all: readonly Recollection[], history: RecoveredHistor
   ...furthestFirst(all.filter((one) => isOfLost(one, history))),
   ...furthestFirst(all.filter((one) => !isOfLost(one, history))),
 ]
+
+/** It is what global had when the witness stood where it stands, and that was after what stands here. */
+const isOfferedSince = ({ witness, row }: Recollection, here: Row, history: RecoveredHistory): boolean =>
+  row.asOffered === true && ageOf(here, witness, history) === 'older'
+
+/** The removal that stands here, as somebody else remembers it. */
+export const isRemovedHere = ({ row }: Recollection, here: Row | undefined): boolean =>
+  row.deletedAtMs !== undefined && here?.deletedAtMs === row.deletedAtMs
+
+/**
+ * The same order, but for a removal that stands here too: it says nothing of what came after it, and whoever was offered
+ * something since is heard before whoever remembers that removal alone.
+ * @param best best first
+ */
+export function newsFirst(
+  best: readonly Recollection[],
+  here: Row | undefined,
+  history: RecoveredHistory,
+): readonly Recollection[] {
+  if (here === undefined || best[0] === undefined || !isRemovedHere(best[0], here)) return best
+  const since = best.find((one) => one.row.deletedAtMs === undefined && isOfferedSince(one, here, history))
+  return since === undefined ? best : [since, ...best.filter((one) => one !== since)]
+}
 
 const says = ({ witness, row }: Recollection): string =>
   `zone ${witness.zone} ${row.deletedAtMs === undefined ? 'has' : 'remembers as deleted'}`
@@ -119,9 +159,8 @@ export function recoveryVerdict(
   if (best === undefined) return { verdict: 'same' }
   const { row, witness } = best
   const isOurs = witness.cursor !== undefined && history.epochs.has(witness.cursor.epoch)
-  const age = here === undefined ? 'unknown' : ageBeside(here.revision, witness.cursor, history)
-  // What it was offered last is what global had when the witness stood where it stands.
-  const isOlderHere = age === 'older' && row.asOffered === true
+  const age = here === undefined ? 'unknown' : ageOf(here, witness, history)
+  const isOlderHere = here !== undefined && isOfferedSince(best, here, history)
   const living = here !== undefined && !here.deleted ? here : undefined
   if (row.deletedAtMs !== undefined) {
     if (living === undefined) return { verdict: 'same' }

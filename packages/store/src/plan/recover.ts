@@ -17,7 +17,9 @@ import { meshGoes, meshReturns } from './meshes.js'
 import {
   bestFirst,
   entryOfRemembered,
+  isRemovedHere,
   lostLogsOf,
+  newsFirst,
   preference,
   type Recollection,
   type RecoveredHistory,
@@ -138,13 +140,15 @@ const keyOf = (row: RememberedRow): ResourceKey => ({ type: row.type, mesh: row.
 function needsOfRecover(request: Heard): Needs {
   const rows = rowsOf(request)
   const services = rows.filter((row) => findType(row.type)?.vipKind === true)
+  // Which of several memories is believed depends on what is here as well.
+  const all = groupsOf(request).flatMap((group) => group.map(({ row }) => row))
   return {
     ...nothingNeeded,
     keys: rows.map(keyOf),
     exportNames: rows.map((row) => ({ type: row.type, mesh: row.mesh, name: row.exportName })),
     meshes: [...new Set(rows.map((row) => row.mesh).filter((mesh) => mesh !== ''))],
     owners: services.map(ownerOf),
-    addresses: [...new Set(services.flatMap((row) => row.vips?.addresses ?? []))],
+    addresses: [...new Set(all.flatMap((row) => row.vips?.addresses ?? []))],
     rowsOfMeshes: rows.filter((row) => row.type === 'Mesh').map((row) => row.exportName),
     blocks: services.length > 0,
   }
@@ -167,13 +171,16 @@ interface Decided {
 }
 
 function decided(request: Heard, ws: WorkingSet): readonly Decided[] {
+  const groups = groupsOf(request).map((group) =>
+    group[0] === undefined ? group : newsFirst(group, rowHere(group[0].row, ws), request.history),
+  )
   const arriving = new Set(
-    groupsOf(request).flatMap(([best]) =>
+    groups.flatMap(([best]) =>
       best?.row.type === 'Mesh' && best.row.deletedAtMs === undefined ? [best.row.exportName] : [],
     ),
   )
   const back = new Set(request.testimonies.map(({ witness }) => witness.zone))
-  return groupsOf(request).flatMap((group): readonly Decided[] => {
+  return groups.flatMap((group): readonly Decided[] => {
     const [best, ...others] = group
     if (best === undefined) return []
     const { row } = best
@@ -190,7 +197,7 @@ function decided(request: Heard, ws: WorkingSet): readonly Decided[] {
       addresses: row.vips?.addresses ?? [],
       conflicts: others
         .filter((other) => differs(best, other))
-        .map((other) => conflictWords(best, other, request.history)),
+        .map((other) => conflictWords(best, other, here, request.history)),
       ...(problem === undefined ? {} : { problem }),
     }
     return [{ item, chosen: verdict.verdict === 'keep' ? undefined : row, here }]
@@ -221,8 +228,16 @@ const differs = (a: Recollection, b: Recollection): boolean =>
   (a.row.deletedAtMs === undefined) !== (b.row.deletedAtMs === undefined) ||
   (a.row.deletedAtMs === undefined && entryOfRemembered(a.row) !== entryOfRemembered(b.row))
 
-const conflictWords = (best: Recollection, other: Recollection, history: RecoveredHistory): string =>
-  `zone ${other.witness.zone} ${other.row.deletedAtMs === undefined ? 'has another version' : 'remembers it as deleted'}; ${preference(best, other, history)}`
+function conflictWords(
+  best: Recollection,
+  other: Recollection,
+  here: Row | undefined,
+  history: RecoveredHistory,
+): string {
+  const says = other.row.deletedAtMs === undefined ? 'has another version' : 'remembers it as deleted'
+  const why = isRemovedHere(other, here) ? 'so it stands here' : preference(best, other, history)
+  return `zone ${other.witness.zone} ${says}; ${why}`
+}
 
 function problemOf(
   { verdict, chosen: { row } }: Exclude<RecoveryVerdict, { verdict: 'same' | 'keep' }>,
