@@ -544,6 +544,7 @@ export class Laws implements Watch, KumaWatch {
     if (image.state === 'ready') this.#addresses.goesOn(node.name)
     this.counts.freed += this.#addresses.follow(node.name, changes.ledger, node.clock.wallMs)
     this.#losses.follow(node.name, changes.rows)
+    if (saidIn === undefined && !byHand) this.#losses.letGo(node.name, changes.rows)
     const senderOf = (origin: string): MemoryStore | undefined => this.#senderTo(node, origin)?.store
     if (!byHand) this.#losses.checkGone(node.store, changes.rows, { senderOf, saidIn })
     known.absences.follow(changes.rows, node.nowMs)

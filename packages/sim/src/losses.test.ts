@@ -65,3 +65,22 @@ test('DUR: a store that is put back twice owes nobody what somebody remembers as
   expect(owes(3)).not.toThrow()
   expect(owes(4)).toThrow(/never got back MeshService web/)
 })
+
+test('DUR: a zone whose people have let go what its origin lacked has nothing to give back, and another one may have', () => {
+  const own = { ...web, origin: '' } as Row
+  const [held, gone] = [
+    { ...own, holdId: 'hold' },
+    { ...own, deleted: true },
+  ]
+  const owes = (before: Row, ...others: readonly string[]) => {
+    const losses = new Losses()
+    const heard = ['west', ...others].map((name) => ({ store: storeOf(name, own, mesh), through: 15 }))
+    const global = storeOf('', mesh)
+    losses.putBack(global, { rows: [own, mesh], revision: 16 }, { witnesses: heard, interrupted: [] }, false)
+    losses.letGo('west', [{ key: 'web', before, after: gone }])
+    return () => losses.check([global])
+  }
+  expect(owes(held)).not.toThrow()
+  expect(owes(own)).toThrow(/never got back MeshService web/)
+  expect(owes(held, 'north')).toThrow(/never got back MeshService web/)
+})

@@ -116,12 +116,7 @@ export class Losses {
       ),
     })
     // Whoever would give it back may be the one that has lost it.
-    for (const keys of this.#owed.values())
-      for (const [place, one] of keys) {
-        const givers = new Set([...one.givers].filter((giver) => giver !== origin))
-        if (givers.size === 0) keys.delete(place)
-        else keys.set(place, { ...one, givers })
-      }
+    this.#givesNot(origin, () => true)
   }
 
   /** A witness was put back itself, to where it had heard a peer up to `through`: what it has forgotten it does not testify. */
@@ -134,9 +129,25 @@ export class Losses {
 
   /** A copy was changed by hand: its holder does not know any more that it is what it was offered (`asOffered`). */
   spoiled(giver: Origin, key: string): void {
+    this.#givesNot(giver, (_, one) => one.key === key)
+  }
+
+  /**
+   * What its own people have let go because its origin lacked it (`hold approve`) is gone there: that is no reason to lose
+   * it (docs/decisions/0090), and others may have it, but this one has nothing to give back.
+   */
+  letGo(giver: Origin, rows: readonly Change<Row>[]): void {
+    for (const { before, after } of rows)
+      if (isLive(before) && !isLive(after) && before.holdId !== undefined) {
+        const gone = placeOf(before)
+        this.#givesNot(giver, (place) => place === gone)
+      }
+  }
+
+  #givesNot(giver: Origin, which: (place: string, owed: Owed) => boolean): void {
     for (const owed of this.#owed.values())
       for (const [place, one] of owed) {
-        if (one.key !== key || !one.givers.has(giver)) continue
+        if (!which(place, one) || !one.givers.has(giver)) continue
         const givers = new Set([...one.givers].filter((name) => name !== giver))
         if (givers.size === 0) owed.delete(place)
         else owed.set(place, { ...one, givers })
