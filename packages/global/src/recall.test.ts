@@ -23,7 +23,7 @@ function asks(
     session as unknown as SessionHandle,
     { after: '', done: false },
     {
-      ...{ returns, log, heldMs },
+      ...{ returns, log, heldMs, epoch: async () => 'first' },
       unheard: async () => (left.length > 1 ? (left.shift() ?? []) : (left[0] ?? [])),
     },
   )
@@ -47,6 +47,30 @@ test('whom it waits for is said before the zone takes the silence for a failure,
   expect(said).toEqual([
     { body: '', error: expect.stringMatching(/what a, b, c, d, e, … remember .*recover finish --yes/) },
   ])
+})
+
+test('VIP-3: what was returned before global found out that it was put back is not all that it keeps', async () => {
+  for (const isFoundOut of [false, true]) {
+    const [said, done]: [{ readonly error: string }[], string[]] = [[], []]
+    let epoch = 'first'
+    const ended = new Promise<SessionEnd>(() => {})
+    const session = { sessionId: 's', ended, answerRecall: (answer: (typeof said)[number]) => said.push(answer) }
+    const asks = (question: { readonly after: string; readonly done: boolean }) =>
+      answerRecall('east', session as unknown as SessionHandle, question, {
+        returns: { ...returns, done: async (zone) => void done.push(zone) },
+        unheard: async () => [],
+        epoch: async () => epoch,
+        log: pino({ level: 'silent' }),
+      })
+    await asks({ after: '', done: false })
+    if (isFoundOut) epoch = 'second'
+    await asks({ after: '', done: true })
+    expect(said.map(({ error }) => error)).toEqual([
+      '',
+      isFoundOut ? expect.stringMatching(/found out meanwhile.*asked anew in the next session/) : '',
+    ])
+    expect(done).toEqual(isFoundOut ? [] : ['east'])
+  }
 })
 
 test('OWN: nothing is said in a session that has ended meanwhile', async () => {

@@ -7,6 +7,8 @@ export interface RecallOptions {
   readonly returns: ControlPlaneStore['returns']
   /** Zones that this global, which recovers itself, has not heard as witnesses yet. */
   readonly unheard: () => Promise<readonly string[]>
+  /** Of this store's log: a new one begins when it finds out that it was put back or lost something. */
+  readonly epoch: () => Promise<string>
   readonly log: Logger
   /** How long a question is left open for them; a zone waits a minute for its answer. */
   readonly heldMs?: number
@@ -16,19 +18,27 @@ const lookEveryMs = 1_000
 const heldLongestMs = 45_000
 /** So many are named. */
 const namedMax = 5
+/** The log that was there when a session asked for its first page, before it was known whom to wait for. */
+const askedIn = new WeakMap<SessionHandle, string>()
 
 /**
  * Tells a zone that lost its store what is kept of it, a page per question, whatever state this store is in. A global that
- * recovers itself hears all others before: they may remember addresses of this zone that it has lost too.
+ * recovers itself hears all others before: they may remember addresses of this zone that it has lost too. One that finds out
+ * while it returns what it has left takes none of that for all, and the zone asks again (docs/decisions/0140).
  */
 export async function answerRecall(
   zone: string,
   session: SessionHandle,
   { after, done }: { readonly after: string; readonly done: boolean },
-  { returns, unheard, log, heldMs = heldLongestMs }: RecallOptions,
+  { returns, unheard, epoch, log, heldMs = heldLongestMs }: RecallOptions,
 ): Promise<void> {
   try {
     if (done) {
+      if ((await epoch()) !== askedIn.get(session)) {
+        log.warn({ zone }, 'this global has found out meanwhile that it lost something: it returns all of it once more')
+        session.answerRecall({ body: '', error: foundOutText })
+        return
+      }
       await returns.done(zone, session.sessionId)
       log.info({ zone }, 'a zone has got back what is kept of it; what it says from here on counts')
       session.answerRecall({ body: '', error: '' })
@@ -36,6 +46,7 @@ export async function answerRecall(
     }
     if (after === '') {
       log.warn({ zone }, 'a zone lacks what it had written: it gets back what is kept of it')
+      askedIn.set(session, await epoch())
       const missing = await heard(session, unheard, heldMs)
       if (missing === undefined) return
       if (missing.length > 0) {
@@ -68,6 +79,9 @@ async function heard(
   }
   return missing
 }
+
+const foundOutText =
+  'global has found out meanwhile that it lost something itself, and others may remember more of this zone; it is asked anew in the next session'
 
 const waitingText = (missing: readonly string[]): string =>
   `global recovers too, and has not heard yet what ${missing.slice(0, namedMax).join(', ')}${

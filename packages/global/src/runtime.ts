@@ -370,7 +370,8 @@ export class GlobalRuntime {
       witnessed: () => this.#witnesses.settled(),
       onRecall: (handle, recall) => {
         const unheard = (): Promise<readonly string[]> => this.#recovery.unheardBeside(zone)
-        void answerRecall(zone, handle, recall, { returns: store.returns, unheard, log })
+        const epoch = async (): Promise<string> => (await store.status()).head.epoch
+        void answerRecall(zone, handle, recall, { returns: store.returns, unheard, epoch, log })
       },
     })
     if (link.peer.credential !== undefined) {

@@ -326,6 +326,8 @@ export class Laws implements Watch, KumaWatch {
   }
 
   startedOver(node: ControlPlane, peer: string): void {
+    // What it returned before it knew is not all, and it has to say so.
+    if (this.#foundOut.has(node.name)) this.#addresses.tookBack(peer, undefined)
     for (const receiver of this.#of(node).receivers.values()) if (receiver.peer === peer) receiver.startOver()
   }
 

@@ -18,6 +18,8 @@ interface Recalled {
 
 /** How often a global that recovers looks whether all others have been heard. */
 const unheardEveryMs = 1_000
+/** The log of global that was there when a session asked for the page. */
+const askedIn = new WeakMap<Session, string>()
 
 /** Global: what it keeps of a zone that lost its store, a page per question; it recovers itself, and hears all others before. */
 export function answerRecall(session: Session, { done }: { readonly done: boolean }): void {
@@ -28,6 +30,12 @@ export function answerRecall(session: Session, { done }: { readonly done: boolea
       session.after(unheardEveryMs, () => answerRecall(session, { done }))
       return
     }
+    const { epoch } = store.image.head
+    if (done && askedIn.get(session) !== epoch) {
+      session.say({ type: 'recalled', body: '', error: 'global has found out meanwhile that it lost something itself' })
+      return
+    }
+    askedIn.set(session, epoch)
     if (done) {
       memoryReturns.doneWith(store, session.peer, session.sessionId)
       session.node.watch.startedOver(session.node, session.peer)
