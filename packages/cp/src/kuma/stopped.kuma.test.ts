@@ -31,6 +31,9 @@ import {
 /** Pings after 15 to 20 s of silence, and 15 s for the answer. */
 const noticedWithinMs = 90_000
 
+/** Beside the rows it is about, a write of a hold has the hold's own, a digest, a revision and the head. */
+const ofOneWrite = 4
+
 describe.skipIf(!hasKuma())('a Kuma that stands still, and what it may not have', { timeout: 300_000 }, () => {
   const { own } = closing({ after: 'all', withinMs: 60_000 })
   let global: GlobalPlane
@@ -220,6 +223,16 @@ describe.skipIf(!hasKuma())('a Kuma that stands still, and what it may not have'
     )
     await quiet(west)
     expect(await lastWritten(west.database.url)).toEqual(stood)
-    expect((await rowsOf([west])) - written).toBe(0)
+    // While the stream of before ends there, a Kuma may answer the new one with an empty list of a type, and with all of it a
+    // moment later: the old stream takes the snapshot along, and the next one is made of what has changed since. A Kuma zone
+    // deletes and makes again; here the rows are marked and unmarked, and that is all that is written.
+    const holds = await west.store.guards.holds(100)
+    for (const hold of holds)
+      expect(hold).toMatchObject({
+        ...{ state: 'ended', returnedCount: hold.firstCount },
+        reason: expect.stringContaining('an empty list is no statement'),
+      })
+    const ofHolds = holds.reduce((sum, { firstCount }) => sum + 2 * (firstCount + ofOneWrite), 0)
+    expect((await rowsOf([west])) - written).toBe(ofHolds)
   })
 })
