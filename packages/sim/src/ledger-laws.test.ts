@@ -45,6 +45,21 @@ test('VIP-2: an owner that a zone has lost may have either address if nothing te
   expect(comesBackWith([at('web', '241.64.0.4')], { isUnnoticed: true })).toThrow(/web of east had 241.64.0.1/)
 })
 
+test('VIP-2: a family of an owner that only a zone that was put back has had never was', () => {
+  const six = (address: string): LedgerRow => ({ ...log, family: 6, address })
+  const givesAnother =
+    (...elsewhere: readonly LedgerRow[]) =>
+    () => {
+      const book = new AddressBook()
+      const gives = (after: LedgerRow) => book.follow('east', [{ key: after.address, before: undefined, after }], 0)
+      for (const row of [log, six('fd00::2')]) gives(row)
+      book.putBack('east', { before: [log, six('fd00::2')], now: [log], history: [], elsewhere }, ['east'], 1)
+      book.comesBack('east', [log, six('fd01::2')], false, 2)
+    }
+  expect(givesAnother(log)).not.toThrow()
+  expect(givesAnother(log, six('fd00::2'))).toThrow(/log of east had fd00::2 and has fd01::2/)
+})
+
 /** East gave "log" its address again, perhaps unheard by anybody, lost its store, and got back what global has of it. */
 test('VIP-2: a generation that only a zone that was put back has had never was, and one that others have had was', () => {
   const rests: LedgerRow = { ...log, state: 'tombstoned', blockId: 'block' }

@@ -81,8 +81,8 @@ export class AddressBook {
   }
 
   /**
-   * Of an owner that others have heard of, a generation that nobody but a store that was put back has had never was either:
-   * it gives that generation once more, and another address with it, if the one before was given up meanwhile.
+   * Of an owner that others have heard of, a family or a generation that nobody but a store that was put back has had never
+   * was either: it gives it once more, and another address with it, from another pool or because the one before was given up.
    */
   #forgetUnheard({ now, history, elsewhere }: Omit<PutBack, 'before'>, owned: readonly Origin[]): void {
     const left = new Map<string, Claim>()
@@ -91,8 +91,10 @@ export class AddressBook {
         left.set(familyOwner(row), row)
     const held = new Set(now.map(familyOwner))
     for (const [key, newest] of this.#newest) {
+      if (!owned.includes(newest.origin)) continue
       const last = left.get(key)
-      if (last === undefined || newest.generation <= last.generation || !owned.includes(newest.origin)) continue
+      if (last === undefined) this.#forget(newest)
+      if (last === undefined || newest.generation <= last.generation) continue
       for (let generation = newest.generation; generation > last.generation; generation--)
         this.#known.delete(`${key} ${generation}`)
       const holder = this.#holder.get(newest.address)
