@@ -84,3 +84,27 @@ test('DUR: a zone whose people have let go what its origin lacked has nothing to
   expect(owes(own)).toThrow(/never got back MeshService web/)
   expect(owes(held, 'north')).toThrow(/never got back MeshService web/)
 })
+
+test('DUR: a new store that does not know what it stands for owes nothing, nor does a backup of it, until it is found out', () => {
+  const own = { ...web, origin: '' } as Row
+  const global = (epoch: string) =>
+    ({
+      identity: { name: '' },
+      image: { head: { revision: 3, epoch }, rows: new Map([['default', mesh]]) },
+    }) as unknown as MemoryStore
+  const losses = new Losses()
+  const lost = { rows: [own, mesh], revision: 16 }
+  const heard = { witnesses: [{ store: storeOf('west', own, mesh), through: 15 }], interrupted: [] }
+  const owes = () => losses.check([global('any')])
+  losses.putBack(global('new'), lost, heard, true)
+  expect(owes).not.toThrow()
+  losses.foundOut('')
+  expect(owes).toThrow(/never got back MeshService web/)
+  const nobody = { witnesses: [], interrupted: [] }
+  losses.putBack(global('new'), { rows: [mesh], revision: 3 }, nobody, false)
+  expect(owes).not.toThrow()
+  losses.putBack(global('other'), { rows: [mesh], revision: 3 }, nobody, true)
+  losses.foundOut('')
+  losses.putBack(global('first'), { rows: [mesh], revision: 3 }, nobody, false)
+  expect(owes).toThrow(/never got back MeshService web/)
+})

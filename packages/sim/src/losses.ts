@@ -56,6 +56,8 @@ export class Losses {
    * followed the new one (decision 0012), so nothing has to come back before it is found out.
    */
   readonly #unaware = new Set<Origin>()
+  /** The logs of such stores: whoever is put back to a backup of one knows as little as it did. */
+  readonly #unawareLogs = new Set<string>()
 
   /**
    * @param lost what was there, and at which revision it ended
@@ -71,7 +73,9 @@ export class Losses {
     const earlier = this.#old.get(origin)
     const life = this.lifeOf(origin) + 1
     this.#lives.set(origin, life)
-    if (isNew) this.#unaware.add(origin)
+    const { epoch } = store.image.head
+    if (isNew) this.#unawareLogs.add(epoch)
+    if (this.#unawareLogs.has(epoch)) this.#unaware.add(origin)
     const now = [...store.image.rows.values()]
     const live = new Set(now.filter(isLive).map(placeOf))
     const missing = new Map(this.#missing.get(origin))
