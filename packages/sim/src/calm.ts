@@ -248,6 +248,7 @@ export function idleReconnect(
   // Of Kuma zones, which stay connected, the last acks of their first lists may still be on their way.
   const others = new Set(kumas.map(({ name }) => name))
   hearAnswers(nodes, kumas, laws, time)
+  forgetClaims(nodes, kumas, laws, time)
   const before = nodes.map((node) => tablesOf(node, others))
   for (const zone of zonesOf(nodes)) zone.disconnect()
   const old = new Set(links.values())
@@ -274,6 +275,13 @@ export function idleReconnect(
   const difference = laws.outOfStep()
   holds(difference === undefined, 'RO', () => `after an idle reconnect: ${difference}`)
   if (kumas.length > 0) listedAgain(kumas, nodes, time)
+}
+
+/** Who has asked for a zone's name and has gone is forgotten when its own store comes back: once, and then nothing is left of it. */
+function forgetClaims(nodes: readonly ControlPlane[], kumas: readonly KumaZone[], laws: Laws, time: Time): void {
+  const known = nodes.find(({ role }) => role === 'global')?.store.image.zones
+  for (const zone of zonesOf(nodes)) if (known?.get(zone.name)?.claimantStoreId !== undefined) zone.disconnect()
+  comeIntoStep(nodes, kumas, laws, time, 'EQ')
 }
 
 /**

@@ -402,6 +402,37 @@ export function returnsConformance(open: OpenStore): void {
     expect(await admit(global, await storeIdOf(zone))).toMatchObject({ admitted: false })
   })
 
+  test('ONE: a store that was refused asks for the name no more once its own store is back, until it asks again', async () => {
+    await using global = await Subject.ready(open, 'global')
+    await using zone = await zoneOf(open, global)
+    const storeId = await storeIdOf(zone)
+    const claimant = async () => (await global.store.sessions.zones()).map((one) => one.claimantStoreId)
+    expect(await admit(global, otherStoreId)).toMatchObject({ admitted: false })
+    expect(await claimant()).toEqual([otherStoreId])
+    expect(await admit(global, storeId)).toMatchObject({ admitted: true, created: false })
+    expect(await claimant()).toEqual([undefined])
+    // With no store named an operator gives the name to nobody who has long gone.
+    await expect(global.store.returns.adopt({ zone: 'east', actor: 'test', apply: true })).rejects.toMatchObject({
+      message: expect.stringContaining('no other store has asked'),
+    })
+    expect(await admit(global, otherStoreId)).toMatchObject({ admitted: false })
+    expect(await claimant()).toEqual([otherStoreId])
+  })
+
+  test('ONE: a name that an operator gave to a store is not taken by the one of before, whatever is left of either', async () => {
+    await using global = await Subject.ready(open, 'global')
+    await using zone = await Subject.ready(open, 'zone')
+    const storeId = await storeIdOf(zone)
+    expect(await admit(global, storeId)).toMatchObject({ admitted: true })
+    // No lease, never in step, no session: anybody else would be let in.
+    await global.store.returns.adopt({ zone: 'east', storeId: otherStoreId, actor: 'test', apply: true })
+    expect(await admit(global, storeId)).toMatchObject({
+      admitted: false,
+      reason: expect.stringContaining(`belongs to the store ${otherStoreId}`),
+    })
+    expect(await admit(global, otherStoreId)).toMatchObject({ admitted: true })
+  })
+
   test('ONE: of two processes with one store the newest keeps the session; who lost it is not let in before that one is gone', async () => {
     await using global = await Subject.ready(open, 'global')
     await using zone = await zoneOf(open, global)

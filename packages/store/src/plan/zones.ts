@@ -50,8 +50,8 @@ export const needsOfAdmit = (peer: string): Needs => ({
 
 /**
  * A name is bound to a store. The same store is let in again, whatever is still open of it: the newest session wins.
- * Another one is let in only if nothing lives under the name any more: no session, no lease, and never in step. A zone
- * that was deleted does not come back by itself.
+ * Another one is let in only if nothing lives under the name any more: no session, no lease, never in step, and no operator
+ * has given it to anybody. A zone that was deleted does not come back by itself.
  */
 export function planAdmit(
   hello: Hello,
@@ -82,7 +82,7 @@ export function planAdmit(
   if (!isFree && isZoneDeleted(peer, ws)) return { admitted: false, reason: deletedZoneWords(peer) }
   if (!isFree && zone?.storeId !== undefined && zone.storeId !== hello.storeId) {
     const leases = ws.ledger.blocks().filter((block) => block.owner === peer).length
-    if (zone.everInStep || zone.hasSession || leases > 0) {
+    if (zone.everInStep || zone.hasSession || zone.adoptedAtMs !== undefined || leases > 0) {
       // Said once: a zone that is refused asks again and again.
       if (zone.claimantStoreId !== hello.storeId)
         ws.putZone({ ...zone, claimantStoreId: hello.storeId, claimedAtMs: nowMs })
@@ -92,9 +92,13 @@ export function planAdmit(
       }
     }
   }
+  const unclaimed = { claimantStoreId: undefined, claimedAtMs: undefined }
+  // Whoever has asked for its name meanwhile asks again if it is still there; if not, nobody is to adopt it by mistake.
+  if (zone?.storeId === hello.storeId && zone.claimantStoreId !== undefined) ws.putZone({ ...zone, ...unclaimed })
   if (zone?.storeId !== hello.storeId) {
     ws.putZone({
       ...zone,
+      ...unclaimed,
       name: peer,
       storeId: hello.storeId,
       everInStep: zone?.everInStep ?? false,
