@@ -1,5 +1,5 @@
 import { type SessionHandle, sessionMetrics } from '@holdfast/peer'
-import type { RecoveryItem, WitnessRow } from '@holdfast/store'
+import type { RecoveryItem, WitnessRow, ZoneRow } from '@holdfast/store'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { expect, test } from 'vitest'
@@ -16,9 +16,12 @@ class Shared {
   readonly finished: string[] = []
   /** Zones that hold a lease. */
   leases: readonly string[] = ['east', 'west']
+  met: readonly ZoneRow[] = []
   /** What each zone remembers otherwise than it is here. */
   readonly remembered = new Map<string, readonly RecoveryItem[]>()
   readonly seen = new Map<string, WitnessRow>()
+  /** Whether that was lately. */
+  seenNow = true
 
   get store(): RecoveryOptions['store'] {
     const page = <T>(items: readonly T[]) => ({ items, total: items.length })
@@ -34,7 +37,7 @@ class Shared {
           ...['', 'legacy'].map((owner) => ({ owner, storeId: 'global' })),
         ],
       },
-      sessions: { zones: async () => [] },
+      sessions: { zones: async () => this.met },
       read: { list: async () => page(['east', 'west', 'legacy'].map((name) => ({ name }))) },
       recovery: {
         recover: async ({ testimonies }: { testimonies: readonly { witness: { zone: string } }[] }) =>
@@ -42,7 +45,7 @@ class Shared {
         noteWitnesses: async (rows: readonly WitnessRow[]) => {
           for (const row of rows) this.seen.set(row.zone, row)
         },
-        witnesses: async () => [...this.seen.values()],
+        witnesses: async (withinMs: number) => (this.seenNow || withinMs > 60_000 ? [...this.seen.values()] : []),
       },
     } as unknown as RecoveryOptions['store']
   }
@@ -214,5 +217,30 @@ test('VIP-2: a zone that nobody here has known before is no witness: the recover
   await a.recovery.look()
   expect(reasons(a)).toEqual([expect.stringContaining('zone west is not back')])
   expect(shared.finished).toEqual([])
+  await a.recovery.close()
+})
+
+test('VIP-3: a zone that lost its store waits for one that this global, a new one, has only met: it told of the loss and comes back', async () => {
+  const shared = new Shared()
+  shared.leases = []
+  const a = new Process(shared, 'east')
+  const names = async (...met: readonly ZoneRow[]) => {
+    shared.met = met
+    return a.recovery.unheardBeside('east')
+  }
+  const west = { name: 'west', storeId: "west's", everInStep: false }
+  expect(await names(west)).toEqual(['west'])
+  shared.seen.set('west', { zone: 'west', heard: true, inStep: false, conflicts: [] })
+  shared.seenNow = false
+  expect(await names(west)).toEqual([])
+  shared.seen.clear()
+  // One that was taken out of service, one that was deleted, and a Kuma zone, which remembers nothing.
+  expect(await names({ ...west, decommissionedAtMs: 1 })).toEqual([])
+  expect(await names({ ...west, name: 'south' })).toEqual([])
+  expect(await names({ ...west, name: 'legacy', storeId: undefined })).toEqual([])
+  // Nor does the end of the recovery wait for whoever was never in step.
+  shared.met = [west]
+  for (let looks = 0; looks < 2; looks++) await a.recovery.look()
+  expect(reasons(a)).toEqual([expect.stringContaining('no zone has come back that could say what was lost')])
   await a.recovery.close()
 })

@@ -33,6 +33,8 @@ const looksAlone = 5
 const answerTimeoutMs = 10_000
 /** What another process has seen of its zones is said again each second; longer ago, it is gone or cannot write. */
 const seenForMs = 10_000
+/** However long ago: what was seen before this recovery began stands in another log, and is not found. */
+const everMs = 365 * 24 * 3_600_000
 const notAsked: readonly RecoveryWait[] = [
   { what: 'another process of this global has not asked its zones yet what they remember', next: 'wait' },
 ]
@@ -62,11 +64,23 @@ export class Recovery {
     return this.#waits
   }
 
-  /** Zones other than this one that have not said what they remember; nobody where there is nothing to recover. */
+  /**
+   * Zones other than this one that have not said what they remember; nobody where there is nothing to recover. Those that were
+   * only met count too until they have: a database in the place of one that was lost knows no others, and they are between two
+   * sessions since one of them told it so.
+   */
   async unheardBeside(zone: string): Promise<readonly string[]> {
-    if ((await this.#options.store.status()).state !== 'recovering') return []
+    const { store } = this.#options
+    if ((await store.status()).state !== 'recovering') return []
     const here = this.#seenHere()
-    return unheardBeside(zone, await this.#zones([...here, ...(await this.#seenElsewhere(here))]))
+    const others = await this.#seenElsewhere(here)
+    const [met, said] = await Promise.all([store.sessions.zones(), store.recovery.witnesses(everMs)])
+    const heard = new Set(said.filter((row) => row.heard).map((row) => row.zone))
+    const unheard = met.filter(
+      ({ name, storeId, decommissionedAtMs }) =>
+        storeId !== undefined && decommissionedAtMs === undefined && !heard.has(name),
+    )
+    return unheardBeside(zone, await this.#zones([...here, ...others], unheard))
   }
 
   async close(): Promise<void> {
@@ -158,7 +172,10 @@ export class Recovery {
    * Every zone that holds a lease or was ever in step, and those that are here or at another process. A Kuma zone remembers
    * nothing that it could say, and hears nothing before this is over: what it has was leased to our own store.
    */
-  async #zones(seen: readonly Omit<WitnessRow, 'open'>[]): Promise<readonly ReturningZone[]> {
+  async #zones(
+    seen: readonly Omit<WitnessRow, 'open'>[],
+    besides: readonly { readonly name: string }[] = [],
+  ): Promise<readonly ReturningZone[]> {
     const { store } = this.#options
     const [blocks, met, status] = await Promise.all([store.vip.blocks(), store.sessions.zones(), store.status()])
     const back = new Map(seen.map((row) => [row.zone, row]))
@@ -166,7 +183,7 @@ export class Recovery {
       ...blocks.filter((block) => block.storeId !== status.identity.storeId).map((block) => block.owner),
       ...met.filter((zone) => zone.everInStep && zone.storeId !== undefined).map((zone) => zone.name),
     ])
-    const names = new Set([...known, ...back.keys()])
+    const names = new Set([...known, ...back.keys(), ...besides.map((zone) => zone.name)])
     names.delete('')
     // A zone that was deleted is nobody to wait for.
     const { items } = await store.read.list({ type: 'Zone', offset: 0, limit: zonesMax })

@@ -73,7 +73,7 @@ export class GlobalRecovery {
     for (const process of global.siblings) {
       process.isHearing = () => this.#isHearing()
       process.mayReturn = (zone) =>
-        global.store.image.state !== 'recovering' || unheardBeside(zone, this.#zones()).length === 0
+        global.store.image.state !== 'recovering' || unheardBeside(zone, this.#zones({ withMet: true })).length === 0
       process.onTestimony = (session, body) => this.#take(session, testimonyFrom(body))
     }
     this.#again()
@@ -202,8 +202,8 @@ export class GlobalRecovery {
     }
   }
 
-  /** Every zone that holds a lease or was ever in step, and those that are here, as global's runtime has it. */
-  #zones(): readonly ReturningZone[] {
+  /** Every zone that holds a lease or was ever in step, or was only met and not heard, and those that are here, as global's runtime has it. */
+  #zones({ withMet = false }: { readonly withMet?: boolean } = {}): readonly ReturningZone[] {
     const { image, identity } = this.#options.global.store
     const back = new Map(this.#sessions.map((session) => [session.peer, session]))
     const known = new Set([
@@ -212,7 +212,14 @@ export class GlobalRecovery {
         .filter((zone) => zone.everInStep && zone.storeId !== undefined)
         .map(({ name }) => name),
     ])
-    const names = new Set([...known, ...back.keys()])
+    const heard = new Set(
+      this.#witnesses.within(Number.POSITIVE_INFINITY).flatMap((row) => (row.heard ? row.zone : [])),
+    )
+    const bound = [...image.zones.values()].filter(
+      ({ name, storeId, decommissionedAtMs }) =>
+        withMet && storeId !== undefined && decommissionedAtMs === undefined && !heard.has(name),
+    )
+    const names = new Set([...known, ...back.keys(), ...bound.map(({ name }) => name)])
     names.delete('')
     const living = new Set(
       [...image.rows.values()].flatMap((row) => (row.type === 'Zone' && !row.deleted ? row.name : [])),
