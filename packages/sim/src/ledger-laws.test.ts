@@ -104,3 +104,21 @@ test('VIP-3: what a zone took back in vain, before global knew of its own loss, 
     /241.64.0.2 is MeshService default\/api/,
   )
 })
+
+test('VIP-3: a backup of a life that was lost everywhere brings back an address that was given to another since', () => {
+  const api = at('api', log.address)
+  const given = { key: api.address, before: undefined, after: api }
+  for (const isGivenSince of [true, false]) {
+    const book = new AddressBook()
+    for (const store of ['east', '']) book.follow(store, [{ ...given, after: log }], 0)
+    const lost = { before: [log], now: [], history: [] }
+    book.putBack('east', { ...lost, elsewhere: [log] }, ['east'], 1)
+    book.putBack('', { ...lost, elsewhere: [] }, [''], 2)
+    book.comesBack('', [], false, 3)
+    book.comesBack('east', isGivenSince ? [api] : [], false, 3)
+    book.putBack('', { before: [], now: [log], history: [], elsewhere: isGivenSince ? [api] : [] }, [''], 4)
+    expect(() => book.comesBack('', [log], false, 5)).not.toThrow()
+    // Who gives it to another only now has had somebody to tell it.
+    if (!isGivenSince) expect(() => book.follow('east', [given], 6)).toThrow(/241.64.0.2 is MeshService default\/api/)
+  }
+})

@@ -72,12 +72,24 @@ export class AddressBook {
     for (const row of [...before, ...past])
       if (row.scope === 'canonical' && !heard.has(ownerText(row))) this.#forget(row)
     this.#forgetUnheard({ now, history, elsewhere }, owned)
-    for (const row of now)
-      if (row.scope === 'canonical' && !named.has(ownerText(row))) this.#checkSame(store || 'global', row)
+    for (const row of now) {
+      if (row.scope !== 'canonical' || named.has(ownerText(row))) continue
+      this.#noteGivenSince(row, canonical)
+      this.#checkSame(store || 'global', row)
+    }
     // What it has given up since the backup it has lost as well: what others still have of it, it gives anew.
     const left = new Set([...now, ...history].map(claimOf))
     const lost = canonical.filter((row) => row.origin === store && !left.has(claimOf(row)))
     if (store !== '') this.#lost.set(store, [...(this.#lost.get(store) ?? []), ...lost])
+  }
+
+  /**
+   * A backup of a life that was lost everywhere since is put back: what it has was forgotten by all who could have told whoever
+   * gives the addresses, and has given this one to another. Either may have it.
+   */
+  #noteGivenSince(row: LedgerRow, elsewhere: readonly LedgerRow[]): void {
+    if (this.#known.has(`${familyOwner(row)} ${row.generation}`)) return
+    if (elsewhere.some(({ address }) => address === row.address)) this.#contested.add(row.address).add(ownerText(row))
   }
 
   /**
