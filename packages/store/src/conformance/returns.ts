@@ -137,6 +137,33 @@ export function returnsConformance(open: OpenStore): void {
     expect(await wiped.store.vip.blocks()).toMatchObject([{ cidr, storeId, generation: 2 }])
   })
 
+  test('VIP-3: a block that arrives after what rests in it has come back: new services get what is free of it', async () => {
+    const range = '241.16.0.0/25'
+    const names = (of: string, count: number) => Array.from({ length: count }, (_, i) => `${of}-${i}`)
+    await using global = await Subject.ready(open, 'global')
+    await using zone = await Subject.ready(open, 'zone')
+    await admit(global, await storeIdOf(zone))
+    // Given by its operator, and not confirmed yet when the zone loses its store.
+    expect(await zone.store.vip.adoptBlocks([range])).toEqual([])
+    await zone.apply(...names('old', 30).map((name) => putService(name)))
+    await tellUp(zone, global)
+    const resting = Object.values(await vipsOf(zone)).flatMap((addresses) => addresses ?? [])
+    await zone.apply(...names('old', 30).map((name) => deleteOf(serviceKey(name))))
+    await tellUp(zone, global)
+
+    await using wiped = await Subject.ready(open, 'zone')
+    wiped.pass(1_000)
+    await global.store.returns.adopt({ zone: 'east', storeId: await storeIdOf(wiped), actor: 'test', apply: true })
+    await wiped.store.returns.begin('the test says so')
+    // So many that whole blocks are read instead of single addresses.
+    await wiped.apply(...names('new', 70).map((name) => putService(name)))
+    await takeBack(wiped, global)
+    await leaseTo(wiped, global, range)
+    const given = Object.values(await vipsOf(wiped)).flatMap((addresses) => addresses ?? [])
+    expect([resting.length, given.length, new Set([...resting, ...given]).size]).toEqual([30, 70, 100])
+    expect(await wiped.store.vip.verifyLocal()).toEqual([])
+  })
+
   test('VIP-3: what rests at global rests at the new store too: nobody else gets it, and its owner finds it', async () => {
     await using global = await Subject.ready(open, 'global')
     await using zone = await zoneOf(open, global)

@@ -114,10 +114,9 @@ function ledgerOf(needs: Needs, image: LiveImage): readonly LedgerRow[] {
   }
   for (const owner of needs.owners) add(image.ledgerByOwner.keys(ownerText(owner)))
   for (const address of needs.addresses) add(image.ledgerByAddress.keys(address))
-  const cidrs = needs.takenInBlocks.flatMap((id) => image.blocks.get(id)?.cidr ?? [])
-  if (needs.aliases || cidrs.length > 0)
+  if (needs.aliases || needs.takenIn.length > 0)
     for (const row of image.ledger.values())
-      if ((needs.aliases && row.scope !== 'canonical') || cidrs.some((cidr) => contains(cidr, row.address)))
+      if ((needs.aliases && row.scope !== 'canonical') || needs.takenIn.some((cidr) => contains(cidr, row.address)))
         found.add(row)
   return [...found]
 }

@@ -74,7 +74,7 @@ export async function load(sql: Sql, needs: Needs, head: Head, nowMs: number): P
       joined([
         some(needs.owners, (n) => ledgerOfOwners(sql, n)),
         some(needs.addresses, (n) => ledgerOfAddresses(sql, n)),
-        some(needs.takenInBlocks, (n) => ledgerInBlocks(sql, n)),
+        some(needs.takenIn, (n) => ledgerInBlocks(sql, n)),
         needs.aliases ? aliases(sql) : [],
       ]),
       some(needs.owners, (n) => pastGenerations(sql, n)),

@@ -47,7 +47,7 @@ export const decommissionUnit = (request: DecommissionRequest, options: PlanOpti
     owners: ownedBy(request.zone, ws)
       .filter((row) => findType(row.type)?.vipKind === true)
       .map(ownerOf),
-    takenInBlocks: blocksOf(request.zone, ws).map((block) => block.id),
+    takenIn: blocksOf(request.zone, ws).map((block) => block.cidr),
     holds: ownedBy(request.zone, ws).flatMap((row) => row.holdId ?? []),
   }),
   plan: (ws) => ws.attempt(() => ({ keep: request.apply, value: planDecommission(request, ws, options) })),

@@ -60,7 +60,7 @@ export const federateUnit = (request: FederateRequest, options: PlanOptions): Un
     return {
       ...needs,
       owners: wishes.map((wish) => wish.owner),
-      takenInBlocks: ws.ledger.blocks().map((block) => block.id),
+      takenIn: ws.ledger.blocks().map((block) => block.cidr),
     }
   },
   plan: (ws) => ws.attempt(() => ({ keep: request.apply, value: planFederation(request, ws, options) })),

@@ -299,8 +299,8 @@ export interface Needs {
   readonly owners: readonly Owner[]
   /** Ledger rows that hold one of these addresses, in any scope. */
   readonly addresses: readonly string[]
-  /** Ledger rows with an address in one of these blocks (ids): asked instead of very many single addresses. */
-  readonly takenInBlocks: readonly string[]
+  /** Ledger rows with an address in one of these CIDRs: asked instead of very many single addresses. */
+  readonly takenIn: readonly string[]
   /** Ledger rows of scopes other than `canonical`: no block is leased over an alias. */
   readonly aliases: boolean
   readonly meshes: readonly string[]

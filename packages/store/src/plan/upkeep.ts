@@ -81,9 +81,9 @@ export const freeUnit = (options: PlanOptions, lowestAckedRevision: number): Uni
   needs: { ...nothingNeeded, blocks: true },
   more: (ws) => ({
     ...nothingNeeded,
-    takenInBlocks: ownBlocks(ws)
+    takenIn: ownBlocks(ws)
       .filter(isCrowded)
-      .map((block) => block.id),
+      .map((block) => block.cidr),
   }),
   plan: (ws) => {
     const blocks = ownBlocks(ws).filter(isCrowded)

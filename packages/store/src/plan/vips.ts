@@ -102,15 +102,17 @@ export function allocationNeeds(
   if (fresh.length === 0) return nothingNeeded
   const pins = fresh.flatMap((wish) => [wish.v4 ?? [], wish.v6 ?? []].flat())
   const blocks = [...known.values()].filter((block) => fresh.some((wish) => wish.owner.kind === block.kind))
-  const crowded = blocks.filter((block) => block.family === 4 && loadOf(block) > growLoad)
+  // What a block that arrives has in it nobody has counted here: what a zone had before it lost its store, for one.
+  const unknown = new Set(arriving.map(({ id }) => id))
+  const crowded = blocks.filter((block) => block.family === 4 && (unknown.has(block.id) || loadOf(block) > growLoad))
   const single = singleAddresses(
     fresh.map((wish) => wish.owner),
     blocks,
     singleAddressesMax,
   )
   return single === undefined
-    ? { ...nothingNeeded, addresses: pins, takenInBlocks: blocks.map((block) => block.id) }
-    : { ...nothingNeeded, addresses: [...pins, ...single], takenInBlocks: crowded.map((block) => block.id) }
+    ? { ...nothingNeeded, addresses: pins, takenIn: blocks.map((block) => block.cidr) }
+    : { ...nothingNeeded, addresses: [...pins, ...single], takenIn: crowded.map((block) => block.cidr) }
 }
 
 /**

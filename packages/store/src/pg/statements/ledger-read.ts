@@ -93,10 +93,8 @@ export const ledgerOfAddresses = (sql: Sql, addresses: readonly string[]): Promi
 /** A range, not `<<=`: that would not use the index for a block that comes from a table. */
 const inBlock = 'l.address between host(network(b.cidr))::inet and host(broadcast(b.cidr))::inet'
 
-export const ledgerInBlocks = (sql: Sql, ids: readonly string[]): Promise<readonly LedgerRow[]> =>
-  ledgerWhere(sql, 'ledger in blocks', `vip_blocks b join vip_ledger l on ${inBlock} where b.id = any($1::text[])`, [
-    ids,
-  ])
+export const ledgerInBlocks = (sql: Sql, cidrs: readonly string[]): Promise<readonly LedgerRow[]> =>
+  ledgerWhere(sql, 'ledger in blocks', `unnest($1::cidr[]) b(cidr) join vip_ledger l on ${inBlock}`, [cidrs])
 
 export const aliases = (sql: Sql): Promise<readonly LedgerRow[]> =>
   ledgerWhere(sql, 'aliases', "vip_ledger l where l.scope <> 'canonical'", [])
